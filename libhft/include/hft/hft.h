@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libhft: submit tasks to the hft kernel module and run them at their release.
+ *
+ * Errors: a function that can fail returns a negative errno; hft_strerror()
+ * tells the reason of the calling thread's last one.  Nothing prints, nothing
+ * exits, nothing installs a signal handler.
+ *
+ * Threads: a &struct hft may be used by any number of threads at a time.  A
+ * &struct hft_ring has one consumer: hft_ring_peek(), hft_ring_advance(),
+ * hft_ring_arm(), hft_wait() and hft_ring_run() are for one thread at a time.
+ *
+ * Time: nanoseconds of CLOCK_MONOTONIC, absolute, unless a name says otherwise.
+ *
+ * Growth: every options struct begins with its size; set it by HFT_OPTS() or
+ * by hand.  Bytes that the library knows and the caller does not are zero, and
+ * zero is the default of every option.
+ */
+#ifndef HFT_HFT_H
+#define HFT_HFT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/hft.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct hft;
+struct hft_ring;
+struct hft_worker;
+
+#define HFT_OPTS(type, name, ...) \
+	struct type name = { .sz = sizeof(struct type), ##__VA_ARGS__ }
+
+/* hft_opts.flags */
+#define HFT_OPEN_IOCTL		(1U << 0)	/* do not use io_uring */
+#define HFT_OPEN_SQPOLL		(1U << 1)	/* submit through a kernel polling thread */
+
+typedef void (*hft_warn_fn)(void *arg, const char *text);
+
+struct hft_opts {
+	size_t sz;
+	const char *device;		/* "/dev/hft" */
+	uint32_t tasks;			/* 4096: most tasks queued at a time */
+	uint32_t flags;			/* HFT_OPEN_* */
+	uint32_t sqpoll_cpu;		/* with HFT_OPEN_SQPOLL: 1 + its CPU; 0: any */
+	uint32_t sqpoll_idle_ms;	/* with HFT_OPEN_SQPOLL: 1000 */
+	hft_warn_fn warn;		/* called for each thing that spoils latency here */
+	void *warn_arg;
+};
+
+int hft_open(struct hft **h, const struct hft_opts *opts);
+void hft_close(struct hft *h);
+const char *hft_strerror(int err);
+void hft_warn_stderr(void *arg, const char *text);
+
+int hft_query(struct hft *h, struct hft_query *query);
+int hft_stats(struct hft *h, uint32_t ring, struct hft_stats *stats);
+
+int hft_submit(struct hft *h, const struct hft_task *task, uint64_t *id);
+int hft_submit_batch(struct hft *h, const struct hft_task *tasks, unsigned int nr,
+		     int64_t *results);
+int hft_cancel(struct hft *h, uint64_t id);
+
+uint64_t hft_now(void);
+uint64_t hft_spin_until(uint64_t when);
+bool hft_clock_is_tsc(void);
+
+struct hft_ring_opts {
+	size_t sz;
+	uint32_t cpu;
+	uint32_t entries;		/* 256: a power of two */
+	uint32_t window;		/* the entries: most events in the ring at a time */
+	uint32_t level_mask;		/* HFT_LEVEL_MASK_ALL */
+	uint32_t policy;		/* HFT_POLICY_FIFO */
+	uint32_t flags;			/* HFT_RING_MONITOR */
+	uint64_t lead_ns;		/* 0: none; HFT_LEAD_AUTO: measured at start */
+	uint64_t spin_ns;		/* how long hft_wait() spins before it sleeps */
+};
+
+#define HFT_LEAD_AUTO		(~0ULL)
+#define HFT_SPIN_FOREVER	(~0ULL)
+
+int hft_ring_open(struct hft *h, const struct hft_ring_opts *opts, struct hft_ring **ring);
+void hft_ring_close(struct hft_ring *ring);
+uint32_t hft_ring_number(const struct hft_ring *ring);
+uint64_t hft_ring_lead(const struct hft_ring *ring);
+int hft_ring_fd(const struct hft_ring *ring);
+
+const struct hft_event *hft_ring_peek(struct hft_ring *ring);
+void hft_ring_advance(struct hft_ring *ring);
+bool hft_ring_arm(struct hft_ring *ring);
+int hft_wait(struct hft_ring *ring, uint64_t timeout);
+
+/**
+ * typedef hft_task_fn - the body of a task
+ * @event: what was released; valid until the body returns
+ * @start: when the body was entered
+ * @arg: the worker's
+ */
+typedef void (*hft_task_fn)(const struct hft_event *event, uint64_t start, void *arg);
+
+int hft_ring_run(struct hft_ring *ring, hft_task_fn fn, void *arg);
+void hft_ring_stop(struct hft_ring *ring);
+
+/* hft_worker_opts.flags */
+#define HFT_WORKER_NO_RT	(1U << 0)	/* stay SCHED_OTHER */
+#define HFT_WORKER_NO_LOCK	(1U << 1)	/* do not mlockall() */
+
+struct hft_worker_opts {
+	size_t sz;
+	hft_task_fn fn;
+	void *arg;
+	uint32_t level;			/* enum hft_level: sets the thread's priority */
+	uint32_t flags;
+};
+
+int hft_worker_start(struct hft_ring *ring, const struct hft_worker_opts *opts,
+		     struct hft_worker **worker);
+int hft_worker_stop(struct hft_worker *worker);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* HFT_HFT_H */

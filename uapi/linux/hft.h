@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * hft: start pieces of work at an exact nanosecond, on a chosen CPU.
+ *
+ * Objects
+ *
+ *   Each open file of /dev/hft is a *context*: it owns tasks and rings, and sees
+ *   no other context's.  %HFT_IOC_SETUP allocates its tasks, once.
+ *   %HFT_IOC_RING_ADD binds a *ring* to a CPU and returns a file descriptor for
+ *   it, which is mapped, polled, passed over a socket and closed by itself.  A
+ *   *task* is submitted to a ring; at its release the kernel writes an *event*
+ *   to the ring, and the ring's consumer, the *worker*, runs it.
+ *
+ * Commands
+ *
+ *   %HFT_IOC_SUBMIT, %HFT_IOC_SUBMIT_BATCH and %HFT_IOC_CANCEL are both ioctls
+ *   and io_uring commands (IORING_OP_URING_CMD, the same number in sqe->cmd_op,
+ *   the struct in sqe->cmd) on the context's descriptor, with the same results.
+ *   An io_uring needs IORING_SETUP_SQE128: in a 64-byte entry only 16 bytes are
+ *   left for a command, no descriptor fits, and the command is -EINVAL.  Every
+ *   command completes inline.
+ *
+ * Growth
+ *
+ *   The size of a struct is part of its command's number, and the kernel takes
+ *   any size: bytes that a caller knows and this kernel does not must be zero
+ *   (-E2BIG), bytes that the caller does not know are taken as zero and are not
+ *   written.  A reserved field or flag that is not zero is -EINVAL.
+ *
+ * Time
+ *
+ *   All times are in nanoseconds and, unless a field says otherwise, absolute.
+ */
+#ifndef _UAPI_LINUX_HFT_H
+#define _UAPI_LINUX_HFT_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * enum hft_level - how urgent a task is; a higher level always goes first
+ * @HFT_LEVEL_IDLE: when nothing else is ready
+ * @HFT_LEVEL_BACKGROUND: housekeeping
+ * @HFT_LEVEL_LOW: deferrable work
+ * @HFT_LEVEL_NORMAL: ordinary work
+ * @HFT_LEVEL_HIGH: market data
+ * @HFT_LEVEL_CRITICAL: orders
+ * @HFT_LEVEL_REALTIME: risk and kill switches
+ * @HFT_LEVELS: how many levels there are
+ */
+enum hft_level {
+	HFT_LEVEL_IDLE,
+	HFT_LEVEL_BACKGROUND,
+	HFT_LEVEL_LOW,
+	HFT_LEVEL_NORMAL,
+	HFT_LEVEL_HIGH,
+	HFT_LEVEL_CRITICAL,
+	HFT_LEVEL_REALTIME,
+	HFT_LEVELS
+};
+
+#define HFT_LEVEL_MASK_ALL	((1U << HFT_LEVELS) - 1)
+
+/**
+ * enum hft_policy - the order of a ring's released tasks within a level
+ * @HFT_POLICY_FIFO: in the order they were submitted
+ * @HFT_POLICY_EDF: the earliest deadline first; a task without one goes last.
+ *	Equal deadlines keep the order they were submitted in
+ * @HFT_POLICIES: how many policies there are
+ */
+enum hft_policy {
+	HFT_POLICY_FIFO,
+	HFT_POLICY_EDF,
+	HFT_POLICIES
+};
+
+/**
+ * enum hft_clock - the clock that a task's release and deadline are on
+ * @HFT_CLOCK_MONOTONIC: CLOCK_MONOTONIC
+ * @HFT_CLOCK_REALTIME: CLOCK_REALTIME; a release follows a step of that clock
+ * @HFT_CLOCK_TAI: CLOCK_TAI
+ * @HFT_CLOCKS: how many clocks there are
+ */
+enum hft_clock {
+	HFT_CLOCK_MONOTONIC,
+	HFT_CLOCK_REALTIME,
+	HFT_CLOCK_TAI,
+	HFT_CLOCKS
+};
+
+/* Bits of hft_query.features */
+#define HFT_FEATURE_URING	(1ULL << 0)	/* io_uring commands */
+#define HFT_FEATURE_MONITOR	(1ULL << 1)	/* monitor rings */
+#define HFT_FEATURE_CLOCK	(1ULL << 2)	/* HFT_IOC_CLOCK */
+#define HFT_FEATURE_RT		(1ULL << 3)	/* the kernel is PREEMPT_RT */
+
+/**
+ * struct hft_query - what this kernel offers (%HFT_IOC_QUERY)
+ * @features: out: HFT_FEATURE_* bits
+ * @max_tasks: out: most tasks of a context
+ * @max_rings: out: most rings of a context
+ * @max_entries: out: most entries of a ring
+ * @max_batch: out: most tasks of an %HFT_IOC_SUBMIT_BATCH
+ * @max_lead: out: longest lead of a ring, ns
+ * @levels: out: %HFT_LEVELS of the kernel
+ * @policies: out: %HFT_POLICIES of the kernel
+ * @clocks: out: %HFT_CLOCKS of the kernel
+ * @nr_cpus: out: CPU numbers are below this
+ */
+struct hft_query {
+	__u64 features;
+	__u32 max_tasks;
+	__u32 max_rings;
+	__u32 max_entries;
+	__u32 max_batch;
+	__u64 max_lead;
+	__u32 levels;
+	__u32 policies;
+	__u32 clocks;
+	__u32 nr_cpus;
+};
+
+/**
+ * struct hft_setup - allocate a context's tasks (%HFT_IOC_SETUP), once
+ * @features: HFT_FEATURE_* bits that the caller cannot do without; -EOPNOTSUPP
+ *	when one is missing
+ * @tasks: how many tasks the context can have queued at a time: 1 to
+ *	hft_query.max_tasks
+ * @flags: zero
+ *
+ * Errors: -EALREADY the context is set up; -EINVAL @tasks is zero or too
+ * large, or @flags is not zero; -EOPNOTSUPP; -EDQUOT the user's quota;
+ * -ENOMEM.
+ */
+struct hft_setup {
+	__u64 features;
+	__u32 tasks;
+	__u32 flags;
+};
+
+/* hft_ring_add.flags */
+#define HFT_RING_MONITOR	(1U << 0)	/* carries notices of the context, no tasks */
+
+/* Of the offset of a mapping of a ring: which of its two parts it is. */
+#define HFT_RING_OFF_CONSUMER	0ULL
+
+/**
+ * struct hft_ring_add - add a ring to a context (%HFT_IOC_RING_ADD)
+ * @cpu: the CPU that dispatches the ring's tasks and where its memory is
+ * @entries: size of the ring, a power of two, 1 to hft_query.max_entries
+ * @window: how many events may be in the ring at a time, 1 to @entries; with 1,
+ *	tasks run in strict policy order, a larger one amortises the hand-over
+ * @level_mask: bit n: the ring takes tasks of level n; zero for a monitor ring
+ * @policy: &enum hft_policy; zero for a monitor ring
+ * @flags: %HFT_RING_MONITOR or zero
+ * @lead: how long before its release a task is written to the ring, at most
+ *	hft_query.max_lead; the worker must wait for the release itself
+ * @ring: out: the ring's number in its context, for hft_task.ring
+ * @pages_off: out: mmap offset of the read-only part: a page with a
+ *	&struct hft_ring_producer, followed by @entries of &struct hft_event on
+ *	pages of their own
+ * @events_off: out: offset of the first &struct hft_event from @pages_off
+ * @pages_size: out: bytes of the read-only part
+ * @reserved: zero
+ *
+ * Returns the ring's file descriptor (close-on-exec).  The consumer page, a
+ * &struct hft_ring_consumer, is mapped by itself, shared, at offset
+ * %HFT_RING_OFF_CONSUMER with the size of a page; the rest can not be mapped
+ * for writing (-EPERM).
+ *
+ * Errors: -EINVAL a field is out of range or the context is not set up; -ENODEV
+ * the CPU is offline; -ENOSPC the context has its most rings, one monitor ring
+ * already, or the CPU has no room for its tasks; -EDQUOT the user's quota;
+ * -EMFILE, -ENFILE, -ENOMEM.
+ */
+struct hft_ring_add {
+	__u32 cpu;
+	__u32 entries;
+	__u32 window;
+	__u32 level_mask;
+	__u32 policy;
+	__u32 flags;
+	__u64 lead;
+	__u32 ring;
+	__u32 events_off;
+	__u64 pages_off;
+	__u64 pages_size;
+	__u64 reserved;
+};
+
+/**
+ * struct hft_ring_consumer - the page of a ring that its consumer writes
+ * @head: events consumed so far, modulo 2^32.  Stored with release semantics
+ *	after the task of an event has run
+ * @need_wakeup: not zero: wake the pollers of the ring's descriptor at the next
+ *	event.  Set it, execute a full barrier and look at the tail again before
+ *	sleeping in poll; %HFT_IOC_WAIT does not need it
+ *
+ * The kernel believes nothing here: a wrong value delays or repeats the
+ * events of this ring and nothing else.
+ */
+struct hft_ring_consumer {
+	__u32 head;
+	__u32 need_wakeup;
+};
+
+/* hft_ring_producer.flags */
+#define HFT_RING_MORE		(1U << 0)	/* released tasks wait: HFT_IOC_WAIT pulls them */
+#define HFT_RING_OFFLINE	(1U << 1)	/* the ring's CPU is offline */
+#define HFT_RING_DEAD		(1U << 2)	/* the context is closed: nothing will come */
+
+/**
+ * struct hft_ring_producer - the page of a ring that the kernel writes
+ * @tail: events written so far, modulo 2^32.  Load with acquire semantics;
+ *	event n is at index n modulo the ring's entries
+ * @flags: HFT_RING_MORE, _OFFLINE, _DEAD
+ * @dropped: notices that a full monitor ring lost; always zero for others
+ * @reserved: zero
+ */
+struct hft_ring_producer {
+	__u32 tail;
+	__u32 flags;
+	__u64 dropped;
+	__u64 reserved[6];
+};
+
+/**
+ * enum hft_event_type - what an event says
+ * @HFT_EVENT_TASK: a task: run it if @result is 0
+ * @HFT_EVENT_CPU_OFFLINE: notice: the CPU of ring @cookie went offline and
+ *	@task of its tasks end with -ENODEV
+ * @HFT_EVENT_CPU_ONLINE: notice: the CPU of ring @cookie is back
+ */
+enum hft_event_type {
+	HFT_EVENT_TASK = 1,
+	HFT_EVENT_CPU_OFFLINE,
+	HFT_EVENT_CPU_ONLINE
+};
+
+/**
+ * struct hft_event - an entry of a ring
+ * @cookie: the task's
+ * @task: the task's id
+ * @release: the task's release, translated to CLOCK_MONOTONIC at the dispatch
+ * @deadline: likewise; 0 if it has none
+ * @irq_entry: CLOCK_MONOTONIC when the kernel began the dispatch
+ * @published: CLOCK_MONOTONIC when the event was written
+ * @sequence: events of this ring before this one
+ * @result: 0, or -ENODEV when the task ended because its CPU went offline
+ * @type: &enum hft_event_type
+ * @clock: the task's &enum hft_clock
+ * @level: the task's &enum hft_level
+ */
+struct hft_event {
+	__u64 cookie;
+	__u64 task;
+	__u64 release;
+	__u64 deadline;
+	__u64 irq_entry;
+	__u64 published;
+	__u64 sequence;
+	__s32 result;
+	__u16 type;
+	__u8 clock;
+	__u8 level;
+};
+
+/**
+ * struct hft_task - the descriptor of a task
+ * @cookie: the caller's, returned in the event
+ * @release: when to start
+ * @deadline: when to be finished, at or after @release; 0: none
+ * @ring: number of the ring
+ * @flags: zero
+ * @clock: &enum hft_clock of @release and @deadline
+ * @level: &enum hft_level
+ * @reserved: zero
+ *
+ * Times are below 2^61 ns.  A @release that has passed is due at once.
+ */
+struct hft_task {
+	__u64 cookie;
+	__u64 release;
+	__u64 deadline;
+	__u32 ring;
+	__u32 flags;
+	__u8 clock;
+	__u8 level;
+	__u8 reserved[30];
+};
+
+#define HFT_TIME_MAX	((1ULL << 61) - 1)
+
+/**
+ * struct hft_submit - submit a task (%HFT_IOC_SUBMIT)
+ * @task: the task
+ * @result: address of a __s64 that takes the task's id, or 0.  It is written
+ *	before the task can be dispatched
+ * @reserved: zero
+ *
+ * Fills the command part of a 128-byte SQE.  Returns 0.
+ *
+ * Errors: -EINVAL a field is out of range, or the ring does not take the
+ * level; -ENOENT no such ring, or it is closed; -ENODEV its CPU is offline;
+ * -EDQUOT the context has no task left; -EFAULT.
+ */
+struct hft_submit {
+	struct hft_task task;
+	__u64 result;
+	__u64 reserved;
+};
+
+/**
+ * struct hft_submit_batch - submit several tasks (%HFT_IOC_SUBMIT_BATCH)
+ * @tasks: address of an array of @nr &struct hft_task
+ * @results: address of an array of @nr __s64: for each task its id, which is
+ *	greater than zero, or its error as for %HFT_IOC_SUBMIT
+ * @nr: number of tasks, 1 to hft_query.max_batch
+ * @task_size: sizeof(struct hft_task)
+ * @reserved: zero
+ *
+ * Each task is taken or refused by itself.  Returns how many were taken.
+ *
+ * Errors: -EINVAL a field is out of range; -E2BIG @task_size is larger than
+ * this kernel's and there is something in the rest; -EFAULT an array can not be
+ * read or written and no task was taken.  Where it is found out later, the
+ * count of those taken up to there is returned.
+ */
+struct hft_submit_batch {
+	__u64 tasks;
+	__u64 results;
+	__u32 nr;
+	__u32 task_size;
+	__u64 reserved;
+};
+
+/**
+ * struct hft_cancel - take back a task that is not dispatched (%HFT_IOC_CANCEL)
+ * @task: the task's id
+ * @reserved: zero
+ *
+ * Returns 0: the task will have no event.
+ *
+ * Errors: -ENOENT the task has been dispatched or cancelled, or there never was
+ * one; -EINVAL.
+ */
+struct hft_cancel {
+	__u64 task;
+	__u64 reserved;
+};
+
+#define HFT_WAIT_FOREVER	(~0ULL)
+
+/**
+ * struct hft_wait - pull released tasks and wait (%HFT_IOC_WAIT, on a ring)
+ * @timeout: CLOCK_MONOTONIC time to give up at; 0 does not sleep,
+ *	%HFT_WAIT_FOREVER never gives up
+ * @flags: zero
+ * @reserved: zero
+ *
+ * Fills the ring's window from the tasks that wait for room and returns how many
+ * events are in the ring, after sleeping until there is one.  One thread at a
+ * time.
+ *
+ * Errors: -ETIMEDOUT; -EINTR; -EBUSY another thread waits; -EINVAL;
+ * -ESHUTDOWN the ring is empty and dead.
+ */
+struct hft_wait {
+	__u64 timeout;
+	__u32 flags;
+	__u32 reserved;
+};
+
+#define HFT_STATS_CONTEXT	(~0U)
+
+/**
+ * struct hft_stats - counters (%HFT_IOC_STATS)
+ * @ring: in: number of a ring, or %HFT_STATS_CONTEXT for the sum of all rings
+ *	that the context has now
+ * @flags: in: zero
+ * @tasks: out: the context's tasks
+ * @tasks_free: out: those of them not in use
+ * @submitted: out: tasks taken
+ * @dispatched: out: tasks written to a ring
+ * @cancelled: out: tasks taken back
+ * @ended: out: of @dispatched, those that ended with an error
+ * @waiting: out: tasks before their release
+ * @ready: out: tasks past it that wait for room in a ring
+ * @in_flight: out: events that the worker has not advanced over
+ * @wakeups: out: times a sleeping worker was woken
+ * @full: out: times a dispatch found no room
+ * @bad_head: out: times the consumer's head made no sense
+ *
+ * Errors: -ENOENT no such ring; -EINVAL.
+ */
+struct hft_stats {
+	__u32 ring;
+	__u32 flags;
+	__u32 tasks;
+	__u32 tasks_free;
+	__u64 submitted;
+	__u64 dispatched;
+	__u64 cancelled;
+	__u64 ended;
+	__u64 waiting;
+	__u64 ready;
+	__u64 in_flight;
+	__u64 wakeups;
+	__u64 full;
+	__u64 bad_head;
+};
+
+/**
+ * struct hft_clock_pair - read the clocks at one instant (%HFT_IOC_CLOCK)
+ * @cycles: out: the clocksource's counter: the TSC where the clocksource is "tsc"
+ * @monotonic: out: CLOCK_MONOTONIC at @cycles
+ * @realtime: out: CLOCK_REALTIME at @cycles
+ * @was_set: out: changes when CLOCK_REALTIME was set
+ * @reserved: zero
+ *
+ * Exact, unlike two reads in user space one after the other.
+ */
+struct hft_clock_pair {
+	__u64 cycles;
+	__u64 monotonic;
+	__u64 realtime;
+	__u32 was_set;
+	__u32 reserved;
+};
+
+/* On a context */
+#define HFT_IOC_QUERY		_IOR('h', 0x00, struct hft_query)
+#define HFT_IOC_SETUP		_IOW('h', 0x01, struct hft_setup)
+#define HFT_IOC_RING_ADD	_IOWR('h', 0x02, struct hft_ring_add)
+#define HFT_IOC_STATS		_IOWR('h', 0x03, struct hft_stats)
+#define HFT_IOC_CLOCK		_IOR('h', 0x04, struct hft_clock_pair)
+#define HFT_IOC_SUBMIT		_IOWR('h', 0x10, struct hft_submit)
+#define HFT_IOC_SUBMIT_BATCH	_IOWR('h', 0x11, struct hft_submit_batch)
+#define HFT_IOC_CANCEL		_IOWR('h', 0x12, struct hft_cancel)
+
+/* On a ring */
+#define HFT_IOC_WAIT		_IOW('h', 0x20, struct hft_wait)
+
+#endif /* _UAPI_LINUX_HFT_H */
