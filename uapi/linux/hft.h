@@ -274,7 +274,9 @@ struct hft_event {
  * @flags: zero
  * @clock: &enum hft_clock of @release and @deadline
  * @level: &enum hft_level
- * @reserved: zero
+ * @reserved1: zero
+ * @reserved2: zero
+ * @reserved3: zero
  *
  * Times are below 2^61 ns.  A @release that has passed is due at once.
  */
@@ -286,7 +288,9 @@ struct hft_task {
 	__u32 flags;
 	__u8 clock;
 	__u8 level;
-	__u8 reserved[30];
+	__u16 reserved1;
+	__u32 reserved2;
+	__u64 reserved3[3];
 };
 
 #define HFT_TIME_MAX	((1ULL << 61) - 1)
@@ -362,8 +366,11 @@ struct hft_cancel {
  * events are in the ring, after sleeping until there is one.  One thread at a
  * time.
  *
- * Errors: -ETIMEDOUT; -EINTR; -EBUSY another thread waits; -EINVAL;
- * -ESHUTDOWN the ring is empty and dead.
+ * Polling the descriptor pulls in the same way.
+ *
+ * Errors: -ETIMEDOUT; -EINTR; -EBUSY another thread waits; -EINVAL a field is
+ * out of range, or the consumer's head makes no sense; -ESHUTDOWN the ring is
+ * empty and dead.
  */
 struct hft_wait {
 	__u64 timeout;
