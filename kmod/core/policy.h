@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later */
+/*
+ * The order of released tasks.  A policy is a function to a key and nothing
+ * more: the ready heap sorts by the key, and by submission where keys are equal.
+ */
+#ifndef HFT_CORE_POLICY_H
+#define HFT_CORE_POLICY_H
+
+#include <linux/hft.h>
+
+#include "types.h"
+
+/* The level is above the policy's own key: 3 bits and 61. */
+#define HFT_POLICY_KEY_BITS	61
+#define HFT_POLICY_KEY_MAX	((1ULL << HFT_POLICY_KEY_BITS) - 1)
+
+/**
+ * hft_policy_key() - the key of a released task; the smallest goes first
+ * @policy: &enum hft_policy of the ring
+ * @level: &enum hft_level of the task
+ * @seq: the task's place in the order of submission
+ * @deadline: the task's deadline, ns; 0: none
+ *
+ * Times and sequence numbers saturate at 61 bits, which is 73 years of
+ * nanoseconds.  U64_MAX is no task's key.
+ */
+static inline u64 hft_policy_key(u32 policy, u32 level, u64 seq, u64 deadline)
+{
+	u64 key = seq;
+
+	if (policy == HFT_POLICY_EDF)
+		key = deadline ? deadline : HFT_POLICY_KEY_MAX;
+	if (key > HFT_POLICY_KEY_MAX)
+		key = HFT_POLICY_KEY_MAX;
+	return (u64)(HFT_LEVEL_REALTIME - level) << HFT_POLICY_KEY_BITS | key;
+}
+
+#endif /* HFT_CORE_POLICY_H */
