@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From a release to an event: the timer moves due tasks to their rings' ready
+ * heaps, then each ring that got some is filled from its heap, best task first,
+ * up to its window.  What does not fit stays in the heap, and the worker pulls it.
+ */
+#include <linux/rcupdate.h>
+
+#include "hft.h"
+#include "trace.h"
+
+/* A task is released: let it compete for its ring. */
+void hft_dispatch_ready(struct hft_ring *ring, struct hft_slot *slot)
+{
+	struct hft_queue *queue = ring->queue;
+	u64 deadline = 0;
+
+	/* Deadlines of several clocks share a heap: compare them on one. */
+	if (slot->deadline)
+		deadline = hft_clock_to_monotonic(slot->clock, slot->deadline);
+
+	hft_heap_push(&ring->ready, &slot->item,
+		      hft_policy_key(ring->policy, slot->level, slot->item.seq, deadline));
+	WRITE_ONCE(slot->state, HFT_SLOT_READY);
+
+	if (!ring->touched) {
+		ring->touched = true;
+		ring->next_touched = queue->touched;
+		queue->touched = ring;
+	}
+}
+
+static void hft_dispatch_due(struct hft_timer *timer, u64 now)
+{
+	struct hft_slot *slot;
+	int n;
+
+	for (n = 0; n < HFT_BATCH && hft_heap_min_key(&timer->heap) <= now; n++) {
+		slot = container_of(hft_heap_pop(&timer->heap), struct hft_slot, item);
+		slot->ring->waiting_tasks--;
+		hft_dispatch_ready(slot->ring, slot);
+	}
+}
+
+/* Events that may be written.  None if the consumer's head makes no sense. */
+static u32 hft_ring_room(struct hft_ring *ring)
+{
+	u32 in_flight = ring->tail - smp_load_acquire(&ring->consumer->head);
+
+	if (unlikely(in_flight > ring->mask + 1)) {
+		ring->counters.bad_head++;
+		return 0;
+	}
+	return in_flight < ring->window ? ring->window - in_flight : 0;
+}
+
+static struct hft_event *hft_ring_next(struct hft_ring *ring, u64 entry, u64 published)
+{
+	struct hft_event *event = &ring->events[ring->tail++ & ring->mask];
+
+	event->irq_entry = entry;
+	event->published = published;
+	event->sequence = ring->sequence++;
+	return event;
+}
+
+static void hft_ring_write(struct hft_ring *ring, struct hft_slot *slot, u64 entry, u64 published)
+{
+	struct hft_event *event = hft_ring_next(ring, entry, published);
+	bool ended = slot->item.seq < ring->queue->offline_sequence;
+
+	event->cookie = slot->cookie;
+	event->task = hft_slot_id(ring->context, slot);
+	event->release = hft_clock_to_monotonic(slot->clock, slot->release);
+	event->deadline = slot->deadline ? hft_clock_to_monotonic(slot->clock, slot->deadline) : 0;
+	event->result = ended ? -ENODEV : 0;
+	event->type = HFT_EVENT_TASK;
+	event->clock = slot->clock;
+	event->level = slot->level;
+
+	trace_dispatch(ring, event);
+	ring->counters.dispatched++;
+	ring->counters.ended += ended;
+	hft_slot_free(ring->context, slot);
+}
+
+/* Wake who sleeps for this ring.  The barriers are explained in hft.h. */
+static void hft_ring_wake(struct hft_ring *ring)
+{
+	smp_mb();
+	if (rcuwait_active(&ring->waiter))
+		ring->counters.wakeups += rcuwait_wake_up(&ring->waiter);
+	if (READ_ONCE(ring->consumer->need_wakeup) && waitqueue_active(&ring->pollers))
+		irq_work_queue(&ring->work);
+}
+
+static void hft_ring_set_more(struct hft_ring *ring, bool more)
+{
+	u32 flags = ring->producer->flags & ~HFT_RING_MORE;
+
+	WRITE_ONCE(ring->producer->flags, flags | (more ? HFT_RING_MORE : 0));
+}
+
+/**
+ * hft_dispatch_fill() - write ready tasks to their ring
+ * @ring: its queue is locked
+ * @entry: when this dispatch began, CLOCK_MONOTONIC
+ *
+ * At most HFT_BATCH tasks.  Those that are left are announced by HFT_RING_MORE.
+ */
+void hft_dispatch_fill(struct hft_ring *ring, u64 entry)
+{
+	u32 budget = HFT_BATCH;
+	u32 room = min(hft_ring_room(ring), budget);
+	u32 tail = ring->tail;
+	u64 published;
+
+	lockdep_assert_held(&ring->queue->lock);
+
+	if (room && !hft_heap_empty(&ring->ready))
+		published = ktime_get_ns();
+	while (room && !hft_heap_empty(&ring->ready)) {
+		struct hft_heap_item *item = hft_heap_pop(&ring->ready);
+
+		hft_ring_write(ring, container_of(item, struct hft_slot, item), entry, published);
+		budget--;
+		if (--room)
+			continue;
+
+		/* Publish, then look whether the worker has made room meanwhile. */
+		smp_store_release(&ring->producer->tail, ring->tail);
+		hft_ring_set_more(ring, !hft_heap_empty(&ring->ready));
+		smp_mb();
+		room = min(hft_ring_room(ring), budget);
+	}
+
+	hft_ring_set_more(ring, !hft_heap_empty(&ring->ready));
+	if (!hft_heap_empty(&ring->ready))
+		ring->counters.full++;
+	if (ring->tail == tail)
+		return;
+	smp_store_release(&ring->producer->tail, ring->tail);
+	hft_ring_wake(ring);
+}
+
+/* Fill the rings that got tasks under this hold of the lock. */
+void hft_dispatch_touched(struct hft_queue *queue, u64 entry)
+{
+	struct hft_ring *ring;
+
+	lockdep_assert_held(&queue->lock);
+
+	while ((ring = queue->touched)) {
+		queue->touched = ring->next_touched;
+		ring->touched = false;
+		hft_dispatch_fill(ring, entry);
+	}
+}
+
+/* Hard interrupt, on the queue's CPU. */
+enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer)
+{
+	struct hft_timer *timer = container_of(hrtimer, struct hft_timer, hrtimer);
+	struct hft_queue *queue = timer->queue;
+	u64 entry = ktime_get_ns();
+	u64 now = hft_clock_from_monotonic(timer->clock, entry);
+	u64 next;
+
+	raw_spin_lock(&queue->lock);
+	queue->interrupts++;
+	hft_dispatch_due(timer, now);
+	hft_dispatch_touched(queue, entry);
+
+	next = hft_heap_min_key(&timer->heap);
+	if (next != U64_MAX) {
+		next = max(next, now + HFT_MIN_GAP);
+		hrtimer_set_expires(hrtimer, ns_to_ktime(next));
+	}
+	timer->armed = next;
+	raw_spin_unlock(&queue->lock);
+
+	return next == U64_MAX ? HRTIMER_NORESTART : HRTIMER_RESTART;
+}
+
+/**
+ * hft_dispatch_notice() - write a notice to a context's monitor ring
+ * @context: the context
+ * @type: what happened
+ * @cookie: number of the ring it happened to
+ * @count: of its tasks
+ *
+ * Without a monitor ring it does nothing; with a full one it counts the loss.
+ */
+void hft_dispatch_notice(struct hft_context *context, enum hft_event_type type, u64 cookie,
+			 u64 count)
+{
+	struct hft_ring *ring;
+	unsigned long irq_flags;
+	u64 now = ktime_get_ns();
+
+	rcu_read_lock();
+	ring = rcu_dereference(context->monitor);
+	if (!ring)
+		goto out;
+
+	raw_spin_lock_irqsave(&ring->queue->lock, irq_flags);
+	if (hft_ring_room(ring)) {
+		struct hft_event *event = hft_ring_next(ring, now, now);
+
+		event->cookie = cookie;
+		event->task = count;
+		event->release = now;
+		event->deadline = 0;
+		event->result = 0;
+		event->type = type;
+		event->clock = HFT_CLOCK_MONOTONIC;
+		event->level = 0;
+		smp_store_release(&ring->producer->tail, ring->tail);
+		hft_ring_wake(ring);
+	} else {
+		WRITE_ONCE(ring->producer->dropped, ring->producer->dropped + 1);
+	}
+	raw_spin_unlock_irqrestore(&ring->queue->lock, irq_flags);
+out:
+	rcu_read_unlock();
+}

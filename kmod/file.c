@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/hft: each open file is a context.
+ */
+#include <linux/cpumask.h>
+#include <linux/file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "hft.h"
+
+static void hft_context_free(struct kref *ref)
+{
+	struct hft_context *context = container_of(ref, struct hft_context, ref);
+
+	hft_slots_free(context);
+	hft_user_put(context->user);
+	mutex_destroy(&context->mutex);
+	kfree(context);
+}
+
+void hft_context_put(struct hft_context *context)
+{
+	kref_put(&context->ref, hft_context_free);
+}
+
+static int hft_context_open(struct inode *inode, struct file *file)
+{
+	struct hft_context *context;
+
+	context = kzalloc(sizeof(*context), GFP_KERNEL_ACCOUNT);
+	if (!context)
+		return -ENOMEM;
+
+	context->user = hft_user_get(current_uid());
+	if (!context->user) {
+		kfree(context);
+		return -ENOMEM;
+	}
+	kref_init(&context->ref);
+	mutex_init(&context->mutex);
+	file->private_data = context;
+	return nonseekable_open(inode, file);
+}
+
+/* The files of the rings may stay open; they see a dead ring. */
+static int hft_context_release(struct inode *inode, struct file *file)
+{
+	struct hft_context *context = file->private_data;
+	struct hft_ring *ring;
+	int i;
+
+	mutex_lock(&context->mutex);
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		ring = rcu_dereference_protected(context->rings[i],
+						 lockdep_is_held(&context->mutex));
+		if (ring)
+			hft_ring_kill(ring);
+	}
+	mutex_unlock(&context->mutex);
+	hft_context_put(context);
+	return 0;
+}
+
+/* Copy an answer out: what the caller does not know of it, it does not get. */
+static int hft_copy_out(unsigned long arg, size_t usize, const void *from, size_t ksize)
+{
+	void __user *to = (void __user *)arg;
+
+	if (copy_to_user(to, from, min(usize, ksize)))
+		return -EFAULT;
+	if (usize > ksize && clear_user(to + ksize, usize - ksize))
+		return -EFAULT;
+	return 0;
+}
+
+#define HFT_FEATURES							\
+	(HFT_FEATURE_MONITOR | HFT_FEATURE_CLOCK |			\
+	 (IS_ENABLED(CONFIG_IO_URING) ? HFT_FEATURE_URING : 0) |	\
+	 (IS_ENABLED(CONFIG_PREEMPT_RT) ? HFT_FEATURE_RT : 0))
+
+static long hft_ioc_query(unsigned long arg, size_t size)
+{
+	struct hft_query query = {
+		.features = HFT_FEATURES,
+		.max_tasks = hft_max_tasks,
+		.max_rings = HFT_MAX_RINGS,
+		.max_entries = HFT_MAX_ENTRIES,
+		.max_batch = HFT_MAX_BATCH,
+		.max_lead = HFT_MAX_LEAD,
+		.levels = HFT_LEVELS,
+		.policies = HFT_POLICIES,
+		.clocks = HFT_CLOCKS,
+		.nr_cpus = nr_cpu_ids,
+	};
+
+	return hft_copy_out(arg, size, &query, sizeof(query));
+}
+
+static long hft_ioc_setup(struct hft_context *context, const struct hft_setup *setup)
+{
+	int err;
+
+	if (setup->features & ~HFT_FEATURES)
+		return -EOPNOTSUPP;
+	if (setup->flags || !setup->tasks || setup->tasks > hft_max_tasks)
+		return -EINVAL;
+
+	mutex_lock(&context->mutex);
+	err = context->slots ? -EALREADY : hft_slots_alloc(context, setup->tasks);
+	mutex_unlock(&context->mutex);
+	return err;
+}
+
+static long hft_ioc_ring_add(struct hft_context *context, struct hft_ring_add *add,
+			     unsigned long arg, size_t size)
+{
+	struct file *file;
+	int fd;
+
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+
+	file = hft_ring_create(context, add);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	if (hft_copy_out(arg, size, add, sizeof(*add))) {
+		put_unused_fd(fd);
+		fput(file);
+		return -EFAULT;
+	}
+	fd_install(fd, file);
+	return fd;
+}
+
+static long hft_ioc_stats(struct hft_context *context, struct hft_stats *stats, unsigned long arg,
+			  size_t size)
+{
+	int err = hft_stats_read(context, stats);
+
+	return err ?: hft_copy_out(arg, size, stats, sizeof(*stats));
+}
+
+/*
+ * The timekeeper gives the counter with CLOCK_REALTIME; what lies between that
+ * and CLOCK_MONOTONIC is read around it, until it is the same before and after.
+ */
+static long hft_ioc_clock(unsigned long arg, size_t size)
+{
+	struct system_time_snapshot snapshot;
+	struct hft_clock_pair pair = {};
+	u64 offset;
+
+	do {
+		offset = hft_clock_from_monotonic(HFT_CLOCK_REALTIME, 0);
+		ktime_get_snapshot(&snapshot);
+	} while (offset != hft_clock_from_monotonic(HFT_CLOCK_REALTIME, 0));
+
+	pair.cycles = snapshot.cycles;
+	pair.realtime = ktime_to_ns(snapshot.real);
+	pair.monotonic = pair.realtime - offset;
+	pair.was_set = snapshot.clock_was_set_seq;
+	return hft_copy_out(arg, size, &pair, sizeof(pair));
+}
+
+union hft_ioc_arg {
+	struct hft_setup setup;
+	struct hft_ring_add ring_add;
+	struct hft_stats stats;
+	struct hft_submit submit;
+	struct hft_submit_batch batch;
+	struct hft_cancel cancel;
+};
+
+/* How much of a command's argument this kernel reads; 0: none of it. */
+static size_t hft_ioc_arg_size(unsigned int op)
+{
+	switch (op) {
+	case HFT_IOC_SETUP & ~IOCSIZE_MASK:
+		return sizeof(struct hft_setup);
+	case HFT_IOC_RING_ADD & ~IOCSIZE_MASK:
+		return sizeof(struct hft_ring_add);
+	case HFT_IOC_STATS & ~IOCSIZE_MASK:
+		return sizeof(struct hft_stats);
+	case HFT_IOC_SUBMIT & ~IOCSIZE_MASK:
+		return sizeof(struct hft_submit);
+	case HFT_IOC_SUBMIT_BATCH & ~IOCSIZE_MASK:
+		return sizeof(struct hft_submit_batch);
+	case HFT_IOC_CANCEL & ~IOCSIZE_MASK:
+		return sizeof(struct hft_cancel);
+	default:
+		return 0;
+	}
+}
+
+static long hft_context_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct hft_context *context = file->private_data;
+	unsigned int op = cmd & ~IOCSIZE_MASK;
+	size_t usize = _IOC_SIZE(cmd);
+	size_t ksize = hft_ioc_arg_size(op);
+	union hft_ioc_arg u;
+	int err;
+
+	if (ksize) {
+		err = copy_struct_from_user(&u, ksize, (void __user *)arg, usize);
+		if (err)
+			return err;
+	}
+
+	switch (op) {
+	case HFT_IOC_QUERY & ~IOCSIZE_MASK:
+		return hft_ioc_query(arg, usize);
+	case HFT_IOC_CLOCK & ~IOCSIZE_MASK:
+		return hft_ioc_clock(arg, usize);
+	case HFT_IOC_SETUP & ~IOCSIZE_MASK:
+		return hft_ioc_setup(context, &u.setup);
+	case HFT_IOC_RING_ADD & ~IOCSIZE_MASK:
+		return hft_ioc_ring_add(context, &u.ring_add, arg, usize);
+	case HFT_IOC_STATS & ~IOCSIZE_MASK:
+		return hft_ioc_stats(context, &u.stats, arg, usize);
+	case HFT_IOC_SUBMIT & ~IOCSIZE_MASK:
+		return hft_submit(context, &u.submit);
+	case HFT_IOC_SUBMIT_BATCH & ~IOCSIZE_MASK:
+		return hft_submit_batch(context, &u.batch);
+	case HFT_IOC_CANCEL & ~IOCSIZE_MASK:
+		return hft_cancel(context, &u.cancel);
+	default:
+		return -ENOTTY;
+	}
+}
+
+const struct file_operations hft_context_fops = {
+	.owner = THIS_MODULE,
+	.open = hft_context_open,
+	.release = hft_context_release,
+	.unlocked_ioctl = hft_context_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.uring_cmd = hft_uring_cmd,
+	.show_fdinfo = hft_context_show_fdinfo,
+	.llseek = noop_llseek,
+};

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A CPU that goes offline ends the tasks queued on it: each gets its event, with
+ * -ENODEV, through its ring like any other, so that none is lost however full the
+ * ring is.  The rings stay, and take tasks again when the CPU is back.
+ */
+#include <linux/cpuhotplug.h>
+
+#include "hft.h"
+
+static int hft_hotplug_state;
+
+static void hft_ring_set_offline(struct hft_ring *ring, bool offline)
+{
+	u32 flags = ring->producer->flags & ~HFT_RING_OFFLINE;
+
+	WRITE_ONCE(ring->producer->flags, flags | (offline ? HFT_RING_OFFLINE : 0));
+}
+
+/* Move up to HFT_BATCH waiting tasks to their rings.  Returns whether some are left. */
+static bool hft_queue_drain(struct hft_queue *queue)
+{
+	u64 entry = ktime_get_ns();
+	int clock, budget = HFT_BATCH;
+	bool left = false;
+
+	raw_spin_lock_irq(&queue->lock);
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+		struct hft_heap *heap = &queue->timers[clock].heap;
+
+		for (; budget && !hft_heap_empty(heap); budget--) {
+			struct hft_slot *slot = container_of(hft_heap_pop(heap), struct hft_slot,
+							     item);
+
+			slot->ring->waiting_tasks--;
+			hft_dispatch_ready(slot->ring, slot);
+		}
+		left |= !hft_heap_empty(heap);
+	}
+	hft_dispatch_touched(queue, entry);
+	raw_spin_unlock_irq(&queue->lock);
+	return left;
+}
+
+static void hft_queue_notify(struct hft_queue *queue, bool online)
+{
+	enum hft_event_type type = online ? HFT_EVENT_CPU_ONLINE : HFT_EVENT_CPU_OFFLINE;
+	struct hft_ring *ring;
+
+	list_for_each_entry(ring, &queue->rings, link) {
+		u64 queued;
+
+		raw_spin_lock_irq(&queue->lock);
+		hft_ring_set_offline(ring, !online);
+		queued = ring->waiting_tasks + ring->ready.nr;
+		raw_spin_unlock_irq(&queue->lock);
+
+		if (!(ring->flags & HFT_RING_MONITOR))
+			hft_dispatch_notice(ring->context, type, ring->number,
+					    online ? 0 : queued);
+	}
+}
+
+static int hft_cpu_online(unsigned int cpu)
+{
+	struct hft_queue *queue = per_cpu_ptr(&hft_queues, cpu);
+
+	mutex_lock(&queue->mutex);
+	raw_spin_lock_irq(&queue->lock);
+	queue->online = true;
+	raw_spin_unlock_irq(&queue->lock);
+	hft_queue_notify(queue, true);
+	mutex_unlock(&queue->mutex);
+	return 0;
+}
+
+static int hft_cpu_offline(unsigned int cpu)
+{
+	struct hft_queue *queue = per_cpu_ptr(&hft_queues, cpu);
+	int clock;
+
+	mutex_lock(&queue->mutex);
+	raw_spin_lock_irq(&queue->lock);
+	queue->online = false;
+	queue->offline_sequence = queue->sequence;
+	raw_spin_unlock_irq(&queue->lock);
+
+	hft_queue_notify(queue, false);
+	while (hft_queue_drain(queue))
+		;
+
+	/* The heaps are empty and stay so: what fires now does not start again. */
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+		hrtimer_cancel(&queue->timers[clock].hrtimer);
+		queue->timers[clock].armed = U64_MAX;
+	}
+	mutex_unlock(&queue->mutex);
+	return 0;
+}
+
+int hft_hotplug_init(void)
+{
+	int state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "hft:online", hft_cpu_online,
+				      hft_cpu_offline);
+
+	if (state < 0)
+		return state;
+	hft_hotplug_state = state;
+	return 0;
+}
+
+void hft_hotplug_exit(void)
+{
+	cpuhp_remove_state(hft_hotplug_state);
+}

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The queue of a CPU: tasks that wait for their release, in a heap per clock,
+ * and the hrtimers that fire for the earliest of each.
+ */
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
+
+#include "hft.h"
+#include "trace.h"
+
+DEFINE_PER_CPU_ALIGNED(struct hft_queue, hft_queues);
+
+unsigned int hft_queue_tasks __read_mostly = 65536;
+module_param_named(queue_tasks, hft_queue_tasks, uint, 0444);
+MODULE_PARM_DESC(queue_tasks, "Tasks that the contexts with a ring on a CPU can have in all (65536)");
+
+static const clockid_t hft_clock_ids[HFT_CLOCKS] = {
+	[HFT_CLOCK_MONOTONIC] = CLOCK_MONOTONIC,
+	[HFT_CLOCK_REALTIME] = CLOCK_REALTIME,
+	[HFT_CLOCK_TAI] = CLOCK_TAI,
+};
+
+u64 hft_clock_from_monotonic(enum hft_clock clock, u64 monotonic)
+{
+	switch (clock) {
+	case HFT_CLOCK_REALTIME:
+		return ktime_to_ns(ktime_mono_to_any(monotonic, TK_OFFS_REAL));
+	case HFT_CLOCK_TAI:
+		return ktime_to_ns(ktime_mono_to_any(monotonic, TK_OFFS_TAI));
+	default:
+		return monotonic;
+	}
+}
+
+u64 hft_clock_to_monotonic(enum hft_clock clock, u64 time)
+{
+	u64 offset = hft_clock_from_monotonic(clock, 0);
+
+	/* Before this boot: as early as there is. */
+	return time > offset ? time - offset : 0;
+}
+
+/* When @slot's timer is due, on its clock. */
+static u64 hft_slot_fire(const struct hft_ring *ring, const struct hft_slot *slot)
+{
+	return slot->release > ring->lead ? slot->release - ring->lead : 0;
+}
+
+/**
+ * hft_queue_insert() - queue a task until its release
+ * @queue: of @ring, locked
+ * @ring: that the task is for
+ * @slot: the task
+ * @now: CLOCK_MONOTONIC
+ *
+ * A task that is due goes to the ring's ready heap.  The caller ends what it has
+ * to insert with hft_queue_commit().
+ *
+ * Return: 0, -ENOENT if the ring is dead, -ENODEV if its CPU is offline, -EINVAL
+ * if it does not take the task's level.
+ */
+int hft_queue_insert(struct hft_queue *queue, struct hft_ring *ring, struct hft_slot *slot,
+		     u64 now)
+{
+	struct hft_timer *timer = &queue->timers[slot->clock];
+	u64 fire = hft_slot_fire(ring, slot);
+
+	lockdep_assert_held(&queue->lock);
+
+	if (ring->dead)
+		return -ENOENT;
+	if (!queue->online)
+		return -ENODEV;
+	if (!(ring->level_mask & BIT(slot->level)))
+		return -EINVAL;
+
+	slot->item.seq = queue->sequence++;
+	WRITE_ONCE(slot->ring, ring);
+	ring->counters.submitted++;
+	trace_submit(slot);
+
+	if (fire <= hft_clock_from_monotonic(slot->clock, now)) {
+		hft_dispatch_ready(ring, slot);
+		return 0;
+	}
+	hft_heap_push(&timer->heap, &slot->item, fire);
+	WRITE_ONCE(slot->state, HFT_SLOT_WAITING);
+	ring->waiting_tasks++;
+	return 0;
+}
+
+/* Take a queued task out of its heap.  A timer that is armed for it fires in vain. */
+void hft_queue_remove(struct hft_queue *queue, struct hft_slot *slot)
+{
+	struct hft_ring *ring = slot->ring;
+
+	lockdep_assert_held(&queue->lock);
+
+	if (slot->state == HFT_SLOT_WAITING) {
+		hft_heap_remove(&queue->timers[slot->clock].heap, &slot->item);
+		ring->waiting_tasks--;
+	} else {
+		hft_heap_remove(&ring->ready, &slot->item);
+	}
+}
+
+/*
+ * Have every timer fire no later than its earliest task.  The timers are their
+ * CPU's to start (hft.h): from elsewhere, ask it to.
+ */
+void hft_queue_arm(struct hft_queue *queue)
+{
+	bool kick = false;
+	int clock;
+
+	lockdep_assert_held(&queue->lock);
+
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+		struct hft_timer *timer = &queue->timers[clock];
+		u64 next = hft_heap_min_key(&timer->heap);
+
+		if (next >= timer->armed)
+			continue;
+		if (queue->cpu != smp_processor_id()) {
+			kick = true;
+			continue;
+		}
+		timer->armed = next;
+		hrtimer_start(&timer->hrtimer, ns_to_ktime(next), HRTIMER_MODE_ABS_PINNED_HARD);
+	}
+
+	if (kick) {
+		queue->kicks++;
+		smp_call_function_single_async(queue->cpu, &queue->csd);
+	}
+}
+
+/* After insertions, before unlocking: dispatch what was due, arm for the rest. */
+void hft_queue_commit(struct hft_queue *queue, u64 entry)
+{
+	hft_dispatch_touched(queue, entry);
+	hft_queue_arm(queue);
+}
+
+static void hft_queue_kicked(void *data)
+{
+	struct hft_queue *queue = data;
+
+	raw_spin_lock(&queue->lock);
+	/* An offline queue is emptied by hotplug.c, which also stops the timers. */
+	if (queue->online)
+		hft_queue_arm(queue);
+	raw_spin_unlock(&queue->lock);
+}
+
+/*
+ * The heaps of a queue have their final size from its first ring on: growing one
+ * would copy it with interrupts off.
+ */
+static int hft_queue_alloc_heaps(struct hft_queue *queue)
+{
+	void *memory[HFT_CLOCKS];
+	int clock;
+
+	if (queue->timers[0].memory)
+		return 0;
+
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+		memory[clock] = kvmalloc_node(hft_heap_bytes(hft_queue_tasks), GFP_KERNEL,
+					      cpu_to_node(queue->cpu));
+		if (!memory[clock])
+			goto free;
+	}
+	raw_spin_lock_irq(&queue->lock);
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+		queue->timers[clock].memory = memory[clock];
+		hft_heap_init(&queue->timers[clock].heap, memory[clock], hft_queue_tasks);
+	}
+	raw_spin_unlock_irq(&queue->lock);
+	return 0;
+free:
+	while (clock--)
+		kvfree(memory[clock]);
+	return -ENOMEM;
+}
+
+static bool hft_queue_has_context(const struct hft_queue *queue, const struct hft_context *context)
+{
+	const struct hft_ring *ring;
+
+	list_for_each_entry(ring, &queue->rings, link) {
+		if (ring->context == context)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * hft_queue_add_ring() - let a ring use a queue
+ * @queue: of the ring's CPU
+ * @ring: the ring
+ *
+ * Claims room for all tasks of the ring's context, once however many rings of
+ * it there are, so that an insertion always finds room.
+ *
+ * Return: 0, -ENODEV if the CPU is offline, -ENOSPC if there is no room, -ENOMEM.
+ */
+int hft_queue_add_ring(struct hft_queue *queue, struct hft_ring *ring)
+{
+	u32 claim = 0;
+	int err;
+
+	mutex_lock(&queue->mutex);
+	err = hft_queue_alloc_heaps(queue);
+	if (err)
+		goto unlock;
+
+	err = -ENODEV;
+	if (!READ_ONCE(queue->online))
+		goto unlock;
+
+	err = -ENOSPC;
+	if (!hft_queue_has_context(queue, ring->context))
+		claim = ring->context->tasks;
+	if (claim > queue->room)
+		goto unlock;
+
+	queue->room -= claim;
+	list_add_tail(&ring->link, &queue->rings);
+	err = 0;
+unlock:
+	mutex_unlock(&queue->mutex);
+	return err;
+}
+
+/* The ring is dead: nothing is queued for it any more. */
+void hft_queue_del_ring(struct hft_queue *queue, struct hft_ring *ring)
+{
+	mutex_lock(&queue->mutex);
+	list_del(&ring->link);
+	if (!hft_queue_has_context(queue, ring->context))
+		queue->room += ring->context->tasks;
+	hft_counters_add(&queue->closed, &ring->counters);
+	mutex_unlock(&queue->mutex);
+}
+
+int hft_queues_init(void)
+{
+	int cpu, clock;
+
+	if (!hft_queue_tasks || hft_queue_tasks > 1U << 24)
+		return -EINVAL;
+
+	for_each_possible_cpu(cpu) {
+		struct hft_queue *queue = per_cpu_ptr(&hft_queues, cpu);
+
+		raw_spin_lock_init(&queue->lock);
+		mutex_init(&queue->mutex);
+		INIT_LIST_HEAD(&queue->rings);
+		INIT_CSD(&queue->csd, hft_queue_kicked, queue);
+		queue->cpu = cpu;
+		queue->room = hft_queue_tasks;
+
+		for (clock = 0; clock < HFT_CLOCKS; clock++) {
+			struct hft_timer *timer = &queue->timers[clock];
+
+			timer->queue = queue;
+			timer->clock = clock;
+			timer->armed = U64_MAX;
+			hrtimer_setup(&timer->hrtimer, hft_dispatch_timer, hft_clock_ids[clock],
+				      HRTIMER_MODE_ABS_PINNED_HARD);
+		}
+	}
+	return 0;
+}
+
+/* All rings are gone; a timer may still be armed in vain. */
+void hft_queues_exit(void)
+{
+	int cpu, clock;
+
+	for_each_possible_cpu(cpu) {
+		struct hft_queue *queue = per_cpu_ptr(&hft_queues, cpu);
+
+		for (clock = 0; clock < HFT_CLOCKS; clock++) {
+			hrtimer_cancel(&queue->timers[clock].hrtimer);
+			kvfree(queue->timers[clock].memory);
+		}
+		mutex_destroy(&queue->mutex);
+	}
+}

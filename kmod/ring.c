@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A ring: pages shared with its worker, in a file of their own.
+ *
+ *	page 0		struct hft_ring_consumer, the worker's
+ *	page 1		struct hft_ring_producer, read-only to user space
+ *	page 2...	struct hft_event[entries], likewise
+ */
+#include <linux/anon_inodes.h>
+#include <linux/hrtimer.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include "hft.h"
+
+#define HFT_RING_PAGE_PRODUCER	1
+#define HFT_RING_PAGE_EVENTS	2
+
+/* Wait queues are not for hard interrupts on PREEMPT_RT: this runs where they are. */
+static void hft_ring_wake_pollers(struct irq_work *work)
+{
+	struct hft_ring *ring = container_of(work, struct hft_ring, work);
+
+	wake_up_interruptible_poll(&ring->pollers, EPOLLIN | EPOLLRDNORM);
+}
+
+static void hft_ring_free_pages(struct hft_ring *ring)
+{
+	u32 i;
+
+	vunmap(ring->area);
+	for (i = 0; i < ring->nr_pages && ring->pages[i]; i++)
+		__free_page(ring->pages[i]);
+	kvfree(ring->pages);
+}
+
+static int hft_ring_alloc_pages(struct hft_ring *ring, u32 entries)
+{
+	int node = cpu_to_node(ring->queue->cpu);
+	u32 i;
+
+	ring->nr_pages = HFT_RING_PAGE_EVENTS +
+			 PFN_UP((size_t)entries * sizeof(struct hft_event));
+	ring->pages = kvcalloc(ring->nr_pages, sizeof(*ring->pages), GFP_KERNEL_ACCOUNT);
+	if (!ring->pages)
+		return -ENOMEM;
+
+	for (i = 0; i < ring->nr_pages; i++) {
+		ring->pages[i] = alloc_pages_node(node, GFP_KERNEL_ACCOUNT | __GFP_ZERO, 0);
+		if (!ring->pages[i])
+			goto free;
+	}
+	ring->area = vmap(ring->pages, ring->nr_pages, VM_MAP | VM_USERMAP, PAGE_KERNEL);
+	if (!ring->area)
+		goto free;
+
+	ring->consumer = ring->area;
+	ring->producer = ring->area + HFT_RING_PAGE_PRODUCER * PAGE_SIZE;
+	ring->events = ring->area + HFT_RING_PAGE_EVENTS * PAGE_SIZE;
+	return 0;
+free:
+	hft_ring_free_pages(ring);
+	return -ENOMEM;
+}
+
+static int hft_ring_charge(struct hft_ring *ring, u32 entries, u32 tasks)
+{
+	struct hft_user *user = ring->context->user;
+	int err;
+
+	ring->charged = (u64)entries * sizeof(struct hft_event) +
+			HFT_RING_PAGE_EVENTS * PAGE_SIZE + hft_heap_bytes(tasks);
+
+	err = hft_user_charge(user, HFT_CHARGE_RINGS, 1);
+	if (err)
+		return err;
+	err = hft_user_charge(user, HFT_CHARGE_BYTES, ring->charged);
+	if (err)
+		hft_user_uncharge(user, HFT_CHARGE_RINGS, 1);
+	return err;
+}
+
+static void hft_ring_uncharge(struct hft_ring *ring)
+{
+	hft_user_uncharge(ring->context->user, HFT_CHARGE_BYTES, ring->charged);
+	hft_user_uncharge(ring->context->user, HFT_CHARGE_RINGS, 1);
+}
+
+static void hft_ring_free(struct hft_ring *ring)
+{
+	hft_ring_uncharge(ring);
+	hft_ring_free_pages(ring);
+	kvfree(ring->memory);
+	hft_context_put(ring->context);
+	kfree(ring);
+}
+
+static struct hft_ring *hft_ring_alloc(struct hft_context *context,
+				       const struct hft_ring_add *add)
+{
+	u32 tasks = add->flags & HFT_RING_MONITOR ? 0 : context->tasks;
+	struct hft_queue *queue = per_cpu_ptr(&hft_queues, add->cpu);
+	struct hft_ring *ring;
+	int err;
+
+	ring = kzalloc_node(sizeof(*ring), GFP_KERNEL_ACCOUNT, cpu_to_node(add->cpu));
+	if (!ring)
+		return ERR_PTR(-ENOMEM);
+
+	ring->queue = queue;
+	ring->context = context;
+	ring->flags = add->flags;
+	ring->mask = add->entries - 1;
+	ring->window = add->window;
+	ring->level_mask = add->level_mask;
+	ring->policy = add->policy;
+	ring->lead = add->lead;
+	init_irq_work(&ring->work, hft_ring_wake_pollers);
+	init_waitqueue_head(&ring->pollers);
+	rcuwait_init(&ring->waiter);
+
+	err = hft_ring_charge(ring, add->entries, tasks);
+	if (err)
+		goto free_ring;
+	err = hft_ring_alloc_pages(ring, add->entries);
+	if (err)
+		goto uncharge;
+
+	err = -ENOMEM;
+	ring->memory = kvmalloc_node(hft_heap_bytes(tasks), GFP_KERNEL_ACCOUNT,
+				     cpu_to_node(add->cpu));
+	if (!ring->memory)
+		goto free_pages;
+	hft_heap_init(&ring->ready, ring->memory, tasks);
+	kref_get(&context->ref);
+	return ring;
+
+free_pages:
+	hft_ring_free_pages(ring);
+uncharge:
+	hft_ring_uncharge(ring);
+free_ring:
+	kfree(ring);
+	return ERR_PTR(err);
+}
+
+static bool hft_ring_add_valid(const struct hft_ring_add *add)
+{
+	if (add->reserved || add->flags & ~HFT_RING_MONITOR)
+		return false;
+	if (add->ring || add->events_off || add->pages_off || add->pages_size)
+		return false;
+	if (add->cpu >= nr_cpu_ids || !cpu_possible(add->cpu))
+		return false;
+	if (!is_power_of_2(add->entries) || add->entries > HFT_MAX_ENTRIES)
+		return false;
+	if (!add->window || add->window > add->entries)
+		return false;
+	if (add->flags & HFT_RING_MONITOR)
+		return !add->level_mask && !add->policy && !add->lead;
+	if (!add->level_mask || add->level_mask & ~HFT_LEVEL_MASK_ALL)
+		return false;
+	return add->policy < HFT_POLICIES && add->lead <= HFT_MAX_LEAD;
+}
+
+/* Called with the context's mutex. */
+static int hft_context_add_ring(struct hft_context *context, struct hft_ring *ring)
+{
+	bool monitor = ring->flags & HFT_RING_MONITOR;
+	u32 number;
+	int err;
+
+	lockdep_assert_held(&context->mutex);
+
+	if (monitor && rcu_access_pointer(context->monitor))
+		return -ENOSPC;
+	for (number = 0; number < HFT_MAX_RINGS; number++) {
+		if (!rcu_access_pointer(context->rings[number]))
+			break;
+	}
+	if (number == HFT_MAX_RINGS)
+		return -ENOSPC;
+
+	err = hft_queue_add_ring(ring->queue, ring);
+	if (err)
+		return err;
+
+	ring->number = number;
+	rcu_assign_pointer(context->rings[number], ring);
+	if (monitor)
+		rcu_assign_pointer(context->monitor, ring);
+	return 0;
+}
+
+/* Take the ring's tasks back: in small bites, interrupts are off in each. */
+static void hft_ring_drop_tasks(struct hft_ring *ring)
+{
+	struct hft_context *context = ring->context;
+	struct hft_queue *queue = ring->queue;
+	u32 i;
+
+	for (i = 0; i < context->tasks; ) {
+		u32 end = min(i + HFT_BATCH, context->tasks);
+
+		raw_spin_lock_irq(&queue->lock);
+		for (; i < end; i++) {
+			struct hft_slot *slot = &context->slots[i];
+
+			if (READ_ONCE(slot->ring) != ring)
+				continue;
+			hft_queue_remove(queue, slot);
+			ring->counters.cancelled++;
+			hft_slot_free(context, slot);
+		}
+		raw_spin_unlock_irq(&queue->lock);
+		cond_resched();
+	}
+}
+
+/**
+ * hft_ring_kill() - take no more tasks, drop those queued, wake the sleepers
+ * @ring: under its context's mutex; killing it again does nothing
+ */
+void hft_ring_kill(struct hft_ring *ring)
+{
+	bool queued;
+
+	lockdep_assert_held(&ring->context->mutex);
+
+	if (ring->dead)
+		return;
+
+	raw_spin_lock_irq(&ring->queue->lock);
+	ring->dead = true;
+	queued = ring->waiting_tasks || ring->ready.nr;
+	WRITE_ONCE(ring->producer->flags, ring->producer->flags | HFT_RING_DEAD);
+	raw_spin_unlock_irq(&ring->queue->lock);
+
+	if (queued)
+		hft_ring_drop_tasks(ring);
+
+	rcuwait_wake_up(&ring->waiter);
+	wake_up_interruptible_poll(&ring->pollers, EPOLLIN | EPOLLHUP);
+}
+
+static void hft_ring_destroy(struct hft_ring *ring)
+{
+	struct hft_context *context = ring->context;
+
+	mutex_lock(&context->mutex);
+	hft_ring_kill(ring);
+	RCU_INIT_POINTER(context->rings[ring->number], NULL);
+	if (ring->flags & HFT_RING_MONITOR)
+		RCU_INIT_POINTER(context->monitor, NULL);
+	mutex_unlock(&context->mutex);
+
+	hft_queue_del_ring(ring->queue, ring);
+	synchronize_rcu();
+	irq_work_sync(&ring->work);
+	hft_ring_free(ring);
+}
+
+/**
+ * hft_ring_create() - make a ring and its file
+ * @context: that gets the ring
+ * @add: the request; its out fields are filled in
+ *
+ * Return: the file, whose release undoes it all, or an error of
+ * &struct hft_ring_add.
+ */
+struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *add)
+{
+	struct hft_ring *ring;
+	struct file *file;
+	int err;
+
+	if (!hft_ring_add_valid(add))
+		return ERR_PTR(-EINVAL);
+
+	mutex_lock(&context->mutex);
+	if (!context->slots) {
+		mutex_unlock(&context->mutex);
+		return ERR_PTR(-EINVAL);
+	}
+	ring = hft_ring_alloc(context, add);
+	err = PTR_ERR_OR_ZERO(ring);
+	if (!err) {
+		err = hft_context_add_ring(context, ring);
+		if (err)
+			hft_ring_free(ring);
+	}
+	mutex_unlock(&context->mutex);
+	if (err)
+		return ERR_PTR(err);
+
+	add->ring = ring->number;
+	add->pages_off = HFT_RING_PAGE_PRODUCER * PAGE_SIZE;
+	add->events_off = (HFT_RING_PAGE_EVENTS - HFT_RING_PAGE_PRODUCER) * PAGE_SIZE;
+	add->pages_size = (u64)(ring->nr_pages - HFT_RING_PAGE_PRODUCER) * PAGE_SIZE;
+
+	file = anon_inode_getfile("[hft-ring]", &hft_ring_fops, ring, O_RDWR);
+	if (IS_ERR(file))
+		hft_ring_destroy(ring);
+	return file;
+}
+
+static int hft_ring_release(struct inode *inode, struct file *file)
+{
+	hft_ring_destroy(file->private_data);
+	return 0;
+}
+
+/* Events that the worker has not advanced over, or -EINVAL if its head makes no sense. */
+int hft_ring_in_flight(const struct hft_ring *ring)
+{
+	u32 in_flight = ring->tail - READ_ONCE(ring->consumer->head);
+
+	lockdep_assert_held(&ring->queue->lock);
+
+	return in_flight <= ring->mask + 1 ? in_flight : -EINVAL;
+}
+
+/* Fill the ring's window from its ready tasks.  Returns what is in flight then. */
+static int hft_ring_pull(struct hft_ring *ring)
+{
+	u64 entry = ktime_get_ns();
+	int in_flight;
+
+	raw_spin_lock_irq(&ring->queue->lock);
+	if (!hft_heap_empty(&ring->ready))
+		hft_dispatch_fill(ring, entry);
+	in_flight = hft_ring_in_flight(ring);
+	raw_spin_unlock_irq(&ring->queue->lock);
+	return in_flight;
+}
+
+static __poll_t hft_ring_poll(struct file *file, poll_table *wait)
+{
+	struct hft_ring *ring = file->private_data;
+	__poll_t mask = 0;
+
+	poll_wait(file, &ring->pollers, wait);
+	if (hft_ring_pull(ring))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (READ_ONCE(ring->dead))
+		mask |= EPOLLHUP;
+	return mask;
+}
+
+/* Sleep until @timeout or a wake-up. */
+static int hft_ring_sleep(u64 timeout)
+{
+	ktime_t expires = ns_to_ktime(timeout);
+
+	if (signal_pending(current))
+		return -ERESTARTSYS;
+	if (timeout > KTIME_MAX) {
+		schedule();
+		return 0;
+	}
+	if (schedule_hrtimeout_range(&expires, 0, HRTIMER_MODE_ABS))
+		return 0;
+	return -ETIMEDOUT;
+}
+
+/* Wait for an event.  The state is set before looking: a wake-up in between is not lost. */
+static int hft_ring_wait_event(struct hft_ring *ring, u64 timeout)
+{
+	int ret, err = timeout ? 0 : -ETIMEDOUT;
+
+	prepare_to_rcuwait(&ring->waiter);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		ret = hft_ring_pull(ring);
+		if (ret)
+			break;
+		ret = READ_ONCE(ring->dead) ? -ESHUTDOWN : err;
+		if (ret)
+			break;
+		err = hft_ring_sleep(timeout);
+	}
+	finish_rcuwait(&ring->waiter);
+	return ret;
+}
+
+static int hft_ring_wait(struct hft_ring *ring, const struct hft_wait *wait)
+{
+	int ret;
+
+	if (wait->flags || wait->reserved)
+		return -EINVAL;
+	if (test_and_set_bit_lock(0, &ring->busy))
+		return -EBUSY;
+	ret = hft_ring_wait_event(ring, wait->timeout);
+	clear_bit_unlock(0, &ring->busy);
+	return ret;
+}
+
+static long hft_ring_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct hft_wait wait;
+	int err;
+
+	if ((cmd & ~IOCSIZE_MASK) != (HFT_IOC_WAIT & ~IOCSIZE_MASK))
+		return -ENOTTY;
+	err = copy_struct_from_user(&wait, sizeof(wait), (void __user *)arg, _IOC_SIZE(cmd));
+	if (err)
+		return err;
+	return hft_ring_wait(file->private_data, &wait);
+}
+
+static int hft_ring_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct hft_ring *ring = file->private_data;
+
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (!vma->vm_pgoff) {
+		if (vma->vm_end - vma->vm_start != PAGE_SIZE)
+			return -EINVAL;
+		vm_flags_mod(vma, VM_DONTCOPY, 0);
+	} else {
+		if (vma->vm_flags & VM_WRITE)
+			return -EPERM;
+		/* Nor by mprotect() later. */
+		vm_flags_mod(vma, VM_DONTCOPY, VM_MAYWRITE);
+	}
+	return remap_vmalloc_range(vma, ring->area, vma->vm_pgoff);
+}
+
+const struct file_operations hft_ring_fops = {
+	.owner = THIS_MODULE,
+	.release = hft_ring_release,
+	.mmap = hft_ring_mmap,
+	.poll = hft_ring_poll,
+	.unlocked_ioctl = hft_ring_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.show_fdinfo = hft_ring_show_fdinfo,
+	.llseek = noop_llseek,
+};

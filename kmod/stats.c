@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Counters: of a context by ioctl, of a file by fdinfo, of the module by sysfs.
+ */
+#include <linux/device.h>
+#include <linux/rcupdate.h>
+#include <linux/seq_file.h>
+#include <linux/sysfs.h>
+
+#include "hft.h"
+
+void hft_counters_add(struct hft_counters *sum, const struct hft_counters *counters)
+{
+	sum->submitted += counters->submitted;
+	sum->dispatched += counters->dispatched;
+	sum->cancelled += counters->cancelled;
+	sum->ended += counters->ended;
+	sum->wakeups += counters->wakeups;
+	sum->full += counters->full;
+	sum->bad_head += counters->bad_head;
+}
+
+static void hft_stats_add_ring(struct hft_stats *stats, struct hft_ring *ring)
+{
+	const struct hft_counters *counters = &ring->counters;
+
+	raw_spin_lock_irq(&ring->queue->lock);
+	stats->submitted += counters->submitted;
+	stats->dispatched += counters->dispatched;
+	stats->cancelled += counters->cancelled;
+	stats->ended += counters->ended;
+	stats->wakeups += counters->wakeups;
+	stats->full += counters->full;
+	stats->bad_head += counters->bad_head;
+	stats->waiting += ring->waiting_tasks;
+	stats->ready += ring->ready.nr;
+	stats->in_flight += max(hft_ring_in_flight(ring), 0);
+	raw_spin_unlock_irq(&ring->queue->lock);
+}
+
+int hft_stats_read(struct hft_context *context, struct hft_stats *stats)
+{
+	u32 number = stats->ring;
+	struct hft_ring *ring;
+	int i, err = 0;
+
+	if (stats->flags)
+		return -EINVAL;
+	if (number != HFT_STATS_CONTEXT && number >= HFT_MAX_RINGS)
+		return -ENOENT;
+
+	memset(stats, 0, sizeof(*stats));
+	stats->ring = number;
+	stats->tasks = context->tasks;
+	stats->tasks_free = hft_slots_count_free(context);
+
+	mutex_lock(&context->mutex);
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		ring = rcu_dereference_protected(context->rings[i],
+						 lockdep_is_held(&context->mutex));
+		if (ring && (number == HFT_STATS_CONTEXT || number == i))
+			hft_stats_add_ring(stats, ring);
+		else if (!ring && number == i)
+			err = -ENOENT;
+	}
+	mutex_unlock(&context->mutex);
+	return err;
+}
+
+void hft_context_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct hft_context *context = file->private_data;
+
+	seq_printf(m, "hft-tasks:\t%u\n", READ_ONCE(context->tasks));
+	seq_printf(m, "hft-tasks-free:\t%u\n", hft_slots_count_free(context));
+}
+
+void hft_ring_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct hft_ring *ring = file->private_data;
+	struct hft_stats stats = {};
+
+	hft_stats_add_ring(&stats, ring);
+	seq_printf(m, "hft-ring:\t%u\n", ring->number);
+	seq_printf(m, "hft-cpu:\t%d\n", ring->queue->cpu);
+	seq_printf(m, "hft-entries:\t%u\n", ring->mask + 1);
+	seq_printf(m, "hft-window:\t%u\n", ring->window);
+	seq_printf(m, "hft-policy:\t%u\n", ring->policy);
+	seq_printf(m, "hft-lead-ns:\t%llu\n", ring->lead);
+	seq_printf(m, "hft-flags:\t%u\n", READ_ONCE(ring->producer->flags));
+	seq_printf(m, "hft-head:\t%u\n", READ_ONCE(ring->consumer->head));
+	seq_printf(m, "hft-tail:\t%u\n", READ_ONCE(ring->producer->tail));
+	seq_printf(m, "hft-waiting:\t%llu\n", stats.waiting);
+	seq_printf(m, "hft-ready:\t%llu\n", stats.ready);
+	seq_printf(m, "hft-submitted:\t%llu\n", stats.submitted);
+	seq_printf(m, "hft-dispatched:\t%llu\n", stats.dispatched);
+	seq_printf(m, "hft-cancelled:\t%llu\n", stats.cancelled);
+}
+
+/* One NAME value a line, summed over the CPUs; rings that are gone count on. */
+static ssize_t events_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct hft_counters sum = {};
+	u64 interrupts = 0, kicks = 0, rings = 0;
+	struct hft_ring *ring;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct hft_queue *queue = per_cpu_ptr(&hft_queues, cpu);
+
+		mutex_lock(&queue->mutex);
+		hft_counters_add(&sum, &queue->closed);
+		list_for_each_entry(ring, &queue->rings, link) {
+			raw_spin_lock_irq(&queue->lock);
+			hft_counters_add(&sum, &ring->counters);
+			raw_spin_unlock_irq(&queue->lock);
+			rings++;
+		}
+		interrupts += READ_ONCE(queue->interrupts);
+		kicks += READ_ONCE(queue->kicks);
+		mutex_unlock(&queue->mutex);
+	}
+
+	return sysfs_emit(buf,
+			  "rings %llu\nsubmitted %llu\ndispatched %llu\ncancelled %llu\n"
+			  "ended %llu\nwakeups %llu\nfull %llu\nbad_head %llu\n"
+			  "interrupts %llu\nkicks %llu\n",
+			  rings, sum.submitted, sum.dispatched, sum.cancelled, sum.ended,
+			  sum.wakeups, sum.full, sum.bad_head, interrupts, kicks);
+}
+static DEVICE_ATTR_RO(events);
+
+static struct attribute *hft_attrs[] = {
+	&dev_attr_events.attr,
+	NULL
+};
+
+static const struct attribute_group hft_group = {
+	.attrs = hft_attrs,
+};
+
+const struct attribute_group *hft_groups[] = {
+	&hft_group,
+	NULL
+};

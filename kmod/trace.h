@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM hft
+
+#if !defined(HFT_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define HFT_TRACE_H
+
+#include <linux/tracepoint.h>
+#include "hft.h"
+
+/* Times are as submitted, on the task's own clock. */
+DECLARE_EVENT_CLASS(hft_slot,
+	TP_PROTO(const struct hft_slot *slot),
+	TP_ARGS(slot),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(u64, cookie)
+		__field(u64, release)
+		__field(u64, deadline)
+		__field(int, cpu)
+		__field(u32, ring)
+		__field(u8, clock)
+		__field(u8, level)
+	),
+	TP_fast_assign(
+		__entry->id = hft_slot_id(slot->ring->context, slot);
+		__entry->cookie = slot->cookie;
+		__entry->release = slot->release;
+		__entry->deadline = slot->deadline;
+		__entry->cpu = slot->ring->queue->cpu;
+		__entry->ring = slot->ring->number;
+		__entry->clock = slot->clock;
+		__entry->level = slot->level;
+	),
+	TP_printk("task=0x%llx cpu=%d ring=%u cookie=0x%llx release=%llu deadline=%llu clock=%u level=%u",
+		  __entry->id, __entry->cpu, __entry->ring, __entry->cookie, __entry->release,
+		  __entry->deadline, __entry->clock, __entry->level)
+);
+
+DEFINE_EVENT(hft_slot, submit,
+	TP_PROTO(const struct hft_slot *slot),
+	TP_ARGS(slot)
+);
+
+DEFINE_EVENT(hft_slot, cancel,
+	TP_PROTO(const struct hft_slot *slot),
+	TP_ARGS(slot)
+);
+
+/* Times are the event's, on CLOCK_MONOTONIC. */
+TRACE_EVENT(dispatch,
+	TP_PROTO(const struct hft_ring *ring, const struct hft_event *event),
+	TP_ARGS(ring, event),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(u64, cookie)
+		__field(u64, release)
+		__field(u64, deadline)
+		__field(u64, irq_entry)
+		__field(u64, published)
+		__field(u64, sequence)
+		__field(int, cpu)
+		__field(u32, ring)
+		__field(s32, result)
+		__field(u8, level)
+	),
+	TP_fast_assign(
+		__entry->id = event->task;
+		__entry->cookie = event->cookie;
+		__entry->release = event->release;
+		__entry->deadline = event->deadline;
+		__entry->irq_entry = event->irq_entry;
+		__entry->published = event->published;
+		__entry->sequence = event->sequence;
+		__entry->cpu = ring->queue->cpu;
+		__entry->ring = ring->number;
+		__entry->result = event->result;
+		__entry->level = event->level;
+	),
+	TP_printk("task=0x%llx cpu=%d ring=%u cookie=0x%llx release=%llu deadline=%llu irq_entry=%llu published=%llu sequence=%llu level=%u result=%d",
+		  __entry->id, __entry->cpu, __entry->ring, __entry->cookie, __entry->release,
+		  __entry->deadline, __entry->irq_entry, __entry->published, __entry->sequence,
+		  __entry->level, __entry->result)
+);
+
+#endif /* HFT_TRACE_H */
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>
