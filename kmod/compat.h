@@ -19,7 +19,7 @@
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
 
-#if __has_include(<linux/io_uring/cmd.h>)	/* >= 6.8 */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
 #include <linux/io_uring/cmd.h>
 #else
 #include <linux/io_uring.h>

@@ -51,52 +51,66 @@ static struct hft_slot *hft_task_prepare(struct hft_context *context, const stru
 	return slot;
 }
 
+/* The ring of a prepared slot.  Under RCU. */
+static struct hft_ring *hft_slot_ring(struct hft_context *context, const struct hft_slot *slot)
+{
+	return rcu_dereference(context->rings[slot->ring_number]);
+}
+
+static void hft_refuse(struct hft_context *context, struct hft_slot **slot, int err)
+{
+	hft_slot_free(context, *slot);
+	*slot = ERR_PTR(err);
+}
+
+/* Queue slots[@i] and those after it that go to the same CPU.  Returns where it ended. */
+static unsigned int hft_queue_run(struct hft_context *context, struct hft_queue *queue,
+				  struct hft_slot **slots, unsigned int i, unsigned int nr,
+				  u64 entry)
+{
+	unsigned long irq_flags;
+
+	raw_spin_lock_irqsave(&queue->lock, irq_flags);
+	for (; i < nr && !IS_ERR(slots[i]); i++) {
+		struct hft_ring *ring = hft_slot_ring(context, slots[i]);
+		int err;
+
+		if (!ring || ring->queue != queue)
+			break;
+		err = hft_queue_insert(queue, ring, slots[i], entry);
+		if (err)
+			hft_refuse(context, &slots[i], err);
+	}
+	hft_queue_commit(queue, entry);
+	raw_spin_unlock_irqrestore(&queue->lock, irq_flags);
+	return i;
+}
+
 /*
  * Queue prepared slots; neighbours for one CPU share a hold of its lock.  An
- * entry that is an error is passed over, one that cannot be queued becomes an
- * error.  Returns how many did.
+ * entry that is an error is passed over, one that can not be queued becomes one.
  */
-static unsigned int hft_queue_slots(struct hft_context *context, struct hft_slot **slots,
-				    unsigned int nr)
+static void hft_queue_slots(struct hft_context *context, struct hft_slot **slots,
+			    unsigned int nr)
 {
-	struct hft_queue *queue = NULL;
-	unsigned int i, refused = 0;
-	unsigned long irq_flags;
-	u64 entry;
+	u64 entry = ktime_get_ns();
+	unsigned int i = 0;
 
 	rcu_read_lock();
-	entry = ktime_get_ns();
-	for (i = 0; i < nr; i++) {
-		struct hft_slot *slot = slots[i];
+	while (i < nr) {
 		struct hft_ring *ring;
-		int err = -ENOENT;
 
-		if (IS_ERR(slot))
+		if (IS_ERR(slots[i])) {
+			i++;
 			continue;
-
-		ring = rcu_dereference(context->rings[slot->ring_number]);
-		if (ring && ring->queue != queue) {
-			if (queue) {
-				hft_queue_commit(queue, entry);
-				raw_spin_unlock_irqrestore(&queue->lock, irq_flags);
-			}
-			queue = ring->queue;
-			raw_spin_lock_irqsave(&queue->lock, irq_flags);
 		}
+		ring = hft_slot_ring(context, slots[i]);
 		if (ring)
-			err = hft_queue_insert(queue, ring, slot, entry);
-		if (err) {
-			hft_slot_free(context, slot);
-			slots[i] = ERR_PTR(err);
-			refused++;
-		}
-	}
-	if (queue) {
-		hft_queue_commit(queue, entry);
-		raw_spin_unlock_irqrestore(&queue->lock, irq_flags);
+			i = hft_queue_run(context, ring->queue, slots, i, nr, entry);
+		else
+			hft_refuse(context, &slots[i++], -ENOENT);
 	}
 	rcu_read_unlock();
-	return refused;
 }
 
 static int hft_put_result(u64 address, s64 result)
@@ -166,13 +180,38 @@ static void hft_free_slots(struct hft_context *context, struct hft_slot **slots,
 	}
 }
 
+static unsigned int hft_count_taken(struct hft_slot **slots, unsigned int nr)
+{
+	unsigned int i, taken = 0;
+
+	for (i = 0; i < nr; i++)
+		taken += !IS_ERR(slots[i]);
+	return taken;
+}
+
+/*
+ * Tasks were refused by their ring: say so in their results.  The ids of the
+ * others are in place, and their slots may be other tasks' by now.  The array was
+ * writable just before: a caller that has unmapped it meanwhile loses a message.
+ */
+static void hft_write_refusals(u64 address, struct hft_slot **slots, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (IS_ERR(slots[i]) && hft_put_result(address + i * sizeof(s64),
+						       PTR_ERR(slots[i])))
+			return;
+	}
+}
+
 /* Not inlined: it has the stack that only a batch needs. */
 static noinline int hft_submit_chunk(struct hft_context *context, u64 address, u32 task_size,
 				     u64 results, unsigned int nr)
 {
 	struct hft_task tasks[HFT_CHUNK];
 	struct hft_slot *slots[HFT_CHUNK];
-	unsigned int i, refused = 0;
+	unsigned int i, prepared, taken;
 	int err;
 
 	err = hft_read_tasks(tasks, address, task_size, nr);
@@ -182,31 +221,19 @@ static noinline int hft_submit_chunk(struct hft_context *context, u64 address, u
 	for (i = 0; i < nr; i++)
 		slots[i] = hft_task_prepare(context, &tasks[i]);
 
+	/* Before they are queued: what fails here leaves nothing behind. */
 	err = hft_write_results(context, results, slots, nr);
 	if (err) {
 		hft_free_slots(context, slots, nr);
 		return err;
 	}
 
-	for (i = 0; i < nr; i++)
-		refused += IS_ERR(slots[i]);
-	err = hft_queue_slots(context, slots, nr);
-	if (!err)
-		return nr - refused;
-
-	/*
-	 * A ring or its CPU went away: say so in the results of those tasks.  The
-	 * ids of the others are in place, and must not be read from slots that may
-	 * be another task's by now.  The array was writable just before; where it
-	 * is no more, the caller's loss is a message about its own munmap().
-	 */
-	refused += err;
-	for (i = 0; i < nr; i++) {
-		if (IS_ERR(slots[i]) &&
-		    hft_put_result(results + i * sizeof(s64), PTR_ERR(slots[i])))
-			break;
-	}
-	return nr - refused;
+	prepared = hft_count_taken(slots, nr);
+	hft_queue_slots(context, slots, nr);
+	taken = hft_count_taken(slots, nr);
+	if (taken < prepared)
+		hft_write_refusals(results, slots, nr);
+	return taken;
 }
 
 int hft_submit_batch(struct hft_context *context, const struct hft_submit_batch *batch)
