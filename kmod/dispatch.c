@@ -45,6 +45,7 @@ static void hft_dispatch_due(struct hft_timer *timer, u64 now)
 /* Events that may be written.  None if the consumer's head makes no sense. */
 static u32 hft_ring_room(struct hft_ring *ring)
 {
+	/* Pairs with the worker's release: it is done with what is written over. */
 	u32 in_flight = ring->tail - smp_load_acquire(&ring->consumer->head);
 
 	if (unlikely(in_flight > ring->mask + 1)) {
@@ -84,12 +85,17 @@ static void hft_ring_write(struct hft_ring *ring, struct hft_slot *slot, u64 ent
 	hft_slot_free(ring->context, slot);
 }
 
-/* Wake who sleeps for this ring.  The barriers are explained in hft.h. */
-static void hft_ring_wake(struct hft_ring *ring)
+/* Show what was written, and wake who sleeps for it. */
+static void hft_ring_publish(struct hft_ring *ring)
 {
+	/* Pairs with the worker's acquire: the events before the tail. */
+	smp_store_release(&ring->producer->tail, ring->tail);
+
+	/* The tail before looking for sleepers, who look at the tail after announcing it. */
 	smp_mb();
 	if (rcuwait_active(&ring->waiter))
 		ring->counters.wakeups += rcuwait_wake_up(&ring->waiter);
+	/* After the barrier above; poll_wait() adds before the pollers look. */
 	if (READ_ONCE(ring->consumer->need_wakeup) && waitqueue_active(&ring->pollers))
 		irq_work_queue(&ring->work);
 }
@@ -101,6 +107,25 @@ static void hft_ring_set_more(struct hft_ring *ring, bool more)
 	WRITE_ONCE(ring->producer->flags, flags | (more ? HFT_RING_MORE : 0));
 }
 
+/* Write up to @room ready tasks to their ring.  Returns how many there were. */
+static u32 hft_ring_write_ready(struct hft_ring *ring, u32 room, u64 entry)
+{
+	u64 published;
+	u32 n;
+
+	if (!room || hft_heap_empty(&ring->ready))
+		return 0;
+
+	published = ktime_get_ns();
+	for (n = 0; n < room && !hft_heap_empty(&ring->ready); n++) {
+		struct hft_heap_item *item = hft_heap_pop(&ring->ready);
+
+		hft_ring_write(ring, container_of(item, struct hft_slot, item), entry, published);
+	}
+	hft_ring_publish(ring);
+	return n;
+}
+
 /**
  * hft_dispatch_fill() - write ready tasks to their ring
  * @ring: its queue is locked
@@ -110,37 +135,22 @@ static void hft_ring_set_more(struct hft_ring *ring, bool more)
  */
 void hft_dispatch_fill(struct hft_ring *ring, u64 entry)
 {
-	u32 budget = HFT_BATCH;
-	u32 room = min(hft_ring_room(ring), budget);
-	u32 tail = ring->tail;
-	u64 published;
+	u32 room, budget = HFT_BATCH;
 
 	lockdep_assert_held(&ring->queue->lock);
 
-	if (room && !hft_heap_empty(&ring->ready))
-		published = ktime_get_ns();
-	while (room && !hft_heap_empty(&ring->ready)) {
-		struct hft_heap_item *item = hft_heap_pop(&ring->ready);
-
-		hft_ring_write(ring, container_of(item, struct hft_slot, item), entry, published);
-		budget--;
-		if (--room)
-			continue;
-
-		/* Publish, then look whether the worker has made room meanwhile. */
-		smp_store_release(&ring->producer->tail, ring->tail);
+	room = hft_ring_room(ring);
+	do {
+		budget -= hft_ring_write_ready(ring, min(room, budget), entry);
 		hft_ring_set_more(ring, !hft_heap_empty(&ring->ready));
-		smp_mb();
-		room = min(hft_ring_room(ring), budget);
-	}
+		if (hft_heap_empty(&ring->ready))
+			return;
 
-	hft_ring_set_more(ring, !hft_heap_empty(&ring->ready));
-	if (!hft_heap_empty(&ring->ready))
-		ring->counters.full++;
-	if (ring->tail == tail)
-		return;
-	smp_store_release(&ring->producer->tail, ring->tail);
-	hft_ring_wake(ring);
+		/* MORE before the head: a worker that missed the one has moved the other. */
+		smp_mb();
+		room = hft_ring_room(ring);
+	} while (room && budget);
+	ring->counters.full++;
 }
 
 /* Fill the rings that got tasks under this hold of the lock. */
@@ -215,8 +225,7 @@ void hft_dispatch_notice(struct hft_context *context, enum hft_event_type type, 
 		event->type = type;
 		event->clock = HFT_CLOCK_MONOTONIC;
 		event->level = 0;
-		smp_store_release(&ring->producer->tail, ring->tail);
-		hft_ring_wake(ring);
+		hft_ring_publish(ring);
 	} else {
 		WRITE_ONCE(ring->producer->dropped, ring->producer->dropped + 1);
 	}

@@ -140,7 +140,7 @@ struct hft_slot {
 struct hft_context {
 	struct kref ref;
 	struct hft_user *user;
-	struct mutex mutex;
+	struct mutex mutex;	/* setting up: @slots, @rings, @monitor */
 
 	/* Set once by HFT_IOC_SETUP, @slots last. */
 	u32 tasks;

@@ -57,6 +57,7 @@ void hft_slots_free(struct hft_context *context)
 
 static struct hft_slot *hft_slots(struct hft_context *context)
 {
+	/* Pairs with the release in hft_slots_alloc(). */
 	return smp_load_acquire(&context->slots);
 }
 

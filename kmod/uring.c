@@ -322,27 +322,29 @@ static __always_inline int hft_read_payload(void *to, size_t ksize, const struct
 	return 0;
 }
 
-#define HFT_URING_RUN(cmd, function, type)						\
-({											\
-	struct type __payload;								\
-	int __err = hft_read_payload(&__payload, sizeof(__payload), cmd,		\
-				     _IOC_SIZE((cmd)->cmd_op));				\
-											\
-	__err ?: function((cmd)->file->private_data, &__payload);			\
-})
-
 int hft_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
+	struct hft_context *context = cmd->file->private_data;
+	size_t usize = _IOC_SIZE(cmd->cmd_op);
+	union {
+		struct hft_submit submit;
+		struct hft_submit_batch batch;
+		struct hft_cancel cancel;
+	} u;
+
 	if (!(issue_flags & IO_URING_F_SQE128))
 		return -EINVAL;
 
 	switch (cmd->cmd_op & ~IOCSIZE_MASK) {
 	case HFT_IOC_SUBMIT & ~IOCSIZE_MASK:
-		return HFT_URING_RUN(cmd, hft_submit, hft_submit);
+		return hft_read_payload(&u.submit, sizeof(u.submit), cmd, usize) ?:
+		       hft_submit(context, &u.submit);
 	case HFT_IOC_SUBMIT_BATCH & ~IOCSIZE_MASK:
-		return HFT_URING_RUN(cmd, hft_submit_batch, hft_submit_batch);
+		return hft_read_payload(&u.batch, sizeof(u.batch), cmd, usize) ?:
+		       hft_submit_batch(context, &u.batch);
 	case HFT_IOC_CANCEL & ~IOCSIZE_MASK:
-		return HFT_URING_RUN(cmd, hft_cancel, hft_cancel);
+		return hft_read_payload(&u.cancel, sizeof(u.cancel), cmd, usize) ?:
+		       hft_cancel(context, &u.cancel);
 	default:
 		return -ENOTTY;
 	}
