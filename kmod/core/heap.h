@@ -163,48 +163,62 @@ static inline void hft_heap_up(struct hft_heap *h, u32 pos, struct hft_heap_node
 	hft_heap_place(h, pos, node);
 }
 
-static inline u32 hft_heap_first(const struct hft_heap *h, u32 child, u32 nr)
+/* Of @nr children from @child on, the one that goes first. */
+static inline u32 hft_heap_first(const struct hft_heap_node *node, u32 child, u32 nr)
 {
 	u32 first = child;
 	u32 i;
 
 	for (i = child + 1; i < child + nr; i++)
-		if (hft_heap_before(&h->node[i], &h->node[first]))
+		if (hft_heap_before(&node[i], &node[first]))
 			first = i;
 	return first;
 }
 
-/* The first of four children, without a branch unless two keys are equal. */
-static inline u32 hft_heap_first_of_4(const struct hft_heap *h, u32 child)
+/*
+ * Likewise of four.  No branch depends on which it is: that is a coin's toss, and
+ * a wrong guess a level would cost more than the rest.
+ */
+static inline u32 hft_heap_first_of_4(const struct hft_heap_node *node, u32 child)
 {
-	const struct hft_heap_node *n = &h->node[child];
-	u32 a = n[1].key < n[0].key;
-	u32 b = 2 + (n[3].key < n[2].key);
-	bool tie = (n[0].key == n[1].key) | (n[2].key == n[3].key) | (n[a].key == n[b].key);
+	const struct hft_heap_node *n = &node[child];
+	u64 k0 = n[0].key, k1 = n[1].key, k2 = n[2].key, k3 = n[3].key;
+	u64 k01 = k1 < k0 ? k1 : k0;
+	u64 k23 = k3 < k2 ? k3 : k2;
+	u32 i01 = k1 < k0;
+	u32 i23 = 2 + (k3 < k2);
 
-	if (unlikely(tie))
-		return hft_heap_first(h, child, HFT_HEAP_ARITY);
-	return child + (n[b].key < n[a].key ? b : a);
+	if (unlikely((k0 == k1) | (k2 == k3) | (k01 == k23)))
+		return hft_heap_first(node, child, HFT_HEAP_ARITY);
+	return child + (i01 ^ ((i01 ^ i23) & -(u32)(k23 < k01)));
 }
 
 /* Move the hole at @pos to a leaf: the way down rarely ends before one. */
 static inline u32 hft_heap_sink(struct hft_heap *h, u32 pos)
 {
+	const u32 nr = h->nr;
 	u64 child = hft_heap_child(pos);
 	u32 first;
 
-	while (child + HFT_HEAP_ARITY <= h->nr) {
-		first = hft_heap_first_of_4(h, (u32)child);
+	while (child + HFT_HEAP_ARITY <= nr) {
+		first = hft_heap_first_of_4(h->node, (u32)child);
 		hft_heap_place(h, pos, h->node[first]);
 		pos = first;
 		child = hft_heap_child(pos);
 	}
-	if (child < h->nr) {
-		first = hft_heap_first(h, (u32)child, h->nr - (u32)child);
+	if (child < nr) {
+		first = hft_heap_first(h->node, (u32)child, nr - (u32)child);
 		hft_heap_place(h, pos, h->node[first]);
 		pos = first;
 	}
 	return pos;
+}
+
+/* Close the hole at @pos with the last node, which @h->nr no longer counts. */
+static inline void hft_heap_close(struct hft_heap *h, u32 pos)
+{
+	if (pos != h->nr)
+		hft_heap_up(h, hft_heap_sink(h, pos), h->node[h->nr]);
 }
 
 /**
@@ -228,11 +242,10 @@ static inline void hft_heap_push(struct hft_heap *h, struct hft_heap_item *item,
 static inline void hft_heap_remove(struct hft_heap *h, struct hft_heap_item *item)
 {
 	u32 pos = item->pos;
-	u32 last = --h->nr;
 
 	item->pos = HFT_HEAP_NONE;
-	if (pos != last)
-		hft_heap_up(h, hft_heap_sink(h, pos), h->node[last]);
+	h->nr--;
+	hft_heap_close(h, pos);
 }
 
 /**
@@ -245,8 +258,12 @@ static inline struct hft_heap_item *hft_heap_pop(struct hft_heap *h)
 {
 	struct hft_heap_item *item = hft_heap_min(h);
 
-	if (item)
-		hft_heap_remove(h, item);
+	if (!item)
+		return NULL;
+	/* Not hft_heap_remove(): nothing here waits for the item's cache line. */
+	item->pos = HFT_HEAP_NONE;
+	h->nr--;
+	hft_heap_close(h, 0);
 	return item;
 }
 

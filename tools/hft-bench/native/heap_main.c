@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * hft-bench-heap: time kmod/core/heap.h beside std::priority_queue and the
+ * kernel's rbtree, in turns, and print the ratio of the medians.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "heap_bench.h"
+
+#define NR_CONTENDERS	3
+#define MAX_ROUNDS	101
+#define HOLD_OPS	262144
+#define FILL_OPS	100000		/* at least so many in a timed round */
+#define KEY_RANGE_BITS	40
+
+static const struct contender *const contenders[NR_CONTENDERS] = {
+	&contender_hft, &contender_std, &contender_rbtree,
+};
+
+enum work { WORK_HOLD, WORK_FILL_DRAIN, NR_WORKS };
+
+static const char *const work_names[NR_WORKS] = { "hold", "fill_drain" };
+
+struct run {
+	size_t nr;
+	unsigned int rounds;
+	uint64_t *key;
+	uint64_t *ahead;
+	void *bench[NR_CONTENDERS];
+	double ns[NR_WORKS][NR_CONTENDERS][MAX_ROUNDS];
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t *random_array(size_t nr, uint64_t seed)
+{
+	uint64_t *array = malloc(nr * sizeof(*array));
+	uint64_t x = seed;
+	size_t i;
+
+	for (i = 0; array && i < nr; i++) {
+		x = x * 6364136223846793005 + 1442695040888963407;
+		array[i] = x >> (64 - KEY_RANGE_BITS);
+	}
+	return array;
+}
+
+static int run_create(struct run *r)
+{
+	unsigned int c;
+
+	r->key = random_array(r->nr, 1);
+	r->ahead = random_array(HOLD_OPS, 2);
+	if (!r->key || !r->ahead)
+		return -ENOMEM;
+	for (c = 0; c < NR_CONTENDERS; c++) {
+		r->bench[c] = contenders[c]->create(r->nr);
+		if (!r->bench[c])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static double time_hold(struct run *r, unsigned int c)
+{
+	uint64_t start = now_ns();
+
+	contenders[c]->hold(r->bench[c], r->ahead, HOLD_OPS);
+	return (double)(now_ns() - start) / HOLD_OPS;
+}
+
+static double time_fill_drain(struct run *r, unsigned int c, uint64_t *sum)
+{
+	size_t times = (FILL_OPS + r->nr - 1) / r->nr;
+	uint64_t start = now_ns();
+	size_t i;
+
+	for (i = 0; i < times; i++) {
+		contenders[c]->fill(r->bench[c], r->key);
+		*sum = contenders[c]->drain(r->bench[c]);
+	}
+	return (double)(now_ns() - start) / ((double)times * (double)r->nr);
+}
+
+static void run_hold(struct run *r)
+{
+	unsigned int c, i;
+
+	for (c = 0; c < NR_CONTENDERS; c++)
+		contenders[c]->fill(r->bench[c], r->key);
+	for (i = 0; i < r->rounds; i++)
+		for (c = 0; c < NR_CONTENDERS; c++)
+			r->ns[WORK_HOLD][c][i] = time_hold(r, c);
+}
+
+/* All contenders pop the same keys in the same order, or the figures mean nothing. */
+static int check_drain(struct run *r)
+{
+	uint64_t sum[NR_CONTENDERS];
+	unsigned int c;
+
+	for (c = 0; c < NR_CONTENDERS; c++)
+		sum[c] = contenders[c]->drain(r->bench[c]);
+	for (c = 1; c < NR_CONTENDERS; c++)
+		if (sum[c] != sum[0])
+			return -EILSEQ;
+	return 0;
+}
+
+static void run_fill_drain(struct run *r)
+{
+	uint64_t sum;
+	unsigned int c, i;
+
+	for (i = 0; i < r->rounds; i++)
+		for (c = 0; c < NR_CONTENDERS; c++)
+			r->ns[WORK_FILL_DRAIN][c][i] = time_fill_drain(r, c, &sum);
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, unsigned int nr)
+{
+	qsort(values, nr, sizeof(*values), compare);
+	return values[nr / 2];
+}
+
+static void print_work(struct run *r, enum work work, bool last)
+{
+	double ns[NR_CONTENDERS];
+	unsigned int c, best = 1;
+
+	for (c = 0; c < NR_CONTENDERS; c++)
+		ns[c] = median(r->ns[work][c], r->rounds);
+	for (c = 2; c < NR_CONTENDERS; c++)
+		if (ns[c] < ns[best])
+			best = c;
+	printf("  \"%s\": { ", work_names[work]);
+	for (c = 0; c < NR_CONTENDERS; c++)
+		printf("\"%s_ns\": %.1f, ", contenders[c]->name, ns[c]);
+	printf("\"peer\": \"%s\", \"peer_ns\": %.1f, \"ratio\": %.3f }%s\n",
+	       contenders[best]->name, ns[best], ns[0] / ns[best], last ? "" : ",");
+}
+
+static int usage(const char *name, int status)
+{
+	fprintf(status ? stderr : stdout,
+		"Usage: %s ELEMENTS [ROUNDS]\n"
+		"Time push and pop of the hft heap beside std::priority_queue and the kernel's\n"
+		"rbtree, in turns, and print the medians of ROUNDS (11) as JSON, ns per pair.\n"
+		"  hold        pop the first of ELEMENTS and push it again at random\n"
+		"  fill_drain  push ELEMENTS at random, pop them all\n", name);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static struct run r = { .rounds = 11 };
+	int err;
+
+	if (argc > 1 && !strcmp(argv[1], "--help"))
+		return usage(argv[0], 0);
+	if (argc < 2 || argc > 3)
+		return usage(argv[0], 2);
+	r.nr = strtoul(argv[1], NULL, 10);
+	if (argc == 3)
+		r.rounds = (unsigned int)strtoul(argv[2], NULL, 10);
+	if (!r.nr || r.nr > UINT32_MAX || !r.rounds || r.rounds > MAX_ROUNDS)
+		return usage(argv[0], 2);
+	err = run_create(&r);
+	if (!err) {
+		run_hold(&r);
+		err = check_drain(&r);
+	}
+	if (err) {
+		fprintf(stderr, "%s: %s\n", argv[0], strerror(-err));
+		return 1;
+	}
+	run_fill_drain(&r);
+	printf("{ \"elements\": %zu, \"rounds\": %u,\n", r.nr, r.rounds);
+	print_work(&r, WORK_HOLD, false);
+	print_work(&r, WORK_FILL_DRAIN, true);
+	printf("}\n");
+	return 0;
+}
