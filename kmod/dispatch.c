@@ -7,6 +7,7 @@
 #include <linux/rcupdate.h>
 
 #include "hft.h"
+#include "slot.h"
 #include "trace.h"
 
 /* A task is released: let it compete for its ring. */
@@ -55,19 +56,19 @@ static u32 hft_ring_room(struct hft_ring *ring)
 	return in_flight < ring->window ? ring->window - in_flight : 0;
 }
 
-static struct hft_event *hft_ring_next(struct hft_ring *ring, u64 entry, u64 published)
+static struct hft_event *hft_ring_next(struct hft_ring *ring, u64 published)
 {
 	struct hft_event *event = &ring->events[ring->tail++ & ring->mask];
 
-	event->irq_entry = entry;
+	event->irq_entry = hft_queue_now(ring->queue);
 	event->published = published;
 	event->sequence = ring->sequence++;
 	return event;
 }
 
-static void hft_ring_write(struct hft_ring *ring, struct hft_slot *slot, u64 entry, u64 published)
+static void hft_ring_write(struct hft_ring *ring, struct hft_slot *slot, u64 published)
 {
-	struct hft_event *event = hft_ring_next(ring, entry, published);
+	struct hft_event *event = hft_ring_next(ring, published);
 	bool ended = slot->item.seq < ring->queue->offline_sequence;
 
 	event->cookie = slot->cookie;
@@ -108,7 +109,7 @@ static void hft_ring_set_more(struct hft_ring *ring, bool more)
 }
 
 /* Write up to @room ready tasks to their ring.  Returns how many there were. */
-static u32 hft_ring_write_ready(struct hft_ring *ring, u32 room, u64 entry)
+static u32 hft_ring_write_ready(struct hft_ring *ring, u32 room)
 {
 	u64 published;
 	u32 n;
@@ -116,11 +117,12 @@ static u32 hft_ring_write_ready(struct hft_ring *ring, u32 room, u64 entry)
 	if (!room || hft_heap_empty(&ring->ready))
 		return 0;
 
+	hft_queue_now(ring->queue);
 	published = ktime_get_ns();
 	for (n = 0; n < room && !hft_heap_empty(&ring->ready); n++) {
 		struct hft_heap_item *item = hft_heap_pop(&ring->ready);
 
-		hft_ring_write(ring, container_of(item, struct hft_slot, item), entry, published);
+		hft_ring_write(ring, container_of(item, struct hft_slot, item), published);
 	}
 	hft_ring_publish(ring);
 	return n;
@@ -129,11 +131,10 @@ static u32 hft_ring_write_ready(struct hft_ring *ring, u32 room, u64 entry)
 /**
  * hft_dispatch_fill() - write ready tasks to their ring
  * @ring: its queue is locked
- * @entry: when this dispatch began, CLOCK_MONOTONIC
  *
  * At most HFT_BATCH tasks.  Those that are left are announced by HFT_RING_MORE.
  */
-void hft_dispatch_fill(struct hft_ring *ring, u64 entry)
+void hft_dispatch_fill(struct hft_ring *ring)
 {
 	u32 room, budget = HFT_BATCH;
 
@@ -141,7 +142,7 @@ void hft_dispatch_fill(struct hft_ring *ring, u64 entry)
 
 	room = hft_ring_room(ring);
 	do {
-		budget -= hft_ring_write_ready(ring, min(room, budget), entry);
+		budget -= hft_ring_write_ready(ring, min(room, budget));
 		hft_ring_set_more(ring, !hft_heap_empty(&ring->ready));
 		if (hft_heap_empty(&ring->ready))
 			return;
@@ -154,7 +155,7 @@ void hft_dispatch_fill(struct hft_ring *ring, u64 entry)
 }
 
 /* Fill the rings that got tasks under this hold of the lock. */
-void hft_dispatch_touched(struct hft_queue *queue, u64 entry)
+void hft_dispatch_touched(struct hft_queue *queue)
 {
 	struct hft_ring *ring;
 
@@ -163,7 +164,7 @@ void hft_dispatch_touched(struct hft_queue *queue, u64 entry)
 	while ((ring = queue->touched)) {
 		queue->touched = ring->next_touched;
 		ring->touched = false;
-		hft_dispatch_fill(ring, entry);
+		hft_dispatch_fill(ring);
 	}
 }
 
@@ -177,9 +178,10 @@ enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer)
 	u64 next;
 
 	raw_spin_lock(&queue->lock);
+	queue->now = entry;
 	queue->interrupts++;
 	hft_dispatch_due(timer, now);
-	hft_dispatch_touched(queue, entry);
+	hft_dispatch_touched(queue);
 
 	next = hft_heap_min_key(&timer->heap);
 	if (next != U64_MAX) {
@@ -187,6 +189,7 @@ enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer)
 		hrtimer_set_expires(hrtimer, ns_to_ktime(next));
 	}
 	timer->armed = next;
+	queue->now = 0;
 	raw_spin_unlock(&queue->lock);
 
 	return next == U64_MAX ? HRTIMER_NORESTART : HRTIMER_RESTART;
@@ -206,7 +209,6 @@ void hft_dispatch_notice(struct hft_context *context, enum hft_event_type type, 
 {
 	struct hft_ring *ring;
 	unsigned long irq_flags;
-	u64 now = ktime_get_ns();
 
 	rcu_read_lock();
 	ring = rcu_dereference(context->monitor);
@@ -215,7 +217,8 @@ void hft_dispatch_notice(struct hft_context *context, enum hft_event_type type, 
 
 	raw_spin_lock_irqsave(&ring->queue->lock, irq_flags);
 	if (hft_ring_room(ring)) {
-		struct hft_event *event = hft_ring_next(ring, now, now);
+		u64 now = hft_queue_now(ring->queue);
+		struct hft_event *event = hft_ring_next(ring, now);
 
 		event->cookie = cookie;
 		event->task = count;
@@ -229,6 +232,7 @@ void hft_dispatch_notice(struct hft_context *context, enum hft_event_type type, 
 	} else {
 		WRITE_ONCE(ring->producer->dropped, ring->producer->dropped + 1);
 	}
+	ring->queue->now = 0;
 	raw_spin_unlock_irqrestore(&ring->queue->lock, irq_flags);
 out:
 	rcu_read_unlock();

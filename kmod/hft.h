@@ -213,7 +213,12 @@ struct hft_queue {
 	int cpu;
 	bool online;
 	u64 sequence;
-	struct hft_ring *touched;	/* got tasks under the lock held now */
+
+	/* Of the hold of the lock: all zero when it is free. */
+	u64 now;			/* CLOCK_MONOTONIC, once someone asked */
+	struct hft_ring *touched;	/* rings that got tasks */
+	bool rearm;			/* a timer is to fire earlier than it is armed for */
+
 	struct hft_timer timers[HFT_CLOCKS];
 	call_single_data_t csd;
 	u64 interrupts;
@@ -239,14 +244,10 @@ extern unsigned int hft_queue_tasks;
 extern const struct file_operations hft_context_fops;
 void hft_context_put(struct hft_context *context);
 
-/* task.c */
+/* slot.c; the rest is in slot.h */
 int hft_slots_alloc(struct hft_context *context, u32 tasks);
 void hft_slots_free(struct hft_context *context);
 u32 hft_slots_count_free(struct hft_context *context);
-struct hft_slot *hft_slot_alloc(struct hft_context *context);
-void hft_slot_free(struct hft_context *context, struct hft_slot *slot);
-struct hft_slot *hft_slot_find(struct hft_context *context, u64 id);
-u64 hft_slot_id(const struct hft_context *context, const struct hft_slot *slot);
 
 /* uring.c: the commands, as io_uring sends them and for their ioctl twins */
 int hft_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
@@ -259,17 +260,15 @@ int hft_queues_init(void);
 void hft_queues_exit(void);
 int hft_queue_add_ring(struct hft_queue *queue, struct hft_ring *ring);
 void hft_queue_del_ring(struct hft_queue *queue, struct hft_ring *ring);
-int hft_queue_insert(struct hft_queue *queue, struct hft_ring *ring, struct hft_slot *slot,
-		     u64 now);
+int hft_queue_insert(struct hft_queue *queue, struct hft_ring *ring, struct hft_slot *slot);
 void hft_queue_remove(struct hft_queue *queue, struct hft_slot *slot);
-void hft_queue_arm(struct hft_queue *queue);
-void hft_queue_commit(struct hft_queue *queue, u64 entry);
+void hft_queue_commit(struct hft_queue *queue);
 
 /* dispatch.c */
 enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer);
 void hft_dispatch_ready(struct hft_ring *ring, struct hft_slot *slot);
-void hft_dispatch_touched(struct hft_queue *queue, u64 entry);
-void hft_dispatch_fill(struct hft_ring *ring, u64 entry);
+void hft_dispatch_touched(struct hft_queue *queue);
+void hft_dispatch_fill(struct hft_ring *ring);
 void hft_dispatch_notice(struct hft_context *context, enum hft_event_type type, u64 cookie,
 			 u64 count);
 
@@ -303,8 +302,33 @@ void hft_user_uncharge(struct hft_user *user, enum hft_charge kind, u64 amount);
 int hft_hotplug_init(void);
 void hft_hotplug_exit(void);
 
-/* CLOCK_MONOTONIC of the same instant as @time on @clock. */
-u64 hft_clock_to_monotonic(enum hft_clock clock, u64 time);
-u64 hft_clock_from_monotonic(enum hft_clock clock, u64 monotonic);
+/* When the present hold of a queue's lock first asked for the time, CLOCK_MONOTONIC. */
+static inline u64 hft_queue_now(struct hft_queue *queue)
+{
+	lockdep_assert_held(&queue->lock);
+
+	if (!queue->now)
+		queue->now = ktime_get_ns();
+	return queue->now;
+}
+
+static inline u64 hft_clock_from_monotonic(enum hft_clock clock, u64 monotonic)
+{
+	if (likely(clock == HFT_CLOCK_MONOTONIC))
+		return monotonic;
+	return ktime_to_ns(ktime_mono_to_any(monotonic, clock == HFT_CLOCK_REALTIME ?
+						        TK_OFFS_REAL : TK_OFFS_TAI));
+}
+
+/* A time before this boot becomes 0. */
+static inline u64 hft_clock_to_monotonic(enum hft_clock clock, u64 time)
+{
+	u64 offset;
+
+	if (likely(clock == HFT_CLOCK_MONOTONIC))
+		return time;
+	offset = hft_clock_from_monotonic(clock, 0);
+	return time > offset ? time - offset : 0;
+}
 
 #endif /* HFT_H */

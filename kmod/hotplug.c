@@ -20,7 +20,6 @@ static void hft_ring_set_offline(struct hft_ring *ring, bool offline)
 /* Move up to HFT_BATCH waiting tasks to their rings.  Returns whether some are left. */
 static bool hft_queue_drain(struct hft_queue *queue)
 {
-	u64 entry = ktime_get_ns();
 	int clock, budget = HFT_BATCH;
 	bool left = false;
 
@@ -37,7 +36,7 @@ static bool hft_queue_drain(struct hft_queue *queue)
 		}
 		left |= !hft_heap_empty(heap);
 	}
-	hft_dispatch_touched(queue, entry);
+	hft_queue_commit(queue);
 	raw_spin_unlock_irq(&queue->lock);
 	return left;
 }

@@ -22,26 +22,6 @@ static const clockid_t hft_clock_ids[HFT_CLOCKS] = {
 	[HFT_CLOCK_TAI] = CLOCK_TAI,
 };
 
-u64 hft_clock_from_monotonic(enum hft_clock clock, u64 monotonic)
-{
-	switch (clock) {
-	case HFT_CLOCK_REALTIME:
-		return ktime_to_ns(ktime_mono_to_any(monotonic, TK_OFFS_REAL));
-	case HFT_CLOCK_TAI:
-		return ktime_to_ns(ktime_mono_to_any(monotonic, TK_OFFS_TAI));
-	default:
-		return monotonic;
-	}
-}
-
-u64 hft_clock_to_monotonic(enum hft_clock clock, u64 time)
-{
-	u64 offset = hft_clock_from_monotonic(clock, 0);
-
-	/* Before this boot: as early as there is. */
-	return time > offset ? time - offset : 0;
-}
-
 /* When @slot's timer is due, on its clock. */
 static u64 hft_slot_fire(const struct hft_ring *ring, const struct hft_slot *slot)
 {
@@ -53,27 +33,26 @@ static u64 hft_slot_fire(const struct hft_ring *ring, const struct hft_slot *slo
  * @queue: of @ring, locked
  * @ring: that the task is for
  * @slot: the task
- * @now: CLOCK_MONOTONIC
  *
- * A task that is due goes to the ring's ready heap.  The caller ends what it has
- * to insert with hft_queue_commit().
+ * A task that is due goes to the ring's ready heap.  One that fires no earlier
+ * than its timer is armed for is the timer's business, due or not, and spares
+ * the reading of the clock.  End a series of insertions with hft_queue_commit().
  *
  * Return: 0, -ENOENT if the ring is dead, -ENODEV if its CPU is offline, -EINVAL
  * if it does not take the task's level.
  */
-int hft_queue_insert(struct hft_queue *queue, struct hft_ring *ring, struct hft_slot *slot,
-		     u64 now)
+int hft_queue_insert(struct hft_queue *queue, struct hft_ring *ring, struct hft_slot *slot)
 {
 	struct hft_timer *timer = &queue->timers[slot->clock];
 	u64 fire = hft_slot_fire(ring, slot);
 
 	lockdep_assert_held(&queue->lock);
 
-	if (ring->dead)
+	if (unlikely(ring->dead))
 		return -ENOENT;
-	if (!queue->online)
+	if (unlikely(!queue->online))
 		return -ENODEV;
-	if (!(ring->level_mask & BIT(slot->level)))
+	if (unlikely(!(ring->level_mask & BIT(slot->level))))
 		return -EINVAL;
 
 	slot->item.seq = queue->sequence++;
@@ -81,9 +60,12 @@ int hft_queue_insert(struct hft_queue *queue, struct hft_ring *ring, struct hft_
 	ring->counters.submitted++;
 	trace_submit(slot);
 
-	if (fire <= hft_clock_from_monotonic(slot->clock, now)) {
-		hft_dispatch_ready(ring, slot);
-		return 0;
+	if (fire < timer->armed) {
+		if (fire <= hft_clock_from_monotonic(slot->clock, hft_queue_now(queue))) {
+			hft_dispatch_ready(ring, slot);
+			return 0;
+		}
+		queue->rearm = true;
 	}
 	hft_heap_push(&timer->heap, &slot->item, fire);
 	WRITE_ONCE(slot->state, HFT_SLOT_WAITING);
@@ -110,7 +92,7 @@ void hft_queue_remove(struct hft_queue *queue, struct hft_slot *slot)
  * Have every timer fire no later than its earliest task.  The timers are their
  * CPU's to start (hft.h): from elsewhere, ask it to.
  */
-void hft_queue_arm(struct hft_queue *queue)
+static void hft_queue_arm(struct hft_queue *queue)
 {
 	bool kick = false;
 	int clock;
@@ -138,10 +120,14 @@ void hft_queue_arm(struct hft_queue *queue)
 }
 
 /* After insertions, before unlocking: dispatch what was due, arm for the rest. */
-void hft_queue_commit(struct hft_queue *queue, u64 entry)
+void hft_queue_commit(struct hft_queue *queue)
 {
-	hft_dispatch_touched(queue, entry);
-	hft_queue_arm(queue);
+	if (queue->touched)
+		hft_dispatch_touched(queue);
+	if (queue->rearm)
+		hft_queue_arm(queue);
+	queue->rearm = false;
+	queue->now = 0;
 }
 
 static void hft_queue_kicked(void *data)

@@ -17,6 +17,7 @@
 #include <linux/vmalloc.h>
 
 #include "hft.h"
+#include "slot.h"
 
 #define HFT_RING_PAGE_PRODUCER	1
 #define HFT_RING_PAGE_EVENTS	2
@@ -318,9 +319,7 @@ static int hft_ring_release(struct inode *inode, struct file *file)
 /* Events that the worker has not advanced over, or -EINVAL if its head makes no sense. */
 int hft_ring_in_flight(const struct hft_ring *ring)
 {
-	u32 in_flight = ring->tail - READ_ONCE(ring->consumer->head);
-
-	lockdep_assert_held(&ring->queue->lock);
+	u32 in_flight = READ_ONCE(ring->producer->tail) - READ_ONCE(ring->consumer->head);
 
 	return in_flight <= ring->mask + 1 ? in_flight : -EINVAL;
 }
@@ -328,15 +327,16 @@ int hft_ring_in_flight(const struct hft_ring *ring)
 /* Fill the ring's window from its ready tasks.  Returns what is in flight then. */
 static int hft_ring_pull(struct hft_ring *ring)
 {
-	u64 entry = ktime_get_ns();
-	int in_flight;
+	struct hft_queue *queue = ring->queue;
 
-	raw_spin_lock_irq(&ring->queue->lock);
-	if (!hft_heap_empty(&ring->ready))
-		hft_dispatch_fill(ring, entry);
-	in_flight = hft_ring_in_flight(ring);
-	raw_spin_unlock_irq(&ring->queue->lock);
-	return in_flight;
+	if (READ_ONCE(ring->producer->flags) & HFT_RING_MORE) {
+		raw_spin_lock_irq(&queue->lock);
+		if (!hft_heap_empty(&ring->ready))
+			hft_dispatch_fill(ring);
+		queue->now = 0;
+		raw_spin_unlock_irq(&queue->lock);
+	}
+	return hft_ring_in_flight(ring);
 }
 
 static __poll_t hft_ring_poll(struct file *file, poll_table *wait)

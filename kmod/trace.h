@@ -7,6 +7,7 @@
 
 #include <linux/tracepoint.h>
 #include "hft.h"
+#include "slot.h"
 
 /* Times are as submitted, on the task's own clock. */
 DECLARE_EVENT_CLASS(hft_slot,

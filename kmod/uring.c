@@ -11,50 +11,61 @@
 #include <linux/uaccess.h>
 
 #include "hft.h"
+#include "slot.h"
 #include "trace.h"
 
 /* Tasks of a batch that go through at a time: what fits on the stack. */
 #define HFT_CHUNK	16
 
-static bool hft_task_valid(const struct hft_task *task)
+static bool hft_times_valid(u64 release, u64 deadline)
 {
-	if (task->flags || task->reserved1 || task->reserved2)
+	if (release > HFT_TIME_MAX || deadline > HFT_TIME_MAX)
 		return false;
-	if (task->reserved3[0] | task->reserved3[1] | task->reserved3[2])
-		return false;
-	if (task->clock >= HFT_CLOCKS || task->level >= HFT_LEVELS)
-		return false;
-	if (task->release > HFT_TIME_MAX || task->deadline > HFT_TIME_MAX)
-		return false;
-	return !task->deadline || task->deadline >= task->release;
+	return !deadline || deadline >= release;
 }
 
-static struct hft_slot *hft_task_prepare(struct hft_context *context, const struct hft_task *task)
+/*
+ * Turn a descriptor into a slot that is ready to be queued.  The descriptor may
+ * be in a submission queue that user space is writing: each field is read once.
+ */
+static __always_inline struct hft_slot *hft_task_prepare(struct hft_context *context,
+							 const struct hft_task *task)
 {
+	u64 release = READ_ONCE(task->release);
+	u64 deadline = READ_ONCE(task->deadline);
+	u32 ring = READ_ONCE(task->ring);
+	u8 clock = READ_ONCE(task->clock);
+	u8 level = READ_ONCE(task->level);
 	struct hft_slot *slot;
 
-	if (!hft_task_valid(task))
+	if (unlikely(READ_ONCE(task->flags) | READ_ONCE(task->reserved1) |
+		     READ_ONCE(task->reserved2) | READ_ONCE(task->reserved3[0]) |
+		     READ_ONCE(task->reserved3[1]) | READ_ONCE(task->reserved3[2])))
 		return ERR_PTR(-EINVAL);
-	if (task->ring >= HFT_MAX_RINGS)
+	if (unlikely(clock >= HFT_CLOCKS || level >= HFT_LEVELS))
+		return ERR_PTR(-EINVAL);
+	if (unlikely(!hft_times_valid(release, deadline)))
+		return ERR_PTR(-EINVAL);
+	if (unlikely(ring >= HFT_MAX_RINGS))
 		return ERR_PTR(-ENOENT);
 
 	slot = hft_slot_alloc(context);
 	if (IS_ERR(slot))
 		return slot;
 
-	slot->cookie = task->cookie;
-	slot->release = task->release;
-	slot->deadline = task->deadline;
-	WRITE_ONCE(slot->ring_number, task->ring);
-	slot->clock = task->clock;
-	slot->level = task->level;
+	slot->cookie = READ_ONCE(task->cookie);
+	slot->release = release;
+	slot->deadline = deadline;
+	WRITE_ONCE(slot->ring_number, ring);
+	slot->clock = clock;
+	slot->level = level;
 	return slot;
 }
 
-/* The ring of a prepared slot.  Under RCU. */
+/* The ring of a prepared slot.  With interrupts off, which holds off its freeing. */
 static struct hft_ring *hft_slot_ring(struct hft_context *context, const struct hft_slot *slot)
 {
-	return rcu_dereference(context->rings[slot->ring_number]);
+	return rcu_dereference_sched(context->rings[slot->ring_number]);
 }
 
 static void hft_refuse(struct hft_context *context, struct hft_slot **slot, int err)
@@ -64,25 +75,24 @@ static void hft_refuse(struct hft_context *context, struct hft_slot **slot, int 
 }
 
 /* Queue slots[@i] and those after it that go to the same CPU.  Returns where it ended. */
-static unsigned int hft_queue_run(struct hft_context *context, struct hft_queue *queue,
-				  struct hft_slot **slots, unsigned int i, unsigned int nr,
-				  u64 entry)
+static __always_inline unsigned int hft_queue_run(struct hft_context *context,
+						  struct hft_queue *queue,
+						  struct hft_slot **slots,
+						  unsigned int i, unsigned int nr)
 {
-	unsigned long irq_flags;
-
-	raw_spin_lock_irqsave(&queue->lock, irq_flags);
+	raw_spin_lock(&queue->lock);
 	for (; i < nr && !IS_ERR(slots[i]); i++) {
 		struct hft_ring *ring = hft_slot_ring(context, slots[i]);
 		int err;
 
 		if (!ring || ring->queue != queue)
 			break;
-		err = hft_queue_insert(queue, ring, slots[i], entry);
-		if (err)
+		err = hft_queue_insert(queue, ring, slots[i]);
+		if (unlikely(err))
 			hft_refuse(context, &slots[i], err);
 	}
-	hft_queue_commit(queue, entry);
-	raw_spin_unlock_irqrestore(&queue->lock, irq_flags);
+	hft_queue_commit(queue);
+	raw_spin_unlock(&queue->lock);
 	return i;
 }
 
@@ -90,13 +100,13 @@ static unsigned int hft_queue_run(struct hft_context *context, struct hft_queue 
  * Queue prepared slots; neighbours for one CPU share a hold of its lock.  An
  * entry that is an error is passed over, one that can not be queued becomes one.
  */
-static void hft_queue_slots(struct hft_context *context, struct hft_slot **slots,
-			    unsigned int nr)
+static __always_inline void hft_queue_slots(struct hft_context *context, struct hft_slot **slots,
+					    unsigned int nr)
 {
-	u64 entry = ktime_get_ns();
+	unsigned long irq_flags;
 	unsigned int i = 0;
 
-	rcu_read_lock();
+	local_irq_save(irq_flags);
 	while (i < nr) {
 		struct hft_ring *ring;
 
@@ -105,12 +115,12 @@ static void hft_queue_slots(struct hft_context *context, struct hft_slot **slots
 			continue;
 		}
 		ring = hft_slot_ring(context, slots[i]);
-		if (ring)
-			i = hft_queue_run(context, ring->queue, slots, i, nr, entry);
+		if (likely(ring))
+			i = hft_queue_run(context, ring->queue, slots, i, nr);
 		else
 			hft_refuse(context, &slots[i++], -ENOENT);
 	}
-	rcu_read_unlock();
+	local_irq_restore(irq_flags);
 }
 
 static int hft_put_result(u64 address, s64 result)
@@ -120,9 +130,10 @@ static int hft_put_result(u64 address, s64 result)
 
 int hft_submit(struct hft_context *context, const struct hft_submit *submit)
 {
+	u64 result = READ_ONCE(submit->result);
 	struct hft_slot *slot;
 
-	if (submit->reserved)
+	if (READ_ONCE(submit->reserved))
 		return -EINVAL;
 
 	slot = hft_task_prepare(context, &submit->task);
@@ -130,7 +141,7 @@ int hft_submit(struct hft_context *context, const struct hft_submit *submit)
 		return PTR_ERR(slot);
 
 	/* Before it is queued: what fails here leaves nothing behind. */
-	if (submit->result && hft_put_result(submit->result, hft_slot_id(context, slot))) {
+	if (result && hft_put_result(result, hft_slot_id(context, slot))) {
 		hft_slot_free(context, slot);
 		return -EFAULT;
 	}
@@ -139,14 +150,44 @@ int hft_submit(struct hft_context *context, const struct hft_submit *submit)
 	return PTR_ERR_OR_ZERO(slot);
 }
 
-static int hft_read_tasks(struct hft_task *tasks, u64 address, u32 task_size, unsigned int nr)
+/* Within user access.  Word by word: a string instruction costs more than it moves here. */
+static __always_inline int hft_read_task(u64 *to, const u64 __user *from)
+{
+	BUILD_BUG_ON(sizeof(struct hft_task) != 8 * sizeof(*to));
+
+	unsafe_get_user(to[0], &from[0], fault);
+	unsafe_get_user(to[1], &from[1], fault);
+	unsafe_get_user(to[2], &from[2], fault);
+	unsafe_get_user(to[3], &from[3], fault);
+	unsafe_get_user(to[4], &from[4], fault);
+	unsafe_get_user(to[5], &from[5], fault);
+	unsafe_get_user(to[6], &from[6], fault);
+	unsafe_get_user(to[7], &from[7], fault);
+	return 0;
+fault:
+	return -EFAULT;
+}
+
+static int hft_read_tasks(struct hft_task *tasks, u64 address, unsigned int nr)
+{
+	const struct hft_task __user *from = u64_to_user_ptr(address);
+	unsigned int i;
+	int err = 0;
+
+	if (!user_read_access_begin(from, nr * sizeof(*from)))
+		return -EFAULT;
+	for (i = 0; i < nr && !err; i++)
+		err = hft_read_task((u64 *)&tasks[i], (const u64 __user *)&from[i]);
+	user_read_access_end();
+	return err;
+}
+
+/* Descriptors of another size than ours: an older or a newer caller's. */
+static int hft_read_sized_tasks(struct hft_task *tasks, u64 address, u32 task_size,
+				unsigned int nr)
 {
 	unsigned int i;
 	int err;
-
-	if (task_size == sizeof(*tasks))
-		return copy_from_user(tasks, u64_to_user_ptr(address), nr * sizeof(*tasks)) ?
-			-EFAULT : 0;
 
 	for (i = 0; i < nr; i++) {
 		err = copy_struct_from_user(&tasks[i], sizeof(*tasks),
@@ -161,13 +202,22 @@ static int hft_read_tasks(struct hft_task *tasks, u64 address, u32 task_size, un
 static int hft_write_results(struct hft_context *context, u64 address, struct hft_slot **slots,
 			     unsigned int nr)
 {
+	s64 __user *to = u64_to_user_ptr(address);
 	s64 results[HFT_CHUNK];
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
 		results[i] = IS_ERR(slots[i]) ? PTR_ERR(slots[i]) : hft_slot_id(context, slots[i]);
-	return copy_to_user(u64_to_user_ptr(address), results, nr * sizeof(*results)) ?
-		-EFAULT : 0;
+
+	if (!user_write_access_begin(to, nr * sizeof(*to)))
+		return -EFAULT;
+	for (i = 0; i < nr; i++)
+		unsafe_put_user(results[i], &to[i], fault);
+	user_write_access_end();
+	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
 }
 
 static void hft_free_slots(struct hft_context *context, struct hft_slot **slots, unsigned int nr)
@@ -211,15 +261,18 @@ static noinline int hft_submit_chunk(struct hft_context *context, u64 address, u
 {
 	struct hft_task tasks[HFT_CHUNK];
 	struct hft_slot *slots[HFT_CHUNK];
-	unsigned int i, prepared, taken;
+	unsigned int i, taken, prepared = 0;
 	int err;
 
-	err = hft_read_tasks(tasks, address, task_size, nr);
+	err = task_size == sizeof(*tasks) ? hft_read_tasks(tasks, address, nr) :
+	      hft_read_sized_tasks(tasks, address, task_size, nr);
 	if (err)
 		return err;
 
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		slots[i] = hft_task_prepare(context, &tasks[i]);
+		prepared += !IS_ERR(slots[i]);
+	}
 
 	/* Before they are queued: what fails here leaves nothing behind. */
 	err = hft_write_results(context, results, slots, nr);
@@ -228,7 +281,6 @@ static noinline int hft_submit_chunk(struct hft_context *context, u64 address, u
 		return err;
 	}
 
-	prepared = hft_count_taken(slots, nr);
 	hft_queue_slots(context, slots, nr);
 	taken = hft_count_taken(slots, nr);
 	if (taken < prepared)
@@ -238,24 +290,28 @@ static noinline int hft_submit_chunk(struct hft_context *context, u64 address, u
 
 int hft_submit_batch(struct hft_context *context, const struct hft_submit_batch *batch)
 {
-	u32 done = 0, taken = 0;
+	u64 tasks = READ_ONCE(batch->tasks);
+	u64 results = READ_ONCE(batch->results);
+	u32 task_size = READ_ONCE(batch->task_size);
+	u32 left = READ_ONCE(batch->nr);
+	u32 taken = 0;
+	bool first = true;
 
-	if (batch->reserved || !batch->nr || batch->nr > HFT_MAX_BATCH)
+	if (READ_ONCE(batch->reserved) || !left || left > HFT_MAX_BATCH)
 		return -EINVAL;
-	if (!batch->task_size || batch->task_size > PAGE_SIZE)
+	if (!task_size || task_size > PAGE_SIZE)
 		return -EINVAL;
 
-	while (done < batch->nr) {
-		unsigned int nr = min_t(u32, batch->nr - done, HFT_CHUNK);
-		int ret = hft_submit_chunk(context,
-					   batch->tasks + (u64)done * batch->task_size,
-					   batch->task_size,
-					   batch->results + (u64)done * sizeof(s64), nr);
+	for (; left; first = false) {
+		unsigned int nr = min_t(u32, left, HFT_CHUNK);
+		int ret = hft_submit_chunk(context, tasks, task_size, results, nr);
 
 		if (ret < 0)
-			return done ? taken : ret;
-		done += nr;
+			return first ? ret : taken;
 		taken += ret;
+		left -= nr;
+		tasks += (u64)nr * task_size;
+		results += nr * sizeof(s64);
 		cond_resched();
 	}
 	return taken;
@@ -263,49 +319,49 @@ int hft_submit_batch(struct hft_context *context, const struct hft_submit_batch 
 
 int hft_cancel(struct hft_context *context, const struct hft_cancel *cancel)
 {
-	u32 generation = upper_32_bits(cancel->task);
+	u64 id = READ_ONCE(cancel->task);
+	unsigned long irq_flags;
 	struct hft_slot *slot;
 	struct hft_ring *ring;
-	unsigned long irq_flags;
 	int err = -ENOENT;
 
-	if (cancel->reserved)
+	if (READ_ONCE(cancel->reserved))
 		return -EINVAL;
-	slot = hft_slot_find(context, cancel->task);
+	slot = hft_slot_find(context, id);
 	if (!slot)
 		return -ENOENT;
 
-	rcu_read_lock();
-	ring = rcu_dereference(context->rings[READ_ONCE(slot->ring_number)]);
+	local_irq_save(irq_flags);
+	ring = rcu_dereference_sched(context->rings[READ_ONCE(slot->ring_number)]);
 	if (!ring)
-		goto unlock;
+		goto out;
 
-	raw_spin_lock_irqsave(&ring->queue->lock, irq_flags);
+	raw_spin_lock(&ring->queue->lock);
 	/*
 	 * A slot is freed under the lock of the queue it is in, and freed it is of
 	 * another generation and of no ring: if both fit, it is ours to remove.
 	 */
-	if (READ_ONCE(slot->generation) == generation && READ_ONCE(slot->ring) == ring) {
+	if (READ_ONCE(slot->generation) == upper_32_bits(id) && READ_ONCE(slot->ring) == ring) {
 		trace_cancel(slot);
 		hft_queue_remove(ring->queue, slot);
 		ring->counters.cancelled++;
 		hft_slot_free(context, slot);
 		err = 0;
 	}
-	raw_spin_unlock_irqrestore(&ring->queue->lock, irq_flags);
-unlock:
-	rcu_read_unlock();
+	raw_spin_unlock(&ring->queue->lock);
+out:
+	local_irq_restore(irq_flags);
 	return err;
 }
 
 /*
- * Copy a command out of the SQE, which its submitter may still be writing: once,
- * word by word.  @usize bytes are the caller's, @ksize are ours.
+ * A struct of another size than ours, an older or a newer caller's: taken out of
+ * the submission queue once, then cut or filled up with zeroes.
  */
-static __always_inline int hft_read_payload(void *to, size_t ksize, const struct io_uring_cmd *cmd,
-					    size_t usize)
+static int hft_read_sized_payload(void *to, size_t ksize, const struct io_uring_cmd *cmd)
 {
 	const u64 *from = hft_uring_payload(cmd);
+	size_t usize = _IOC_SIZE(cmd->cmd_op);
 	struct hft_uring_payload copy;
 	size_t i;
 
@@ -316,36 +372,50 @@ static __always_inline int hft_read_payload(void *to, size_t ksize, const struct
 
 	if (usize > ksize && memchr_inv(copy.bytes + ksize, 0, usize - ksize))
 		return -E2BIG;
-	memcpy(to, &copy, ksize);
-	if (usize < ksize)
-		memset(to + usize, 0, ksize - usize);
+	memset(to, 0, ksize);
+	memcpy(to, &copy, min(ksize, usize));
 	return 0;
 }
 
-int hft_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
+static noinline int hft_uring_cmd_sized(struct hft_context *context, const struct io_uring_cmd *cmd)
 {
-	struct hft_context *context = cmd->file->private_data;
-	size_t usize = _IOC_SIZE(cmd->cmd_op);
 	union {
 		struct hft_submit submit;
 		struct hft_submit_batch batch;
 		struct hft_cancel cancel;
 	} u;
 
-	if (!(issue_flags & IO_URING_F_SQE128))
-		return -EINVAL;
-
 	switch (cmd->cmd_op & ~IOCSIZE_MASK) {
 	case HFT_IOC_SUBMIT & ~IOCSIZE_MASK:
-		return hft_read_payload(&u.submit, sizeof(u.submit), cmd, usize) ?:
+		return hft_read_sized_payload(&u.submit, sizeof(u.submit), cmd) ?:
 		       hft_submit(context, &u.submit);
 	case HFT_IOC_SUBMIT_BATCH & ~IOCSIZE_MASK:
-		return hft_read_payload(&u.batch, sizeof(u.batch), cmd, usize) ?:
+		return hft_read_sized_payload(&u.batch, sizeof(u.batch), cmd) ?:
 		       hft_submit_batch(context, &u.batch);
 	case HFT_IOC_CANCEL & ~IOCSIZE_MASK:
-		return hft_read_payload(&u.cancel, sizeof(u.cancel), cmd, usize) ?:
+		return hft_read_sized_payload(&u.cancel, sizeof(u.cancel), cmd) ?:
 		       hft_cancel(context, &u.cancel);
 	default:
 		return -ENOTTY;
+	}
+}
+
+int hft_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	struct hft_context *context = cmd->file->private_data;
+	const void *payload = hft_uring_payload(cmd);
+
+	if (!(issue_flags & IO_URING_F_SQE128))
+		return -EINVAL;
+
+	switch (cmd->cmd_op) {
+	case HFT_IOC_SUBMIT:
+		return hft_submit(context, payload);
+	case HFT_IOC_SUBMIT_BATCH:
+		return hft_submit_batch(context, payload);
+	case HFT_IOC_CANCEL:
+		return hft_cancel(context, payload);
+	default:
+		return hft_uring_cmd_sized(context, cmd);
 	}
 }
