@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# ---
+# Usage: bench.sh [--only NAME] [--kernel NAME]
+#
+# Measures every figure of the table in tools/hft-bench/figures, or the one
+# called NAME, prints them beside their targets and writes build/bench.json.
+#
+#   --only NAME    one figure (make bench ONLY=NAME)
+#   --kernel NAME  the kernel of the VM, as tools/vm/run takes it (default 6.1)
+#   --help         this text
+#
+# Instruments: "icount VM": QEMU executes one instruction per virtual nanosecond,
+# so ns and instructions are the same and a run repeats exactly; "TCG plugin":
+# instructions counted one by one; "native ratio": both sides timed in turns in
+# one process on this machine, the ratio of the medians is the figure.
+#
+# Exit status: 0 when every figure could be measured, whether it reaches its
+# target or not, else 1.
+# ---
+set -euo pipefail
+
+HERE=$(dirname "$(realpath "$0")")
+TOP=$(realpath "$HERE/../..")
+BUILD=${BUILD:-$TOP/build}
+only=${ONLY:-} kernel=6.1
+
+usage() {
+	sed -n '/^# ---$/,/^# ---$/{/^# ---$/d;s/^# \{0,1\}//;p}' "$0"
+}
+
+die() {
+	echo "bench: $*" >&2
+	exit 1
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--help) usage; exit 0 ;;
+	--only) only=${2:?}; shift 2 ;;
+	--kernel) kernel=${2:?}; shift 2 ;;
+	*) die "unknown argument $1: see --help" ;;
+	esac
+done
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+results=$tmp/results
+: >"$results"
+status=0
+
+# groups INSTRUMENT: what has to run for the wanted figures
+groups() {
+	awk -F'|' -v only="$only" -v instrument="$1" '
+		/^#/ || NF < 6 || (only != "" && $1 != only) || $3 != instrument { next }
+		!seen[$4]++ { print $4 }' "$HERE/figures"
+}
+
+# measure COMMAND...: keep its lines, with the command that made them
+measure() {
+	local command="${*//$TOP\//}"
+
+	echo "bench: $command" >&2
+	echo "command ${command//$tmp/build}" >>"$results"
+	"$@" >"$tmp/out" || { status=1; echo "bench: it failed: $command" >&2; }
+	grep -E '^(figure|peer|note) ' "$tmp/out" >>"$results" || :
+}
+
+run_native() {
+	local group
+
+	[ $# -gt 0 ] || return 0
+	make -s -C "$HERE/native" BUILD="$BUILD" >&2 || die "the native benches can not be built"
+	for group; do
+		case $group in
+		heap-*) measure "$BUILD/bench/heap" "heap_${group#heap-}_ratio" "$(size "${group#heap-}")" ;;
+		*) measure "$BUILD/bench/$group" ;;
+		esac
+	done
+}
+
+size() {
+	case $1 in
+	1k) echo 1000 ;;
+	100k) echo 100000 ;;
+	1m) echo 1000000 ;;
+	esac
+}
+
+# Real-time throttling would stop the peer that spins.
+run_icount() {
+	[ $# -gt 0 ] || return 0
+	measure "$TOP/tools/vm/run" --kernel "$kernel" --icount --timeout 1800 -- sh -c \
+		"echo -1 > /proc/sys/kernel/sched_rt_runtime_us && exec hft-bench $*"
+}
+
+run_plugin() {
+	[ $# -gt 0 ] || return 0
+	measure "$HERE/callback.sh" "$kernel"
+}
+
+[ -z "$only" ] || grep -q "^$only|" "$HERE/figures" || die "no figure is called $only"
+# shellcheck disable=SC2046
+{
+	run_native $(groups "native ratio")
+	run_icount $(groups "icount VM")
+	run_plugin $(groups "TCG plugin")
+}
+mkdir -p "$BUILD"
+awk -v only="$only" -v json="$BUILD/bench.json" -f "$HERE/report.awk" "$HERE/figures" "$results" ||
+	status=1
+exit $status

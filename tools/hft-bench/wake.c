@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Wake-up: release to the first instruction of the task, without lead. */
+#include <stdio.h>
+
+#include "bench.h"
+
+#define SLEEPING_TASKS	2000
+#define SPINNING_TASKS	1000
+
+static int measure(const char *name, unsigned int hz, unsigned int nr, uint64_t spin_ns)
+{
+	const struct session_opts opts = { .tasks = nr, .spin_ns = spin_ns };
+	struct schedule schedule;
+	struct samples error;
+	struct session s;
+	int ret;
+
+	ret = samples_init(&error, nr);
+	if (ret < 0)
+		return ret;
+	ret = session_open(&s, &opts);
+	if (ret < 0)
+		goto out;
+	schedule = schedule_make(hz, nr);
+	ret = session_run(&s, &schedule, &error);
+	if (!ret)
+		print_figure(name, (double)samples_percentile(&error, PPM_P99));
+	session_close(&s);
+out:
+	samples_free(&error);
+	return ret;
+}
+
+static int measure_peer(const char *name)
+{
+	struct schedule schedule;
+	struct samples error;
+	int ret;
+
+	ret = samples_init(&error, SLEEPING_TASKS);
+	if (ret < 0)
+		return ret;
+	schedule = schedule_make(1000, SLEEPING_TASKS);
+	ret = peer_nanosleep->run(&schedule, &error);
+	if (!ret)
+		print_peer(name, (double)samples_percentile(&error, PPM_P99), peer_nanosleep->name);
+	samples_free(&error);
+	return ret;
+}
+
+int bench_wake(void)
+{
+	int ret;
+
+	ret = measure("wake_sleeping_ns", 1000, SLEEPING_TASKS, 0);
+	if (ret < 0)
+		return ret;
+	ret = measure_peer("wake_sleeping_ns");
+	if (ret < 0)
+		return ret;
+	return measure("wake_spinning_ns", 10000, SPINNING_TASKS, HFT_SPIN_FOREVER);
+}
