@@ -41,6 +41,18 @@ cache_lock() {
 	flock 9
 }
 
+# once FOLDER FUNCTION [ARG]...: fill FOLDER by FUNCTION unless that has been done
+once() {
+	local dir=$1
+
+	shift
+	[ ! -e "$dir/done" ] || return 0
+	cache_lock "$dir"
+	[ ! -e "$dir/done" ] || return 0
+	"$@"
+	touch "$dir/done"
+}
+
 # The mirror that this machine's own bookworm comes from.
 apt_site() {
 	local site
@@ -57,14 +69,13 @@ apt_suite() {
 	local dir=$CACHE/apt/$1
 
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-	cat >"$dir/sources" <<-END
+	cat >"$dir/s.sources" <<-END
 	Types: deb deb-src
 	URIs: $(apt_site)
 	Suites: $1
 	Components: main
 	Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 	END
-	cp "$dir/sources" "$dir/s.sources"
 	APT=(-oDir::Etc::sourcelist="$dir/s.sources" -oDir::Etc::sourceparts=/dev/null
 	     -oDir::State::Lists="$dir/lists" -oDir::Cache="$dir/cache"
 	     -oDir::State::status=/dev/null -oAPT::Sandbox::User=root)
