@@ -31,18 +31,6 @@ void hft_dispatch_ready(struct hft_ring *ring, struct hft_slot *slot)
 	}
 }
 
-static void hft_dispatch_due(struct hft_timer *timer, u64 now)
-{
-	struct hft_slot *slot;
-	int n;
-
-	for (n = 0; n < HFT_BATCH && hft_heap_min_key(&timer->heap) <= now; n++) {
-		slot = container_of(hft_heap_pop(&timer->heap), struct hft_slot, item);
-		slot->ring->waiting_tasks--;
-		hft_dispatch_ready(slot->ring, slot);
-	}
-}
-
 /* Events that may be written.  None if the consumer's head makes no sense. */
 static u32 hft_ring_room(struct hft_ring *ring)
 {
@@ -56,7 +44,7 @@ static u32 hft_ring_room(struct hft_ring *ring)
 	return in_flight < ring->window ? ring->window - in_flight : 0;
 }
 
-static struct hft_event *hft_ring_next(struct hft_ring *ring, u64 published)
+static __always_inline struct hft_event *hft_ring_next(struct hft_ring *ring, u64 published)
 {
 	struct hft_event *event = &ring->events[ring->tail++ & ring->mask];
 
@@ -168,6 +156,46 @@ void hft_dispatch_touched(struct hft_queue *queue)
 	}
 }
 
+static struct hft_slot *hft_timer_pop_due(struct hft_timer *timer, u64 now)
+{
+	struct hft_slot *slot;
+
+	if (hft_heap_min_key(&timer->heap) > now)
+		return NULL;
+	slot = container_of(hft_heap_pop(&timer->heap), struct hft_slot, item);
+	slot->ring->waiting_tasks--;
+	return slot;
+}
+
+/* A task that is due alone, with none before it and room in its ring, needs no heap. */
+static bool hft_dispatch_alone(struct hft_slot *slot)
+{
+	struct hft_ring *ring = slot->ring;
+
+	if (!hft_heap_empty(&ring->ready) || !hft_ring_room(ring))
+		return false;
+	hft_ring_write(ring, slot, ktime_get_ns());
+	hft_ring_publish(ring);
+	return true;
+}
+
+static void hft_dispatch_due(struct hft_timer *timer, u64 now)
+{
+	struct hft_slot *slot = hft_timer_pop_due(timer, now);
+	int n;
+
+	if (!slot)
+		return;
+	if (hft_heap_min_key(&timer->heap) > now && hft_dispatch_alone(slot))
+		return;
+
+	for (n = 1; slot; n++) {
+		hft_dispatch_ready(slot->ring, slot);
+		slot = n < HFT_BATCH ? hft_timer_pop_due(timer, now) : NULL;
+	}
+	hft_dispatch_touched(timer->queue);
+}
+
 /* Hard interrupt, on the queue's CPU. */
 enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer)
 {
@@ -181,7 +209,6 @@ enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer)
 	queue->now = entry;
 	queue->interrupts++;
 	hft_dispatch_due(timer, now);
-	hft_dispatch_touched(queue);
 
 	next = hft_heap_min_key(&timer->heap);
 	if (next != U64_MAX) {

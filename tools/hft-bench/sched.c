@@ -14,19 +14,19 @@
 
 #define TASKS		2000
 #define RATE_HZ		10000
-#define INSN_PER_LOOP	2
+#define INSN_PER_LOOP	3
 
 static uint64_t loops;
+static uint8_t stop;
 
 static void *count_rest(void *arg)
 {
 	const struct sched_param param = { 0 };
 
-	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
 	if (sched_setscheduler(0, SCHED_IDLE, &param))
 		return arg;
 	/* In assembly, since it is the instructions that are counted. */
-	__asm__ volatile("1: incq %0\n\tjmp 1b" : "+m" (loops));
+	__asm__ volatile("1: incq %0\n\tcmpb $0, %1\n\tje 1b" : "+m" (loops) : "m" (stop));
 	return arg;
 }
 
@@ -133,7 +133,7 @@ int bench_sched(void)
 	ret = -pthread_create(&thread, NULL, count_rest, NULL);
 	if (!ret) {
 		ret = measure(&s, &spin);
-		pthread_cancel(thread);
+		__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 		pthread_join(thread, NULL);
 	}
 	session_close(&s);
