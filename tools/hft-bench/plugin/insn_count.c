@@ -3,7 +3,8 @@
  * QEMU TCG plugin: exact instruction counts of a VM with one CPU.
  *
  *   from=PC,to=PC   how many instructions run from @from to @to, both included,
- *                   wherever the path goes: one line "span COUNT" each time
+ *                   wherever the path goes: one line "span COUNT" each time.
+ *                   More than one to=PC: to the first of them that is met
  *   lo=PC,hi=PC     how often each instruction of [lo, hi) runs: one line
  *                   "pc ADDRESS COUNT" each
  *   out=FILE        where the lines go
@@ -22,6 +23,7 @@
 
 #define BUCKETS		4096
 #define MAX_SPANS	1000000
+#define MAX_ENDS	8
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
@@ -32,7 +34,8 @@ struct place {
 };
 
 static struct {
-	uint64_t from, to, lo, hi;
+	uint64_t from, to[MAX_ENDS], lo, hi;
+	size_t nr_to;
 	const char *out;
 } options;
 
@@ -92,6 +95,16 @@ static void end_span(unsigned int cpu, void *left)
 	in_span = false;
 }
 
+static bool is_end(uint64_t pc)
+{
+	size_t i;
+
+	for (i = 0; i < options.nr_to; i++)
+		if (pc == options.to[i])
+			return true;
+	return false;
+}
+
 static void watch(struct qemu_plugin_insn *insn, size_t left)
 {
 	uint64_t pc = qemu_plugin_insn_vaddr(insn);
@@ -103,7 +116,7 @@ static void watch(struct qemu_plugin_insn *insn, size_t left)
 	if (options.from && pc == options.from)
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, begin_span, QEMU_PLUGIN_CB_NO_REGS,
 						       data);
-	if (options.to && pc == options.to)
+	if (is_end(pc))
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, end_span, QEMU_PLUGIN_CB_NO_REGS,
 						       data);
 }
@@ -148,14 +161,17 @@ static bool parse(const char *arg)
 		const char *name;
 		uint64_t *value;
 	} numbers[] = {
-		{ "from=", &options.from }, { "to=", &options.to },
-		{ "lo=", &options.lo }, { "hi=", &options.hi },
+		{ "from=", &options.from }, { "lo=", &options.lo }, { "hi=", &options.hi },
 	};
 	size_t i;
 
 	if (!strncmp(arg, "out=", 4)) {
 		options.out = strdup(arg + 4);
 		return options.out;
+	}
+	if (!strncmp(arg, "to=", 3) && options.nr_to < MAX_ENDS) {
+		options.to[options.nr_to++] = strtoull(arg + 3, NULL, 0);
+		return true;
 	}
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		if (strncmp(arg, numbers[i].name, strlen(numbers[i].name)))
