@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+MAKEFLAGS += --no-print-directory
+BUILD ?= build
+override BUILD := $(abspath $(BUILD))
+export BUILD
+
+# make install
+PREFIX ?= /usr/local
+DESTDIR ?=
+INCLUDEDIR ?= $(PREFIX)/include
+LIBDIR ?= $(PREFIX)/lib
+BINDIR ?= $(PREFIX)/bin
+UDEVDIR ?= /usr/lib/udev/rules.d
+KVER ?= $(shell uname -r)
+
+# make check
+KERNELS ?= 6.1 6.1-rt 6.12 6.12-rt
+
+DEPS := bc binutils bison busybox-static ca-certificates cpio dwarves file flex g++ gcc gcovr \
+	gnuplot-nox gzip kmod libc6-dev libcmocka-dev libelf-dev libglib2.0-dev libjansson-dev \
+	libssl-dev liburing-dev linux-source-6.1 lz4 make patchelf perl pkg-config python3 \
+	qemu-system-x86 sparse util-linux xz-utils zlib1g-dev
+
+.DEFAULT_GOAL := all
+.PHONY: all help deps module lib tools selftests demo check check-debug coverage bench \
+	install uninstall clean
+
+all: module lib tools	## build hft.ko, libhft and the tools into build/
+
+deps:			## install what the other targets need, by apt only
+	@command -v apt-get >/dev/null || { echo "deps: no apt-get: this needs Debian 12" >&2; exit 1; }
+	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	missing=$$(for p in $(DEPS); do \
+		dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q '^install ok installed' || \
+			echo $$p; \
+	done); \
+	if [ -n "$$missing" ] || [ -z "$$(apt-cache pkgnames linux-headers-6.12.)" ]; then \
+		[ -z "$$missing" ] || echo "deps: installing" $$missing; \
+		$$sudo apt-get -qq update; \
+	fi; \
+	[ -z "$$missing" ] || $$sudo env DEBIAN_FRONTEND=noninteractive \
+		apt-get -qq install -y --no-install-recommends $$missing >/dev/null || \
+		{ echo "deps: apt-get could not install:" $$missing >&2; exit 1; }
+
+# KERNEL=6.12-rt, or another name that tools/vm/fetch-kernel knows, builds for that one.
+module:			## hft.ko for the running kernel, or KERNEL=6.1, 6.12-rt, ...
+ifneq ($(KERNEL),)
+	tools/vm/build-module $(KERNEL)
+else ifneq ($(wildcard /lib/modules/$(KVER)/build/Makefile),)
+	$(MAKE) -C kmod KDIR=/lib/modules/$(KVER)/build NAME=$(KVER)
+else
+	@echo "module: no headers of the running kernel $(KVER): building for Debian's 6.12;" \
+		"for this machine install linux-headers-$(KVER)"
+	tools/vm/build-module 6.12
+endif
+
+lib:			## libhft.so and libhft.a
+	$(MAKE) -C libhft
+
+tools: lib		## hftctl, hft-latency, ...
+	$(MAKE) -C tools
+
+selftests: lib		## build the tests, for this machine and for the VM
+	$(MAKE) -C selftests
+
+demo: deps lib tools	## replay a burst of market data in a VM; FEED=file SPEED=factor
+	FEED="$(FEED)" SPEED="$(SPEED)" tools/hft-demo/demo.sh
+
+check: deps		## every test, in VMs with KERNELS="6.1 6.12-rt"
+	tools/vm/check --kernels "$(KERNELS)"
+
+check-debug: deps	## the tests, fault injection and a leak scan on the debug kernel
+	tools/vm/check --no-host --kernels debug
+
+coverage: deps		## line coverage of kmod (in the VM) and of the host-tested code
+	tools/vm/coverage
+
+bench: deps lib tools	## the figures, into build/bench.json; ONLY=name for one
+	ONLY="$(ONLY)" tools/hft-bench/bench.sh
+
+install: all		## into PREFIX; DESTDIR, KVER
+	$(MAKE) -C libhft install PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) LIBDIR=$(LIBDIR) \
+		INCLUDEDIR=$(INCLUDEDIR)
+	install -D -m 0644 -t $(DESTDIR)$(INCLUDEDIR)/linux uapi/linux/hft.h
+	install -d $(DESTDIR)$(BINDIR)
+	find $(BUILD)/tools -maxdepth 1 -type f -perm -u+x \
+		-exec install -m 0755 -t $(DESTDIR)$(BINDIR) {} +
+	install -D -m 0644 -t $(DESTDIR)$(UDEVDIR) tools/udev/60-hft.rules
+ifneq ($(wildcard $(BUILD)/kmod/$(KVER)/hft.ko),)
+	install -D -m 0644 -t $(DESTDIR)/lib/modules/$(KVER)/updates $(BUILD)/kmod/$(KVER)/hft.ko
+else
+	@echo "install: hft.ko is not built for $(KVER): install linux-headers-$(KVER) and run make" >&2
+endif
+ifeq ($(DESTDIR),)
+	groupadd --system --force hft
+	ldconfig
+	! command -v depmod >/dev/null || [ ! -d /lib/modules/$(KVER) ] || depmod $(KVER)
+	! command -v udevadm >/dev/null || udevadm control --reload || :
+endif
+
+uninstall:		## what install put there
+	$(MAKE) -C libhft uninstall PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) LIBDIR=$(LIBDIR) \
+		INCLUDEDIR=$(INCLUDEDIR)
+	rm -f $(DESTDIR)$(INCLUDEDIR)/linux/hft.h $(DESTDIR)$(UDEVDIR)/60-hft.rules
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(patsubst %/,%,$(dir $(wildcard tools/*/*.c)))))
+	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/hft.ko
+ifeq ($(DESTDIR),)
+	! command -v depmod >/dev/null || [ ! -d /lib/modules/$(KVER) ] || depmod $(KVER)
+	ldconfig
+endif
+
+clean:			## remove build/; the kernels in ~/.cache/hft stay
+	rm -rf $(BUILD)
+
+help:			## this text
+	@echo "Targets:"
+	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  \1|\2/p' Makefile | while IFS='|' read -r target text; do \
+		printf '  %-14s %s\n' $$target "$$text"; done
+	@echo "Variables: BUILD=$(BUILD) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
+	@echo "  KERNELS=\"$(KERNELS)\" HFT_TEST_DATA=$(HFT_TEST_DATA)"
+	@echo "  HFT_CACHE=$${HFT_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/hft} (kernels, QEMU)"
