@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the files of the engine share.
+ *
+ * Barriers between a worker and the kernel (uapi/linux/hft.h has the other half):
+ * the tail is loaded with acquire before the events are read; the head is stored
+ * with release after the task has run; a worker that is about to sleep in poll
+ * stores need_wakeup, executes a full barrier and looks at the tail again.
+ */
+#ifndef HFT_ENGINE_INTERNAL_H
+#define HFT_ENGINE_INTERNAL_H
+
+#include <stdatomic.h>
+#include <liburing.h>
+#include <hft/hft.h>
+
+#define HFT_API		__attribute__((visibility("default")))
+
+struct hft {
+	int fd;
+	struct hft_query query;
+	hft_warn_fn warn;
+	void *warn_arg;
+
+	/* The submission queue: whoever sets @busy has it, others use ioctls. */
+	atomic_flag busy;
+	bool have_uring;
+	struct io_uring uring;
+};
+
+struct hft_ring {
+	struct hft_ring_consumer *consumer;
+	const struct hft_ring_producer *producer;
+	const struct hft_event *events;
+	uint32_t head;			/* ours: the shared one is for the kernel */
+	uint32_t mask;
+	uint64_t spin_ns;
+	atomic_bool stop;
+
+	struct hft *h;
+	int fd;
+	uint32_t number;
+	uint32_t cpu;
+	uint32_t level_mask;
+	uint64_t lead_ns;
+	size_t page_size;
+	size_t pages_size;
+	void *pages;
+};
+
+/* error.c */
+int hft_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
+
+/* open.c */
+int hft_read_opts(void *opts, size_t size, const void *user);
+int hft_context_ioctl(struct hft *h, unsigned long op, void *arg);
+
+/* submit.c */
+int hft_uring_open(struct hft *h, const struct hft_opts *opts);
+void hft_uring_close(struct hft *h);
+
+/* clock.c */
+int hft_clock_open(const char *device);
+void hft_clock_close(void);
+void hft_clock_maintain(void);
+
+/* doctor.c */
+void hft_warn(struct hft *h, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void hft_examine(struct hft *h);
+
+/* worker.c */
+int hft_become_worker(uint32_t cpu, uint32_t level, uint32_t flags);
+uint32_t hft_top_level(uint32_t level_mask);
+
+/* lead.c */
+int hft_measure_lead(struct hft *h, const struct hft_ring_opts *opts, uint64_t *lead_ns);
+
+#endif /* HFT_ENGINE_INTERNAL_H */

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * How early must a worker be woken?  Measured where it will sleep: on the ring's
+ * CPU, at its priority, with a ring of its own that has no lead.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+#define HFT_LEAD_SAMPLES	256
+#define HFT_LEAD_PERIOD_NS	1000000
+
+/* The lead is the 99th percentile and a bit: one wake-up in a hundred may be late. */
+#define HFT_LEAD_RANK		(HFT_LEAD_SAMPLES * 99 / 100)
+
+struct hft_lead {
+	struct hft *h;
+	const struct hft_ring_opts *opts;
+	uint64_t samples[HFT_LEAD_SAMPLES];
+	int err;
+};
+
+static int hft_compare_ns(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int hft_lead_sample(struct hft_lead *lead, struct hft_ring *ring, uint64_t *sample)
+{
+	struct hft_task task = {
+		.release = hft_now() + HFT_LEAD_PERIOD_NS,
+		.ring = hft_ring_number(ring),
+		.level = (uint8_t)hft_top_level(ring->level_mask),
+	};
+	int ret = hft_submit(lead->h, &task, NULL);
+
+	if (ret)
+		return ret;
+	do {
+		ret = hft_wait(ring, UINT64_MAX);
+	} while (ret == -EINTR);
+	if (ret < 0)
+		return ret;
+	*sample = hft_now() - task.release;
+	hft_ring_advance(ring);
+	return 0;
+}
+
+static void *hft_lead_main(void *arg)
+{
+	struct hft_lead *lead = arg;
+	HFT_OPTS(hft_ring_opts, opts, .cpu = lead->opts->cpu, .entries = 1,
+		 .level_mask = lead->opts->level_mask);
+	struct hft_ring *ring;
+	int i;
+
+	lead->err = hft_ring_open(lead->h, &opts, &ring);
+	if (lead->err)
+		return NULL;
+	/* Without the right to a priority the worker will have none either. */
+	if (hft_become_worker(opts.cpu, hft_top_level(ring->level_mask), 0))
+		lead->err = hft_become_worker(opts.cpu, 0, HFT_WORKER_NO_RT | HFT_WORKER_NO_LOCK);
+	for (i = 0; i < HFT_LEAD_SAMPLES && !lead->err; i++) {
+		hft_clock_maintain();
+		lead->err = hft_lead_sample(lead, ring, &lead->samples[i]);
+	}
+	hft_ring_close(ring);
+	return NULL;
+}
+
+/* Return 0 with the lead for a ring with @opts, or an error of hft_ring_open(). */
+int hft_measure_lead(struct hft *h, const struct hft_ring_opts *opts, uint64_t *lead_ns)
+{
+	struct hft_lead *lead;
+	pthread_t thread;
+	uint64_t ns;
+	int err;
+
+	lead = calloc(1, sizeof(*lead));
+	if (!lead)
+		return hft_fail(ENOMEM, "samples of the lead");
+	lead->h = h;
+	lead->opts = opts;
+
+	err = pthread_create(&thread, NULL, hft_lead_main, lead);
+	if (err) {
+		free(lead);
+		return hft_fail(err, "a thread to measure the lead");
+	}
+	pthread_join(thread, NULL);
+	err = lead->err;
+	if (!err) {
+		qsort(lead->samples, HFT_LEAD_SAMPLES, sizeof(*lead->samples), hft_compare_ns);
+		ns = lead->samples[HFT_LEAD_RANK];
+		ns += ns / 128;
+		*lead_ns = ns < h->query.max_lead ? ns : h->query.max_lead;
+	}
+	free(lead);
+	return err ? hft_fail(-err, "measure the lead on CPU %u", opts->cpu) : 0;
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The consumer's side of a ring.  One thread at a time, wait-free but for what
+ * sleeps by name.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define HFT_DEFAULT_ENTRIES	256
+
+static int hft_ring_map(struct hft_ring *ring, const struct hft_ring_add *add)
+{
+	ring->page_size = (size_t)sysconf(_SC_PAGESIZE);
+	ring->pages_size = add->pages_size;
+
+	ring->consumer = mmap(NULL, ring->page_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      ring->fd, HFT_RING_OFF_CONSUMER);
+	if (ring->consumer == MAP_FAILED)
+		return hft_fail(errno, "map the consumer page of a ring");
+	ring->pages = mmap(NULL, ring->pages_size, PROT_READ, MAP_SHARED | MAP_POPULATE, ring->fd,
+			   (off_t)add->pages_off);
+	if (ring->pages == MAP_FAILED) {
+		munmap(ring->consumer, ring->page_size);
+		return hft_fail(errno, "map the pages of a ring");
+	}
+	ring->producer = ring->pages;
+	ring->events = (const struct hft_event *)((const char *)ring->pages + add->events_off);
+	return 0;
+}
+
+static int hft_ring_add_error(int err, const struct hft_ring_add *add)
+{
+	switch (err) {
+	case -ENODEV:
+		return hft_fail(ENODEV, "ring: CPU %u is offline", add->cpu);
+	case -ENOSPC:
+		return hft_fail(ENOSPC, "ring: the handle has its most rings, or CPU %u has no room for its tasks (hft.queue_tasks)",
+				add->cpu);
+	case -EDQUOT:
+		return hft_fail(EDQUOT, "ring: the user's quota (hft.user_rings, hft.user_bytes)");
+	default:
+		return hft_fail(-err, "ring on CPU %u: entries %u, window %u, levels 0x%x, policy %u, lead %llu ns, flags 0x%x",
+				add->cpu, add->entries, add->window, add->level_mask, add->policy,
+				(unsigned long long)add->lead, add->flags);
+	}
+}
+
+static int hft_ring_fill_opts(struct hft *h, struct hft_ring_opts *opts)
+{
+	bool monitor = opts->flags & HFT_RING_MONITOR;
+
+	if (!opts->entries)
+		opts->entries = HFT_DEFAULT_ENTRIES;
+	if (!opts->window)
+		opts->window = opts->entries;
+	if (!opts->level_mask && !monitor)
+		opts->level_mask = HFT_LEVEL_MASK_ALL;
+	if (opts->lead_ns != HFT_LEAD_AUTO)
+		return 0;
+	return hft_measure_lead(h, opts, &opts->lead_ns);
+}
+
+/**
+ * hft_ring_open() - add a ring
+ * @h: handle, which must outlive the ring
+ * @user_opts: options, or NULL for a ring on CPU 0
+ * @out: the ring
+ *
+ * With %HFT_LEAD_AUTO it first measures on that CPU, for some 300 ms, how long
+ * after its release a worker that sleeps gets to run.
+ *
+ * Allocates, blocks and enters the kernel.  Any thread.
+ *
+ * Return: 0, or -EINVAL an option is out of range, -ENODEV the CPU is offline,
+ * -ENOSPC no room for a ring on that CPU or in the handle, -EDQUOT the user's
+ * quota, -EMFILE, -ENFILE, -ENOMEM, -E2BIG options of a newer library.
+ */
+HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
+			  struct hft_ring **out)
+{
+	struct hft_ring_opts opts;
+	struct hft_ring_add add;
+	struct hft_ring *ring;
+	int err;
+
+	err = hft_read_opts(&opts, sizeof(opts), user_opts);
+	if (err)
+		return err;
+	err = hft_ring_fill_opts(h, &opts);
+	if (err)
+		return err;
+
+	ring = calloc(1, sizeof(*ring));
+	if (!ring)
+		return hft_fail(ENOMEM, "a ring");
+
+	add = (struct hft_ring_add){
+		.cpu = opts.cpu,
+		.entries = opts.entries,
+		.window = opts.window,
+		.level_mask = opts.level_mask,
+		.policy = opts.policy,
+		.flags = opts.flags,
+		.lead = opts.lead_ns,
+	};
+	ring->fd = hft_context_ioctl(h, HFT_IOC_RING_ADD, &add);
+	if (ring->fd < 0) {
+		err = hft_ring_add_error(ring->fd, &add);
+		goto free;
+	}
+	err = hft_ring_map(ring, &add);
+	if (err)
+		goto close;
+
+	ring->h = h;
+	ring->number = add.ring;
+	ring->cpu = opts.cpu;
+	ring->level_mask = opts.level_mask;
+	ring->lead_ns = opts.lead_ns;
+	ring->spin_ns = opts.spin_ns;
+	ring->mask = opts.entries - 1;
+	*out = ring;
+	return 0;
+
+close:
+	close(ring->fd);
+free:
+	free(ring);
+	return err;
+}
+
+/**
+ * hft_ring_close() - give a ring back; its queued tasks are dropped
+ * @ring: the ring, or NULL; no thread uses it any more
+ *
+ * Enters the kernel and may block.
+ */
+HFT_API void hft_ring_close(struct hft_ring *ring)
+{
+	if (!ring)
+		return;
+	munmap(ring->pages, ring->pages_size);
+	munmap(ring->consumer, ring->page_size);
+	close(ring->fd);
+	free(ring);
+}
+
+/**
+ * hft_ring_number() - the ring's number, for hft_task.ring
+ * @ring: ring
+ */
+HFT_API uint32_t hft_ring_number(const struct hft_ring *ring)
+{
+	return ring->number;
+}
+
+/**
+ * hft_ring_lead() - the ring's lead, ns; with %HFT_LEAD_AUTO, what was measured
+ * @ring: ring
+ */
+HFT_API uint64_t hft_ring_lead(const struct hft_ring *ring)
+{
+	return ring->lead_ns;
+}
+
+/**
+ * hft_ring_fd() - the ring's descriptor, for poll, epoll or IORING_OP_POLL_ADD
+ * @ring: ring; it keeps the descriptor
+ *
+ * See hft_ring_arm() for what to do before sleeping on it.
+ */
+HFT_API int hft_ring_fd(const struct hft_ring *ring)
+{
+	return ring->fd;
+}
+
+static inline uint32_t hft_ring_available(const struct hft_ring *ring)
+{
+	return __atomic_load_n(&ring->producer->tail, __ATOMIC_ACQUIRE) - ring->head;
+}
+
+static inline bool hft_ring_more(const struct hft_ring *ring)
+{
+	return __atomic_load_n(&ring->producer->flags, __ATOMIC_RELAXED) & HFT_RING_MORE;
+}
+
+/**
+ * hft_ring_peek() - the next event
+ * @ring: ring
+ *
+ * The event may be before its release, by the ring's lead at most: see
+ * hft_spin_until().  Wait-free; does not enter the kernel.
+ *
+ * Return: the event, valid until hft_ring_advance(), or NULL if there is none.
+ */
+HFT_API const struct hft_event *hft_ring_peek(struct hft_ring *ring)
+{
+	return hft_ring_available(ring) ? &ring->events[ring->head & ring->mask] : NULL;
+}
+
+/**
+ * hft_ring_advance() - be done with the event of hft_ring_peek()
+ * @ring: ring, with an event
+ *
+ * Call it after the task has run: it makes room in the ring's window.  Wait-free;
+ * does not enter the kernel.
+ */
+HFT_API void hft_ring_advance(struct hft_ring *ring)
+{
+	__atomic_store_n(&ring->consumer->head, ++ring->head, __ATOMIC_RELEASE);
+}
+
+/**
+ * hft_ring_arm() - before sleeping on hft_ring_fd(): ask to be woken
+ * @ring: ring
+ *
+ * Return: true if there is something to do first, and no wake-up was asked for.
+ */
+HFT_API bool hft_ring_arm(struct hft_ring *ring)
+{
+	__atomic_store_n(&ring->consumer->need_wakeup, 1, __ATOMIC_RELAXED);
+	/* Pairs with the barrier in the kernel between the tail and need_wakeup. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!hft_ring_available(ring) && !hft_ring_more(ring))
+		return false;
+	__atomic_store_n(&ring->consumer->need_wakeup, 0, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* Let the kernel fill the window, and sleep until @timeout for an event. */
+static int hft_ring_sleep(struct hft_ring *ring, uint64_t timeout)
+{
+	struct hft_wait wait = { .timeout = timeout };
+	int ret = ioctl(ring->fd, HFT_IOC_WAIT, &wait);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static int hft_ring_spin(struct hft_ring *ring, uint64_t timeout)
+{
+	uint64_t now = hft_now();
+	uint64_t end = ring->spin_ns > UINT64_MAX - now ? UINT64_MAX : now + ring->spin_ns;
+	uint32_t available;
+
+	if (timeout < end)
+		end = timeout;
+	while (!(available = hft_ring_available(ring))) {
+		if (hft_ring_more(ring) || hft_now() >= end)
+			break;
+		if (atomic_load_explicit(&ring->stop, memory_order_relaxed))
+			break;
+	}
+	return (int)available;
+}
+
+/**
+ * hft_wait() - wait for an event
+ * @ring: ring
+ * @timeout: CLOCK_MONOTONIC to give up at; 0 does not wait, UINT64_MAX for ever
+ *
+ * Spins for the ring's spin_ns, then sleeps in the kernel, which also writes
+ * released tasks that found no room to the ring.
+ *
+ * Return: how many events there are, -ETIMEDOUT, -EINTR by a signal, -EBUSY when
+ * another thread waits for the ring, -ESHUTDOWN when the handle is closed.
+ */
+HFT_API int hft_wait(struct hft_ring *ring, uint64_t timeout)
+{
+	int ret = (int)hft_ring_available(ring);
+
+	if (ret)
+		return ret;
+	if (ring->spin_ns && timeout) {
+		ret = hft_ring_spin(ring, timeout);
+		if (ret)
+			return ret;
+		if (atomic_load_explicit(&ring->stop, memory_order_relaxed))
+			return -ETIMEDOUT;
+	}
+	return hft_ring_sleep(ring, timeout);
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Commands to the kernel: through an io_uring, or its ioctl twin.
+ *
+ * The handle has one io_uring.  A thread that finds it in use does not wait for
+ * the other: the ioctl of the same command does the same work.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "internal.h"
+
+#define HFT_URING_ENTRIES	4
+#define HFT_SQPOLL_IDLE_MS	1000
+
+_Static_assert(sizeof(struct hft_submit) == 80, "a submission fills the command of an SQE");
+
+/*
+ * Open the submission queue.  Without one the handle works by ioctls; that is an
+ * error only for a caller who asked for a polling thread.
+ */
+int hft_uring_open(struct hft *h, const struct hft_opts *opts)
+{
+	struct io_uring_params params = { .flags = IORING_SETUP_SQE128 };
+	int err;
+
+	if (opts->flags & HFT_OPEN_IOCTL)
+		return 0;
+	if (opts->flags & HFT_OPEN_SQPOLL) {
+		params.flags |= IORING_SETUP_SQPOLL;
+		params.sq_thread_idle = opts->sqpoll_idle_ms ? opts->sqpoll_idle_ms :
+				HFT_SQPOLL_IDLE_MS;
+		if (opts->sqpoll_cpu) {
+			params.flags |= IORING_SETUP_SQ_AFF;
+			params.sq_thread_cpu = opts->sqpoll_cpu - 1;
+		}
+	}
+
+	err = io_uring_queue_init_params(HFT_URING_ENTRIES, &h->uring, &params);
+	if (!err) {
+		h->have_uring = true;
+		return 0;
+	}
+	if (opts->flags & HFT_OPEN_SQPOLL)
+		return hft_fail(-err, "an io_uring with a polling thread");
+	hft_warn(h, "io_uring is not available (%s): submitting by ioctl; see sysctl kernel.io_uring_disabled",
+		 strerror(-err));
+	return 0;
+}
+
+void hft_uring_close(struct hft *h)
+{
+	if (h->have_uring)
+		io_uring_queue_exit(&h->uring);
+}
+
+/*
+ * Run a command on the io_uring, which is the caller's.  The entries were zero at
+ * first and only these fields are ever written.
+ */
+static int hft_uring_run(struct hft *h, unsigned int op, const void *payload, size_t size)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&h->uring);
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	if (!sqe)
+		return -EBUSY;
+	sqe->opcode = IORING_OP_URING_CMD;
+	sqe->fd = h->fd;
+	sqe->cmd_op = op;
+	memcpy(sqe->cmd, payload, size);
+
+	ret = io_uring_submit(&h->uring);
+	if (ret < 0)
+		return -EBUSY;
+	do {
+		ret = io_uring_wait_cqe(&h->uring, &cqe);
+	} while (ret == -EINTR);
+	if (ret)
+		return -EBUSY;
+	ret = cqe->res;
+	io_uring_cqe_seen(&h->uring, cqe);
+	return ret;
+}
+
+static inline int hft_command(struct hft *h, unsigned int op, void *payload, size_t size)
+{
+	int ret;
+
+	if (!h->have_uring || atomic_flag_test_and_set_explicit(&h->busy, memory_order_acquire))
+		return hft_context_ioctl(h, op, payload);
+
+	ret = hft_uring_run(h, op, payload, size);
+	/* The module never says EBUSY here: the io_uring itself failed.  Leave it taken. */
+	if (__builtin_expect(ret == -EBUSY, 0))
+		return hft_context_ioctl(h, op, payload);
+	atomic_flag_clear_explicit(&h->busy, memory_order_release);
+	return ret;
+}
+
+static int hft_submit_error(int err)
+{
+	switch (err) {
+	case -EDQUOT:
+		return hft_fail(EDQUOT, "submit: all tasks of the handle are queued (hft_opts.tasks)");
+	case -ENODEV:
+		return hft_fail(ENODEV, "submit: the ring's CPU is offline");
+	case -ENOENT:
+		return hft_fail(ENOENT, "submit: no such ring");
+	case -EINVAL:
+		return hft_fail(EINVAL, "submit: a field is out of range, or the ring does not take the level");
+	default:
+		return hft_fail(-err, "submit");
+	}
+}
+
+/**
+ * hft_submit() - submit a task
+ * @h: handle
+ * @task: what to run, where and when
+ * @id: its id for hft_cancel(), or NULL
+ *
+ * Enters the kernel (not with %HFT_OPEN_SQPOLL while its thread is awake); does
+ * not sleep or allocate.  Any thread; lock-free: no thread waits for another.
+ *
+ * Return: 0, or -EINVAL a field is out of range, -ENOENT no such ring, -ENODEV its
+ * CPU is offline, -EDQUOT all tasks of the handle are queued, -EFAULT.
+ */
+HFT_API int hft_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
+{
+	struct hft_submit submit = { .task = *task, .result = (uintptr_t)id };
+	int err = hft_command(h, HFT_IOC_SUBMIT, &submit, sizeof(submit));
+
+	return __builtin_expect(!err, 1) ? 0 : hft_submit_error(err);
+}
+
+/**
+ * hft_submit_batch() - submit several tasks at once
+ * @h: handle
+ * @tasks: the tasks
+ * @nr: how many; more than the kernel's batch are sent in several
+ * @results: for each its id, which is greater than zero, or its error as of
+ *	hft_submit()
+ *
+ * As hft_submit() otherwise.  Tasks are taken or refused one by one.
+ *
+ * Return: how many were taken, or -EINVAL, -EFAULT when none was looked at.
+ */
+HFT_API int hft_submit_batch(struct hft *h, const struct hft_task *tasks, unsigned int nr,
+			     int64_t *results)
+{
+	unsigned int done = 0;
+	int taken = 0;
+
+	while (done < nr) {
+		struct hft_submit_batch batch = {
+			.tasks = (uintptr_t)(tasks + done),
+			.results = (uintptr_t)(results + done),
+			.nr = nr - done < h->query.max_batch ? nr - done : h->query.max_batch,
+			.task_size = sizeof(*tasks),
+		};
+		int ret = hft_command(h, HFT_IOC_SUBMIT_BATCH, &batch, sizeof(batch));
+
+		if (ret < 0)
+			return done ? taken : hft_submit_error(ret);
+		taken += ret;
+		done += batch.nr;
+	}
+	return taken;
+}
+
+/**
+ * hft_cancel() - take back a task that has not been dispatched
+ * @h: handle
+ * @id: of the task
+ *
+ * After success the task has no event.  As hft_submit() otherwise.
+ *
+ * Return: 0, or -ENOENT when it has been dispatched, was cancelled or never was.
+ */
+HFT_API int hft_cancel(struct hft *h, uint64_t id)
+{
+	struct hft_cancel cancel = { .task = id };
+	int err = hft_command(h, HFT_IOC_CANCEL, &cancel, sizeof(cancel));
+
+	return err ? hft_fail(-err, "cancel: task 0x%llx is not queued",
+			      (unsigned long long)id) : 0;
+}

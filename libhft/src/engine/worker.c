@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Threads that run the tasks of a ring.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "internal.h"
+
+/* How often a worker that sleeps looks whether it is to stop. */
+#define HFT_STOP_NS		100000000
+
+#define HFT_STACK_BYTES		(512 * 1024)
+#define HFT_PREFAULT_BYTES	(256 * 1024)
+
+/*
+ * The one table from levels to what the scheduler knows.  Below the kernel's own
+ * threads that must preempt everything (migration, stop: 99); above interrupt
+ * threads (50) from HIGH on.
+ */
+static const struct {
+	int policy;
+	int priority;
+} hft_level_sched[HFT_LEVELS] = {
+	[HFT_LEVEL_IDLE]	= { SCHED_IDLE, 0 },
+	[HFT_LEVEL_BACKGROUND]	= { SCHED_BATCH, 0 },
+	[HFT_LEVEL_LOW]		= { SCHED_OTHER, 0 },
+	[HFT_LEVEL_NORMAL]	= { SCHED_FIFO, 20 },
+	[HFT_LEVEL_HIGH]	= { SCHED_FIFO, 60 },
+	[HFT_LEVEL_CRITICAL]	= { SCHED_FIFO, 80 },
+	[HFT_LEVEL_REALTIME]	= { SCHED_FIFO, 90 },
+};
+
+struct hft_worker {
+	struct hft_ring *ring;
+	struct hft_worker_opts opts;
+	pthread_t thread;
+	sem_t started;
+	int err;
+};
+
+uint32_t hft_top_level(uint32_t level_mask)
+{
+	return level_mask ? 31 - (uint32_t)__builtin_clz(level_mask) : 0;
+}
+
+static void hft_prefault_stack(void)
+{
+	volatile char stack[HFT_PREFAULT_BYTES];
+	size_t i;
+
+	for (i = 0; i < sizeof(stack); i += 4096)
+		stack[i] = 0;
+}
+
+static int hft_set_scheduling(uint32_t level)
+{
+	struct sched_param param = { .sched_priority = hft_level_sched[level].priority };
+
+	if (!sched_setscheduler(0, hft_level_sched[level].policy, &param))
+		return 0;
+	return hft_fail(errno, "priority %d for level %u (RLIMIT_RTPRIO, or CAP_SYS_NICE)",
+			param.sched_priority, level);
+}
+
+/* Make the calling thread a worker of @cpu: there, at the level's priority, in memory. */
+int hft_become_worker(uint32_t cpu, uint32_t level, uint32_t flags)
+{
+	cpu_set_t *set = CPU_ALLOC(cpu + 1);
+	size_t size = CPU_ALLOC_SIZE(cpu + 1);
+	int err = 0;
+
+	if (!set)
+		return hft_fail(ENOMEM, "a set of CPUs");
+	CPU_ZERO_S(size, set);
+	CPU_SET_S(cpu, size, set);
+	if (sched_setaffinity(0, size, set))
+		err = hft_fail(errno, "pin a worker to CPU %u", cpu);
+	CPU_FREE(set);
+	if (err)
+		return err;
+
+	if (!(flags & HFT_WORKER_NO_LOCK) && mlockall(MCL_CURRENT | MCL_FUTURE))
+		return hft_fail(errno, "lock memory (RLIMIT_MEMLOCK; or HFT_WORKER_NO_LOCK)");
+	hft_prefault_stack();
+	prctl(PR_SET_TIMERSLACK, 1);
+	return flags & HFT_WORKER_NO_RT ? 0 : hft_set_scheduling(level);
+}
+
+static void hft_run_event(struct hft_ring *ring, const struct hft_event *event, hft_task_fn fn,
+			  void *arg)
+{
+	uint64_t start = event->result ? hft_now() : hft_spin_until(event->release);
+
+	fn(event, start, arg);
+	hft_ring_advance(ring);
+}
+
+/**
+ * hft_ring_run() - run a ring's tasks in the calling thread
+ * @ring: ring
+ * @fn: body of every task; also of a task that ended with an error, which
+ *	event->result tells, and of a notice, which event->type tells
+ * @arg: for @fn
+ *
+ * Spins from an event to its release, calls @fn, then gives the event back.  The
+ * thread's CPU and priority are the caller's.  Returns after hft_ring_stop(),
+ * within 100 ms if the thread sleeps.
+ *
+ * Return: 0 after hft_ring_stop(), else an error of hft_wait().
+ */
+HFT_API int hft_ring_run(struct hft_ring *ring, hft_task_fn fn, void *arg)
+{
+	while (!atomic_load_explicit(&ring->stop, memory_order_acquire)) {
+		const struct hft_event *event = hft_ring_peek(ring);
+		int ret;
+
+		if (event) {
+			hft_run_event(ring, event, fn, arg);
+			continue;
+		}
+		hft_clock_maintain();
+		ret = hft_wait(ring, hft_now() + HFT_STOP_NS);
+		if (ret < 0 && ret != -ETIMEDOUT && ret != -EINTR)
+			return hft_fail(-ret, "wait for ring %u", ring->number);
+	}
+	return 0;
+}
+
+/**
+ * hft_ring_stop() - have hft_ring_run() return after the task it is at
+ * @ring: ring
+ *
+ * Any thread, also a task of the ring.  Does not wait.
+ */
+HFT_API void hft_ring_stop(struct hft_ring *ring)
+{
+	atomic_store_explicit(&ring->stop, true, memory_order_release);
+}
+
+static void *hft_worker_main(void *arg)
+{
+	struct hft_worker *worker = arg;
+	struct hft_ring *ring = worker->ring;
+
+	worker->err = hft_become_worker(ring->cpu, worker->opts.level, worker->opts.flags);
+	if (worker->err) {
+		sem_post(&worker->started);
+		return NULL;
+	}
+	sem_post(&worker->started);
+	worker->err = hft_ring_run(ring, worker->opts.fn, worker->opts.arg);
+	return NULL;
+}
+
+static int hft_worker_create(struct hft_worker *worker)
+{
+	pthread_attr_t attr;
+	char name[16];
+	int err;
+
+	err = pthread_attr_init(&attr);
+	if (err)
+		return -err;
+	pthread_attr_setstacksize(&attr, HFT_STACK_BYTES);
+	err = pthread_create(&worker->thread, &attr, hft_worker_main, worker);
+	pthread_attr_destroy(&attr);
+	if (err)
+		return hft_fail(err, "a worker's thread");
+
+	snprintf(name, sizeof(name), "hft/%u.%u", worker->ring->cpu, worker->ring->number);
+	pthread_setname_np(worker->thread, name);
+	while (sem_wait(&worker->started) && errno == EINTR)
+		;
+	return 0;
+}
+
+/**
+ * hft_worker_start() - run a ring's tasks in a thread of the library
+ * @ring: ring; it has no other consumer
+ * @user_opts: options; fn is required
+ * @out: the worker
+ *
+ * The thread is pinned to the ring's CPU, has the priority of hft_worker_opts.level
+ * (of the ring's highest level if that is 0), memory that is locked, a stack that is
+ * there, and the name "hft/CPU.RING".
+ *
+ * Allocates, blocks until the thread runs, enters the kernel.  Any thread.
+ *
+ * Return: 0, or -EINVAL without fn or for a level out of range, -EPERM without the
+ * right to the priority (or use %HFT_WORKER_NO_RT), -ENOMEM also for want of
+ * RLIMIT_MEMLOCK (or use %HFT_WORKER_NO_LOCK), -EAGAIN no more threads, -E2BIG.
+ */
+HFT_API int hft_worker_start(struct hft_ring *ring, const struct hft_worker_opts *user_opts,
+			     struct hft_worker **out)
+{
+	struct hft_worker *worker;
+	int err;
+
+	worker = calloc(1, sizeof(*worker));
+	if (!worker)
+		return hft_fail(ENOMEM, "a worker");
+	err = hft_read_opts(&worker->opts, sizeof(worker->opts), user_opts);
+	if (err)
+		goto free;
+
+	err = hft_fail(EINVAL, "a worker needs a body, a level below %u and known flags", HFT_LEVELS);
+	if (!worker->opts.fn || worker->opts.level >= HFT_LEVELS ||
+	    worker->opts.flags & ~(HFT_WORKER_NO_RT | HFT_WORKER_NO_LOCK))
+		goto free;
+	if (!worker->opts.level)
+		worker->opts.level = hft_top_level(ring->level_mask);
+	worker->ring = ring;
+	atomic_store(&ring->stop, false);
+	sem_init(&worker->started, 0, 0);
+
+	err = hft_worker_create(worker);
+	if (err)
+		goto destroy;
+	if (worker->err) {
+		err = worker->err;
+		pthread_join(worker->thread, NULL);
+		hft_fail(-err, "a worker for CPU %u (its CPU, RLIMIT_RTPRIO, RLIMIT_MEMLOCK)",
+			 ring->cpu);
+		goto destroy;
+	}
+	*out = worker;
+	return 0;
+
+destroy:
+	sem_destroy(&worker->started);
+free:
+	free(worker);
+	return err;
+}
+
+/**
+ * hft_worker_stop() - end a worker after the task it is at
+ * @worker: the worker, or NULL
+ *
+ * Blocks until the thread has ended: up to 100 ms if it sleeps.
+ *
+ * Return: 0, or the error that the worker ended with before.
+ */
+HFT_API int hft_worker_stop(struct hft_worker *worker)
+{
+	int err;
+
+	if (!worker)
+		return 0;
+	hft_ring_stop(worker->ring);
+	pthread_join(worker->thread, NULL);
+	err = worker->err;
+	sem_destroy(&worker->started);
+	free(worker);
+	return err;
+}
