@@ -143,33 +143,39 @@ static void hft_queue_kicked(void *data)
 
 /*
  * The heaps of a queue have their final size from its first ring on: growing one
- * would copy it with interrupts off.
+ * would copy it with interrupts off.  All contexts share them, so none is charged.
  */
 static int hft_queue_alloc_heaps(struct hft_queue *queue)
 {
-	void *memory[HFT_CLOCKS];
-	int clock;
+	void *memory[HFT_CLOCKS] = {};
+	int clock, err = 0;
 
-	if (queue->timers[0].memory)
+	if (READ_ONCE(queue->timers[0].memory))
 		return 0;
 
-	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+	/* Before taking the mutex, which is also taken with the CPU hotplug lock held. */
+	for (clock = 0; clock < HFT_CLOCKS && !err; clock++) {
 		memory[clock] = kvmalloc_node(hft_heap_bytes(hft_queue_tasks), GFP_KERNEL,
 					      cpu_to_node(queue->cpu));
-		if (!memory[clock])
-			goto free;
+		err = memory[clock] ? 0 : -ENOMEM;
 	}
-	raw_spin_lock_irq(&queue->lock);
-	for (clock = 0; clock < HFT_CLOCKS; clock++) {
-		queue->timers[clock].memory = memory[clock];
-		hft_heap_init(&queue->timers[clock].heap, memory[clock], hft_queue_tasks);
+
+	mutex_lock(&queue->mutex);
+	if (!err && !queue->timers[0].memory) {
+		raw_spin_lock_irq(&queue->lock);
+		for (clock = 0; clock < HFT_CLOCKS; clock++) {
+			struct hft_timer *timer = &queue->timers[clock];
+
+			hft_heap_init(&timer->heap, memory[clock], hft_queue_tasks);
+			swap(timer->memory, memory[clock]);
+		}
+		raw_spin_unlock_irq(&queue->lock);
 	}
-	raw_spin_unlock_irq(&queue->lock);
-	return 0;
-free:
-	while (clock--)
+	mutex_unlock(&queue->mutex);
+
+	for (clock = 0; clock < HFT_CLOCKS; clock++)
 		kvfree(memory[clock]);
-	return -ENOMEM;
+	return err;
 }
 
 static bool hft_queue_has_context(const struct hft_queue *queue, const struct hft_context *context)
@@ -198,11 +204,11 @@ int hft_queue_add_ring(struct hft_queue *queue, struct hft_ring *ring)
 	u32 claim = 0;
 	int err;
 
-	mutex_lock(&queue->mutex);
 	err = hft_queue_alloc_heaps(queue);
 	if (err)
-		goto unlock;
+		return err;
 
+	mutex_lock(&queue->mutex);
 	err = -ENODEV;
 	if (!READ_ONCE(queue->online))
 		goto unlock;

@@ -187,11 +187,11 @@ static int hft_context_add_ring(struct hft_context *context, struct hft_ring *ri
 	if (number == HFT_MAX_RINGS)
 		return -ENOSPC;
 
+	ring->number = number;
 	err = hft_queue_add_ring(ring->queue, ring);
 	if (err)
 		return err;
 
-	ring->number = number;
 	rcu_assign_pointer(context->rings[number], ring);
 	if (monitor)
 		rcu_assign_pointer(context->monitor, ring);

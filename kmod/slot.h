@@ -11,6 +11,7 @@
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/err.h>
+#include <linux/nospec.h>
 
 #include "hft.h"
 
@@ -89,6 +90,7 @@ static inline struct hft_slot *hft_slot_find(struct hft_context *context, u64 id
 
 	if (!slots || index >= context->tasks)
 		return NULL;
+	index = array_index_nospec(index, context->tasks);
 	if (READ_ONCE(slots[index].generation) != upper_32_bits(id))
 		return NULL;
 	return &slots[index];

@@ -6,6 +6,7 @@
  * the ioctl of the same number.
  */
 #include <linux/kernel.h>
+#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -56,7 +57,7 @@ static __always_inline struct hft_slot *hft_task_prepare(struct hft_context *con
 	slot->cookie = READ_ONCE(task->cookie);
 	slot->release = release;
 	slot->deadline = deadline;
-	WRITE_ONCE(slot->ring_number, ring);
+	WRITE_ONCE(slot->ring_number, array_index_nospec(ring, HFT_MAX_RINGS));
 	slot->clock = clock;
 	slot->level = level;
 	return slot;

@@ -131,10 +131,10 @@ static inline bool hft_heap_before(const struct hft_heap_node *a, const struct h
 	return a->key < b->key;
 }
 
-static inline void hft_heap_place(struct hft_heap *h, u32 pos, struct hft_heap_node node)
+static inline void hft_heap_place(struct hft_heap_node *node, u32 pos, struct hft_heap_node what)
 {
-	h->node[pos] = node;
-	node.item->pos = pos;
+	node[pos] = what;
+	what.item->pos = pos;
 }
 
 static inline u32 hft_heap_parent(u32 pos)
@@ -148,19 +148,20 @@ static inline u64 hft_heap_child(u64 pos)
 	return pos * HFT_HEAP_ARITY + 1;
 }
 
-/* Move the hole at @pos towards the root, as far as @node has to go. */
-static inline void hft_heap_up(struct hft_heap *h, u32 pos, struct hft_heap_node node)
+/* Move the hole at @pos towards the root, as far as @what has to go. */
+static inline void hft_heap_up(struct hft_heap *h, u32 pos, struct hft_heap_node what)
 {
+	struct hft_heap_node *node = h->node;
 	u32 parent;
 
 	while (pos) {
 		parent = hft_heap_parent(pos);
-		if (!hft_heap_before(&node, &h->node[parent]))
+		if (!hft_heap_before(&what, &node[parent]))
 			break;
-		hft_heap_place(h, pos, h->node[parent]);
+		hft_heap_place(node, pos, node[parent]);
 		pos = parent;
 	}
-	hft_heap_place(h, pos, node);
+	hft_heap_place(node, pos, what);
 }
 
 /* Of @nr children from @child on, the one that goes first. */
@@ -196,19 +197,20 @@ static inline u32 hft_heap_first_of_4(const struct hft_heap_node *node, u32 chil
 /* Move the hole at @pos to a leaf: the way down rarely ends before one. */
 static inline u32 hft_heap_sink(struct hft_heap *h, u32 pos)
 {
+	struct hft_heap_node *node = h->node;
 	const u32 nr = h->nr;
 	u64 child = hft_heap_child(pos);
 	u32 first;
 
 	while (child + HFT_HEAP_ARITY <= nr) {
-		first = hft_heap_first_of_4(h->node, (u32)child);
-		hft_heap_place(h, pos, h->node[first]);
+		first = hft_heap_first_of_4(node, (u32)child);
+		hft_heap_place(node, pos, node[first]);
 		pos = first;
 		child = hft_heap_child(pos);
 	}
 	if (child < nr) {
-		first = hft_heap_first(h->node, (u32)child, nr - (u32)child);
-		hft_heap_place(h, pos, h->node[first]);
+		first = hft_heap_first(node, (u32)child, nr - (u32)child);
+		hft_heap_place(node, pos, node[first]);
 		pos = first;
 	}
 	return pos;
