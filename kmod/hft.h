@@ -154,32 +154,23 @@ struct hft_context {
 	atomic64_t free ____cacheline_aligned_in_smp;	/* tag << 32 | index + 1 */
 };
 
-/**
- * struct hft_ring - a ring and the released tasks that wait for room in it
- * @queue: of the ring's CPU; its lock protects what is below "hot"
- * @context: holds a reference
- * @number: in @context
- * @pages: the memory shared with the worker
- * @work: wakes pollers, from where wait queues are legal
- * @waiter: the thread in HFT_IOC_WAIT
- * @link: in the queue's list of rings
- */
+/* A ring, and the released tasks that wait for room in it. */
 struct hft_ring {
-	struct hft_queue *queue;
-	struct hft_context *context;
-	u32 number;
+	struct hft_queue *queue;		/* of its CPU */
+	struct hft_context *context;		/* holds a reference */
+	u32 number;				/* in the context */
 	u32 nr_pages;
 	u32 flags;
 	u64 charged;
-	struct page **pages;
-	void *area;		/* @pages, mapped */
-	void *memory;		/* of @ready */
-	struct irq_work work;
+	struct page **pages;			/* shared with the worker */
+	void *area;				/* @pages, mapped */
+	void *memory;				/* of @ready */
+	struct irq_work work;			/* wakes @pollers where that is legal */
 	wait_queue_head_t pollers;
-	struct list_head link;
-	unsigned long busy;	/* bit 0: a thread is in HFT_IOC_WAIT */
+	struct list_head link;			/* in the queue's rings */
+	unsigned long busy;			/* bit 0: a thread is in HFT_IOC_WAIT */
 
-	/* hot */
+	/* Protected by the queue's lock. */
 	struct hft_heap ready ____cacheline_aligned_in_smp;
 	struct hft_ring_consumer *consumer;
 	struct hft_ring_producer *producer;
@@ -195,7 +186,7 @@ struct hft_ring {
 	u64 lead;
 	u64 sequence;
 	struct hft_ring *next_touched;
-	struct rcuwait waiter;
+	struct rcuwait waiter;			/* the thread in HFT_IOC_WAIT */
 	struct hft_counters counters;
 };
 
@@ -316,8 +307,9 @@ static inline u64 hft_clock_from_monotonic(enum hft_clock clock, u64 monotonic)
 {
 	if (likely(clock == HFT_CLOCK_MONOTONIC))
 		return monotonic;
-	return ktime_to_ns(ktime_mono_to_any(monotonic, clock == HFT_CLOCK_REALTIME ?
-						        TK_OFFS_REAL : TK_OFFS_TAI));
+	if (clock == HFT_CLOCK_REALTIME)
+		return ktime_to_ns(ktime_mono_to_any(monotonic, TK_OFFS_REAL));
+	return ktime_to_ns(ktime_mono_to_any(monotonic, TK_OFFS_TAI));
 }
 
 /* A time before this boot becomes 0. */
