@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hftctl: what its commands share.  A command makes a JSON value: an object or
+ * an array of objects; text is made from that, one line or one column a key.
+ */
+#ifndef HFTCTL_H
+#define HFTCTL_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <jansson.h>
+
+/* Each returns 0 with a value, or -errno after it has printed the reason. */
+int query_read(json_t **value);
+int stats_read_module(json_t **value);
+int stats_read_process(pid_t pid, json_t **value);
+int rings_read(json_t **value);
+int cancel_task(pid_t pid, uint64_t task);
+
+/* An error of this program: prints "hftctl: ..." and the text of @err; returns -@err. */
+int fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Call @visit with a duplicate of each descriptor by which a process has a
+ * context of /dev/hft.  Ends early when @visit does not return 0, and returns
+ * that.  -ESRCH when there is no such process, -ENXIO when it has no context.
+ */
+int process_visit_contexts(pid_t pid, int (*visit)(int fd, int number, void *arg), void *arg);
+
+/* Call @visit with each number below /proc/PID/fd, or, with @pid 0, each pid. */
+int proc_visit_numbers(pid_t pid, int (*visit)(pid_t pid, int number, void *arg), void *arg);
+
+#endif /* HFTCTL_H */
