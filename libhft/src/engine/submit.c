@@ -39,6 +39,11 @@ int hft_uring_open(struct hft *h, const struct hft_opts *opts)
 
 	err = io_uring_queue_init_params(HFT_URING_ENTRIES, &h->uring, &params);
 	if (!err) {
+		err = io_uring_register_files(&h->uring, &h->fd, 1);
+		if (err)
+			io_uring_queue_exit(&h->uring);
+	}
+	if (!err) {
 		h->have_uring = true;
 		return 0;
 	}
@@ -49,31 +54,49 @@ int hft_uring_open(struct hft *h, const struct hft_opts *opts)
 	return 0;
 }
 
+/*
+ * The kernel tears an io_uring down after its descriptor is closed; the context is
+ * given back here already, so that its tasks and the module are free on return.
+ */
 void hft_uring_close(struct hft *h)
 {
-	if (h->have_uring)
-		io_uring_queue_exit(&h->uring);
+	if (!h->have_uring)
+		return;
+	io_uring_unregister_files(&h->uring);
+	io_uring_queue_exit(&h->uring);
 }
 
 /*
- * Run a command on the io_uring, which is the caller's.  The entries were zero at
- * first and only these fields are ever written.
+ * Take the io_uring and an entry of it for command @op, which the caller fills in
+ * place; NULL: use the ioctl.  The entries were zero at first, and only these
+ * fields and the command are ever written.
  */
-static int hft_uring_run(struct hft *h, unsigned int op, const void *payload, size_t size)
+static inline struct io_uring_sqe *hft_uring_begin(struct hft *h, unsigned int op)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&h->uring);
+	struct io_uring_sqe *sqe;
+
+	if (!h->have_uring || atomic_flag_test_and_set_explicit(&h->busy, memory_order_acquire))
+		return NULL;
+	sqe = io_uring_get_sqe(&h->uring);
+	if (!sqe)
+		return NULL;
+	sqe->opcode = IORING_OP_URING_CMD;
+	sqe->flags = IOSQE_FIXED_FILE;
+	sqe->fd = 0;
+	sqe->cmd_op = op;
+	return sqe;
+}
+
+/*
+ * Run the command and give the io_uring back.  -EBUSY, which the module never
+ * says to a command: the io_uring itself failed, and stays taken for ever.
+ */
+static inline int hft_uring_end(struct hft *h)
+{
 	struct io_uring_cqe *cqe;
 	int ret;
 
-	if (!sqe)
-		return -EBUSY;
-	sqe->opcode = IORING_OP_URING_CMD;
-	sqe->fd = h->fd;
-	sqe->cmd_op = op;
-	memcpy(sqe->cmd, payload, size);
-
-	ret = io_uring_submit(&h->uring);
-	if (ret < 0)
+	if (io_uring_submit(&h->uring) < 0)
 		return -EBUSY;
 	do {
 		ret = io_uring_wait_cqe(&h->uring, &cqe);
@@ -82,20 +105,6 @@ static int hft_uring_run(struct hft *h, unsigned int op, const void *payload, si
 		return -EBUSY;
 	ret = cqe->res;
 	io_uring_cqe_seen(&h->uring, cqe);
-	return ret;
-}
-
-static inline int hft_command(struct hft *h, unsigned int op, void *payload, size_t size)
-{
-	int ret;
-
-	if (!h->have_uring || atomic_flag_test_and_set_explicit(&h->busy, memory_order_acquire))
-		return hft_context_ioctl(h, op, payload);
-
-	ret = hft_uring_run(h, op, payload, size);
-	/* The module never says EBUSY here: the io_uring itself failed.  Leave it taken. */
-	if (__builtin_expect(ret == -EBUSY, 0))
-		return hft_context_ioctl(h, op, payload);
 	atomic_flag_clear_explicit(&h->busy, memory_order_release);
 	return ret;
 }
@@ -116,6 +125,14 @@ static int hft_submit_error(int err)
 	}
 }
 
+static inline void hft_fill_submit(struct hft_submit *submit, const struct hft_task *task,
+				   uint64_t *id)
+{
+	submit->task = *task;
+	submit->result = (uintptr_t)id;
+	submit->reserved = 0;
+}
+
 /**
  * hft_submit() - submit a task
  * @h: handle
@@ -130,10 +147,31 @@ static int hft_submit_error(int err)
  */
 HFT_API int hft_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
 {
-	struct hft_submit submit = { .task = *task, .result = (uintptr_t)id };
-	int err = hft_command(h, HFT_IOC_SUBMIT, &submit, sizeof(submit));
+	struct io_uring_sqe *sqe = hft_uring_begin(h, HFT_IOC_SUBMIT);
+	struct hft_submit submit;
+	int err = -EBUSY;
 
+	if (sqe) {
+		hft_fill_submit((struct hft_submit *)sqe->cmd, task, id);
+		err = hft_uring_end(h);
+	}
+	if (err == -EBUSY) {
+		hft_fill_submit(&submit, task, id);
+		err = hft_context_ioctl(h, HFT_IOC_SUBMIT, &submit);
+	}
 	return __builtin_expect(!err, 1) ? 0 : hft_submit_error(err);
+}
+
+static int hft_command(struct hft *h, unsigned int op, void *command, size_t size)
+{
+	struct io_uring_sqe *sqe = hft_uring_begin(h, op);
+	int ret = -EBUSY;
+
+	if (sqe) {
+		memcpy(sqe->cmd, command, size);
+		ret = hft_uring_end(h);
+	}
+	return ret == -EBUSY ? hft_context_ioctl(h, op, command) : ret;
 }
 
 /**
