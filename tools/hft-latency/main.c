@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* hft-latency: measure how exactly this machine starts tasks. */
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hft-latency.h"
+
+#define MIN_INTERVAL_US	10
+#define MAX_INTERVAL_US	10000000
+#define MAX_LOOPS	(1ULL << 40)
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+		"Usage: hft-latency [OPTION]...\n"
+		"Start a task every so often on one CPU and print how late it was, and why:\n"
+		"  interrupt       from when the timer should fire to the module's interrupt\n"
+		"  publish         from there until the event is in the ring\n"
+		"  wakeup          from there until the worker has it\n"
+		"  dispatch_error  from the release until the task starts, after the rest of\n"
+		"                  the lead was spun\n"
+		"All in ns: min, p50, p90, p99, p99.9, max, to 1 %%.\n"
+		"\n"
+		"  -a, --affinity CPU   the CPU (default 0)\n"
+		"  -i, --interval US    us from task to task, %d to %d (default 1000)\n"
+		"  -l, --loops N        tasks (default 10000)\n"
+		"  -p, --priority PRIO  SCHED_FIFO priority, 1 to 99, or 0 for none (default 90)\n"
+		"      --lead NS|auto   wake the worker that long before a release; auto measures\n"
+		"                       what it needs (default auto)\n"
+		"      --spin US|forever  how long the worker spins before it sleeps (default 0)\n"
+		"      --histogram      print how many tasks had which latency, too\n"
+		"  -j, --json           print JSON instead of text\n"
+		"      --plot FILE.png  draw the histogram, by gnuplot\n"
+		"  -q, --quiet          do not say what spoils latency on this machine\n"
+		"  -h, --help           this text\n"
+		"\n"
+		"It needs hft.ko, and CAP_SYS_NICE or RLIMIT_RTPRIO for a priority.  SIGINT ends\n"
+		"it early; what was measured is printed.\n"
+		"Exit status: 0, 1 when it could not measure or a task started early, 2 for\n"
+		"wrong usage.\n",
+		MIN_INTERVAL_US, MAX_INTERVAL_US);
+}
+
+int fail(int err, const char *format, ...)
+{
+	va_list args;
+
+	fputs("hft-latency: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	if (err)
+		fprintf(stderr, ": %s", strerror(err));
+	putc('\n', stderr);
+	return -err;
+}
+
+static bool parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoull(text, &end, 10);
+	return !errno && end != text && !*end && *text != '-' && *number >= least && *number <= most;
+}
+
+static bool parse_lead(const char *text, struct config *config)
+{
+	if (strcmp(text, "auto"))
+		return parse_number(text, 0, NSEC_PER_SEC, &config->lead_ns);
+	config->lead_ns = HFT_LEAD_AUTO;
+	return true;
+}
+
+static bool parse_spin(const char *text, struct config *config)
+{
+	if (!strcmp(text, "forever")) {
+		config->spin_ns = HFT_SPIN_FOREVER;
+		return true;
+	}
+	if (!parse_number(text, 0, MAX_INTERVAL_US, &config->spin_ns))
+		return false;
+	config->spin_ns *= NSEC_PER_USEC;
+	return true;
+}
+
+enum { OPT_LEAD = 256, OPT_SPIN, OPT_HISTOGRAM, OPT_PLOT };
+
+static const struct option options[] = {
+	{ "affinity", required_argument, NULL, 'a' },
+	{ "interval", required_argument, NULL, 'i' },
+	{ "loops", required_argument, NULL, 'l' },
+	{ "priority", required_argument, NULL, 'p' },
+	{ "lead", required_argument, NULL, OPT_LEAD },
+	{ "spin", required_argument, NULL, OPT_SPIN },
+	{ "histogram", no_argument, NULL, OPT_HISTOGRAM },
+	{ "json", no_argument, NULL, 'j' },
+	{ "plot", required_argument, NULL, OPT_PLOT },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 }
+};
+
+static bool parse_option(int c, const char *text, struct config *config)
+{
+	uint64_t number;
+
+	switch (c) {
+	case 'a':
+		if (!parse_number(text, 0, CPU_SETSIZE - 1, &number))
+			return false;
+		config->cpu = (uint32_t)number;
+		return true;
+	case 'i':
+		if (!parse_number(text, MIN_INTERVAL_US, MAX_INTERVAL_US, &number))
+			return false;
+		config->interval_ns = number * NSEC_PER_USEC;
+		return true;
+	case 'l':
+		return parse_number(text, 1, MAX_LOOPS, &config->loops);
+	case 'p':
+		if (!parse_number(text, 0, 99, &number))
+			return false;
+		config->priority = (int)number;
+		return true;
+	case OPT_LEAD:
+		return parse_lead(text, config);
+	case OPT_SPIN:
+		return parse_spin(text, config);
+	case OPT_HISTOGRAM:
+		config->histogram = true;
+		return true;
+	case 'j':
+		config->json = true;
+		return true;
+	case OPT_PLOT:
+		config->plot = text;
+		return true;
+	default:
+		config->quiet = true;
+		return true;
+	}
+}
+
+static int report(const struct config *config, const struct result *result)
+{
+	int ret = config->json ? report_json(config, result) : report_text(config, result);
+
+	if (!ret && config->plot)
+		ret = report_plot(config, result);
+	if (!ret && result->early)
+		ret = fail(ETIME, "%llu tasks started before their release",
+			   (unsigned long long)result->early);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	struct config config = {
+		.interval_ns = NSEC_PER_MSEC,
+		.loops = 10000,
+		.priority = 90,
+		.lead_ns = HFT_LEAD_AUTO,
+	};
+	static struct result result;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "a:i:l:p:jqh", options, NULL)) != -1) {
+		if (c == 'h') {
+			usage(stdout);
+			return 0;
+		}
+		if (c == '?')
+			return 2;
+		if (!parse_option(c, optarg, &config)) {
+			fail(0, "%s is out of range: see --help", optarg);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fail(0, "%s: unexpected: see --help", argv[optind]);
+		return 2;
+	}
+	if (measure(&config, &result) < 0)
+		return 1;
+	if (!result.tasks) {
+		fail(0, "no task was run");
+		return 1;
+	}
+	return report(&config, &result) < 0;
+}

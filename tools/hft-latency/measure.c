@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Periodic tasks, run by this thread as the ring's worker. */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "hft-latency.h"
+
+#define AHEAD		64		/* tasks that are queued at a time */
+#define START_NS	(20 * NSEC_PER_MSEC)
+#define CLOCK_READS	1000
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+static int fail_hft(int err)
+{
+	fail(0, "%s", hft_strerror(err));
+	return err;
+}
+
+static void catch_signals(void)
+{
+	/* Without SA_RESTART: a wait ends, and what was measured is reported. */
+	struct sigaction action = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+static int become_worker(const struct config *config)
+{
+	const struct sched_param param = { .sched_priority = config->priority };
+	cpu_set_t cpus;
+
+	if (config->cpu >= CPU_SETSIZE)
+		return fail(EINVAL, "CPU %u", config->cpu);
+	CPU_ZERO(&cpus);
+	CPU_SET(config->cpu, &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		return fail(errno, "cannot run on CPU %u", config->cpu);
+	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+		return fail(errno, "cannot lock memory (RLIMIT_MEMLOCK)");
+	if (config->priority && sched_setscheduler(0, SCHED_FIFO, &param))
+		return fail(errno, "no SCHED_FIFO priority %d (RLIMIT_RTPRIO, or use -p 0)",
+			    config->priority);
+	return 0;
+}
+
+static void measure_clock(struct result *result)
+{
+	uint64_t first = hft_now(), last = first, least = UINT64_MAX;
+	int i;
+
+	for (i = 0; i < CLOCK_READS; i++) {
+		uint64_t now = hft_now();
+
+		if (now > last && now - last < least)
+			least = now - last;
+		last = now;
+	}
+	result->tsc = hft_clock_is_tsc();
+	result->clock_step_ns = least;
+	result->clock_cost_ns = (last - first) / CLOCK_READS;
+}
+
+struct session {
+	const struct config *config;
+	struct result *result;
+	struct hft *hft;
+	struct hft_ring *ring;
+	uint64_t first;			/* release of the first task */
+	uint64_t submitted;
+};
+
+static int submit_next(struct session *s)
+{
+	struct hft_task task = {
+		.cookie = s->submitted,
+		.release = s->first + s->submitted * s->config->interval_ns,
+		.ring = hft_ring_number(s->ring),
+		.level = HFT_LEVEL_REALTIME,
+	};
+	int ret;
+
+	if (s->submitted == s->config->loops)
+		return 0;
+	ret = hft_submit(s->hft, &task, NULL);
+	if (ret < 0)
+		return fail_hft(ret);
+	s->submitted++;
+	return 0;
+}
+
+static void record(struct result *result, enum latency latency, uint64_t from, uint64_t to)
+{
+	/* Clocks of two CPUs, or two ways to read one, may be some ns apart. */
+	hft_hist_record(&result->hist[latency], to > from ? to - from : 0);
+}
+
+static void run_task(struct session *s, const struct hft_event *event, uint64_t woken)
+{
+	struct result *result = s->result;
+	uint64_t start = hft_spin_until(event->release);
+
+	record(result, LATENCY_INTERRUPT, event->release - result->lead_ns, event->irq_entry);
+	record(result, LATENCY_PUBLISH, event->irq_entry, event->published);
+	if (woken)
+		record(result, LATENCY_WAKEUP, event->published, woken);
+	record(result, LATENCY_ERROR, event->release, start);
+	result->early += start < event->release;
+	result->tasks++;
+}
+
+static int run_tasks(struct session *s)
+{
+	const struct hft_event *event;
+	uint64_t woken;
+	int ret;
+
+	while (s->result->tasks < s->config->loops && !interrupted) {
+		ret = hft_wait(s->ring, HFT_WAIT_FOREVER);
+		if (ret == -EINTR)
+			continue;
+		if (ret < 0)
+			return fail_hft(ret);
+		for (woken = hft_now(); (event = hft_ring_peek(s->ring)); woken = 0) {
+			if (event->result)
+				return fail(-event->result, "CPU %u went offline", s->config->cpu);
+			run_task(s, event, woken);
+			hft_ring_advance(s->ring);
+			ret = submit_next(s);
+			if (ret < 0)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+static int run_session(struct session *s)
+{
+	unsigned int i;
+	int ret;
+
+	s->result->lead_ns = hft_ring_lead(s->ring);
+	s->first = hft_now() + START_NS;
+	for (i = 0; i < AHEAD; i++) {
+		ret = submit_next(s);
+		if (ret < 0)
+			return ret;
+	}
+	return run_tasks(s);
+}
+
+int measure(const struct config *config, struct result *result)
+{
+	HFT_OPTS(hft_opts, opts, .tasks = AHEAD + 1);
+	HFT_OPTS(hft_ring_opts, ring_opts, .cpu = config->cpu, .entries = 2 * AHEAD,
+		 .lead_ns = config->lead_ns, .spin_ns = config->spin_ns);
+	struct session s = { .config = config, .result = result };
+	int ret;
+
+	memset(result, 0, sizeof(*result));
+	opts.warn = config->quiet ? NULL : hft_warn_stderr;
+	catch_signals();
+
+	ret = hft_open(&s.hft, &opts);
+	if (ret < 0)
+		return fail_hft(ret);
+	ret = become_worker(config);
+	if (ret < 0)
+		goto close;
+	ret = hft_ring_open(s.hft, &ring_opts, &s.ring);
+	if (ret < 0) {
+		fail_hft(ret);
+		goto close;
+	}
+	measure_clock(result);
+	ret = run_session(&s);
+	hft_ring_close(s.ring);
+close:
+	hft_close(s.hft);
+	return ret;
+}
