@@ -69,10 +69,10 @@ static int load_failing(int module, int fail_nth, int nth, bool *met)
 		return -EIO;
 	err = load(module);
 	memset(text, 0, sizeof(text));
-	/* What the load did not meet, the copy of this read does. */
+	/* A failure that the load did not meet, one of these calls does, and that ends it too. */
 	*met = pread(fail_nth, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
 	if (pwrite(fail_nth, "0", 1, 0) < 0)
-		return -EIO;
+		*met = false;
 	return err;
 }
 
