@@ -22,7 +22,7 @@ DEPS := bc binutils bison busybox-static ca-certificates cpio dwarves file flex 
 	qemu-system-x86 sparse util-linux xz-utils zlib1g-dev
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps module lib tools selftests demo check check-debug coverage bench \
+.PHONY: all help deps require module lib tools selftests demo check check-debug coverage bench \
 	install uninstall clean
 
 all: module lib tools	## build hft.ko, libhft and the tools into build/
@@ -54,7 +54,14 @@ else
 	tools/vm/build-module 6.12
 endif
 
-lib:			## libhft.so and libhft.a
+require:
+	@command -v $(CC) >/dev/null || { echo "no compiler $(CC): run 'make deps'" >&2; exit 1; }
+	@for header in liburing.h jansson.h zlib.h; do \
+		echo "#include <$$header>" | $(CC) -E - >/dev/null 2>&1 || \
+			{ echo "$$header is missing: run 'make deps'" >&2; exit 1; }; \
+	done
+
+lib: require		## libhft.so and libhft.a
 	$(MAKE) -C libhft
 
 tools: lib		## hftctl, hft-latency, ...
