@@ -15,8 +15,8 @@
 #include "slot.h"
 #include "trace.h"
 
-/* Tasks of a batch that go through at a time: what fits on the stack. */
-#define HFT_CHUNK	16
+/* Tasks of a batch that are queued at a time, with interrupts off. */
+#define HFT_CHUNK	32
 
 static bool hft_times_valid(u64 release, u64 deadline)
 {
@@ -75,11 +75,14 @@ static void hft_refuse(struct hft_context *context, struct hft_slot **slot, int 
 	*slot = ERR_PTR(err);
 }
 
-/* Queue slots[@i] and those after it that go to the same CPU.  Returns where it ended. */
+/*
+ * Queue slots[@i] and those after it that go to the same CPU, and count them.
+ * Returns where it ended.
+ */
 static __always_inline unsigned int hft_queue_run(struct hft_context *context,
 						  struct hft_queue *queue,
-						  struct hft_slot **slots,
-						  unsigned int i, unsigned int nr)
+						  struct hft_slot **slots, unsigned int i,
+						  unsigned int nr, unsigned int *taken)
 {
 	raw_spin_lock(&queue->lock);
 	for (; i < nr && !IS_ERR(slots[i]); i++) {
@@ -91,6 +94,8 @@ static __always_inline unsigned int hft_queue_run(struct hft_context *context,
 		err = hft_queue_insert(queue, ring, slots[i]);
 		if (unlikely(err))
 			hft_refuse(context, &slots[i], err);
+		else
+			(*taken)++;
 	}
 	hft_queue_commit(queue);
 	raw_spin_unlock(&queue->lock);
@@ -100,12 +105,13 @@ static __always_inline unsigned int hft_queue_run(struct hft_context *context,
 /*
  * Queue prepared slots; neighbours for one CPU share a hold of its lock.  An
  * entry that is an error is passed over, one that can not be queued becomes one.
+ * Returns how many were queued.
  */
-static __always_inline void hft_queue_slots(struct hft_context *context, struct hft_slot **slots,
-					    unsigned int nr)
+static __always_inline unsigned int hft_queue_slots(struct hft_context *context,
+						    struct hft_slot **slots, unsigned int nr)
 {
+	unsigned int i = 0, taken = 0;
 	unsigned long irq_flags;
-	unsigned int i = 0;
 
 	local_irq_save(irq_flags);
 	while (i < nr) {
@@ -117,11 +123,12 @@ static __always_inline void hft_queue_slots(struct hft_context *context, struct 
 		}
 		ring = hft_slot_ring(context, slots[i]);
 		if (likely(ring))
-			i = hft_queue_run(context, ring->queue, slots, i, nr);
+			i = hft_queue_run(context, ring->queue, slots, i, nr, &taken);
 		else
 			hft_refuse(context, &slots[i++], -ENOENT);
 	}
 	local_irq_restore(irq_flags);
+	return taken;
 }
 
 static int hft_put_result(u64 address, s64 result)
@@ -151,11 +158,16 @@ int hft_submit(struct hft_context *context, const struct hft_submit *submit)
 	return PTR_ERR_OR_ZERO(slot);
 }
 
-/* Within user access.  Word by word: a string instruction costs more than it moves here. */
-static __always_inline int hft_read_task(u64 *to, const u64 __user *from)
+/* Word by word: a string instruction costs more than it moves here. */
+static __always_inline int hft_read_task(struct hft_task *task, u64 address)
 {
-	BUILD_BUG_ON(sizeof(struct hft_task) != 8 * sizeof(*to));
+	const u64 __user *from = u64_to_user_ptr(address);
+	u64 *to = (u64 *)task;
 
+	BUILD_BUG_ON(sizeof(*task) != 8 * sizeof(*to));
+
+	if (!user_read_access_begin(from, sizeof(*task)))
+		return -EFAULT;
 	unsafe_get_user(to[0], &from[0], fault);
 	unsafe_get_user(to[1], &from[1], fault);
 	unsafe_get_user(to[2], &from[2], fault);
@@ -164,60 +176,10 @@ static __always_inline int hft_read_task(u64 *to, const u64 __user *from)
 	unsafe_get_user(to[5], &from[5], fault);
 	unsafe_get_user(to[6], &from[6], fault);
 	unsafe_get_user(to[7], &from[7], fault);
-	return 0;
-fault:
-	return -EFAULT;
-}
-
-static int hft_read_tasks(struct hft_task *tasks, u64 address, unsigned int nr)
-{
-	const struct hft_task __user *from = u64_to_user_ptr(address);
-	unsigned int i;
-	int err = 0;
-
-	if (!user_read_access_begin(from, nr * sizeof(*from)))
-		return -EFAULT;
-	for (i = 0; i < nr && !err; i++)
-		err = hft_read_task((u64 *)&tasks[i], (const u64 __user *)&from[i]);
 	user_read_access_end();
-	return err;
-}
-
-/* Descriptors of another size than ours: an older or a newer caller's. */
-static int hft_read_sized_tasks(struct hft_task *tasks, u64 address, u32 task_size,
-				unsigned int nr)
-{
-	unsigned int i;
-	int err;
-
-	for (i = 0; i < nr; i++) {
-		err = copy_struct_from_user(&tasks[i], sizeof(*tasks),
-					    u64_to_user_ptr(address + (u64)i * task_size),
-					    task_size);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static int hft_write_results(struct hft_context *context, u64 address, struct hft_slot **slots,
-			     unsigned int nr)
-{
-	s64 __user *to = u64_to_user_ptr(address);
-	s64 results[HFT_CHUNK];
-	unsigned int i;
-
-	for (i = 0; i < nr; i++)
-		results[i] = IS_ERR(slots[i]) ? PTR_ERR(slots[i]) : hft_slot_id(context, slots[i]);
-
-	if (!user_write_access_begin(to, nr * sizeof(*to)))
-		return -EFAULT;
-	for (i = 0; i < nr; i++)
-		unsafe_put_user(results[i], &to[i], fault);
-	user_write_access_end();
 	return 0;
 fault:
-	user_write_access_end();
+	user_read_access_end();
 	return -EFAULT;
 }
 
@@ -231,13 +193,50 @@ static void hft_free_slots(struct hft_context *context, struct hft_slot **slots,
 	}
 }
 
-static unsigned int hft_count_taken(struct hft_slot **slots, unsigned int nr)
+/* Read and prepare @nr tasks.  Returns how many of them are good, or an error and none. */
+static __always_inline int hft_prepare_tasks(struct hft_context *context, u64 address,
+					     u32 task_size, struct hft_slot **slots,
+					     unsigned int nr)
 {
-	unsigned int i, taken = 0;
+	unsigned int i, prepared = 0;
+	struct hft_task task;
+	int err;
 
-	for (i = 0; i < nr; i++)
-		taken += !IS_ERR(slots[i]);
-	return taken;
+	for (i = 0; i < nr; i++, address += task_size) {
+		/* Descriptors of another size are an older or a newer caller's. */
+		if (likely(task_size == sizeof(task)))
+			err = hft_read_task(&task, address);
+		else
+			err = copy_struct_from_user(&task, sizeof(task),
+						    u64_to_user_ptr(address), task_size);
+		if (unlikely(err)) {
+			hft_free_slots(context, slots, i);
+			return err;
+		}
+		slots[i] = hft_task_prepare(context, &task);
+		prepared += !IS_ERR(slots[i]);
+	}
+	return prepared;
+}
+
+static int hft_write_results(struct hft_context *context, u64 address, struct hft_slot **slots,
+			     unsigned int nr)
+{
+	s64 __user *to = u64_to_user_ptr(address);
+	unsigned int i;
+
+	if (!user_write_access_begin(to, nr * sizeof(*to)))
+		return -EFAULT;
+	for (i = 0; i < nr; i++) {
+		s64 result = IS_ERR(slots[i]) ? PTR_ERR(slots[i]) : hft_slot_id(context, slots[i]);
+
+		unsafe_put_user(result, &to[i], fault);
+	}
+	user_write_access_end();
+	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
 }
 
 /*
@@ -256,24 +255,15 @@ static void hft_write_refusals(u64 address, struct hft_slot **slots, unsigned in
 	}
 }
 
-/* Not inlined: it has the stack that only a batch needs. */
-static noinline int hft_submit_chunk(struct hft_context *context, u64 address, u32 task_size,
-				     u64 results, unsigned int nr)
+static int hft_submit_chunk(struct hft_context *context, u64 tasks, u32 task_size, u64 results,
+			    unsigned int nr)
 {
-	struct hft_task tasks[HFT_CHUNK];
 	struct hft_slot *slots[HFT_CHUNK];
-	unsigned int i, taken, prepared = 0;
-	int err;
+	int prepared, taken, err;
 
-	err = task_size == sizeof(*tasks) ? hft_read_tasks(tasks, address, nr) :
-	      hft_read_sized_tasks(tasks, address, task_size, nr);
-	if (err)
-		return err;
-
-	for (i = 0; i < nr; i++) {
-		slots[i] = hft_task_prepare(context, &tasks[i]);
-		prepared += !IS_ERR(slots[i]);
-	}
+	prepared = hft_prepare_tasks(context, tasks, task_size, slots, nr);
+	if (prepared < 0)
+		return prepared;
 
 	/* Before they are queued: what fails here leaves nothing behind. */
 	err = hft_write_results(context, results, slots, nr);
@@ -282,9 +272,8 @@ static noinline int hft_submit_chunk(struct hft_context *context, u64 address, u
 		return err;
 	}
 
-	hft_queue_slots(context, slots, nr);
-	taken = hft_count_taken(slots, nr);
-	if (taken < prepared)
+	taken = hft_queue_slots(context, slots, nr);
+	if (unlikely(taken < prepared))
 		hft_write_refusals(results, slots, nr);
 	return taken;
 }
