@@ -1,12 +1,26 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * CLOCK_MONOTONIC by the TSC.
+ * CLOCK_MONOTONIC from the TSC.
  *
- * The module reads counter and clock at one instant (HFT_IOC_CLOCK), so a line
- * through two such points is exact to a nanosecond at both ends and drifts from
- * the kernel's clock only as fast as NTP changes its rate, at most 500 ppm.  It is
- * renewed when it is older than a tenth of a second, outside the spin, and given
- * up for clock_gettime() as soon as the kernel's counter is not the TSC.
+ * A base is a pair (cycles, ns) and the slope from there on.  Between two bases
+ * the time is a multiplication; a base that is older than HFT_FRESH_NS is
+ * replaced by whoever finds that out.
+ *
+ * Pairs come from HFT_IOC_CLOCK where a context is open: exact, from inside the
+ * timekeeper, and known to be of the TSC by two reads of it around the call.
+ * Else from clock_gettime() between two reads of the TSC, which leaves the
+ * distance of the two in doubt.  A new base does not step back over the old one;
+ * the slope takes the difference out before the next.
+ *
+ * Readers are lock-free: there are two copies of the base, the writer fills the
+ * one that is not in use and then turns the sequence, so that a writer that is
+ * preempted stops nobody.  Its stores to a copy are releases and the readers'
+ * loads acquires: who has seen a word of a newer base sees the sequence that was
+ * turned before it, and reads again.  Writers exclude each other by a mutex that
+ * a reader only tries.
+ *
+ * hft_now() goes by clock_gettime() until two pairs are HFT_SLOPE_NS apart, and
+ * for good when the TSC is not what the kernel's clock runs on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,299 +31,522 @@
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
-#if defined(__x86_64__)
-#include <x86intrin.h>
-#endif
 
 #include "internal.h"
 
-#define HFT_CLOCKSOURCE \
-	"/sys/devices/system/clocksource/clocksource0/current_clocksource"
-#define HFT_CALIBRATE_NS	10000000
-#define HFT_RENEW_NS		100000000
-#define HFT_SCALE		32	/* bits after the point of the factors */
+#define NSEC_PER_SEC	1000000000ULL
+#define NSEC_PER_MSEC	1000000ULL
 
-/*
- * A line through (@cycles, @ns).  Written under the mutex and published by @seq,
- * which is odd meanwhile; readers retry.
- */
-static struct {
-	atomic_uint seq;
-	atomic_bool tsc;
+#define HFT_FRESH_NS	(100 * NSEC_PER_MSEC)	/* age of a base at which it is replaced */
+#define HFT_SLOPE_NS	(20 * NSEC_PER_MSEC)	/* least distance of the pairs of a slope */
+#define HFT_WINDOW_NS	NSEC_PER_SEC		/* wanted distance of the pairs of a slope */
+#define HFT_ROOM_NS	3000ULL			/* a wait as long as this has room to refresh */
+#define HFT_OLD		10			/* times its freshness: no base to spin by */
+#define HFT_STEP_NS	NSEC_PER_MSEC		/* more than this is not slewed away, but stepped */
+#define HFT_DOUBT_NS	2000ULL			/* a larger error is a change of the counter */
+#define HFT_MAX_DOUBTS	3
+#define HFT_TRIES	5
+
+#define HFT_SHIFT	36			/* fraction bits of the slopes */
+
+enum hft_clock_state {
+	HFT_CLOCK_NEW,			/* nothing known yet */
+	HFT_CLOCK_ONE_PAIR,		/* the second pair is to come */
+	HFT_CLOCK_TSC,
+	HFT_CLOCK_KERNEL,		/* the TSC is not to be trusted */
+};
+
+struct hft_base {
 	_Atomic uint64_t cycles;
 	_Atomic uint64_t ns;
 	_Atomic uint64_t ns_per_cycle;
 	_Atomic uint64_t cycles_per_ns;
-	_Atomic uint64_t renew_cycles;	/* after so many */
+	_Atomic uint64_t fresh;		/* cycles this base is good for; 0: it is none */
+} __attribute__((aligned(64)));
 
-	pthread_mutex_t mutex;
-	unsigned int users;
-	int fd;
-	struct hft_clock_pair last;
-} hft_clock = { .mutex = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
+_Static_assert(HFT_FRESH_NS < 1ULL << (64 - HFT_SHIFT), "hft_now() multiplies in 64 bits");
 
+struct hft_base_copy {
+	uint64_t cycles;
+	uint64_t ns;
+	uint64_t ns_per_cycle;
+	uint64_t cycles_per_ns;
+	uint64_t fresh;
+};
+
+struct hft_pair {
+	uint64_t cycles;
+	uint64_t ns;
+	uint64_t doubt;			/* ns may be off by that */
+};
+
+static struct {
+	struct hft_base base[2];
+	_Atomic uint32_t sequence;
+} hft_clock;
+
+static _Atomic int clock_state;
+static _Atomic uint64_t clock_second_ns;	/* when to read the second pair */
+
+/* Under this: what follows, and writing to hft_clock. */
+static pthread_mutex_t clock_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned int clock_users;
+static int clock_fd = -1;
+static unsigned int clock_doubts;
+static struct hft_pair anchor;		/* the slope is measured from here */
+static struct hft_pair middle;		/* the next anchor */
+
+#ifdef __x86_64__
 static inline uint64_t hft_cycles(void)
 {
-#if defined(__x86_64__)
-	return __rdtsc();
+	return __builtin_ia32_rdtsc();
+}
 #else
+static inline uint64_t hft_cycles(void)
+{
 	return 0;
+}
 #endif
+
+static inline uint64_t hft_scale(uint64_t value, uint64_t slope)
+{
+	return (uint64_t)(((unsigned __int128)value * slope) >> HFT_SHIFT);
 }
 
-static inline uint64_t hft_scale(uint64_t value, uint64_t factor)
+static uint64_t hft_slope(uint64_t value, uint64_t per)
 {
-	return (uint64_t)(((unsigned __int128)value * factor) >> HFT_SCALE);
+	return (uint64_t)(((unsigned __int128)value << HFT_SHIFT) / per);
 }
 
-/* The same of a difference that is negative when another thread renewed meanwhile. */
-static inline uint64_t hft_scale_signed(int64_t value, uint64_t factor)
+static uint64_t hft_kernel_now(void)
 {
-	return (uint64_t)(((__int128)value * (int64_t)factor) >> HFT_SCALE);
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-static uint64_t hft_now_slow(void)
+static inline struct hft_base_copy hft_base_read(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static inline uint64_t hft_line_ns(uint64_t cycles)
-{
-	uint64_t ns;
-	unsigned int seq;
+	struct hft_base_copy copy;
+	struct hft_base *base;
+	uint32_t sequence;
 
 	do {
-		seq = atomic_load_explicit(&hft_clock.seq, memory_order_acquire);
-		ns = atomic_load_explicit(&hft_clock.ns, memory_order_relaxed) +
-		     hft_scale_signed((int64_t)(cycles -
-						atomic_load_explicit(&hft_clock.cycles,
-								     memory_order_relaxed)),
-				      atomic_load_explicit(&hft_clock.ns_per_cycle,
-							   memory_order_relaxed));
-		atomic_thread_fence(memory_order_acquire);
-	} while (__builtin_expect((seq & 1) || seq != atomic_load_explicit(&hft_clock.seq,
-							memory_order_relaxed), 0));
-	return ns;
+		sequence = atomic_load_explicit(&hft_clock.sequence, memory_order_acquire);
+		base = &hft_clock.base[sequence & 1];
+		copy.cycles = atomic_load_explicit(&base->cycles, memory_order_acquire);
+		copy.ns = atomic_load_explicit(&base->ns, memory_order_acquire);
+		copy.ns_per_cycle = atomic_load_explicit(&base->ns_per_cycle, memory_order_acquire);
+		copy.cycles_per_ns = atomic_load_explicit(&base->cycles_per_ns,
+							  memory_order_acquire);
+		copy.fresh = atomic_load_explicit(&base->fresh, memory_order_acquire);
+	} while (sequence != atomic_load_explicit(&hft_clock.sequence, memory_order_relaxed));
+	return copy;
 }
 
-/* The cycle at which the line reaches @when; now, if it has. */
-static uint64_t hft_line_cycles(uint64_t when)
+static void hft_base_write(const struct hft_base_copy *copy)
 {
-	uint64_t cycles, ns, factor;
-	unsigned int seq;
+	uint32_t sequence = atomic_load_explicit(&hft_clock.sequence, memory_order_relaxed) + 1;
+	struct hft_base *base = &hft_clock.base[sequence & 1];
 
-	do {
-		seq = atomic_load_explicit(&hft_clock.seq, memory_order_acquire);
-		cycles = atomic_load_explicit(&hft_clock.cycles, memory_order_relaxed);
-		ns = atomic_load_explicit(&hft_clock.ns, memory_order_relaxed);
-		factor = atomic_load_explicit(&hft_clock.cycles_per_ns, memory_order_relaxed);
-		atomic_thread_fence(memory_order_acquire);
-	} while ((seq & 1) || seq != atomic_load_explicit(&hft_clock.seq, memory_order_relaxed));
-
-	/* Up: the line must not be before @when there. */
-	return when > ns ? cycles + hft_scale(when - ns, factor) + 1 : 0;
+	atomic_store_explicit(&base->cycles, copy->cycles, memory_order_release);
+	atomic_store_explicit(&base->ns, copy->ns, memory_order_release);
+	atomic_store_explicit(&base->ns_per_cycle, copy->ns_per_cycle, memory_order_release);
+	atomic_store_explicit(&base->cycles_per_ns, copy->cycles_per_ns, memory_order_release);
+	atomic_store_explicit(&base->fresh, copy->fresh, memory_order_release);
+	atomic_store_explicit(&hft_clock.sequence, sequence, memory_order_release);
 }
 
-/* Read a pair, and check that its counter is the TSC: it lies between two reads of it. */
-static int hft_clock_read(struct hft_clock_pair *pair)
+/* The TSC is not ordered with the loads of the base, and may be some cycles before it. */
+static uint64_t hft_base_to_ns(const struct hft_base_copy *base, uint64_t cycles)
 {
-	uint64_t before = hft_cycles();
+	if ((int64_t)(cycles - base->cycles) < 0)
+		return base->ns;
+	return base->ns + hft_scale(cycles - base->cycles, base->ns_per_cycle);
+}
 
-	memset(pair, 0, sizeof(*pair));
-	if (ioctl(hft_clock.fd, HFT_IOC_CLOCK, pair))
-		return -errno;
-	if (pair->cycles < before || pair->cycles > hft_cycles())
-		return -ENODEV;
-	return 0;
+/* Rounded up: at the returned count @when has come. */
+static uint64_t hft_base_to_cycles(const struct hft_base_copy *base, uint64_t when)
+{
+	if (when <= base->ns)
+		return base->cycles;
+	return base->cycles + hft_scale(when - base->ns, base->cycles_per_ns) + 1;
+}
+
+static void hft_set_state(enum hft_clock_state state)
+{
+	static const struct hft_base_copy none;
+
+	if (state != HFT_CLOCK_TSC)
+		hft_base_write(&none);
+	atomic_store_explicit(&clock_state, state, memory_order_release);
 }
 
 static bool hft_clocksource_is_tsc(void)
 {
-	char name[16] = "";
-	FILE *file = fopen(HFT_CLOCKSOURCE, "re");
+	char name[32] = "";
+	FILE *f;
 
-	if (!file)
+	f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
+	if (!f)
 		return false;
-	if (!fgets(name, sizeof(name), file))
+	if (!fgets(name, sizeof(name), f))
 		name[0] = '\0';
-	fclose(file);
+	fclose(f);
 	return !strcmp(name, "tsc\n");
 }
 
-/*
- * Lay the line through @last and @pair.  It must not step back where it was ahead
- * of the kernel's clock: there it goes on from where it was, a little slower.
- */
-static void hft_clock_set_line(const struct hft_clock_pair *pair)
+static bool hft_pair_from_device(struct hft_pair *pair)
 {
-	uint64_t span_cycles = pair->cycles - hft_clock.last.cycles;
-	uint64_t span_ns = pair->monotonic - hft_clock.last.monotonic;
-	uint64_t ns_per_cycle = (uint64_t)(((unsigned __int128)span_ns << HFT_SCALE) / span_cycles);
-	uint64_t ns = pair->monotonic;
+	uint64_t before = hft_cycles();
+	struct hft_clock_pair clock;
+
+	if (ioctl(clock_fd, HFT_IOC_CLOCK, &clock))
+		return false;
+	if (clock.cycles < before || clock.cycles > hft_cycles())
+		return false;
+	pair->cycles = clock.cycles;
+	pair->ns = clock.monotonic;
+	pair->doubt = 1;
+	return true;
+}
+
+/* The narrowest of some tries: an interrupt may be between the two reads of the TSC. */
+static bool hft_pair_from_kernel(struct hft_pair *pair)
+{
+	uint64_t best = UINT64_MAX;
+	int i;
+
+	for (i = 0; i < HFT_TRIES; i++) {
+		uint64_t before = hft_cycles();
+		uint64_t ns = hft_kernel_now();
+		uint64_t width = hft_cycles() - before;
+
+		if (width >= best)
+			continue;
+		best = width;
+		pair->cycles = before + width / 2;
+		pair->ns = ns;
+	}
+	/* Half of the width in cycles is more than it is in ns, where 1 GHz is the least. */
+	pair->doubt = best / 2 + 1;
+	return true;
+}
+
+static bool hft_pair_read(struct hft_pair *pair)
+{
+	return clock_fd >= 0 ? hft_pair_from_device(pair) : hft_pair_from_kernel(pair);
+}
+
+/* Start again from a pair: the second one has to come. */
+static void hft_clock_restart(const struct hft_pair *pair)
+{
+	anchor = *pair;
+	middle = *pair;
+	atomic_store_explicit(&clock_second_ns, pair->ns + HFT_SLOPE_NS, memory_order_relaxed);
+	hft_set_state(HFT_CLOCK_ONE_PAIR);
+}
+
+/* The TSC and the clock have parted: it was reset, or is not what we think. */
+static void hft_clock_doubt(const struct hft_pair *pair)
+{
+	if (++clock_doubts < HFT_MAX_DOUBTS && hft_clocksource_is_tsc())
+		hft_clock_restart(pair);
+	else
+		hft_set_state(HFT_CLOCK_KERNEL);
+}
+
+static void hft_base_make(const struct hft_pair *pair, const struct hft_base_copy *old)
+{
+	uint64_t cycles = pair->cycles - anchor.cycles;
+	uint64_t ns = pair->ns - anchor.ns;
+	struct hft_base_copy base = {
+		.cycles = pair->cycles,
+		.ns = pair->ns,
+		.cycles_per_ns = hft_slope(cycles, ns),
+	};
 	uint64_t ahead = 0;
 
-	if (atomic_load(&hft_clock.tsc)) {
-		uint64_t reached = hft_line_ns(pair->cycles);
+	base.fresh = hft_scale(HFT_FRESH_NS, base.cycles_per_ns);
+	if (old->fresh) {
+		uint64_t expected = hft_base_to_ns(old, pair->cycles);
 
-		ahead = reached > ns && reached - ns < HFT_RENEW_NS / 2 ? reached - ns : 0;
+		/* Within the doubt the old base is as good; before it time has not been. */
+		if (expected + pair->doubt >= pair->ns && expected < pair->ns + HFT_STEP_NS)
+			base.ns = expected;
+		ahead = base.ns > pair->ns ? base.ns - pair->ns : 0;
 	}
-	ns += ahead;
-	ns_per_cycle -= hft_scale(ns_per_cycle, (ahead << HFT_SCALE) / HFT_RENEW_NS);
+	/* Be level with the clock by the time of the next base. */
+	base.ns_per_cycle = hft_slope(ns, cycles);
+	base.ns_per_cycle -= hft_slope(ahead, base.fresh);
+	base.cycles_per_ns = hft_slope(1ULL << HFT_SHIFT, base.ns_per_cycle);
+	hft_base_write(&base);
 
-	atomic_fetch_add_explicit(&hft_clock.seq, 1, memory_order_acq_rel);
-	atomic_store_explicit(&hft_clock.cycles, pair->cycles, memory_order_relaxed);
-	atomic_store_explicit(&hft_clock.ns, ns, memory_order_relaxed);
-	atomic_store_explicit(&hft_clock.ns_per_cycle, ns_per_cycle, memory_order_relaxed);
-	atomic_store_explicit(&hft_clock.cycles_per_ns,
-			      (uint64_t)((((unsigned __int128)1) << (2 * HFT_SCALE)) / ns_per_cycle),
-			      memory_order_relaxed);
-	atomic_store_explicit(&hft_clock.renew_cycles,
-			      (uint64_t)(((unsigned __int128)HFT_RENEW_NS << HFT_SCALE) / ns_per_cycle),
-			      memory_order_relaxed);
-	atomic_fetch_add_explicit(&hft_clock.seq, 1, memory_order_release);
-	hft_clock.last = *pair;
+	if (pair->ns - middle.ns >= HFT_WINDOW_NS) {
+		anchor = middle;
+		middle = *pair;
+	}
 }
 
-static void hft_clock_renew(void)
+static bool hft_pair_fits(const struct hft_pair *pair, const struct hft_base_copy *old)
 {
-	struct hft_clock_pair pair;
+	uint64_t limit, expected;
 
-	if (pthread_mutex_trylock(&hft_clock.mutex))
-		return;
-	if (hft_clock.fd >= 0 && atomic_load(&hft_clock.tsc)) {
-		if (hft_clock_read(&pair))
-			atomic_store(&hft_clock.tsc, false);
-		else if (pair.cycles - hft_clock.last.cycles >
-			 atomic_load(&hft_clock.renew_cycles) / 2)
-			hft_clock_set_line(&pair);
-	}
-	pthread_mutex_unlock(&hft_clock.mutex);
+	if (pair->cycles <= anchor.cycles || pair->ns <= anchor.ns)
+		return false;
+	if (!old->fresh)
+		return true;
+	if (pair->cycles <= old->cycles)
+		return false;
+	/* NTP slews by up to 500 ppm: 1000 is what two slopes may differ by. */
+	limit = HFT_DOUBT_NS + pair->doubt + (pair->ns - old->ns) / 1000;
+	expected = hft_base_to_ns(old, pair->cycles);
+	return expected + limit >= pair->ns && expected <= pair->ns + limit;
 }
 
-/* Renew the line if it is old.  Not for the time between a wake-up and a release. */
+/* Called with the lock. */
+static void hft_clock_update(void)
+{
+	struct hft_base_copy old = hft_base_read();
+	int state = atomic_load_explicit(&clock_state, memory_order_relaxed);
+	struct hft_pair pair;
+
+	if (state == HFT_CLOCK_KERNEL)
+		return;
+	if (state == HFT_CLOCK_NEW && !hft_clocksource_is_tsc()) {
+		hft_set_state(HFT_CLOCK_KERNEL);
+		return;
+	}
+	if (!hft_pair_read(&pair)) {
+		hft_set_state(HFT_CLOCK_KERNEL);
+		return;
+	}
+	if (state == HFT_CLOCK_NEW) {
+		hft_clock_restart(&pair);
+		return;
+	}
+	if (!hft_pair_fits(&pair, &old)) {
+		hft_clock_doubt(&pair);
+		return;
+	}
+	if (pair.ns - anchor.ns < HFT_SLOPE_NS)
+		return;
+	hft_base_make(&pair, &old);
+	hft_set_state(HFT_CLOCK_TSC);
+}
+
+/* Is there anything to do for who gets the lock? */
+static bool hft_clock_due(void)
+{
+	struct hft_base_copy base;
+
+	switch (atomic_load_explicit(&clock_state, memory_order_acquire)) {
+	case HFT_CLOCK_TSC:
+		base = hft_base_read();
+		return hft_cycles() - base.cycles > base.fresh;
+	case HFT_CLOCK_ONE_PAIR:
+		return hft_kernel_now() >= atomic_load_explicit(&clock_second_ns,
+								memory_order_relaxed);
+	case HFT_CLOCK_KERNEL:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* Re-synchronise if that is due.  Not for the time between a wake-up and a release. */
 void hft_clock_maintain(void)
 {
-	uint64_t age;
-
-	if (!atomic_load_explicit(&hft_clock.tsc, memory_order_relaxed))
+	if (!hft_clock_due() || pthread_mutex_trylock(&clock_lock))
 		return;
-	age = hft_cycles() - atomic_load_explicit(&hft_clock.cycles, memory_order_relaxed);
-	if (age > atomic_load_explicit(&hft_clock.renew_cycles, memory_order_relaxed))
-		hft_clock_renew();
+	/* Again: another thread may have done it meanwhile. */
+	if (hft_clock_due())
+		hft_clock_update();
+	pthread_mutex_unlock(&clock_lock);
 }
 
+/* Called with the lock.  Blocks for HFT_SLOPE_NS. */
 static void hft_clock_calibrate(void)
 {
-	struct timespec pause = { .tv_nsec = HFT_CALIBRATE_NS };
-	struct hft_clock_pair pair;
+	struct timespec pause = { .tv_nsec = HFT_SLOPE_NS };
+	struct hft_pair pair;
 
-	if (!hft_clocksource_is_tsc() || hft_clock_read(&hft_clock.last))
+	/* Pairs of another kind than those before: a slope is not taken across. */
+	clock_doubts = 0;
+	if (!hft_clocksource_is_tsc() || !hft_pair_from_device(&pair)) {
+		hft_set_state(HFT_CLOCK_KERNEL);
 		return;
+	}
+	hft_clock_restart(&pair);
 	while (nanosleep(&pause, &pause) && errno == EINTR)
 		;
-	if (hft_clock_read(&pair) || pair.cycles <= hft_clock.last.cycles ||
-	    pair.monotonic <= hft_clock.last.monotonic)
-		return;
-	hft_clock_set_line(&pair);
-	atomic_store(&hft_clock.tsc, true);
+	hft_clock_update();
 }
 
-/* The process's first handle calibrates; the clock has a descriptor of its own. */
+/* The first handle calibrates; the clock has a descriptor of its own. */
 int hft_clock_open(const char *device)
 {
 	int err = 0;
 
-	pthread_mutex_lock(&hft_clock.mutex);
-	if (!hft_clock.users) {
-		hft_clock.fd = open(device, O_RDWR | O_CLOEXEC);
-		if (hft_clock.fd < 0)
+	pthread_mutex_lock(&clock_lock);
+	if (!clock_users) {
+		clock_fd = open(device, O_RDWR | O_CLOEXEC);
+		if (clock_fd < 0)
 			err = hft_fail(errno, "open %s for its clock", device);
 		else
 			hft_clock_calibrate();
 	}
 	if (!err)
-		hft_clock.users++;
-	pthread_mutex_unlock(&hft_clock.mutex);
+		clock_users++;
+	pthread_mutex_unlock(&clock_lock);
 	return err;
 }
 
 void hft_clock_close(void)
 {
-	pthread_mutex_lock(&hft_clock.mutex);
-	if (!--hft_clock.users) {
-		atomic_store(&hft_clock.tsc, false);
-		close(hft_clock.fd);
-		hft_clock.fd = -1;
+	pthread_mutex_lock(&clock_lock);
+	if (!--clock_users) {
+		close(clock_fd);
+		clock_fd = -1;
 	}
-	pthread_mutex_unlock(&hft_clock.mutex);
+	pthread_mutex_unlock(&clock_lock);
+}
+
+static __attribute__((noinline, cold)) uint64_t hft_now_slow(void)
+{
+	struct hft_base_copy base;
+
+	hft_clock_maintain();
+	base = hft_base_read();
+	if (!base.fresh)
+		return hft_kernel_now();
+	return hft_base_to_ns(&base, hft_cycles());
+}
+
+/**
+ * hft_now() - the time
+ *
+ * CLOCK_MONOTONIC, by the TSC where the kernel's clock runs on it: see
+ * hft_clock_is_tsc().  Within some ns of what clock_gettime() says; up to 50 us
+ * for 0.1 s when the clock begins to be slewed.  Not ordered with the loads and
+ * stores around it.
+ *
+ * Return: nanoseconds.  Any thread, in signal handlers too; lock-free.  Does not
+ * block; enters the kernel ten times a second at most, and not in a thread that
+ * finds another at it.  The first call of all reads a file in /sys.
+ */
+HFT_API uint64_t hft_now(void)
+{
+	struct hft_base_copy copy;
+	struct hft_base *base;
+	uint32_t sequence;
+
+	/* As hft_base_read(), without the load that is not needed here. */
+	do {
+		sequence = atomic_load_explicit(&hft_clock.sequence, memory_order_acquire);
+		base = &hft_clock.base[sequence & 1];
+		copy.cycles = atomic_load_explicit(&base->cycles, memory_order_acquire);
+		copy.ns = atomic_load_explicit(&base->ns, memory_order_acquire);
+		copy.ns_per_cycle = atomic_load_explicit(&base->ns_per_cycle, memory_order_acquire);
+		copy.fresh = atomic_load_explicit(&base->fresh, memory_order_acquire);
+	} while (sequence != atomic_load_explicit(&hft_clock.sequence, memory_order_relaxed));
+
+	copy.cycles = hft_cycles() - copy.cycles;
+	if (__builtin_expect(copy.cycles >= copy.fresh, 0))
+		return hft_now_slow();
+	/* HFT_FRESH_NS, and so the product, leaves room for HFT_SHIFT in 64 bits. */
+	return copy.ns + (copy.cycles * copy.ns_per_cycle >> HFT_SHIFT);
 }
 
 /**
  * hft_clock_is_tsc() - does hft_now() read the TSC?
  *
- * False before the first hft_open(), after the last hft_close(), and where the
- * kernel's clock does not run on the TSC; hft_now() is clock_gettime() then.
+ * False before the clock is calibrated, which hft_open() does, and where the
+ * kernel's clocksource is not "tsc".
+ *
+ * Return: true or false.  Any thread, wait-free, no system call.
  */
 HFT_API bool hft_clock_is_tsc(void)
 {
-	return atomic_load(&hft_clock.tsc);
+	return atomic_load_explicit(&clock_state, memory_order_acquire) == HFT_CLOCK_TSC;
 }
 
-/**
- * hft_now() - read CLOCK_MONOTONIC
- *
- * Within some nanoseconds of the kernel's clock, and never backwards in a thread
- * while the clock is the TSC.  Any thread; wait-free but for a renewal going on in
- * another; enters the kernel ten times a second, to renew the line.
- *
- * Return: nanoseconds.
- */
-HFT_API uint64_t hft_now(void)
+static uint64_t hft_spin_by_kernel(uint64_t when)
 {
-	uint64_t cycles;
+	uint64_t now;
 
-	if (__builtin_expect(!atomic_load_explicit(&hft_clock.tsc, memory_order_relaxed), 0))
-		return hft_now_slow();
-	cycles = hft_cycles();
-	if (__builtin_expect(cycles - atomic_load_explicit(&hft_clock.cycles,
-							   memory_order_relaxed) >
-			     atomic_load_explicit(&hft_clock.renew_cycles,
-						  memory_order_relaxed), 0)) {
-		hft_clock_renew();
-		return hft_now_slow();
+	do
+		now = hft_kernel_now();
+	while (now < when);
+	return now;
+}
+
+static inline uint64_t hft_spin_cycles(uint64_t until)
+{
+	uint64_t now;
+
+	do
+		now = hft_cycles();
+	while (now < until);
+	return now;
+}
+
+static bool hft_base_is_old(const struct hft_base_copy *base, uint64_t times)
+{
+	int64_t age = (int64_t)(hft_cycles() - base->cycles);
+
+	return age > 0 && (uint64_t)age / times > base->fresh;
+}
+
+/*
+ * The base to spin by: renewed while there is room for that, or when it is so old
+ * that it would be off by more than a renewal costs.
+ */
+static struct hft_base_copy hft_spin_base(uint64_t when)
+{
+	struct hft_base_copy base = hft_base_read();
+
+	while (base.fresh) {
+		bool room = when > hft_base_to_ns(&base, hft_cycles()) + HFT_ROOM_NS;
+
+		if (hft_base_is_old(&base, room ? 1 : HFT_OLD)) {
+			hft_clock_maintain();
+			base = hft_base_read();
+			if (hft_base_is_old(&base, 1))
+				break;		/* another thread is at it */
+		} else if (room && hft_base_to_cycles(&base, when) > base.cycles + base.fresh) {
+			hft_spin_cycles(base.cycles + base.fresh + 1);
+		} else {
+			break;
+		}
 	}
-	return hft_line_ns(cycles);
+	return base;
 }
 
 /**
- * hft_spin_until() - spin until a time
- * @when: CLOCK_MONOTONIC
+ * hft_spin_until() - wait for a time without sleeping
+ * @when: CLOCK_MONOTONIC, ns; a time that has passed is no wait
  *
- * A loop of five instructions on the TSC, without a pause: it would cost more
- * than the precision that this is for.  Any thread; does not enter the kernel.
+ * The time is converted to the TSC once; then a loop of five instructions
+ * compares.  Where hft_clock_is_tsc() is false, it spins by clock_gettime().
  *
- * Return: the time at the end, at or after @when.
+ * Return: the time at which the loop ended: never before @when.  Any thread;
+ * does not enter the kernel for waits below 3 us, for longer ones as hft_now()
+ * does.  Keeps the CPU busy, at the thread's own priority, all the time.
  */
 HFT_API uint64_t hft_spin_until(uint64_t when)
 {
-	uint64_t until, cycles, now;
+	struct hft_base_copy base = hft_spin_base(when);
+	uint64_t until, now;
 
-	if (__builtin_expect(!atomic_load_explicit(&hft_clock.tsc, memory_order_relaxed), 0)) {
-		do {
-			now = hft_now_slow();
-		} while (now < when);
-		return now;
+	if (__builtin_expect(!base.fresh, 0)) {
+		hft_clock_maintain();
+		return hft_spin_by_kernel(when);
 	}
-
-	until = hft_line_cycles(when);
-	do {
-		do {
-			cycles = hft_cycles();
-		} while (cycles < until);
-		now = hft_line_ns(cycles);
-	} while (now < when);
-	return now;
+	until = hft_base_to_cycles(&base, when);
+	now = hft_spin_cycles(until);
+	if (when <= base.ns)
+		return hft_base_to_ns(&base, now);
+	return when + hft_scale(now - until, base.ns_per_cycle);
 }
