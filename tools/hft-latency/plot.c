@@ -47,7 +47,7 @@ static void write_script(FILE *f, const struct config *config, const struct resu
 		" ns, lead %" PRIu64 " ns' noenhanced\n", kernel.release, config->cpu,
 		result->tasks, config->interval_ns, result->lead_ns);
 	fprintf(f, "set xlabel 'latency, ns'\nset ylabel 'tasks'\nset grid\n"
-		   "set logscale xy\nset yrange [0.5:*]\nset key noenhanced\nplot ");
+		   "set format xy '%%.0s%%c'\nset logscale xy\nset yrange [0.5:*]\nset key noenhanced\nplot ");
 	for (i = 0; i < LATENCIES; i++)
 		fprintf(f, "%s$%s using ($1 + 1):2 with points pt %d title '%s'", i ? ", " : "",
 			latency_names[i], i + 5, latency_names[i]);
