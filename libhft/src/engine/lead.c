@@ -12,8 +12,12 @@
 #define HFT_LEAD_SAMPLES	256
 #define HFT_LEAD_PERIOD_NS	1000000
 
-/* The lead is the 99th percentile and a bit: one wake-up in a hundred may be late. */
-#define HFT_LEAD_RANK		(HFT_LEAD_SAMPLES * 99 / 100)
+/*
+ * The lead is the slowest wake-up seen and a bit, unless that is an outlier: the
+ * worker spins for what the lead is longer than its wake-up, so the lead is at most
+ * so much longer than the median.
+ */
+#define HFT_LEAD_SPIN(median)	((median) * 7 / 32)
 
 struct hft_lead {
 	struct hft *h;
@@ -72,6 +76,16 @@ static void *hft_lead_main(void *arg)
 	return NULL;
 }
 
+static uint64_t hft_lead_from(const uint64_t *sorted)
+{
+	uint64_t slowest = sorted[HFT_LEAD_SAMPLES - 1];
+	uint64_t median = sorted[HFT_LEAD_SAMPLES / 2];
+	uint64_t limit = median + HFT_LEAD_SPIN(median);
+
+	slowest += slowest / 128;
+	return slowest < limit ? slowest : limit;
+}
+
 /* Return 0 with the lead for a ring with @opts, or an error of hft_ring_open(). */
 int hft_measure_lead(struct hft *h, const struct hft_ring_opts *opts, uint64_t *lead_ns)
 {
@@ -95,8 +109,7 @@ int hft_measure_lead(struct hft *h, const struct hft_ring_opts *opts, uint64_t *
 	err = lead->err;
 	if (!err) {
 		qsort(lead->samples, HFT_LEAD_SAMPLES, sizeof(*lead->samples), hft_compare_ns);
-		ns = lead->samples[HFT_LEAD_RANK];
-		ns += ns / 128;
+		ns = hft_lead_from(lead->samples);
 		*lead_ns = ns < h->query.max_lead ? ns : h->query.max_lead;
 	}
 	free(lead);

@@ -13,6 +13,9 @@
 
 #define HFT_DEFAULT_ENTRIES	256
 
+/* Turns of a spin between two looks at the clock. */
+#define HFT_SPIN_TURNS		64
+
 static int hft_ring_map(struct hft_ring *ring, const struct hft_ring_add *add)
 {
 	ring->page_size = (size_t)sysconf(_SC_PAGESIZE);
@@ -241,18 +244,22 @@ static int hft_ring_sleep(struct hft_ring *ring, uint64_t timeout)
 	return ret < 0 ? -errno : ret;
 }
 
+/* Looks at the clock now and then only: the tail is what the spin is for. */
 static int hft_ring_spin(struct hft_ring *ring, uint64_t timeout)
 {
 	uint64_t now = hft_now();
 	uint64_t end = ring->spin_ns > UINT64_MAX - now ? UINT64_MAX : now + ring->spin_ns;
+	unsigned int turn = 0;
 	uint32_t available;
 
 	if (timeout < end)
 		end = timeout;
 	while (!(available = hft_ring_available(ring))) {
-		if (hft_ring_more(ring) || hft_now() >= end)
+		if (hft_ring_more(ring))
 			break;
-		if (atomic_load_explicit(&ring->stop, memory_order_relaxed))
+		if (++turn % HFT_SPIN_TURNS)
+			continue;
+		if (hft_now() >= end || atomic_load_explicit(&ring->stop, memory_order_relaxed))
 			break;
 	}
 	return (int)available;
