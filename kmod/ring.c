@@ -401,17 +401,34 @@ static int hft_ring_wait(struct hft_ring *ring, const struct hft_wait *wait)
 	return ret;
 }
 
+/* The size that we know without the general copy: this is every worker's every sleep. */
+static int hft_read_wait(struct hft_wait *wait, const struct hft_wait __user *from)
+{
+	if (!user_read_access_begin(from, sizeof(*from)))
+		return -EFAULT;
+	unsafe_get_user(wait->timeout, &from->timeout, fault);
+	unsafe_get_user(wait->flags, &from->flags, fault);
+	unsafe_get_user(wait->reserved, &from->reserved, fault);
+	user_read_access_end();
+	return 0;
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
 static long hft_ring_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct hft_wait wait;
 	int err;
 
-	if ((cmd & ~IOCSIZE_MASK) != (HFT_IOC_WAIT & ~IOCSIZE_MASK))
-		return -ENOTTY;
-	err = copy_struct_from_user(&wait, sizeof(wait), (void __user *)arg, _IOC_SIZE(cmd));
-	if (err)
-		return err;
-	return hft_ring_wait(file->private_data, &wait);
+	if (cmd == HFT_IOC_WAIT)
+		err = hft_read_wait(&wait, (void __user *)arg);
+	else if ((cmd & ~IOCSIZE_MASK) == (HFT_IOC_WAIT & ~IOCSIZE_MASK))
+		err = copy_struct_from_user(&wait, sizeof(wait), (void __user *)arg,
+					    _IOC_SIZE(cmd));
+	else
+		err = -ENOTTY;
+	return err ?: hft_ring_wait(file->private_data, &wait);
 }
 
 static int hft_ring_mmap(struct file *file, struct vm_area_struct *vma)
