@@ -13,11 +13,13 @@
 #define HFT_LEAD_PERIOD_NS	1000000
 
 /*
- * The lead is the slowest wake-up seen and a bit, unless that is an outlier: the
- * worker spins for what the lead is longer than its wake-up, so the lead is at most
- * so much longer than the median.
+ * The lead is the median wake-up and a third: here the task is alone, while a queue
+ * of thousands takes a tenth longer to dispatch from, and the rest is for what
+ * happens now and then.  Where wake-ups differ more than that, it covers all but one
+ * in 32 of them; to cover the slowest would be to spin as long every time.
  */
-#define HFT_LEAD_SPIN(median)	((median) * 7 / 32)
+#define HFT_LEAD_MARGIN(median)	((median) / 3)
+#define HFT_LEAD_RANK		(HFT_LEAD_SAMPLES * 31 / 32)
 
 struct hft_lead {
 	struct hft *h;
@@ -78,12 +80,10 @@ static void *hft_lead_main(void *arg)
 
 static uint64_t hft_lead_from(const uint64_t *sorted)
 {
-	uint64_t slowest = sorted[HFT_LEAD_SAMPLES - 1];
 	uint64_t median = sorted[HFT_LEAD_SAMPLES / 2];
-	uint64_t limit = median + HFT_LEAD_SPIN(median);
+	uint64_t lead = median + HFT_LEAD_MARGIN(median);
 
-	slowest += slowest / 128;
-	return slowest < limit ? slowest : limit;
+	return lead > sorted[HFT_LEAD_RANK] ? lead : sorted[HFT_LEAD_RANK];
 }
 
 /* Return 0 with the lead for a ring with @opts, or an error of hft_ring_open(). */
