@@ -17,7 +17,7 @@
 /* How often a worker that sleeps looks whether it is to stop. */
 #define HFT_STOP_NS		100000000
 
-#define HFT_STACK_BYTES		(512 * 1024)
+#define HFT_STACK_BYTES		(1024 * 1024)	/* also has the thread-local variables of all libraries */
 #define HFT_PREFAULT_BYTES	(256 * 1024)
 
 /*
