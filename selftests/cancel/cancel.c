@@ -201,7 +201,7 @@ TEST_F(cancel, earliest_of_many)
  * Two threads cancel whatever id they see, from the moment that the kernel writes it, while
  * the tasks are queued, released and dispatched.
  */
-#define ROUNDS	2000
+#define ROUNDS	500
 
 struct race {
 	int context;
