@@ -18,12 +18,25 @@
 
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
+#include <linux/timekeeping.h>
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
 #include <linux/io_uring/cmd.h>
 #else
 #include <linux/io_uring.h>
 #endif
+
+/* The clocksource's counter and CLOCK_REALTIME at one instant. */
+static inline ktime_t hft_snapshot_real(struct system_time_snapshot *snapshot)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+	ktime_get_snapshot_id(CLOCK_REALTIME, snapshot);
+	return snapshot->systime;
+#else
+	ktime_get_snapshot(snapshot);
+	return snapshot->real;
+#endif
+}
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 static inline void hft_compat_hrtimer_setup(struct hrtimer *timer,

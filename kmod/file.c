@@ -156,11 +156,10 @@ static long hft_ioc_clock(unsigned long arg, size_t size)
 
 	do {
 		offset = hft_clock_from_monotonic(HFT_CLOCK_REALTIME, 0);
-		ktime_get_snapshot(&snapshot);
+		pair.realtime = ktime_to_ns(hft_snapshot_real(&snapshot));
 	} while (offset != hft_clock_from_monotonic(HFT_CLOCK_REALTIME, 0));
 
 	pair.cycles = snapshot.cycles;
-	pair.realtime = ktime_to_ns(snapshot.real);
 	pair.monotonic = pair.realtime - offset;
 	pair.was_set = snapshot.clock_was_set_seq;
 	return hft_copy_out(arg, size, &pair, sizeof(pair));
