@@ -17,7 +17,8 @@
 /* How often a worker that sleeps looks whether it is to stop. */
 #define HFT_STOP_NS		100000000
 
-#define HFT_STACK_BYTES		(1024 * 1024)	/* also has the thread-local variables of all libraries */
+/* The C library takes the thread-local variables of all libraries out of it. */
+#define HFT_STACK_BYTES		(2 * 1024 * 1024)
 #define HFT_PREFAULT_BYTES	(256 * 1024)
 
 /*
@@ -43,7 +44,8 @@ struct hft_worker {
 	struct hft_worker_opts opts;
 	pthread_t thread;
 	sem_t started;
-	int err;
+	int start_err;			/* before @started is posted */
+	int err;			/* when the thread has ended */
 };
 
 uint32_t hft_top_level(uint32_t level_mask)
@@ -150,12 +152,10 @@ static void *hft_worker_main(void *arg)
 	struct hft_worker *worker = arg;
 	struct hft_ring *ring = worker->ring;
 
-	worker->err = hft_become_worker(ring->cpu, worker->opts.level, worker->opts.flags);
-	if (worker->err) {
-		sem_post(&worker->started);
-		return NULL;
-	}
+	worker->start_err = hft_become_worker(ring->cpu, worker->opts.level, worker->opts.flags);
 	sem_post(&worker->started);
+	if (worker->start_err)
+		return NULL;
 	worker->err = hft_ring_run(ring, worker->opts.fn, worker->opts.arg);
 	return NULL;
 }
@@ -224,8 +224,8 @@ HFT_API int hft_worker_start(struct hft_ring *ring, const struct hft_worker_opts
 	err = hft_worker_create(worker);
 	if (err)
 		goto destroy;
-	if (worker->err) {
-		err = worker->err;
+	if (worker->start_err) {
+		err = worker->start_err;
 		pthread_join(worker->thread, NULL);
 		hft_fail(-err, "a worker for CPU %u (its CPU, RLIMIT_RTPRIO, RLIMIT_MEMLOCK)",
 			 ring->cpu);
