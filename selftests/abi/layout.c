@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The layout of the ABI, for 64- and 32-bit callers.  i386 aligns a 64-bit member to 4
+ * bytes: where each is at a multiple of 8 and so is the size, both get the same layout.
+ */
+#include <assert.h>
+#include <stddef.h>
+
+#include "kselftest_harness.h"
+#include "hft_test.h"
+
+#define AT(type, member, offset)					\
+	static_assert(offsetof(struct type, member) == (offset), #type "." #member)
+#define AT64(type, member, offset)					\
+	AT(type, member, offset);					\
+	static_assert((offset) % 8 == 0, #type "." #member " is not aligned for 32 bit")
+#define SIZE(type, size)						\
+	static_assert(sizeof(struct type) == (size), "struct " #type);	\
+	static_assert((size) % 8 == 0, "struct " #type " has another size for 32 bit")
+
+AT64(hft_query, features, 0);
+AT(hft_query, max_tasks, 8);
+AT(hft_query, max_rings, 12);
+AT(hft_query, max_entries, 16);
+AT(hft_query, max_batch, 20);
+AT64(hft_query, max_lead, 24);
+AT(hft_query, levels, 32);
+AT(hft_query, policies, 36);
+AT(hft_query, clocks, 40);
+AT(hft_query, nr_cpus, 44);
+SIZE(hft_query, 48);
+
+AT64(hft_setup, features, 0);
+AT(hft_setup, tasks, 8);
+AT(hft_setup, flags, 12);
+SIZE(hft_setup, 16);
+
+AT(hft_ring_add, cpu, 0);
+AT(hft_ring_add, entries, 4);
+AT(hft_ring_add, window, 8);
+AT(hft_ring_add, level_mask, 12);
+AT(hft_ring_add, policy, 16);
+AT(hft_ring_add, flags, 20);
+AT64(hft_ring_add, lead, 24);
+AT(hft_ring_add, ring, 32);
+AT(hft_ring_add, events_off, 36);
+AT64(hft_ring_add, pages_off, 40);
+AT64(hft_ring_add, pages_size, 48);
+AT64(hft_ring_add, reserved, 56);
+SIZE(hft_ring_add, 64);
+
+AT(hft_ring_consumer, head, 0);
+AT(hft_ring_consumer, need_wakeup, 4);
+SIZE(hft_ring_consumer, 8);
+
+AT(hft_ring_producer, tail, 0);
+AT(hft_ring_producer, flags, 4);
+AT64(hft_ring_producer, dropped, 8);
+AT64(hft_ring_producer, reserved, 16);
+SIZE(hft_ring_producer, 64);
+
+AT64(hft_event, cookie, 0);
+AT64(hft_event, task, 8);
+AT64(hft_event, release, 16);
+AT64(hft_event, deadline, 24);
+AT64(hft_event, irq_entry, 32);
+AT64(hft_event, published, 40);
+AT64(hft_event, sequence, 48);
+AT(hft_event, result, 56);
+AT(hft_event, type, 60);
+AT(hft_event, clock, 62);
+AT(hft_event, level, 63);
+SIZE(hft_event, 64);
+
+AT64(hft_task, cookie, 0);
+AT64(hft_task, release, 8);
+AT64(hft_task, deadline, 16);
+AT(hft_task, ring, 24);
+AT(hft_task, flags, 28);
+AT(hft_task, clock, 32);
+AT(hft_task, level, 33);
+AT(hft_task, reserved1, 34);
+AT(hft_task, reserved2, 36);
+AT64(hft_task, reserved3, 40);
+SIZE(hft_task, 64);
+
+AT(hft_submit, task, 0);
+AT64(hft_submit, result, 64);
+AT64(hft_submit, reserved, 72);
+SIZE(hft_submit, 80);
+
+AT64(hft_submit_batch, tasks, 0);
+AT64(hft_submit_batch, results, 8);
+AT(hft_submit_batch, nr, 16);
+AT(hft_submit_batch, task_size, 20);
+AT64(hft_submit_batch, reserved, 24);
+SIZE(hft_submit_batch, 32);
+
+AT64(hft_cancel, task, 0);
+AT64(hft_cancel, reserved, 8);
+SIZE(hft_cancel, 16);
+
+AT64(hft_wait, timeout, 0);
+AT(hft_wait, flags, 8);
+AT(hft_wait, reserved, 12);
+SIZE(hft_wait, 16);
+
+AT(hft_stats, ring, 0);
+AT(hft_stats, flags, 4);
+AT(hft_stats, tasks, 8);
+AT(hft_stats, tasks_free, 12);
+AT64(hft_stats, submitted, 16);
+AT64(hft_stats, dispatched, 24);
+AT64(hft_stats, cancelled, 32);
+AT64(hft_stats, ended, 40);
+AT64(hft_stats, waiting, 48);
+AT64(hft_stats, ready, 56);
+AT64(hft_stats, in_flight, 64);
+AT64(hft_stats, wakeups, 72);
+AT64(hft_stats, full, 80);
+AT64(hft_stats, bad_head, 88);
+SIZE(hft_stats, 96);
+
+AT64(hft_clock_pair, cycles, 0);
+AT64(hft_clock_pair, monotonic, 8);
+AT64(hft_clock_pair, realtime, 16);
+AT(hft_clock_pair, was_set, 24);
+AT(hft_clock_pair, reserved, 28);
+SIZE(hft_clock_pair, 32);
+
+/* Numbers of commands are ABI too. */
+static_assert(HFT_IOC_QUERY == 0x80306800, "HFT_IOC_QUERY");
+static_assert(HFT_IOC_SETUP == 0x40106801, "HFT_IOC_SETUP");
+static_assert(HFT_IOC_RING_ADD == 0xc0406802, "HFT_IOC_RING_ADD");
+static_assert(HFT_IOC_STATS == 0xc0606803, "HFT_IOC_STATS");
+static_assert(HFT_IOC_CLOCK == 0x80206804, "HFT_IOC_CLOCK");
+static_assert(HFT_IOC_SUBMIT == 0xc0506810, "HFT_IOC_SUBMIT");
+static_assert(HFT_IOC_SUBMIT_BATCH == 0xc0206811, "HFT_IOC_SUBMIT_BATCH");
+static_assert(HFT_IOC_CANCEL == 0xc0106812, "HFT_IOC_CANCEL");
+static_assert(HFT_IOC_WAIT == 0x40106820, "HFT_IOC_WAIT");
+
+/*
+ * The 32-bit entry to ioctl(), taken by a 64-bit program: it goes through compat_ioctl with
+ * an address that must be below 4 GiB.
+ */
+#define I386_OPEN	5
+#define I386_IOCTL	54
+
+static long i386_call(long number, long a, long b, long c)
+{
+	long ret;
+
+	asm volatile("int $0x80"
+		     : "=a" (ret)
+		     : "a" (number), "b" (a), "c" (b), "d" (c)
+		     : "r8", "r9", "r10", "r11", "memory", "cc");
+	return (int)ret;
+}
+
+struct low {
+	struct hft_query query;
+	struct hft_setup setup;
+	struct hft_ring_add add;
+	struct hft_submit submit;
+	struct hft_submit_batch batch;
+	struct hft_task tasks[4];
+	int64_t results[4];
+	int64_t id;
+	struct hft_cancel cancel;
+	struct hft_wait wait;
+	struct hft_stats stats;
+	struct hft_clock_pair pair;
+	char path[16];
+};
+
+static void on_fault(int signal)
+{
+	(void)signal;
+	_exit(1);
+}
+
+/* A kernel without 32-bit entry kills the caller. */
+static bool i386_works(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		signal(SIGSEGV, on_fault);
+		/* -EBADF from an ioctl of no file. */
+		_exit(i386_call(I386_IOCTL, -1, 0, 0) != -EBADF);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+	       !WEXITSTATUS(status);
+}
+
+TEST(every_command_from_32_bit)
+{
+	struct hft_test_ring ring = {};
+	struct hft_event event;
+	struct low *low;
+	int context, i;
+
+	if (!i386_works())
+		SKIP(return, "this kernel has no 32-bit system calls (CONFIG_IA32_EMULATION)");
+	low = mmap(NULL, sizeof(*low), PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	ASSERT_NE(MAP_FAILED, low);
+	strcpy(low->path, HFT_TEST_DEVICE);
+	context = i386_call(I386_OPEN, (long)low->path, O_RDWR, 0);
+	ASSERT_LE(0, context);
+
+	ASSERT_EQ(0, i386_call(I386_IOCTL, context, HFT_IOC_QUERY, (long)&low->query));
+	ASSERT_EQ(HFT_LEVELS, low->query.levels);
+	ASSERT_EQ(0, i386_call(I386_IOCTL, context, HFT_IOC_CLOCK, (long)&low->pair));
+	ASSERT_LT(0, low->pair.monotonic);
+	low->setup.tasks = 16;
+	ASSERT_EQ(0, i386_call(I386_IOCTL, context, HFT_IOC_SETUP, (long)&low->setup));
+	low->add = hft_test_ring_default();
+	ring.fd = i386_call(I386_IOCTL, context, HFT_IOC_RING_ADD, (long)&low->add);
+	ASSERT_LT(0, ring.fd);
+	ring.add = low->add;
+	ASSERT_EQ(0, hft_test_ring_map(&ring));
+
+	low->submit.task = hft_test_task(0, 7, hft_test_now() + 1000 * NSEC_PER_SEC);
+	low->submit.result = (uintptr_t)&low->id;
+	ASSERT_EQ(0, i386_call(I386_IOCTL, context, HFT_IOC_SUBMIT, (long)&low->submit));
+	ASSERT_LT(0, low->id);
+	low->cancel.task = low->id;
+	ASSERT_EQ(0, i386_call(I386_IOCTL, context, HFT_IOC_CANCEL, (long)&low->cancel));
+
+	for (i = 0; i < 4; i++)
+		low->tasks[i] = hft_test_task(0, i, 0);
+	low->batch = (struct hft_submit_batch) {
+		.tasks = (uintptr_t)low->tasks, .results = (uintptr_t)low->results,
+		.nr = 4, .task_size = sizeof(low->tasks[0]),
+	};
+	ASSERT_EQ(4, i386_call(I386_IOCTL, context, HFT_IOC_SUBMIT_BATCH, (long)&low->batch));
+	ASSERT_EQ(4, i386_call(I386_IOCTL, ring.fd, HFT_IOC_WAIT, (long)&low->wait));
+	for (i = 0; i < 4; i++) {
+		ASSERT_TRUE(hft_test_next(&ring, &event));
+		ASSERT_EQ(i, (int)event.cookie);
+	}
+	low->stats.ring = HFT_STATS_CONTEXT;
+	ASSERT_EQ(0, i386_call(I386_IOCTL, context, HFT_IOC_STATS, (long)&low->stats));
+	ASSERT_EQ(5, low->stats.submitted);
+	ASSERT_EQ(4, low->stats.dispatched);
+	ASSERT_EQ(1, low->stats.cancelled);
+	ASSERT_EQ(16, low->stats.tasks_free);
+	hft_test_ring_close(&ring);
+	close(context);
+}
+
+TEST_HARNESS_MAIN
