@@ -8,10 +8,7 @@
 
 #include "internal.h"
 
-static _Thread_local struct {
-	int err;
-	char text[256];
-} hft_last;
+static _Thread_local struct hft_error hft_last;
 
 /* Record the reason for -@err, and return -@err. */
 int hft_fail(int err, const char *format, ...)
@@ -27,6 +24,18 @@ int hft_fail(int err, const char *format, ...)
 			 strerror(err));
 	hft_last.err = err;
 	return -err;
+}
+
+/* Keep the calling thread's last error, for another thread to take over. */
+void hft_save_error(struct hft_error *error)
+{
+	*error = hft_last;
+}
+
+int hft_take_error(const struct hft_error *error)
+{
+	hft_last = *error;
+	return -error->err;
 }
 
 /**

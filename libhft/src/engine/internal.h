@@ -49,7 +49,14 @@ struct hft_ring {
 };
 
 /* error.c */
+struct hft_error {
+	int err;			/* positive */
+	char text[256];
+};
+
 int hft_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
+void hft_save_error(struct hft_error *error);
+int hft_take_error(const struct hft_error *error);
 
 /* open.c */
 int hft_read_opts(void *opts, size_t size, const void *user);

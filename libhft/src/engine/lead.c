@@ -25,7 +25,7 @@ struct hft_lead {
 	struct hft *h;
 	const struct hft_ring_opts *opts;
 	uint64_t samples[HFT_LEAD_SAMPLES];
-	int err;
+	struct hft_error error;
 };
 
 static int hft_compare_ns(const void *a, const void *b)
@@ -56,25 +56,42 @@ static int hft_lead_sample(struct hft_lead *lead, struct hft_ring *ring, uint64_
 	return 0;
 }
 
-static void *hft_lead_main(void *arg)
+/* Memory is the caller's to lock: by then each page has been touched. */
+static int hft_lead_become_worker(const struct hft_ring *ring)
 {
-	struct hft_lead *lead = arg;
+	int err = hft_become_worker(ring->cpu, hft_top_level(ring->level_mask), HFT_WORKER_NO_LOCK);
+
+	/* Without the right to a priority the worker will have none either. */
+	if (err == -EPERM)
+		err = hft_become_worker(ring->cpu, 0, HFT_WORKER_NO_RT | HFT_WORKER_NO_LOCK);
+	return err;
+}
+
+static int hft_lead_sample_all(struct hft_lead *lead)
+{
 	HFT_OPTS(hft_ring_opts, opts, .cpu = lead->opts->cpu, .entries = 1,
 		 .level_mask = lead->opts->level_mask);
 	struct hft_ring *ring;
-	int i;
+	int i, err;
 
-	lead->err = hft_ring_open(lead->h, &opts, &ring);
-	if (lead->err)
-		return NULL;
-	/* Without the right to a priority the worker will have none either. */
-	if (hft_become_worker(opts.cpu, hft_top_level(ring->level_mask), 0))
-		lead->err = hft_become_worker(opts.cpu, 0, HFT_WORKER_NO_RT | HFT_WORKER_NO_LOCK);
-	for (i = 0; i < HFT_LEAD_SAMPLES && !lead->err; i++) {
+	err = hft_ring_open(lead->h, &opts, &ring);
+	if (err)
+		return err;
+	err = hft_lead_become_worker(ring);
+	for (i = 0; i < HFT_LEAD_SAMPLES && !err; i++) {
 		hft_clock_maintain();
-		lead->err = hft_lead_sample(lead, ring, &lead->samples[i]);
+		err = hft_lead_sample(lead, ring, &lead->samples[i]);
 	}
 	hft_ring_close(ring);
+	return err;
+}
+
+static void *hft_lead_main(void *arg)
+{
+	struct hft_lead *lead = arg;
+
+	if (hft_lead_sample_all(lead))
+		hft_save_error(&lead->error);
 	return NULL;
 }
 
@@ -106,12 +123,13 @@ int hft_measure_lead(struct hft *h, const struct hft_ring_opts *opts, uint64_t *
 		return hft_fail(err, "a thread to measure the lead");
 	}
 	pthread_join(thread, NULL);
-	err = lead->err;
-	if (!err) {
+	if (lead->error.err) {
+		err = hft_take_error(&lead->error);
+	} else {
 		qsort(lead->samples, HFT_LEAD_SAMPLES, sizeof(*lead->samples), hft_compare_ns);
 		ns = hft_lead_from(lead->samples);
 		*lead_ns = ns < h->query.max_lead ? ns : h->query.max_lead;
 	}
 	free(lead);
-	return err ? hft_fail(-err, "measure the lead on CPU %u", opts->cpu) : 0;
+	return err;
 }

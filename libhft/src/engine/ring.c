@@ -241,7 +241,19 @@ static int hft_ring_sleep(struct hft_ring *ring, uint64_t timeout)
 	struct hft_wait wait = { .timeout = timeout };
 	int ret = ioctl(ring->fd, HFT_IOC_WAIT, &wait);
 
-	return ret < 0 ? -errno : ret;
+	if (__builtin_expect(ret >= 0, 1))
+		return ret;
+	switch (errno) {
+	case ETIMEDOUT:
+	case EINTR:
+		return -errno;		/* no failures */
+	case EBUSY:
+		return hft_fail(EBUSY, "ring %u: another thread waits for it", ring->number);
+	case ESHUTDOWN:
+		return hft_fail(ESHUTDOWN, "ring %u: its handle is closed", ring->number);
+	default:
+		return hft_fail(errno, "wait for ring %u", ring->number);
+	}
 }
 
 /* Looks at the clock now and then only: the tail is what the spin is for. */

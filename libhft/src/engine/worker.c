@@ -44,8 +44,8 @@ struct hft_worker {
 	struct hft_worker_opts opts;
 	pthread_t thread;
 	sem_t started;
-	int start_err;			/* before @started is posted */
-	int err;			/* when the thread has ended */
+	struct hft_error start_error;	/* before @started is posted */
+	struct hft_error error;		/* when the thread has ended */
 };
 
 uint32_t hft_top_level(uint32_t level_mask)
@@ -131,7 +131,7 @@ HFT_API int hft_ring_run(struct hft_ring *ring, hft_task_fn fn, void *arg)
 		hft_clock_maintain();
 		ret = hft_wait(ring, hft_now() + HFT_STOP_NS);
 		if (ret < 0 && ret != -ETIMEDOUT && ret != -EINTR)
-			return hft_fail(-ret, "wait for ring %u", ring->number);
+			return ret;
 	}
 	return 0;
 }
@@ -152,11 +152,14 @@ static void *hft_worker_main(void *arg)
 	struct hft_worker *worker = arg;
 	struct hft_ring *ring = worker->ring;
 
-	worker->start_err = hft_become_worker(ring->cpu, worker->opts.level, worker->opts.flags);
-	sem_post(&worker->started);
-	if (worker->start_err)
+	if (hft_become_worker(ring->cpu, worker->opts.level, worker->opts.flags)) {
+		hft_save_error(&worker->start_error);
+		sem_post(&worker->started);
 		return NULL;
-	worker->err = hft_ring_run(ring, worker->opts.fn, worker->opts.arg);
+	}
+	sem_post(&worker->started);
+	if (hft_ring_run(ring, worker->opts.fn, worker->opts.arg))
+		hft_save_error(&worker->error);
 	return NULL;
 }
 
@@ -224,11 +227,9 @@ HFT_API int hft_worker_start(struct hft_ring *ring, const struct hft_worker_opts
 	err = hft_worker_create(worker);
 	if (err)
 		goto destroy;
-	if (worker->start_err) {
-		err = worker->start_err;
+	if (worker->start_error.err) {
+		err = hft_take_error(&worker->start_error);
 		pthread_join(worker->thread, NULL);
-		hft_fail(-err, "a worker for CPU %u (its CPU, RLIMIT_RTPRIO, RLIMIT_MEMLOCK)",
-			 ring->cpu);
 		goto destroy;
 	}
 	*out = worker;
@@ -257,7 +258,7 @@ HFT_API int hft_worker_stop(struct hft_worker *worker)
 		return 0;
 	hft_ring_stop(worker->ring);
 	pthread_join(worker->thread, NULL);
-	err = worker->err;
+	err = worker->error.err ? hft_take_error(&worker->error) : 0;
 	sem_destroy(&worker->started);
 	free(worker);
 	return err;
