@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 
 #define HFT_MEMLOCK_BYTES	(64UL << 20)
 #define HFT_RTPRIO		90
+#define HFT_IDLE_US		10
 
 void hft_warn(struct hft *h, const char *format, ...)
 {
@@ -54,6 +56,43 @@ static void hft_examine_throttling(struct hft *h)
 			 line);
 }
 
+/* Since 6.12 a server gives SCHED_OTHER its share of a CPU that SCHED_FIFO keeps busy. */
+static void hft_examine_fair_server(struct hft *h)
+{
+	char line[32];
+
+	if (hft_read_line("/sys/kernel/debug/sched/fair_server/cpu0/runtime", line, sizeof(line)) &&
+	    strcmp(line, "0"))
+		hft_warn(h, "the fair server takes %s ns of each period from a busy SCHED_FIFO worker: write 0 to /sys/kernel/debug/sched/fair_server/cpu*/runtime",
+			 line);
+}
+
+static void hft_examine_governor(struct hft *h)
+{
+	char line[32];
+
+	if (hft_read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", line,
+			  sizeof(line)) && strcmp(line, "performance"))
+		hft_warn(h, "the CPUs' frequency is governed by %s: cpupower frequency-set -g performance",
+			 line);
+}
+
+/* Waking from a deep idle state takes longer than a wake-up. */
+static void hft_examine_idle(struct hft *h)
+{
+	char name[32], line[32] = "0";
+	unsigned long latency;
+
+	if (!hft_read_line("/sys/devices/system/cpu/cpu0/cpuidle/state2/name", name, sizeof(name)) ||
+	    !hft_read_line("/sys/devices/system/cpu/cpu0/cpuidle/state2/latency", line,
+			   sizeof(line)))
+		return;
+	latency = strtoul(line, NULL, 10);
+	if (latency > HFT_IDLE_US)
+		hft_warn(h, "idle CPUs may go to %s, which takes %lu us to wake from: cpupower idle-set -D %u",
+			 name, latency, HFT_IDLE_US);
+}
+
 static void hft_examine_isolation(struct hft *h)
 {
 	char line[256] = "";
@@ -91,7 +130,10 @@ void hft_examine(struct hft *h)
 	if (!h->warn || atomic_flag_test_and_set(&said))
 		return;
 	hft_examine_throttling(h);
+	hft_examine_fair_server(h);
 	hft_examine_isolation(h);
+	hft_examine_governor(h);
+	hft_examine_idle(h);
 	hft_examine_clock(h);
 	hft_examine_limit(h, RLIMIT_MEMLOCK, HFT_MEMLOCK_BYTES, "RLIMIT_MEMLOCK");
 	hft_examine_limit(h, RLIMIT_RTPRIO, HFT_RTPRIO, "RLIMIT_RTPRIO");
