@@ -10,6 +10,7 @@
 #ifndef HFT_ENGINE_INTERNAL_H
 #define HFT_ENGINE_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <liburing.h>
 #include <hft/hft.h>
@@ -25,7 +26,11 @@ struct hft {
 	/* The submission queue: whoever sets @busy has it, others use ioctls. */
 	atomic_flag busy;
 	bool have_uring;
+	bool sqpoll;
+	bool registered;		/* the io_uring's descriptor, in @owner */
+	pthread_t owner;		/* the thread that may use it; 0: none yet */
 	struct io_uring uring;
+	struct io_uring plain;		/* without the registration, to close it */
 };
 
 struct hft_ring {

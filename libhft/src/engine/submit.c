@@ -2,8 +2,10 @@
 /*
  * Commands to the kernel: through an io_uring, or its ioctl twin.
  *
- * The handle has one io_uring.  A thread that finds it in use does not wait for
- * the other: the ioctl of the same command does the same work.
+ * The handle has one io_uring.  It belongs to the thread that submits first, since
+ * its descriptor is registered, and registered descriptors are a thread's; with a
+ * polling thread, which is not entered, it is whose turn it is.  Nobody waits for
+ * it: the ioctl of the same command does the same work.
  */
 #include <errno.h>
 #include <string.h>
@@ -45,6 +47,8 @@ int hft_uring_open(struct hft *h, const struct hft_opts *opts)
 	}
 	if (!err) {
 		h->have_uring = true;
+		h->sqpoll = opts->flags & HFT_OPEN_SQPOLL;
+		h->plain = h->uring;
 		return 0;
 	}
 	if (opts->flags & HFT_OPEN_SQPOLL)
@@ -57,13 +61,29 @@ int hft_uring_open(struct hft *h, const struct hft_opts *opts)
 /*
  * The kernel tears an io_uring down after its descriptor is closed; the context is
  * given back here already, so that its tasks and the module are free on return.
+ * Only its owner can undo the registration; another's lasts until that thread ends.
  */
 void hft_uring_close(struct hft *h)
 {
 	if (!h->have_uring)
 		return;
-	io_uring_unregister_files(&h->uring);
-	io_uring_queue_exit(&h->uring);
+	if (h->registered && pthread_equal(h->owner, pthread_self()))
+		io_uring_unregister_ring_fd(&h->uring);
+	io_uring_unregister_files(&h->plain);
+	io_uring_queue_exit(&h->plain);
+}
+
+/* With @busy held.  Returns whether the calling thread may use the io_uring. */
+static bool __attribute__((noinline)) hft_uring_claim(struct hft *h)
+{
+	if (h->sqpoll)
+		return true;
+	if (h->owner)
+		return false;
+	h->owner = pthread_self();
+	/* Older kernels can not: it is some instructions more then. */
+	h->registered = io_uring_register_ring_fd(&h->uring) == 1;
+	return true;
 }
 
 /*
@@ -77,6 +97,10 @@ static inline struct io_uring_sqe *hft_uring_begin(struct hft *h, unsigned int o
 
 	if (!h->have_uring || atomic_flag_test_and_set_explicit(&h->busy, memory_order_acquire))
 		return NULL;
+	if (h->owner != pthread_self() && !hft_uring_claim(h)) {
+		atomic_flag_clear_explicit(&h->busy, memory_order_release);
+		return NULL;
+	}
 	sqe = io_uring_get_sqe(&h->uring);
 	if (!sqe)
 		return NULL;

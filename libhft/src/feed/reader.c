@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Files of market data, packet by packet, gzipped or not.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reader.h"
+
+#define HFT_API		__attribute__((visibility("default")))
+
+int hft_feed_read(struct hft_feed *feed, void *to, size_t size)
+{
+	int ret = gzread(feed->file, to, (unsigned int)size);
+
+	if (ret < 0)
+		return -EIO;
+	if (ret && (size_t)ret < size)
+		return -ENODATA;
+	return ret;
+}
+
+/*
+ * A plain file: a length of two bytes before each message.  Files are about where
+ * it is zero or wrong, so the type's own length counts.
+ */
+static int hft_next_itch(struct hft_feed *feed, struct hft_packet *packet)
+{
+	unsigned char *b = feed->buffer;
+	const struct hft_itch_type *type;
+	int ret;
+
+	ret = hft_feed_read(feed, b, 3);
+	if (ret <= 0)
+		return ret;
+	type = hft_itch_type(b[2]);
+	if (!type)
+		return -EBADMSG;
+	feed->odd_lengths += hft_be(b, 2) != type->length;
+	ret = hft_feed_read(feed, b + 3, type->length - 1u);
+	if (ret <= 0)
+		return ret ? ret : -ENODATA;
+
+	b[0] = 0;
+	b[1] = type->length;
+	memset(packet, 0, sizeof(*packet));
+	packet->arrival = hft_itch_timestamp(b + 2);
+	packet->messages = b;
+	packet->size = type->length + 2u;
+	packet->count = 1;
+	return 1;
+}
+
+/* seq,a_ns,b_ns,...: the packet arrived when the first of its two copies did. */
+static int hft_next_arrival(struct hft_feed *feed, struct hft_packet *packet)
+{
+	long long sequence, a, b;
+	char *line = (char *)feed->buffer;
+
+	do {
+		if (!gzgets(feed->file, line, HFT_FEED_BUFFER))
+			return gzeof(feed->file) ? 0 : -EIO;
+	} while (line[0] == '#' || line[0] == '\n' || !strncmp(line, "seq,", 4));
+
+	if (sscanf(line, "%lld,%lld,%lld", &sequence, &a, &b) != 3 || a < 0 || b < 0)
+		return -EBADMSG;
+	memset(packet, 0, sizeof(*packet));
+	packet->sequence = (uint64_t)sequence;
+	packet->arrival = (uint64_t)(a < b ? a : b);
+	return 1;
+}
+
+static bool hft_looks_like_csv(const unsigned char *b)
+{
+	return b[0] == '#' || !memcmp(b, "seq,", 4);
+}
+
+/* The first four bytes tell: magic numbers, text, or a length and a message type. */
+static int hft_feed_detect(struct hft_feed *feed)
+{
+	unsigned char *b = feed->buffer;
+	int ret = hft_feed_read(feed, b, 4);
+
+	if (ret <= 0)
+		return ret == -EIO ? ret : -EBADMSG;
+	if (!hft_pcap_open(feed)) {
+		feed->kind = HFT_FEED_PCAP;
+		return 0;
+	}
+	if (gzrewind(feed->file))
+		return -EIO;
+	if (hft_looks_like_csv(b)) {
+		feed->kind = HFT_FEED_ARRIVALS;
+		feed->next = hft_next_arrival;
+		return 0;
+	}
+	if (b[0] || !hft_itch_type(b[2]))
+		return -EBADMSG;
+	feed->kind = HFT_FEED_ITCH;
+	feed->next = hft_next_itch;
+	return 0;
+}
+
+/**
+ * hft_feed_open() - open a file of market data
+ * @out: the feed
+ * @path: ITCH 5.0 (plain, or MoldUDP64 in a pcap or pcapng file) or a CSV of
+ *	arrivals (columns seq, a_ns, b_ns); each may be gzipped
+ *
+ * Return: 0, -EBADMSG for a file of none of these kinds, -ENOMEM, or the error of
+ * opening or reading it.
+ */
+HFT_API int hft_feed_open(struct hft_feed **out, const char *path)
+{
+	struct hft_feed *feed;
+	int err;
+
+	feed = calloc(1, sizeof(*feed));
+	if (!feed)
+		return -ENOMEM;
+	errno = 0;
+	feed->file = gzopen(path, "rbe");
+	if (!feed->file) {
+		err = errno ? -errno : -ENOMEM;
+		goto free;
+	}
+	err = hft_feed_detect(feed);
+	if (err)
+		goto close;
+	*out = feed;
+	return 0;
+close:
+	gzclose(feed->file);
+free:
+	free(feed);
+	return err;
+}
+
+/**
+ * hft_feed_close() - close a feed
+ * @feed: feed, or NULL
+ */
+HFT_API void hft_feed_close(struct hft_feed *feed)
+{
+	if (!feed)
+		return;
+	gzclose(feed->file);
+	free(feed);
+}
+
+/**
+ * hft_feed_next() - read the next packet
+ * @feed: feed
+ * @packet: the packet, valid until the next call
+ *
+ * Return: 1, 0 at the end, -EBADMSG for bytes that are no packet, -ENODATA for a
+ * file that is cut off, -EIO.
+ */
+HFT_API int hft_feed_next(struct hft_feed *feed, struct hft_packet *packet)
+{
+	return feed->next(feed, packet);
+}
+
+/**
+ * hft_feed_kind() - what kind of file it is
+ * @feed: feed
+ */
+HFT_API enum hft_feed_kind hft_feed_kind(const struct hft_feed *feed)
+{
+	return feed->kind;
+}
+
+/**
+ * hft_feed_odd_lengths() - messages whose length prefix was not their type's length
+ * @feed: feed
+ */
+HFT_API uint64_t hft_feed_odd_lengths(const struct hft_feed *feed)
+{
+	return feed->odd_lengths;
+}
+
+/**
+ * hft_feed_skipped() - packets of a capture that are not MoldUDP64
+ * @feed: feed
+ */
+HFT_API uint64_t hft_feed_skipped(const struct hft_feed *feed)
+{
+	return feed->skipped;
+}
+
+/**
+ * hft_mold_parse() - take a MoldUDP64 packet apart
+ * @packet: the result; its arrival is left alone
+ * @bytes: payload of a UDP packet
+ * @size: of it
+ *
+ * A heartbeat and the end of a session are packets without messages.
+ *
+ * Return: 0, -EBADMSG if that is no MoldUDP64 packet of ITCH 5.0 messages.
+ */
+HFT_API int hft_mold_parse(struct hft_packet *packet, const void *bytes, size_t size)
+{
+	const unsigned char *b = bytes;
+	size_t offset = HFT_MOLD_HEADER;
+	unsigned int i, count;
+
+	if (size < HFT_MOLD_HEADER)
+		return -EBADMSG;
+	count = (unsigned int)hft_be(b + 18, 2);
+	if (count == HFT_MOLD_END)
+		count = 0;
+	for (i = 0; i < count; i++) {
+		size_t length;
+
+		if (size - offset < 2)
+			return -EBADMSG;
+		length = hft_be(b + offset, 2);
+		offset += 2;
+		if (size - offset < length || hft_itch_check(b + offset, length) != (int)length)
+			return -EBADMSG;
+		offset += length;
+	}
+
+	memcpy(packet->session, b, 10);
+	packet->session[10] = '\0';
+	packet->sequence = hft_be(b + 10, 8);
+	packet->count = count;
+	packet->messages = b + HFT_MOLD_HEADER;
+	packet->size = offset - HFT_MOLD_HEADER;
+	return 0;
+}
+
+/**
+ * hft_packet_message() - step through the messages of a packet
+ * @packet: packet of a feed
+ * @offset: where to go on; 0 at first
+ * @size: the message's length
+ *
+ * Return: a message that hft_itch_check() found good, NULL after the last.
+ */
+HFT_API const void *hft_packet_message(const struct hft_packet *packet, size_t *offset,
+				       size_t *size)
+{
+	const unsigned char *message;
+
+	if (packet->size - *offset < 2)
+		return NULL;
+	*size = hft_be(packet->messages + *offset, 2);
+	message = packet->messages + *offset + 2;
+	*offset += *size + 2;
+	return message;
+}
