@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* hft-feed: generate, show and summarise files of market data. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hft-feed.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "dump", cmd_dump },
+	{ "stat", cmd_stat },
+};
+
+static void usage(FILE *to)
+{
+	fputs("Usage: hft-feed dump [--limit N] FILE\n"
+	      "       hft-feed stat [--json] FILE\n"
+	      "       hft-feed generate [OPTION]... -o FILE\n"
+	      "\n"
+	      "dump      prints one JSON object a message: the fields by their names in\n"
+	      "          Nasdaq's specification, prices as decimal strings; session, sequence\n"
+	      "          and arrival (ns) where the file has them\n"
+	      "stat      prints what is in a file: packets, messages of each type, its span,\n"
+	      "          the most packets within 1, 10, 100 and 1000 ms\n"
+	      "generate  writes a burst of market data; see hft-feed generate --help\n"
+	      "\n"
+	      "FILE is ITCH 5.0, plain or MoldUDP64 packets in a pcap or pcapng file, or a CSV\n"
+	      "of arrivals (columns seq, a_ns, b_ns); each may be gzipped.\n"
+	      "\n"
+	      "Exit status: 0, 1 if the file can not be read to its end, 2 for wrong usage.\n",
+	      to);
+}
+
+struct hft_feed *open_feed(const char *path)
+{
+	struct hft_feed *feed;
+	int err = hft_feed_open(&feed, path);
+
+	if (!err)
+		return feed;
+	if (err == -EBADMSG)
+		fprintf(stderr, "hft-feed: %s: neither ITCH 5.0, nor a capture, nor a CSV of arrivals\n",
+			path);
+	else
+		fprintf(stderr, "hft-feed: %s: %s\n", path, strerror(-err));
+	return NULL;
+}
+
+int close_feed(struct hft_feed *feed, const char *path, int ret)
+{
+	uint64_t odd = hft_feed_odd_lengths(feed), skipped = hft_feed_skipped(feed);
+
+	hft_feed_close(feed);
+	fflush(stdout);
+	if (odd)
+		fprintf(stderr, "hft-feed: %s: the length before %" PRIu64 " messages is not their type's: stepped by the type's\n",
+			path, odd);
+	if (skipped)
+		fprintf(stderr, "hft-feed: %s: %" PRIu64 " packets are not MoldUDP64: skipped\n", path,
+			skipped);
+	if (!ret)
+		return 0;
+	fprintf(stderr, "hft-feed: %s: %s\n", path,
+		ret == -EBADMSG ? "bytes that are no message" :
+		ret == -ENODATA ? "the file is cut off" : strerror(-ret));
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	if (argc < 2) {
+		usage(stderr);
+		return 2;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		usage(stdout);
+		return 0;
+	}
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	fprintf(stderr, "hft-feed: no command %s: see hft-feed --help\n", argv[1]);
+	return 2;
+}
