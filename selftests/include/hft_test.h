@@ -150,6 +150,22 @@ static inline int hft_test_module_unload(void)
 	return syscall(SYS_delete_module, "hft", O_NONBLOCK) ? -errno : 0;
 }
 
+/* Wait until no file refers to the module. */
+static inline int hft_test_await_unused(void)
+{
+	uint64_t end = hft_test_now() + 10 * NSEC_PER_SEC;
+	char text[16];
+	int err;
+
+	do {
+		err = hft_test_read_file("/sys/module/hft/refcnt", text, sizeof(text));
+		if (err || !atoi(text))
+			return err;
+		hft_test_sleep(NSEC_PER_MSEC);
+	} while (hft_test_now() < end);
+	return -EBUSY;
+}
+
 /* Contexts */
 
 static inline int hft_test_ioctl(int fd, unsigned int cmd, const void *arg)
