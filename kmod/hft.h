@@ -154,6 +154,16 @@ struct hft_context {
 	atomic64_t free ____cacheline_aligned_in_smp;	/* tag << 32 | index + 1 */
 };
 
+/**
+ * enum hft_ring_waiting - bits of hft_ring.waiting
+ * @HFT_RING_BUSY: a thread is in HFT_IOC_WAIT
+ * @HFT_RING_CANCEL: its wait, or else the next one, is to end
+ */
+enum hft_ring_waiting {
+	HFT_RING_BUSY,
+	HFT_RING_CANCEL,
+};
+
 /* A ring, and the released tasks that wait for room in it. */
 struct hft_ring {
 	struct hft_queue *queue;		/* of its CPU */
@@ -168,7 +178,7 @@ struct hft_ring {
 	struct irq_work work;			/* wakes @pollers where that is legal */
 	wait_queue_head_t pollers;
 	struct list_head link;			/* in the queue's rings */
-	unsigned long busy;			/* bit 0: a thread is in HFT_IOC_WAIT */
+	unsigned long waiting;			/* bits of &enum hft_ring_waiting */
 
 	/* Protected by the queue's lock. */
 	struct hft_heap ready ____cacheline_aligned_in_smp;

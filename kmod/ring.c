@@ -368,6 +368,17 @@ static int hft_ring_sleep(u64 timeout)
 	return -ETIMEDOUT;
 }
 
+/* Why a wait without an event ends; 0: it does not. */
+static int hft_ring_wait_end(struct hft_ring *ring, int err)
+{
+	if (READ_ONCE(ring->dead))
+		return -ESHUTDOWN;
+	if (test_bit(HFT_RING_CANCEL, &ring->waiting) &&
+	    test_and_clear_bit(HFT_RING_CANCEL, &ring->waiting))
+		return -ECANCELED;
+	return err;
+}
+
 /* Wait for an event.  The state is set before looking: a wake-up in between is not lost. */
 static int hft_ring_wait_event(struct hft_ring *ring, u64 timeout)
 {
@@ -379,7 +390,7 @@ static int hft_ring_wait_event(struct hft_ring *ring, u64 timeout)
 		ret = hft_ring_pull(ring);
 		if (ret)
 			break;
-		ret = READ_ONCE(ring->dead) ? -ESHUTDOWN : err;
+		ret = hft_ring_wait_end(ring, err);
 		if (ret)
 			break;
 		err = hft_ring_sleep(timeout);
@@ -394,11 +405,19 @@ static int hft_ring_wait(struct hft_ring *ring, const struct hft_wait *wait)
 
 	if (wait->flags || wait->reserved)
 		return -EINVAL;
-	if (test_and_set_bit_lock(0, &ring->busy))
+	if (test_and_set_bit_lock(HFT_RING_BUSY, &ring->waiting))
 		return -EBUSY;
 	ret = hft_ring_wait_event(ring, wait->timeout);
-	clear_bit_unlock(0, &ring->busy);
+	clear_bit_unlock(HFT_RING_BUSY, &ring->waiting);
 	return ret;
+}
+
+/* The bit before looking for the waiter, who is there before it looks at the bit. */
+static int hft_ring_wake(struct hft_ring *ring)
+{
+	set_bit(HFT_RING_CANCEL, &ring->waiting);
+	rcuwait_wake_up(&ring->waiter);
+	return 0;
 }
 
 /* The size that we know without the general copy: this is every worker's every sleep. */
@@ -421,6 +440,8 @@ static long hft_ring_ioctl(struct file *file, unsigned int cmd, unsigned long ar
 	struct hft_wait wait;
 	int err;
 
+	if (cmd == HFT_IOC_WAKE)
+		return hft_ring_wake(file->private_data);
 	if (cmd == HFT_IOC_WAIT)
 		err = hft_read_wait(&wait, (void __user *)arg);
 	else if ((cmd & ~IOCSIZE_MASK) == (HFT_IOC_WAIT & ~IOCSIZE_MASK))

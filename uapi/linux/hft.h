@@ -368,9 +368,9 @@ struct hft_cancel {
  *
  * Polling the descriptor pulls in the same way.
  *
- * Errors: -ETIMEDOUT; -EINTR; -EBUSY another thread waits; -EINVAL a field is
- * out of range, or the consumer's head makes no sense; -ESHUTDOWN the ring is
- * empty and dead.
+ * Errors: -ETIMEDOUT; -EINTR; -ECANCELED by %HFT_IOC_WAKE; -EBUSY another thread
+ * waits; -EINVAL a field is out of range, or the consumer's head makes no sense;
+ * -ESHUTDOWN the ring is empty and dead.
  */
 struct hft_wait {
 	__u64 timeout;
@@ -447,5 +447,7 @@ struct hft_clock_pair {
 
 /* On a ring */
 #define HFT_IOC_WAIT		_IOW('h', 0x20, struct hft_wait)
+/* End the wait of the thread in HFT_IOC_WAIT, or else the next that finds no event. */
+#define HFT_IOC_WAKE		_IO('h', 0x21)
 
 #endif /* _UAPI_LINUX_HFT_H */

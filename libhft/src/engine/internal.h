@@ -67,6 +67,15 @@ int hft_take_error(const struct hft_error *error);
 int hft_read_opts(void *opts, size_t size, const void *user);
 int hft_context_ioctl(struct hft *h, unsigned long op, void *arg);
 
+/* ring.c */
+bool hft_ring_take_stop(struct hft_ring *ring);
+
+/* Was hft_ring_stop() called?  Says so once. */
+static inline bool hft_ring_stopped(struct hft_ring *ring)
+{
+	return atomic_load_explicit(&ring->stop, memory_order_acquire) && hft_ring_take_stop(ring);
+}
+
 /* submit.c */
 int hft_uring_open(struct hft *h, const struct hft_opts *opts);
 void hft_uring_close(struct hft *h);

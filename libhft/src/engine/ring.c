@@ -187,9 +187,9 @@ static inline uint32_t hft_ring_available(const struct hft_ring *ring)
 	return __atomic_load_n(&ring->producer->tail, __ATOMIC_ACQUIRE) - ring->head;
 }
 
-static inline bool hft_ring_more(const struct hft_ring *ring)
+static inline uint32_t hft_ring_flags(const struct hft_ring *ring)
 {
-	return __atomic_load_n(&ring->producer->flags, __ATOMIC_RELAXED) & HFT_RING_MORE;
+	return __atomic_load_n(&ring->producer->flags, __ATOMIC_RELAXED);
 }
 
 /**
@@ -229,23 +229,34 @@ HFT_API bool hft_ring_arm(struct hft_ring *ring)
 	__atomic_store_n(&ring->consumer->need_wakeup, 1, __ATOMIC_RELAXED);
 	/* Pairs with the barrier in the kernel between the tail and need_wakeup. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!hft_ring_available(ring) && !hft_ring_more(ring))
+	if (!hft_ring_available(ring) && !(hft_ring_flags(ring) & HFT_RING_MORE))
 		return false;
 	__atomic_store_n(&ring->consumer->need_wakeup, 0, __ATOMIC_RELAXED);
 	return true;
+}
+
+bool hft_ring_take_stop(struct hft_ring *ring)
+{
+	return atomic_exchange_explicit(&ring->stop, false, memory_order_acquire);
 }
 
 /* Let the kernel fill the window, and sleep until @timeout for an event. */
 static int hft_ring_sleep(struct hft_ring *ring, uint64_t timeout)
 {
 	struct hft_wait wait = { .timeout = timeout };
-	int ret = ioctl(ring->fd, HFT_IOC_WAIT, &wait);
+	int ret;
 
-	if (__builtin_expect(ret >= 0, 1))
-		return ret;
+	do {
+		ret = ioctl(ring->fd, HFT_IOC_WAIT, &wait);
+		if (__builtin_expect(ret >= 0, 1))
+			return ret;
+		/* A stop that was noticed before its wake-up leaves one without a stop. */
+	} while (errno == ECANCELED && !hft_ring_stopped(ring));
+
 	switch (errno) {
 	case ETIMEDOUT:
 	case EINTR:
+	case ECANCELED:
 		return -errno;		/* no failures */
 	case EBUSY:
 		return hft_fail(EBUSY, "ring %u: another thread waits for it", ring->number);
@@ -256,7 +267,10 @@ static int hft_ring_sleep(struct hft_ring *ring, uint64_t timeout)
 	}
 }
 
-/* Looks at the clock now and then only: the tail is what the spin is for. */
+/*
+ * Returns how many events there are; 0 when it is time to ask the kernel.  Looks at
+ * the clock now and then only: the tail is what the spin is for.
+ */
 static int hft_ring_spin(struct hft_ring *ring, uint64_t timeout)
 {
 	uint64_t now = hft_now();
@@ -267,11 +281,13 @@ static int hft_ring_spin(struct hft_ring *ring, uint64_t timeout)
 	if (timeout < end)
 		end = timeout;
 	while (!(available = hft_ring_available(ring))) {
-		if (hft_ring_more(ring))
+		if (hft_ring_flags(ring) & (HFT_RING_MORE | HFT_RING_DEAD))
 			break;
 		if (++turn % HFT_SPIN_TURNS)
 			continue;
-		if (hft_now() >= end || atomic_load_explicit(&ring->stop, memory_order_relaxed))
+		if (hft_ring_stopped(ring))
+			return -ECANCELED;
+		if (hft_now() >= end)
 			break;
 	}
 	return (int)available;
@@ -280,26 +296,21 @@ static int hft_ring_spin(struct hft_ring *ring, uint64_t timeout)
 /**
  * hft_wait() - wait for an event
  * @ring: ring
- * @timeout: CLOCK_MONOTONIC to give up at; 0 does not wait, UINT64_MAX for ever
+ * @timeout: CLOCK_MONOTONIC to give up at; 0 does not wait, %HFT_WAIT_FOREVER
+ *	never gives up
  *
  * Spins for the ring's spin_ns, then sleeps in the kernel, which also writes
  * released tasks that found no room to the ring.
  *
- * Return: how many events there are, -ETIMEDOUT, -EINTR by a signal, -EBUSY when
- * another thread waits for the ring, -ESHUTDOWN when the handle is closed.
+ * Return: how many events there are, -ETIMEDOUT, -EINTR by a signal, -ECANCELED by
+ * hft_ring_stop(), -EBUSY when another thread waits for the ring, -ESHUTDOWN when
+ * the handle is closed.
  */
 HFT_API int hft_wait(struct hft_ring *ring, uint64_t timeout)
 {
 	int ret = (int)hft_ring_available(ring);
 
-	if (ret)
-		return ret;
-	if (ring->spin_ns && timeout) {
+	if (!ret && ring->spin_ns && timeout)
 		ret = hft_ring_spin(ring, timeout);
-		if (ret)
-			return ret;
-		if (atomic_load_explicit(&ring->stop, memory_order_relaxed))
-			return -ETIMEDOUT;
-	}
-	return hft_ring_sleep(ring, timeout);
+	return ret ? ret : hft_ring_sleep(ring, timeout);
 }

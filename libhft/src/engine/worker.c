@@ -9,13 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
 #include "internal.h"
-
-/* How often a worker that sleeps looks whether it is to stop. */
-#define HFT_STOP_NS		100000000
 
 /* The C library takes the thread-local variables of all libraries out of it. */
 #define HFT_STACK_BYTES		(2 * 1024 * 1024)
@@ -113,14 +111,13 @@ static void hft_run_event(struct hft_ring *ring, const struct hft_event *event, 
  * @arg: for @fn
  *
  * Spins from an event to its release, calls @fn, then gives the event back.  The
- * thread's CPU and priority are the caller's.  Returns after hft_ring_stop(),
- * within 100 ms if the thread sleeps.
+ * thread's CPU and priority are the caller's.
  *
  * Return: 0 after hft_ring_stop(), else an error of hft_wait().
  */
 HFT_API int hft_ring_run(struct hft_ring *ring, hft_task_fn fn, void *arg)
 {
-	while (!atomic_load_explicit(&ring->stop, memory_order_acquire)) {
+	while (!hft_ring_stopped(ring)) {
 		const struct hft_event *event = hft_ring_peek(ring);
 		int ret;
 
@@ -129,8 +126,10 @@ HFT_API int hft_ring_run(struct hft_ring *ring, hft_task_fn fn, void *arg)
 			continue;
 		}
 		hft_clock_maintain();
-		ret = hft_wait(ring, hft_now() + HFT_STOP_NS);
-		if (ret < 0 && ret != -ETIMEDOUT && ret != -EINTR)
+		ret = hft_wait(ring, HFT_WAIT_FOREVER);
+		if (ret == -ECANCELED)
+			return 0;
+		if (ret < 0 && ret != -EINTR)
 			return ret;
 	}
 	return 0;
@@ -140,11 +139,17 @@ HFT_API int hft_ring_run(struct hft_ring *ring, hft_task_fn fn, void *arg)
  * hft_ring_stop() - have hft_ring_run() return after the task it is at
  * @ring: ring
  *
- * Any thread, also a task of the ring.  Does not wait.
+ * Any thread, a task of the ring, a signal handler.  Enters the kernel; does not
+ * wait.  Without an hft_ring_run(), or after it has returned, it is for the next,
+ * or for the next hft_wait() that finds no event.
  */
 HFT_API void hft_ring_stop(struct hft_ring *ring)
 {
+	int saved = errno;
+
 	atomic_store_explicit(&ring->stop, true, memory_order_release);
+	ioctl(ring->fd, HFT_IOC_WAKE);
+	errno = saved;
 }
 
 static void *hft_worker_main(void *arg)
@@ -246,7 +251,7 @@ free:
  * hft_worker_stop() - end a worker after the task it is at
  * @worker: the worker, or NULL
  *
- * Blocks until the thread has ended: up to 100 ms if it sleeps.
+ * Blocks until the thread has ended, which it does after the task it is at.
  *
  * Return: 0, or the error that the worker ended with before.
  */
