@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
 	{ "dump", cmd_dump },
 	{ "stat", cmd_stat },
+	{ "generate", cmd_generate },
 };
 
 static void usage(FILE *to)
