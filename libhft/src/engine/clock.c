@@ -496,7 +496,7 @@ static bool hft_base_is_old(const struct hft_base_copy *base, uint64_t times)
 {
 	int64_t age = (int64_t)(hft_cycles() - base->cycles);
 
-	return age > 0 && (uint64_t)age / times > base->fresh;
+	return age > 0 && (uint64_t)age > base->fresh * times;
 }
 
 /*
@@ -524,6 +524,20 @@ static struct hft_base_copy hft_spin_base(uint64_t when)
 	return base;
 }
 
+/* A wait beyond what the base is good for, or a base that is none or old. */
+static __attribute__((noinline)) uint64_t hft_spin_slow(uint64_t when)
+{
+	struct hft_base_copy base = hft_spin_base(when);
+	uint64_t now;
+
+	if (!base.fresh) {
+		hft_clock_maintain();
+		return hft_spin_by_kernel(when);
+	}
+	now = hft_base_to_ns(&base, hft_spin_cycles(hft_base_to_cycles(&base, when)));
+	return now > when ? now : when;
+}
+
 /**
  * hft_spin_until() - wait for a time without sleeping
  * @when: CLOCK_MONOTONIC, ns; a time that has passed is no wait
@@ -537,16 +551,14 @@ static struct hft_base_copy hft_spin_base(uint64_t when)
  */
 HFT_API uint64_t hft_spin_until(uint64_t when)
 {
-	struct hft_base_copy base = hft_spin_base(when);
+	struct hft_base_copy base = hft_base_read();
+	uint64_t age = hft_cycles() - base.cycles;
 	uint64_t until, now;
 
-	if (__builtin_expect(!base.fresh, 0)) {
-		hft_clock_maintain();
-		return hft_spin_by_kernel(when);
-	}
-	until = hft_base_to_cycles(&base, when);
+	/* The last also tells a time before the base. */
+	if (__builtin_expect(age >= base.fresh || when - base.ns >= HFT_FRESH_NS, 0))
+		return hft_spin_slow(when);
+	until = base.cycles + hft_scale(when - base.ns, base.cycles_per_ns) + 1;
 	now = hft_spin_cycles(until);
-	if (when <= base.ns)
-		return hft_base_to_ns(&base, now);
 	return when + hft_scale(now - until, base.ns_per_cycle);
 }
