@@ -13,25 +13,24 @@ int main(void)
 {
 	HFT_OPTS(hft_opts, opts, .warn = hft_warn_stderr);
 	HFT_OPTS(hft_ring_opts, ring_opts, .cpu = 0, .lead_ns = HFT_LEAD_AUTO);
-	struct hft_ring *ring;
-	struct hft *h;
+	struct hft_task task = { .level = HFT_LEVEL_HIGH };
+	struct hft_ring *ring = NULL;
+	struct hft *h = NULL;
 	int err;
 
 	err = hft_open(&h, &opts);
 	if (!err)
 		err = hft_ring_open(h, &ring_opts, &ring);
 	if (!err) {
-		struct hft_task task = {
-			.release = hft_now() + 1000000,
-			.ring = hft_ring_number(ring),
-			.level = HFT_LEVEL_HIGH,
-		};
-
+		task.ring = hft_ring_number(ring);
+		task.release = hft_now() + 1000000;
 		err = hft_submit(h, &task, NULL);
 	}
 	if (!err)
 		err = hft_ring_run(ring, body, ring);
 	if (err)
 		fprintf(stderr, "hello: %s\n", hft_strerror(err));
+	hft_ring_close(ring);
+	hft_close(h);
 	return err ? 1 : 0;
 }

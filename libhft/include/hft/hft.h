@@ -114,7 +114,7 @@ struct hft_worker_opts {
 	size_t sz;
 	hft_task_fn fn;
 	void *arg;
-	uint32_t level;			/* enum hft_level: sets the thread's priority */
+	uint32_t level;			/* the thread's; 0: the highest the ring takes */
 	uint32_t flags;
 };
 

@@ -156,6 +156,8 @@ HFT_API void hft_ring_close(struct hft_ring *ring)
 /**
  * hft_ring_number() - the ring's number, for hft_task.ring
  * @ring: ring
+ *
+ * Return: the number.  Any thread; wait-free, no system call.
  */
 HFT_API uint32_t hft_ring_number(const struct hft_ring *ring)
 {
@@ -163,8 +165,10 @@ HFT_API uint32_t hft_ring_number(const struct hft_ring *ring)
 }
 
 /**
- * hft_ring_lead() - the ring's lead, ns; with %HFT_LEAD_AUTO, what was measured
+ * hft_ring_lead() - the ring's lead; with %HFT_LEAD_AUTO, what was measured
  * @ring: ring
+ *
+ * Return: nanoseconds.  Any thread; wait-free, no system call.
  */
 HFT_API uint64_t hft_ring_lead(const struct hft_ring *ring)
 {
@@ -176,6 +180,9 @@ HFT_API uint64_t hft_ring_lead(const struct hft_ring *ring)
  * @ring: ring; it keeps the descriptor
  *
  * See hft_ring_arm() for what to do before sleeping on it.
+ *
+ * Return: the descriptor, which stays the ring's.  Any thread; wait-free, no system
+ * call.
  */
 HFT_API int hft_ring_fd(const struct hft_ring *ring)
 {
@@ -197,7 +204,7 @@ static inline uint32_t hft_ring_flags(const struct hft_ring *ring)
  * @ring: ring
  *
  * The event may be before its release, by the ring's lead at most: see
- * hft_spin_until().  Wait-free; does not enter the kernel.
+ * hft_spin_until().  The ring's consumer only; wait-free; does not enter the kernel.
  *
  * Return: the event, valid until hft_ring_advance(), or NULL if there is none.
  */
@@ -210,8 +217,8 @@ HFT_API const struct hft_event *hft_ring_peek(struct hft_ring *ring)
  * hft_ring_advance() - be done with the event of hft_ring_peek()
  * @ring: ring, with an event
  *
- * Call it after the task has run: it makes room in the ring's window.  Wait-free;
- * does not enter the kernel.
+ * Call it after the task has run: it makes room in the ring's window.  The ring's
+ * consumer only; wait-free; does not enter the kernel.
  */
 HFT_API void hft_ring_advance(struct hft_ring *ring)
 {
@@ -222,7 +229,12 @@ HFT_API void hft_ring_advance(struct hft_ring *ring)
  * hft_ring_arm() - before sleeping on hft_ring_fd(): ask to be woken
  * @ring: ring
  *
- * Return: true if there is something to do first, and no wake-up was asked for.
+ * For who sleeps in poll, epoll or IORING_OP_POLL_ADD rather than hft_wait().  The
+ * ring's consumer only; wait-free; does not enter the kernel.
+ *
+ * Return: true if there is something to do first, and no wake-up was asked for: look
+ * with hft_ring_peek(), and if there is nothing, call hft_wait() with a timeout of 0
+ * for the tasks that wait for room.
  */
 HFT_API bool hft_ring_arm(struct hft_ring *ring)
 {

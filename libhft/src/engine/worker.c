@@ -111,7 +111,8 @@ static void hft_run_event(struct hft_ring *ring, const struct hft_event *event, 
  * @arg: for @fn
  *
  * Spins from an event to its release, calls @fn, then gives the event back.  The
- * thread's CPU and priority are the caller's.
+ * thread's CPU and priority are the caller's.  Blocks, and enters the kernel, while
+ * there is no task.  One thread at a time; the ring has no other consumer.
  *
  * Return: 0 after hft_ring_stop(), else an error of hft_wait().
  */
