@@ -96,7 +96,7 @@ static inline int hft_test_pin(int cpu)
 
 static inline int hft_test_write_file(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	ssize_t n;
 
 	if (fd < 0)
@@ -153,7 +153,7 @@ static inline int hft_test_module_unload(void)
 /* Wait until no file refers to the module. */
 static inline int hft_test_await_unused(void)
 {
-	uint64_t end = hft_test_now() + 10 * NSEC_PER_SEC;
+	uint64_t end = hft_test_now() + 2 * NSEC_PER_SEC;
 	char text[16];
 	int err;
 

@@ -69,6 +69,9 @@ static int queue(struct io_uring *uring, int fd, unsigned int flags, unsigned in
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(uring);
 
+	/* The polling thread frees entries after it has completed them. */
+	while (!sqe && io_uring_sqring_wait(uring) >= 0)
+		sqe = io_uring_get_sqe(uring);
 	if (!sqe)
 		return -EBUSY;
 	io_uring_prep_rw(IORING_OP_URING_CMD, sqe, fd, NULL, 0, 0);
