@@ -84,10 +84,9 @@ int cmd_dump(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
-	unsigned long long limit = UINT64_MAX;
+	uint64_t limit = UINT64_MAX;
 	struct hft_packet packet;
 	struct hft_feed *feed;
-	char *end;
 	int c, ret;
 
 	while ((c = getopt_long(argc, argv, "l:h", options, NULL)) != -1) {
@@ -95,13 +94,8 @@ int cmd_dump(int argc, char **argv)
 			puts("Usage: hft-feed dump [--limit MESSAGES] FILE");
 			return 0;
 		}
-		if (c != 'l')
+		if (c != 'l' || !parse_limit(optarg, &limit))
 			return 2;
-		limit = strtoull(optarg, &end, 10);
-		if (*end || end == optarg) {
-			fprintf(stderr, "hft-feed: %s is no number of messages\n", optarg);
-			return 2;
-		}
 	}
 	if (optind != argc - 1) {
 		fputs("hft-feed: dump takes one file\n", stderr);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hft-feed.h"
@@ -19,7 +20,7 @@ static const struct {
 static void usage(FILE *to)
 {
 	fputs("Usage: hft-feed dump [--limit N] FILE\n"
-	      "       hft-feed stat [--json] FILE\n"
+	      "       hft-feed stat [--json] [--limit PACKETS] FILE\n"
 	      "       hft-feed generate [OPTION]... -o FILE\n"
 	      "\n"
 	      "dump      prints one JSON object a message: the fields by their names in\n"
@@ -34,6 +35,18 @@ static void usage(FILE *to)
 	      "\n"
 	      "Exit status: 0, 1 if the file can not be read to its end, 2 for wrong usage.\n",
 	      to);
+}
+
+bool parse_limit(const char *text, uint64_t *limit)
+{
+	char *end;
+
+	errno = 0;
+	*limit = strtoull(text, &end, 10);
+	if (!errno && end != text && !*end && *text != '-')
+		return true;
+	fprintf(stderr, "hft-feed: --limit %s is not a number\n", text);
+	return false;
 }
 
 struct hft_feed *open_feed(const char *path)

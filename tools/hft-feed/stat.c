@@ -127,23 +127,26 @@ int cmd_stat(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
+		{ "limit", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
 	struct stat stat = { 0 };
 	struct hft_packet packet;
 	struct hft_feed *feed;
+	uint64_t limit = UINT64_MAX;
 	bool json = false;
-	int c, ret;
+	int c, ret = 0;
 
-	while ((c = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jl:h", options, NULL)) != -1) {
 		if (c == 'h') {
-			puts("Usage: hft-feed stat [--json] FILE");
+			puts("Usage: hft-feed stat [--json] [--limit PACKETS] FILE");
 			return 0;
 		}
-		if (c != 'j')
+		if (c == 'j')
+			json = true;
+		else if (c != 'l' || !parse_limit(optarg, &limit))
 			return 2;
-		json = true;
 	}
 	if (optind != argc - 1) {
 		fputs("hft-feed: stat takes one file\n", stderr);
@@ -153,7 +156,7 @@ int cmd_stat(int argc, char **argv)
 	feed = open_feed(argv[optind]);
 	if (!feed)
 		return 1;
-	while ((ret = hft_feed_next(feed, &packet)) > 0) {
+	while (stat.packets < limit && (ret = hft_feed_next(feed, &packet)) > 0) {
 		if (add_packet(&stat, &packet)) {
 			fputs("hft-feed: out of memory\n", stderr);
 			hft_feed_close(feed);
@@ -167,5 +170,5 @@ int cmd_stat(int argc, char **argv)
 	else
 		print_text(&stat);
 	free(stat.arrivals);
-	return close_feed(feed, argv[optind], ret);
+	return close_feed(feed, argv[optind], ret > 0 ? 0 : ret);
 }
