@@ -138,6 +138,7 @@ static_assert(HFT_IOC_SUBMIT == 0xc0506810, "HFT_IOC_SUBMIT");
 static_assert(HFT_IOC_SUBMIT_BATCH == 0xc0206811, "HFT_IOC_SUBMIT_BATCH");
 static_assert(HFT_IOC_CANCEL == 0xc0106812, "HFT_IOC_CANCEL");
 static_assert(HFT_IOC_WAIT == 0x40106820, "HFT_IOC_WAIT");
+static_assert(HFT_IOC_WAKE == 0x6821, "HFT_IOC_WAKE");
 
 /*
  * The 32-bit entry to ioctl(), taken by a 64-bit program: it goes through compat_ioctl with

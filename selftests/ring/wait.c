@@ -193,6 +193,34 @@ TEST_F(wait, one_thread_at_a_time)
 	ASSERT_EQ(1, hft_test_wait(&self->ring, 0));
 }
 
+TEST_F(wait, wake_ends_a_wait)
+{
+	pthread_t thread;
+	void *ret;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, start_waiter(&self->ring, &thread));
+		ASSERT_EQ(0, hft_test_ioctl(self->ring.fd, HFT_IOC_WAKE, NULL));
+		ASSERT_EQ(0, pthread_join(thread, &ret));
+		ASSERT_EQ(-ECANCELED, (intptr_t)ret);
+	}
+	ASSERT_EQ(-ETIMEDOUT, hft_test_wait(&self->ring, 0));
+}
+
+/* Nobody waits: the next one to do so is the one, but an event goes first. */
+TEST_F(wait, wake_is_kept_for_the_next_wait)
+{
+	struct hft_event event;
+
+	ASSERT_EQ(0, hft_test_ioctl(self->ring.fd, HFT_IOC_WAKE, NULL));
+	ASSERT_EQ(0, hft_test_ioctl(self->ring.fd, HFT_IOC_WAKE, NULL));
+	ASSERT_EQ(0, submit_at(self->context, 1, 0));
+	ASSERT_EQ(0, hft_test_take(&self->ring, &event, 0));
+	ASSERT_EQ(-ECANCELED, hft_test_wait_until(&self->ring, HFT_WAIT_FOREVER));
+	ASSERT_EQ(-ETIMEDOUT, hft_test_wait(&self->ring, NSEC_PER_MSEC));
+}
+
 TEST_F(wait, closing_the_context_ends_a_wait)
 {
 	pthread_t thread;

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Open a context, set it up and add a ring, with the first, the second, ... allocation or copy
+ * failing, until a call meets no failure.  The quotas are set to what one success needs: what a
+ * failure has kept of them makes the next call fail.
+ */
+#include "kselftest_harness.h"
+#include "fault.h"
+
+#define PARAMETERS	"/sys/module/hft/parameters/"
+#define TASKS		1000
+#define DESCRIPTORS	64
+
+FIXTURE(commands) {
+	int fault;
+};
+
+FIXTURE_SETUP(commands)
+{
+	self->fault = fault_open();
+	if (self->fault < 0)
+		SKIP(return, FAULT_NONE);
+	if (!hft_test_module_loaded())
+		ASSERT_EQ(0, hft_test_module_load());
+	ASSERT_EQ(0, fault_configure(false));
+}
+
+FIXTURE_TEARDOWN(commands)
+{
+	close(self->fault);
+}
+
+/* The limits of a freshly loaded module, down to one context and one ring. */
+static int limit(void)
+{
+	int err = hft_test_write_file(PARAMETERS "user_tasks", "1000");
+
+	return err ? err : hft_test_write_file(PARAMETERS "user_rings", "1");
+}
+
+static int reload(void)
+{
+	int err = hft_test_module_unload();
+
+	if (!err)
+		err = hft_test_module_load();
+	return err ? err : limit();
+}
+
+static int count_descriptors(void)
+{
+	int fd, n = 0;
+
+	for (fd = 0; fd < DESCRIPTORS; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static bool is_fault(int err)
+{
+	return err == -ENOMEM || err == -EFAULT;
+}
+
+TEST_F_TIMEOUT(commands, open_the_device, 60)
+{
+	int nth, context = 0, descriptors = count_descriptors();
+	bool met = true;
+
+	if (self->fault < 0)
+		return;
+	for (nth = 1; met; nth++) {
+		ASSERT_GT(FAULT_MOST, nth);
+		ASSERT_EQ(0, fault_arm(self->fault, nth));
+		context = hft_test_open();
+		met = fault_disarm(self->fault);
+		ASSERT_TRUE(context > 0 || is_fault(context));
+		if (context > 0)
+			close(context);
+		ASSERT_EQ(descriptors, count_descriptors());
+	}
+	TH_LOG("%d faults met", nth - 2);
+	ASSERT_LT(0, context);
+	ASSERT_LT(3, nth);
+}
+
+TEST_F_TIMEOUT(commands, set_it_up, 60)
+{
+	int nth, err = 0, failures = 0;
+	bool met = true;
+
+	if (self->fault < 0)
+		return;
+	ASSERT_EQ(0, limit());
+	for (nth = 1; met; nth++) {
+		int context = hft_test_open();
+
+		ASSERT_LT(0, context);
+		ASSERT_GT(FAULT_MOST, nth);
+		ASSERT_EQ(0, fault_arm(self->fault, nth));
+		err = hft_test_setup(context, TASKS);
+		met = fault_disarm(self->fault);
+		if (err) {
+			ASSERT_TRUE(is_fault(err));
+			failures++;
+			/* It is as if it had not been called. */
+			ASSERT_EQ(0, hft_test_setup(context, TASKS));
+		}
+		ASSERT_EQ(-EALREADY, hft_test_setup(context, TASKS));
+		close(context);
+	}
+	TH_LOG("%d faults met, %d of them made it fail", nth - 2, failures);
+	ASSERT_EQ(0, err);
+	ASSERT_LT(0, failures);
+}
+
+static int add_ring(int context)
+{
+	struct hft_ring_add add = hft_test_ring_default();
+
+	return hft_test_ioctl(context, HFT_IOC_RING_ADD, &add);
+}
+
+TEST_F_TIMEOUT(commands, ring_add, 110)
+{
+	int nth, ring = -1, failures = 0;
+	bool met = true;
+
+	if (self->fault < 0)
+		return;
+	for (nth = 1; met; nth++) {
+		int context, descriptors;
+
+		/* A CPU's heaps stay from its first ring on: meet their faults too. */
+		ASSERT_EQ(0, reload());
+		context = hft_test_context(TASKS);
+		ASSERT_LT(0, context);
+		descriptors = count_descriptors();
+		ASSERT_GT(FAULT_MOST, nth);
+		ASSERT_EQ(0, fault_arm(self->fault, nth));
+		ring = add_ring(context);
+		met = fault_disarm(self->fault);
+		if (ring < 0) {
+			int again;
+
+			ASSERT_TRUE(is_fault(ring)) {
+				TH_LOG("fault %d: %d", nth, ring);
+			}
+			failures++;
+			ASSERT_EQ(descriptors, count_descriptors());
+			again = add_ring(context);
+			ASSERT_LT(0, again);
+			close(again);
+		} else {
+			close(ring);
+		}
+		close(context);
+	}
+	TH_LOG("%d faults met, %d of them made it fail", nth - 2, failures);
+	ASSERT_LT(0, ring);
+	ASSERT_LT(5, failures);
+}
+
+TEST_HARNESS_MAIN
