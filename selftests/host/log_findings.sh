@@ -24,6 +24,7 @@ done <<'END'
 WARNING: CPU: 1 PID: 74 at kernel/time/hrtimer.c:1088 hrtimer_forward+0x9b/0xb0
 WARNING: possible circular locking dependency detected
 WARNING: inconsistent lock state
+[ BUG: Invalid wait context ]
 WARNING: suspicious RCU usage
 BUG: sleeping function called from invalid context at mm/slab.h:494
 BUG: scheduling while atomic: cat/123/0x00000002
