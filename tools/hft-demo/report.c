@@ -199,7 +199,7 @@ static void print_oddities(const struct outcome *outcome, const struct tally *su
 	if (outcome->skipped)
 		printf("note: %" PRIu64 " packets are not MoldUDP64: skipped\n", outcome->skipped);
 	if (sum->refused)
-		printf("note: %" PRIu64 " messages are of orders that the file does not begin with\n",
+		printf("note: %" PRIu64 " messages are of orders that the file never added\n",
 		       sum->refused);
 	if (outcome->late)
 		printf("note: %" PRIu64 " packets were read after their release: the dispatch error has that, too\n",

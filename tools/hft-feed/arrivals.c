@@ -7,10 +7,8 @@
 #define NSEC_PER_SEC	1e9
 
 /*
- * Fitted by random search to a capture of 5,000 packets of CME MDP 3.0 (2016-11-12):
- * at most 39 in 1 ms, 233 in 10 ms, 1,023 in 1 s, over 304 s.  The medians of 400
- * seeds of 5,000 packets each are 39, 257, 1,044 and 322 s, their quartiles 39 to 39,
- * 213 to 311, 784 to 1,458 and 246 to 400 s.
+ * Fitted by random search to the peaks of a capture of CME MDP 3.0; generate --help
+ * says how near they come.
  */
 const struct arrival_process default_process = {
 	.background = 0.55,
