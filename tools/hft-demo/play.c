@@ -12,7 +12,7 @@
 #include "ring.h"
 
 #define BATCH		32			/* tasks a submission */
-#define START_MS	50			/* to submit the first of them in */
+#define START_MS	500			/* submits the first of them, and setting up settles */
 #define GRACE_NS	NSEC_PER_SEC		/* for the last task, after its release */
 #define QUIET_NS	(20 * NSEC_PER_MSEC)	/* a gap to print in: nobody waits for the CPU */
 #define REPORTS		10			/* lines of progress for a full set of slots */
