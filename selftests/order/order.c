@@ -277,4 +277,45 @@ TEST(full_ring_does_not_hold_up_its_neighbour)
 	close(context);
 }
 
+/*
+ * Tasks that come from another CPU while the timer is at those of a burst, more than it takes
+ * at a time: they are due as they come, and must not overtake the burst.
+ */
+TEST(burst_is_not_overtaken)
+{
+	int cpus = hft_test_cpus(), rounds = hft_test_scaled(30), round, i;
+	int context = hft_test_context(2 * TASKS);
+	struct hft_test_ring ring;
+	struct hft_event event;
+	struct hft_task task;
+	uint64_t release;
+
+	if (cpus < 2)
+		SKIP(return, "it takes two CPUs");
+	ASSERT_LT(0, context);
+	ASSERT_EQ(0, hft_test_pin(0));
+	ASSERT_EQ(0, hft_test_ring_add(context, 1, 1024, 1024, HFT_POLICY_FIFO, &ring));
+	for (round = 0; round < rounds; round++) {
+		release = hft_test_now() + 20 * NSEC_PER_MSEC;
+		for (i = 0; i < TASKS; i++) {
+			task = hft_test_task(0, i, release);
+			ASSERT_EQ(0, hft_test_submit(context, &task, NULL));
+		}
+		while (hft_test_now() < release)
+			;
+		for (; i < 2 * TASKS; i++) {
+			task = hft_test_task(0, i, hft_test_now());
+			ASSERT_EQ(0, hft_test_submit(context, &task, NULL));
+		}
+		for (i = 0; i < 2 * TASKS; i++) {
+			ASSERT_EQ(0, hft_test_take(&ring, &event, 10 * NSEC_PER_SEC));
+			ASSERT_EQ(i, (int)event.cookie) {
+				TH_LOG("round %d", round);
+			}
+		}
+	}
+	hft_test_ring_close(&ring);
+	close(context);
+}
+
 TEST_HARNESS_MAIN
