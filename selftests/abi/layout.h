@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The layout of the ABI, for 64- and 32-bit callers, in C and in C++.  i386 aligns a 64-bit
+ * member to 4 bytes: where each is at a multiple of 8 and so is the size, both get the same
+ * layout.  Needs no library, so that a compiler without a 32-bit one can check it with -m32.
+ */
+#ifndef HFT_LAYOUT_H
+#define HFT_LAYOUT_H
+
+#include <stddef.h>
+
+#include <linux/hft.h>
+
+#ifndef __cplusplus
+#undef static_assert
+#define static_assert _Static_assert
+#endif
+
+#define AT(type, member, offset)					\
+	static_assert(offsetof(struct type, member) == (offset), #type "." #member)
+#define AT64(type, member, offset)					\
+	AT(type, member, offset);					\
+	static_assert((offset) % 8 == 0, #type "." #member " is not aligned for 32 bit")
+#define SIZE(type, size)						\
+	static_assert(sizeof(struct type) == (size), "struct " #type);	\
+	static_assert((size) % 8 == 0, "struct " #type " has another size for 32 bit")
+
+AT64(hft_query, features, 0);
+AT(hft_query, max_tasks, 8);
+AT(hft_query, max_rings, 12);
+AT(hft_query, max_entries, 16);
+AT(hft_query, max_batch, 20);
+AT64(hft_query, max_lead, 24);
+AT(hft_query, levels, 32);
+AT(hft_query, policies, 36);
+AT(hft_query, clocks, 40);
+AT(hft_query, nr_cpus, 44);
+SIZE(hft_query, 48);
+
+AT64(hft_setup, features, 0);
+AT(hft_setup, tasks, 8);
+AT(hft_setup, flags, 12);
+SIZE(hft_setup, 16);
+
+AT(hft_ring_add, cpu, 0);
+AT(hft_ring_add, entries, 4);
+AT(hft_ring_add, window, 8);
+AT(hft_ring_add, level_mask, 12);
+AT(hft_ring_add, policy, 16);
+AT(hft_ring_add, flags, 20);
+AT64(hft_ring_add, lead, 24);
+AT(hft_ring_add, ring, 32);
+AT(hft_ring_add, events_off, 36);
+AT64(hft_ring_add, pages_off, 40);
+AT64(hft_ring_add, pages_size, 48);
+AT64(hft_ring_add, reserved, 56);
+SIZE(hft_ring_add, 64);
+
+AT(hft_ring_consumer, head, 0);
+AT(hft_ring_consumer, need_wakeup, 4);
+SIZE(hft_ring_consumer, 8);
+
+AT(hft_ring_producer, tail, 0);
+AT(hft_ring_producer, flags, 4);
+AT64(hft_ring_producer, dropped, 8);
+AT64(hft_ring_producer, reserved, 16);
+SIZE(hft_ring_producer, 64);
+
+AT64(hft_event, cookie, 0);
+AT64(hft_event, task, 8);
+AT64(hft_event, release, 16);
+AT64(hft_event, deadline, 24);
+AT64(hft_event, irq_entry, 32);
+AT64(hft_event, published, 40);
+AT64(hft_event, sequence, 48);
+AT(hft_event, result, 56);
+AT(hft_event, type, 60);
+AT(hft_event, clock, 62);
+AT(hft_event, level, 63);
+SIZE(hft_event, 64);
+
+AT64(hft_task, cookie, 0);
+AT64(hft_task, release, 8);
+AT64(hft_task, deadline, 16);
+AT(hft_task, ring, 24);
+AT(hft_task, flags, 28);
+AT(hft_task, clock, 32);
+AT(hft_task, level, 33);
+AT(hft_task, reserved1, 34);
+AT(hft_task, reserved2, 36);
+AT64(hft_task, reserved3, 40);
+SIZE(hft_task, 64);
+
+AT(hft_submit, task, 0);
+AT64(hft_submit, result, 64);
+AT64(hft_submit, reserved, 72);
+SIZE(hft_submit, 80);
+
+AT64(hft_submit_batch, tasks, 0);
+AT64(hft_submit_batch, results, 8);
+AT(hft_submit_batch, nr, 16);
+AT(hft_submit_batch, task_size, 20);
+AT64(hft_submit_batch, reserved, 24);
+SIZE(hft_submit_batch, 32);
+
+AT64(hft_cancel, task, 0);
+AT64(hft_cancel, reserved, 8);
+SIZE(hft_cancel, 16);
+
+AT64(hft_wait, timeout, 0);
+AT(hft_wait, flags, 8);
+AT(hft_wait, reserved, 12);
+SIZE(hft_wait, 16);
+
+AT(hft_stats, ring, 0);
+AT(hft_stats, flags, 4);
+AT(hft_stats, tasks, 8);
+AT(hft_stats, tasks_free, 12);
+AT64(hft_stats, submitted, 16);
+AT64(hft_stats, dispatched, 24);
+AT64(hft_stats, cancelled, 32);
+AT64(hft_stats, ended, 40);
+AT64(hft_stats, waiting, 48);
+AT64(hft_stats, ready, 56);
+AT64(hft_stats, in_flight, 64);
+AT64(hft_stats, wakeups, 72);
+AT64(hft_stats, full, 80);
+AT64(hft_stats, bad_head, 88);
+SIZE(hft_stats, 96);
+
+AT64(hft_clock_pair, cycles, 0);
+AT64(hft_clock_pair, monotonic, 8);
+AT64(hft_clock_pair, realtime, 16);
+AT(hft_clock_pair, was_set, 24);
+AT(hft_clock_pair, reserved, 28);
+SIZE(hft_clock_pair, 32);
+
+/* Numbers of commands are ABI too. */
+static_assert(HFT_IOC_QUERY == 0x80306800, "HFT_IOC_QUERY");
+static_assert(HFT_IOC_SETUP == 0x40106801, "HFT_IOC_SETUP");
+static_assert(HFT_IOC_RING_ADD == 0xc0406802, "HFT_IOC_RING_ADD");
+static_assert(HFT_IOC_STATS == 0xc0606803, "HFT_IOC_STATS");
+static_assert(HFT_IOC_CLOCK == 0x80206804, "HFT_IOC_CLOCK");
+static_assert(HFT_IOC_SUBMIT == 0xc0506810, "HFT_IOC_SUBMIT");
+static_assert(HFT_IOC_SUBMIT_BATCH == 0xc0206811, "HFT_IOC_SUBMIT_BATCH");
+static_assert(HFT_IOC_CANCEL == 0xc0106812, "HFT_IOC_CANCEL");
+static_assert(HFT_IOC_WAIT == 0x40106820, "HFT_IOC_WAIT");
+static_assert(HFT_IOC_WAKE == 0x6821, "HFT_IOC_WAKE");
+
+#endif /* HFT_LAYOUT_H */
