@@ -437,6 +437,33 @@ static void test_sorted_prices(void **state)
 	hft_book_close(book);
 }
 
+/* Messages of any content, about few orders so that they meet. */
+static void test_hostile(void **state)
+{
+	static const char types[] = "SRHYLVWKJhAFECXDUPQBINO";
+	struct fixture *f = *state;
+	struct message m;
+	struct hft_top top;
+	unsigned int i, n;
+
+	for (i = 0; i < STEPS; i++) {
+		for (n = 0; n < sizeof(m.bytes); n++)
+			m.bytes[n] = random_below(&f->random, 3) ? 0 :
+				     (unsigned char)random_below(&f->random, 256);
+		m.bytes[0] = (unsigned char)types[random_below(&f->random, sizeof(types) - 1)];
+		m.bytes[2] &= 3;
+		memset(m.bytes + 11, 0, 7);
+		if (random_below(&f->random, 2))
+			m.bytes[19] = random_below(&f->random, 2) ? 'B' : 'S';
+		hft_book_apply(f->book, m.bytes, random_below(&f->random, sizeof(m.bytes) + 1));
+		assert_true(hft_book_orders(f->book) <= CAPACITY);
+		assert_true(hft_book_levels(f->book) <= LEVELS);
+		assert_true(hft_book_levels(f->book) <= hft_book_orders(f->book));
+		assert_int_equal(hft_book_top(f->book, i % INSTRUMENTS, &top), 0);
+	}
+	assert_true(hft_book_orders(f->book) > 0);
+}
+
 static void test_options(void **state)
 {
 	struct hft_book_opts opts = { .sz = sizeof(opts), .instruments = 65537 };
@@ -463,6 +490,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_collisions, setup, teardown),
 		cmocka_unit_test(test_sorted_prices),
+		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
 		cmocka_unit_test(test_options),
 	};
 

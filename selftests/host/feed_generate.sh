@@ -92,8 +92,9 @@ check "the same seed gives the same file" cmp "$dir/a.pcap" "$dir/b.pcap"
 result $? "another seed gives another"
 "$TOOL" generate -o "$dir/a.pcap.gz"
 check "gzipped it is smaller" [ "$(stat -c %s "$dir/a.pcap.gz")" -lt "$(stat -c %s "$dir/a.pcap")" ]
-"$TOOL" generate --plain -o "$dir/a.itch"
-for file in a.pcap.gz a.itch; do
+"$TOOL" generate --format itch -o "$dir/a.itch"
+"$TOOL" generate --format mold -o "$dir/a.mold"
+for file in a.pcap.gz a.mold a.itch; do
 	"$TOOL" stat "$dir/$file" | grep ^type >"$dir/types"
 	check "$file has the same messages" cmp "$dir/types" <("$TOOL" stat "$dir/a.pcap" | grep ^type)
 done
@@ -105,6 +106,11 @@ check "each has its directory entry" \
 	[ "$("$TOOL" stat "$dir/t.pcap" | sed -n 's/^type R *\([0-9]*\).*/\1/p')" = 1000 ]
 check "sequence numbers have no gap" awk -F'"sequence":' \
 	'{ split($2, f, ","); if (f[1] != NR) exit 1 }' <("$TOOL" dump "$dir/a.pcap")
+
+check "packets without a capture have the same sessions and sequences" \
+	cmp <("$TOOL" dump "$dir/a.mold") <("$TOOL" dump "$dir/a.pcap" | sed 's/"arrival_ns":[0-9]*,//')
+check "messages without packets are the same" \
+	cmp <("$TOOL" dump "$dir/a.itch") <("$TOOL" dump "$dir/a.mold" | sed 's/"session.*"sequence":[0-9]*,//')
 
 echo "plain text" >"$dir/text"
 fails 1 "stat of a text" "$TOOL" stat "$dir/text"

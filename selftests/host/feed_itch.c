@@ -502,6 +502,58 @@ static void test_wrong_prefixes_are_stepped_over(void **state)
 	hft_feed_close(feed);
 }
 
+/* As little-endian lengths are: nothing but the steps tells what it is. */
+static void test_no_prefix_makes_sense(void **state)
+{
+	struct bytes b = { .size = 0 };
+	struct hft_packet packet;
+	struct hft_feed *feed;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 40; i++) {
+		put_be(&b, sizeof(add_order) << 8, 2);
+		put(&b, add_order, sizeof(add_order));
+	}
+	assert_int_equal(open_bytes(&feed, &b), 0);
+	assert_int_equal(hft_feed_kind(feed), HFT_FEED_ITCH);
+	for (i = 0; i < 40; i++)
+		assert_int_equal(hft_feed_next(feed, &packet), 1);
+	assert_int_equal(hft_feed_next(feed, &packet), 0);
+	assert_int_equal(hft_feed_odd_lengths(feed), 40);
+	hft_feed_close(feed);
+}
+
+/* A heartbeat first: it has no message by which the file could be told. */
+static void test_bare_mold(void **state)
+{
+	struct bytes b = { .size = 0 };
+	struct hft_packet packet;
+	struct hft_feed *feed;
+
+	(void)state;
+	put_mold(&b, 77, 0);
+	put_mold(&b, 77, 3);
+	put(&b, "SESSION001", 10);
+	put_be(&b, 80, 8);
+	put_be(&b, HFT_MOLD_END, 2);
+	put_be(&b, 0, 8);
+	assert_int_equal(open_bytes(&feed, &b), 0);
+	assert_int_equal(hft_feed_kind(feed), HFT_FEED_MOLD);
+	assert_int_equal(hft_feed_next(feed, &packet), 1);
+	assert_int_equal(count_messages(&packet), 0);
+	assert_int_equal(hft_feed_next(feed, &packet), 1);
+	assert_int_equal(count_messages(&packet), 3);
+	assert_int_equal(packet.sequence, 77);
+	assert_string_equal(packet.session, "SESSION001");
+	assert_int_equal(packet.arrival, hft_itch_timestamp(add_order));
+	assert_int_equal(hft_feed_next(feed, &packet), 1);
+	assert_int_equal(packet.count, 0);
+	assert_int_equal(packet.arrival, hft_itch_timestamp(add_order));
+	assert_int_equal(hft_feed_next(feed, &packet), -ENODATA);
+	hft_feed_close(feed);
+}
+
 static void test_a_cut_file_says_so(void **state)
 {
 	struct bytes b = { .size = 0 };
@@ -563,10 +615,12 @@ static void test_mutated_bytes(void **state)
 		struct hft_feed *feed;
 		unsigned int n;
 
-		if (i % 3 == 0)
-			put_pcap(&b, i & 1, i & 2, (enum frame)(i % 5));
-		else if (i % 3 == 1)
-			put_pcapng(&b, i & 1);
+		if (i % 4 == 0)
+			put_pcap(&b, i & 4, i & 8, (enum frame)(i % 5));
+		else if (i % 4 == 1)
+			put_pcapng(&b, i & 4);
+		else if (i % 4 == 2)
+			put_mold(&b, 77, 4);
 		else
 			for (n = 0; n < 4; n++) {
 				put_be(&b, sizeof(add_order), 2);
@@ -597,6 +651,8 @@ int main(void)
 		cmocka_unit_test(test_what_is_not_the_feed_is_skipped_and_counted),
 		cmocka_unit_test(test_pcapng),
 		cmocka_unit_test(test_wrong_prefixes_are_stepped_over),
+		cmocka_unit_test(test_no_prefix_makes_sense),
+		cmocka_unit_test(test_bare_mold),
 		cmocka_unit_test(test_a_cut_file_says_so),
 		cmocka_unit_test(test_other_files_are_refused),
 		cmocka_unit_test(test_arrivals),

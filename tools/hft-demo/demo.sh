@@ -6,8 +6,8 @@
 # Replays a burst of market data through hft.ko in a VM where one instruction is one
 # virtual nanosecond, prints a report and writes build/demo/report.json.
 #
-#   FEED    ITCH 5.0 (plain, or MoldUDP64 packets in a pcap or pcapng file) or a CSV of
-#           arrivals (columns seq, a_ns, b_ns), gzipped or not; default: what
+#   FEED    ITCH 5.0 (plain, in MoldUDP64 packets, or these in a pcap or pcapng file) or
+#           a CSV of arrivals (columns seq, a_ns, b_ns), gzipped or not; default: what
 #           "hft-feed generate" makes, 5,000 packets in 299 s
 #   SPEED   play SPEED times as fast; default 1, or what fits a longer file into 600 s
 #   KERNEL  as tools/vm/run takes it; default 6.1

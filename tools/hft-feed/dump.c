@@ -51,15 +51,17 @@ static void print_field(const void *message, const struct hft_itch_field *field)
 	}
 }
 
-static void print_message(const struct hft_packet *packet, unsigned int index, bool captured,
-			  const void *message)
+static void print_message(const struct hft_packet *packet, unsigned int index,
+			  enum hft_feed_kind kind, const void *message)
 {
 	const struct hft_itch_type *type = hft_itch_type(hft_itch_message_type(message));
 	unsigned int i;
 
 	putchar('{');
-	if (captured) {
-		printf("\"arrival_ns\":%" PRIu64 ",\"session\":", packet->arrival);
+	if (kind == HFT_FEED_PCAP)
+		printf("\"arrival_ns\":%" PRIu64 ",", packet->arrival);
+	if (kind == HFT_FEED_PCAP || kind == HFT_FEED_MOLD) {
+		printf("\"session\":");
 		print_alpha((const unsigned char *)packet->session, sizeof(packet->session) - 1);
 		printf(",\"sequence\":%" PRIu64 ",", packet->sequence + index);
 	}
@@ -115,7 +117,7 @@ int cmd_dump(int argc, char **argv)
 			limit--;
 		}
 		for (i = 0; limit && (message = hft_packet_message(&packet, &offset, &size)); i++) {
-			print_message(&packet, i, hft_feed_kind(feed) == HFT_FEED_PCAP, message);
+			print_message(&packet, i, hft_feed_kind(feed), message);
 			limit--;
 		}
 	}

@@ -28,7 +28,7 @@ struct request {
 	uint64_t packets;		/* 0: until the end of @seconds */
 	double seconds;			/* 0: until the last of @packets */
 	unsigned int instruments;
-	bool plain;
+	enum format format;
 	const char *path;
 };
 
@@ -45,8 +45,8 @@ static void usage(void)
 	       "      --seconds S      as many as arrive in S seconds\n"
 	       "      --instruments N  stocks, 1 to %d (default 32)\n"
 	       "      --seed N         the same seed writes the same file (default %d)\n"
-	       "      --plain          messages behind their lengths, no packets: the format of\n"
-	       "                       Nasdaq's files; only the messages' own timestamps stay\n"
+	       "      --format NAME    pcap (default); mold, the packets without their stamps; or\n"
+	       "                       itch, messages behind their lengths as in Nasdaq's files\n"
 	       "  -h, --help           this text\n"
 	       "\n"
 	       "The process (Hawkes 1971, simulated by Ogata's thinning 1981): %g events/s of\n"
@@ -85,6 +85,18 @@ static bool parse_seconds(const char *text, double *seconds)
 
 	*seconds = strtod(text, &end);
 	return end != text && !*end && *seconds > 0 && *seconds <= 50000;
+}
+
+static bool parse_format(const char *text, enum format *format)
+{
+	unsigned int i;
+
+	for (i = 0; i < FORMATS; i++) {
+		*format = (enum format)i;
+		if (!strcmp(text, format_names[i]))
+			return true;
+	}
+	return false;
 }
 
 /* Is @arrival, of packet @n, the last one's or behind it? */
@@ -133,7 +145,7 @@ static int generate(const struct request *request)
 
 	if (!market)
 		return complain("the market", -ENOMEM);
-	err = writer_open(&writer, request->path, request->plain);
+	err = writer_open(&writer, request->path, request->format);
 	if (!err) {
 		err = write_all(request, market, writer);
 		close_err = writer_close(writer);
@@ -144,7 +156,7 @@ static int generate(const struct request *request)
 	return err ? complain(request->path, err) : 0;
 }
 
-enum { OPT_PACKETS = 256, OPT_SECONDS, OPT_INSTRUMENTS, OPT_SEED, OPT_PLAIN };
+enum { OPT_PACKETS = 256, OPT_SECONDS, OPT_INSTRUMENTS, OPT_SEED, OPT_FORMAT };
 
 static const struct option options[] = {
 	{ "output", required_argument, NULL, 'o' },
@@ -152,7 +164,7 @@ static const struct option options[] = {
 	{ "seconds", required_argument, NULL, OPT_SECONDS },
 	{ "instruments", required_argument, NULL, OPT_INSTRUMENTS },
 	{ "seed", required_argument, NULL, OPT_SEED },
-	{ "plain", no_argument, NULL, OPT_PLAIN },
+	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 }
 };
@@ -176,9 +188,8 @@ static bool parse_option(struct request *request, int c, const char *text)
 		return true;
 	case OPT_SEED:
 		return parse_whole(text, 0, UINT64_MAX, &request->seed);
-	case OPT_PLAIN:
-		request->plain = true;
-		return true;
+	case OPT_FORMAT:
+		return parse_format(text, &request->format);
 	default:
 		return false;
 	}

@@ -30,8 +30,8 @@ static void usage(FILE *to)
 	      "          the most packets within 1, 10, 100 and 1000 ms\n"
 	      "generate  writes a burst of market data; see hft-feed generate --help\n"
 	      "\n"
-	      "FILE is ITCH 5.0, plain or MoldUDP64 packets in a pcap or pcapng file, or a CSV\n"
-	      "of arrivals (columns seq, a_ns, b_ns); each may be gzipped.\n"
+	      "FILE is ITCH 5.0, plain, in MoldUDP64 packets, or these in a pcap or pcapng file,\n"
+	      "or a CSV of arrivals (columns seq, a_ns, b_ns); each may be gzipped.\n"
 	      "\n"
 	      "Exit status: 0, 1 if the file can not be read to its end, 2 for wrong usage.\n",
 	      to);

@@ -19,14 +19,19 @@
 #define ETHERNET_HEADER	14
 #define IP_HEADER	20
 #define UDP_HEADER	8
-#define HEADERS		(ETHERNET_HEADER + IP_HEADER + UDP_HEADER + HFT_MOLD_HEADER)
 
 struct writer {
 	gzFile file;
 	const char *path;
-	bool plain;
+	enum format format;
 	int err;			/* the first */
 	uint64_t sequence;
+};
+
+const char *const format_names[FORMATS] = {
+	[FORMAT_PCAP]	= "pcap",
+	[FORMAT_MOLD]	= "mold",
+	[FORMAT_ITCH]	= "itch",
 };
 
 /* Addresses that are for documentation: RFC 5737, RFC 5771, and a MAC of nobody. */
@@ -82,13 +87,21 @@ static void make_ip_header(unsigned char *ip, size_t payload)
 	put_be(ip + 10, ip_checksum(ip), 2);
 }
 
-static void make_headers(const struct writer *writer, unsigned char *frame,
-			 const struct batch *batch)
+static void write_record(struct writer *writer, uint64_t arrival, size_t payload)
 {
-	size_t payload = HFT_MOLD_HEADER + batch->size;
+	uint32_t size = (uint32_t)(ETHERNET_HEADER + IP_HEADER + UDP_HEADER + payload);
+
+	write_u32(writer, (uint32_t)(arrival / NSEC_PER_SEC));
+	write_u32(writer, (uint32_t)(arrival % NSEC_PER_SEC));
+	write_u32(writer, size);
+	write_u32(writer, size);
+}
+
+static void write_frame(struct writer *writer, size_t payload)
+{
+	unsigned char frame[ETHERNET_HEADER + IP_HEADER + UDP_HEADER];
 	unsigned char *ip = frame + ETHERNET_HEADER;
 	unsigned char *udp = ip + IP_HEADER;
-	unsigned char *mold = udp + UDP_HEADER;
 
 	memcpy(frame, ethernet_header, ETHERNET_HEADER);
 	make_ip_header(ip, payload);
@@ -96,9 +109,17 @@ static void make_headers(const struct writer *writer, unsigned char *frame,
 	put_be(udp + 2, PORT, 2);
 	put_be(udp + 4, UDP_HEADER + payload, 2);
 	put_be(udp + 6, 0, 2);			/* no checksum */
+	write_bytes(writer, frame, sizeof(frame));
+}
+
+static void write_mold(struct writer *writer, const struct batch *batch)
+{
+	unsigned char mold[HFT_MOLD_HEADER];
+
 	memcpy(mold, session, sizeof(session));
 	put_be(mold + 10, writer->sequence, 8);
 	put_be(mold + 18, batch->count, 2);
+	write_bytes(writer, mold, sizeof(mold));
 }
 
 static void write_file_header(struct writer *writer)
@@ -113,22 +134,20 @@ static void write_file_header(struct writer *writer)
 
 int writer_packet(struct writer *writer, uint64_t arrival, const struct batch *batch)
 {
-	unsigned char headers[HEADERS];
+	size_t payload = HFT_MOLD_HEADER + batch->size;
 
-	if (!writer->plain) {
-		make_headers(writer, headers, batch);
-		write_u32(writer, (uint32_t)(arrival / NSEC_PER_SEC));
-		write_u32(writer, (uint32_t)(arrival % NSEC_PER_SEC));
-		write_u32(writer, (uint32_t)(sizeof(headers) + batch->size));
-		write_u32(writer, (uint32_t)(sizeof(headers) + batch->size));
-		write_bytes(writer, headers, sizeof(headers));
+	if (writer->format == FORMAT_PCAP) {
+		write_record(writer, arrival, payload);
+		write_frame(writer, payload);
 	}
+	if (writer->format != FORMAT_ITCH)
+		write_mold(writer, batch);
 	write_bytes(writer, batch->bytes, batch->size);
 	writer->sequence += batch->count;
 	return writer->err;
 }
 
-int writer_open(struct writer **out, const char *path, bool plain)
+int writer_open(struct writer **out, const char *path, enum format format)
 {
 	size_t length = strlen(path);
 	bool zip = length > 3 && !strcmp(path + length - 3, ".gz");
@@ -145,9 +164,9 @@ int writer_open(struct writer **out, const char *path, bool plain)
 		return err;
 	}
 	writer->path = path;
-	writer->plain = plain;
+	writer->format = format;
 	writer->sequence = 1;
-	if (!plain)
+	if (format == FORMAT_PCAP)
 		write_file_header(writer);
 	*out = writer;
 	return 0;

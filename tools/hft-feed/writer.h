@@ -2,19 +2,23 @@
 #ifndef HFT_FEED_WRITER_H
 #define HFT_FEED_WRITER_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "market.h"
 
 struct writer;
 
-/*
- * A pcap file with ns time stamps, a MoldUDP64 packet in each frame; or, if @plain,
- * messages behind their lengths.  Gzipped if @path ends in .gz.
- * Each function returns 0 or -errno.
- */
-int writer_open(struct writer **writer, const char *path, bool plain);
+enum format {
+	FORMAT_PCAP,			/* ns time stamps, a MoldUDP64 packet in each frame */
+	FORMAT_MOLD,			/* the packets alone */
+	FORMAT_ITCH,			/* messages behind their lengths */
+	FORMATS
+};
+
+extern const char *const format_names[FORMATS];
+
+/* Gzipped if @path ends in .gz.  Each function returns 0 or -errno. */
+int writer_open(struct writer **writer, const char *path, enum format format);
 int writer_packet(struct writer *writer, uint64_t arrival, const struct batch *batch);
 /* Also after an error: the file is removed unless all of it was written. */
 int writer_close(struct writer *writer);

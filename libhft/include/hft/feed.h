@@ -77,12 +77,13 @@ enum hft_feed_kind {
 	HFT_FEED_ITCH,			/* length-prefixed messages, one a packet */
 	HFT_FEED_PCAP,			/* MoldUDP64 packets in a pcap or pcapng file */
 	HFT_FEED_ARRIVALS,		/* CSV: arrival times, no messages */
+	HFT_FEED_MOLD,			/* MoldUDP64 packets, one behind the other */
 };
 
 /**
  * struct hft_packet - what arrives at a time
- * @arrival: ns; of a capture since the epoch, of a CSV since its base, of a plain
- *	file the message's own timestamp, since midnight
+ * @arrival: ns; of a capture since the epoch, of a CSV since its base; of other
+ *	files, which have none, the first message's own timestamp, since midnight
  * @messages: bytes of its messages, each behind a length of two bytes; NULL for
  *	an arrival; valid until the next call on the feed
  * @size: of @messages

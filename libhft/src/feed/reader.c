@@ -11,6 +11,10 @@
 
 #define HFT_API		__attribute__((visibility("default")))
 
+/* To tell a plain file by: so many messages in so many bytes. */
+#define HFT_DETECT_MESSAGES	16
+#define HFT_DETECT_BYTES	(HFT_DETECT_MESSAGES * (2 + HFT_ITCH_MAX_LENGTH))
+
 int hft_feed_read(struct hft_feed *feed, void *to, size_t size)
 {
 	int ret = gzread(feed->file, to, (unsigned int)size);
@@ -53,6 +57,53 @@ static int hft_next_itch(struct hft_feed *feed, struct hft_packet *packet)
 	return 1;
 }
 
+/* Read the messages behind a header that is in the buffer; returns 1 or -errno. */
+static int hft_read_mold(struct hft_feed *feed, size_t *size)
+{
+	unsigned char *b = feed->buffer;
+	unsigned int count = (unsigned int)hft_be(b + HFT_MOLD_HEADER - 2, 2);
+	size_t length;
+	int ret;
+
+	*size = HFT_MOLD_HEADER;
+	for (count = count == HFT_MOLD_END ? 0 : count; count; count--) {
+		if (HFT_FEED_BUFFER - *size < 2 + HFT_ITCH_MAX_LENGTH)
+			return -EBADMSG;
+		ret = hft_feed_read(feed, b + *size, 2);
+		if (ret <= 0)
+			return ret ? ret : -ENODATA;
+		length = hft_be(b + *size, 2);
+		if (!length || length > HFT_ITCH_MAX_LENGTH)
+			return -EBADMSG;
+		ret = hft_feed_read(feed, b + *size + 2, length);
+		if (ret <= 0)
+			return ret ? ret : -ENODATA;
+		*size += 2 + length;
+	}
+	return 1;
+}
+
+/* A packet says itself how long it is. */
+static int hft_next_mold(struct hft_feed *feed, struct hft_packet *packet)
+{
+	size_t size;
+	int ret = hft_feed_read(feed, feed->buffer, HFT_MOLD_HEADER);
+
+	if (ret <= 0)
+		return ret;
+	ret = hft_read_mold(feed, &size);
+	if (ret < 0)
+		return ret;
+	memset(packet, 0, sizeof(*packet));
+	ret = hft_mold_parse(packet, feed->buffer, size);
+	if (ret)
+		return ret;
+	if (packet->count)
+		feed->last_arrival = hft_itch_timestamp(packet->messages + 2);
+	packet->arrival = feed->last_arrival;
+	return 1;
+}
+
 /* seq,a_ns,b_ns,...: the packet arrived when the first of its two copies did. */
 static int hft_next_arrival(struct hft_feed *feed, struct hft_packet *packet)
 {
@@ -77,7 +128,52 @@ static bool hft_looks_like_csv(const unsigned char *b)
 	return b[0] == '#' || !memcmp(b, "seq,", 4);
 }
 
-/* The first four bytes tell: magic numbers, text, or a length and a message type. */
+/*
+ * A session is printable, and what follows makes a packet of it.  Heartbeats have no
+ * message that could tell.
+ */
+static bool hft_looks_like_mold(struct hft_feed *feed)
+{
+	struct hft_packet packet;
+	unsigned int i;
+	int ret;
+
+	do {
+		ret = hft_next_mold(feed, &packet);
+		for (i = 0; ret > 0 && i < 10; i++)
+			if (packet.session[i] < ' ' || packet.session[i] > '~')
+				ret = -EBADMSG;
+	} while (ret > 0 && !packet.count);
+	feed->last_arrival = 0;
+	return ret > 0;
+}
+
+/*
+ * Lengths may be wrong, so what tells is that a message follows where the one before it
+ * ends.  A text passes that test a few times at most, and has no length that makes sense.
+ */
+static bool hft_looks_like_itch(struct hft_feed *feed)
+{
+	const unsigned char *b = feed->buffer;
+	int size = gzread(feed->file, feed->buffer, HFT_DETECT_BYTES);
+	unsigned int messages = 0, good = 0;
+	const struct hft_itch_type *type;
+	uint64_t length;
+
+	while (size >= 3) {
+		type = hft_itch_type(b[2]);
+		if (!type)
+			return false;
+		length = hft_be(b, 2);
+		good += !length || length == type->length;
+		messages++;
+		b += 2 + type->length;
+		size -= 2 + type->length;
+	}
+	return messages >= HFT_DETECT_MESSAGES || good;
+}
+
+/* The first bytes tell: a magic number, a title, or messages. */
 static int hft_feed_detect(struct hft_feed *feed)
 {
 	unsigned char *b = feed->buffer;
@@ -91,23 +187,27 @@ static int hft_feed_detect(struct hft_feed *feed)
 	}
 	if (gzrewind(feed->file))
 		return -EIO;
-	if (hft_looks_like_csv(b)) {
+	ret = hft_feed_read(feed, b, 4);
+	if (ret > 0 && hft_looks_like_csv(b)) {
 		feed->kind = HFT_FEED_ARRIVALS;
 		feed->next = hft_next_arrival;
-		return 0;
-	}
-	if (b[0] || !hft_itch_type(b[2]))
+	} else if (!gzrewind(feed->file) && hft_looks_like_mold(feed)) {
+		feed->kind = HFT_FEED_MOLD;
+		feed->next = hft_next_mold;
+	} else if (!gzrewind(feed->file) && hft_looks_like_itch(feed)) {
+		feed->kind = HFT_FEED_ITCH;
+		feed->next = hft_next_itch;
+	} else {
 		return -EBADMSG;
-	feed->kind = HFT_FEED_ITCH;
-	feed->next = hft_next_itch;
-	return 0;
+	}
+	return gzrewind(feed->file) ? -EIO : 0;
 }
 
 /**
  * hft_feed_open() - open a file of market data
  * @out: the feed
- * @path: ITCH 5.0 (plain, or MoldUDP64 in a pcap or pcapng file) or a CSV of
- *	arrivals (columns seq, a_ns, b_ns); each may be gzipped
+ * @path: ITCH 5.0 (plain, or in MoldUDP64 packets, or these in a pcap or pcapng
+ *	file) or a CSV of arrivals (columns seq, a_ns, b_ns); each may be gzipped
  *
  * Return: 0, -EBADMSG for a file of none of these kinds, -ENOMEM, or the error of
  * opening or reading it.

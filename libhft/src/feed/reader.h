@@ -20,6 +20,7 @@ struct hft_feed {
 	enum hft_feed_kind kind;
 	uint64_t odd_lengths;
 	uint64_t skipped;
+	uint64_t last_arrival;
 	int (*next)(struct hft_feed *feed, struct hft_packet *packet);
 
 	/* pcap, pcapng */
