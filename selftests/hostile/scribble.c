@@ -141,7 +141,8 @@ TEST_F(hostile, consumer_page)
 	EXPECT_LT(0, stats.bad_head);
 	EXPECT_LT(0, stats.dispatched);
 	/* Whatever happened, the counters add up. */
-	EXPECT_EQ(stats.submitted, stats.dispatched + stats.cancelled + stats.waiting + stats.ready);
+	EXPECT_EQ(stats.submitted, stats.dispatched + stats.cancelled + stats.waiting +
+				   stats.ready);
 	EXPECT_EQ(TASKS, stats.tasks_free + stats.waiting + stats.ready);
 	ASSERT_EQ(0, hft_test_stats(self->victim, 0, &stats));
 	EXPECT_EQ(done, stats.dispatched);

@@ -105,7 +105,8 @@ static int cycle(int number)
 	for (i = 0; i < 2 && !err; i++) {
 		struct hft_task task;
 
-		err = hft_test_ring_add(context, (number + i) % hft_test_cpus(), 128, 16, HFT_POLICY_EDF, &ring);
+		err = hft_test_ring_add(context, (number + i) % hft_test_cpus(), 128, 16,
+					HFT_POLICY_EDF, &ring);
 		if (err)
 			break;
 		task = hft_test_task(ring.add.ring, 0, 0);

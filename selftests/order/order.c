@@ -208,7 +208,8 @@ TEST(edf_with_equal_slack_is_release_order)
 	ASSERT_EQ(0, hft_test_ring_add(context, 0, 64, 1, HFT_POLICY_EDF, &ring));
 	base = hft_test_now() + 200 * NSEC_PER_MSEC;
 	for (i = 0; i < TASKS; i++) {
-		struct hft_task task = hft_test_task(0, i, base + pick(&random, 50 * NSEC_PER_MSEC));
+		uint64_t release = base + pick(&random, 50 * NSEC_PER_MSEC);
+		struct hft_task task = hft_test_task(0, i, release);
 
 		task.deadline = task.release + NSEC_PER_SEC;
 		ASSERT_EQ(0, hft_test_submit(context, &task, NULL));

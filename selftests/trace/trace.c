@@ -176,7 +176,8 @@ TEST_F(trace, counters_add_up)
 	ASSERT_EQ(0, hft_test_ring_add(self->context, 0, 4, 2, HFT_POLICY_FIFO, &other));
 	ASSERT_EQ(rings + 1, module_counter("rings"));
 	for (i = 0; i < 20; i++) {
-		struct hft_task task = hft_test_task(i % 2 ? other.add.ring : 0, i, i < 10 ? 0 : far);
+		uint32_t ring = i % 2 ? other.add.ring : 0;
+		struct hft_task task = hft_test_task(ring, i, i < 10 ? 0 : far);
 
 		ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	}

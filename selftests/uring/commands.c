@@ -246,7 +246,8 @@ TEST_F(commands, reserved_bits)
 {
 	struct hft_submit valid = { .task = hft_test_task(0, 0, UINT64_MAX >> 4) };
 	static const size_t reserved[][2] = {
-		{ offsetof(struct hft_task, flags), 4 }, { offsetof(struct hft_task, reserved1), 6 },
+		{ offsetof(struct hft_task, flags), 4 },
+		{ offsetof(struct hft_task, reserved1), 6 },
 		{ offsetof(struct hft_task, reserved3), 24 },
 		{ offsetof(struct hft_submit, reserved), 8 },
 	};
