@@ -13,7 +13,7 @@
 # Instruments: "icount VM": QEMU executes one instruction per virtual nanosecond,
 # so ns and instructions are the same and a run repeats exactly; "TCG plugin":
 # instructions counted one by one; "native ratio": both sides timed in turns in
-# one process on this machine, the ratio of the medians is the figure.
+# one process on this machine, the median of the ratios is the figure.
 #
 # Exit status: 0 when every figure could be measured, whether it reaches its
 # target or not, else 1.
@@ -73,7 +73,8 @@ run_native() {
 	make -s -C "$HERE/native" BUILD="$BUILD" >&2 || die "the native benches can not be built"
 	for group; do
 		case $group in
-		heap-*) measure "$BUILD/bench/heap" "heap_${group#heap-}_ratio" "$(size "${group#heap-}")" ;;
+		heap-*) measure env GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
+				"$BUILD/bench/heap" "heap_${group#heap-}_ratio" "$(size "${group#heap-}")" ;;
 		*) measure "$BUILD/bench/$group" ;;
 		esac
 	done

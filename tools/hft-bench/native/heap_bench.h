@@ -24,7 +24,7 @@ extern "C" {
  * @create: make one with room for @nr entries
  * @fill: push all entries
  * @hold: @ops times pop the first and push it again by @ahead[] later
- * @drain: pop all entries; returns a sum over the keys in their order
+ * @drain: pop all entries and look at each; returns a sum over their order
  */
 struct contender {
 	const char *name;

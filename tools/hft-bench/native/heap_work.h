@@ -48,12 +48,13 @@ static void hold(void *bench, const uint64_t *ahead, size_t ops)
 static uint64_t drain(void *bench)
 {
 	struct bench *b = (struct bench *)bench;
+	struct entry *entry;
 	uint64_t sum = 0, key;
 	size_t i;
 
 	for (i = 0; i < b->nr; i++) {
-		queue_pop(&b->queue, &key);
-		sum = sum * 31 + key;
+		entry = queue_pop(&b->queue, &key);
+		sum = sum * 31 + key + entry->seq;
 	}
 	return sum;
 }
