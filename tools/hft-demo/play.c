@@ -13,7 +13,7 @@
 
 #define BATCH		32			/* tasks a submission */
 #define START_MS	500			/* submits the first of them, and setting up settles */
-#define GRACE_NS	NSEC_PER_SEC		/* for the last task, after its release */
+#define GRACE_NS	(10 * NSEC_PER_SEC)	/* for a task, after its release: then it is lost */
 #define QUIET_NS	(20 * NSEC_PER_MSEC)	/* a gap to print in: nobody waits for the CPU */
 #define REPORTS		10			/* lines of progress for a full set of slots */
 
@@ -231,13 +231,16 @@ static void report_progress(struct demo *demo, uint64_t number)
 	demo->reported = number + SLOTS / REPORTS;
 }
 
-static void wait_until_done_to(struct demo *demo, uint64_t from, uint64_t to)
+/* The last is waited for first: looking at each when it is due would disturb the rest. */
+static void wait_for_packets(struct demo *demo, uint64_t from, uint64_t to)
 {
-	for (; from < to && !interrupted; from++) {
-		report_progress(demo, from);
-		if (from + 1 == to)
-			wait_for_packet(demo, from);
-	}
+	uint64_t number;
+
+	for (number = from; number < to && !interrupted; number++)
+		report_progress(demo, number);
+	wait_for_packet(demo, to - 1);
+	for (number = from; number < to && !interrupted; number++)
+		wait_for_packet(demo, number);
 }
 
 static int play_packets(struct demo *demo)
@@ -256,14 +259,14 @@ static int play_packets(struct demo *demo)
 		if (err || interrupted || demo->end)
 			break;
 		/* Refill a quarter at a time. */
-		wait_until_done_to(demo, done, done + SLOTS / 4);
+		wait_for_packets(demo, done, done + SLOTS / 4);
 		done += SLOTS / 4;
 		err = read_ahead(demo, done + SLOTS);
 		if (err)
 			break;
 	}
 	if (!err)
-		wait_until_done_to(demo, done, demo->submitted);
+		wait_for_packets(demo, done, demo->submitted);
 	return err;
 }
 
