@@ -72,4 +72,20 @@ static inline const void *hft_uring_payload(const struct io_uring_cmd *cmd)
 #endif
 }
 
+/*
+ * What ->uring_cmd() returns for a command that ended with @ret.  Older kernels
+ * take a positive one for no completion: a worker thread never completes the
+ * request, and a link breaks.
+ */
+static inline int hft_uring_result(struct io_uring_cmd *cmd, int ret, unsigned int issue_flags)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+	if (ret > 0) {
+		io_uring_cmd_done(cmd, ret, 0, issue_flags);
+		return -EIOCBQUEUED;
+	}
+#endif
+	return ret;
+}
+
 #endif /* HFT_COMPAT_H */

@@ -36,7 +36,9 @@ static u64 hft_slot_fire(const struct hft_ring *ring, const struct hft_slot *slo
  *
  * A task that is due goes to the ring's ready heap.  One that fires no earlier
  * than its timer is armed for is the timer's business, due or not, and spares
- * the reading of the clock.  End a series of insertions with hft_queue_commit().
+ * the reading of the clock; so is one that fires after another that waits, which
+ * may be due too and must not be overtaken.  End a series of insertions with
+ * hft_queue_commit().
  *
  * Return: 0, -ENOENT if the ring is dead, -ENODEV if its CPU is offline, -EINVAL
  * if it does not take the task's level.
@@ -60,7 +62,7 @@ int hft_queue_insert(struct hft_queue *queue, struct hft_ring *ring, struct hft_
 	ring->counters.submitted++;
 	trace_submit(slot);
 
-	if (fire < timer->armed) {
+	if (fire < timer->armed && fire < hft_heap_min_key(&timer->heap)) {
 		if (fire <= hft_clock_from_monotonic(slot->clock, hft_queue_now(queue))) {
 			hft_dispatch_ready(ring, slot);
 			return 0;

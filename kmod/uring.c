@@ -402,10 +402,10 @@ int hft_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	case HFT_IOC_SUBMIT:
 		return hft_submit(context, payload);
 	case HFT_IOC_SUBMIT_BATCH:
-		return hft_submit_batch(context, payload);
+		return hft_uring_result(cmd, hft_submit_batch(context, payload), issue_flags);
 	case HFT_IOC_CANCEL:
 		return hft_cancel(context, payload);
 	default:
-		return hft_uring_cmd_sized(context, cmd);
+		return hft_uring_result(cmd, hft_uring_cmd_sized(context, cmd), issue_flags);
 	}
 }
