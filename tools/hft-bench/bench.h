@@ -99,6 +99,8 @@ void session_close(struct session *s);
 int session_submit(struct session *s, const struct schedule *schedule);
 /* Submit a task for each release and run them in this thread. */
 int session_run(struct session *s, const struct schedule *schedule, struct samples *error);
+/* The same with one task at a time, as a peer has one timer: each submits the next. */
+int session_run_singly(struct session *s, const struct schedule *schedule, struct samples *error);
 
 int busy_cpu_start(unsigned int percent);
 void busy_cpu_stop(int pid);

@@ -87,19 +87,25 @@ static double sum(const struct samples *s)
 	return total;
 }
 
-static int measure(struct session *s, struct samples *spin)
+/* The share of the CPU that is gone without tasks. */
+static double measure_idle(void)
 {
 	const struct timespec rest = { .tv_nsec = 200 * NSEC_PER_MSEC };
-	double used, length, idle_used, idle_length;
-	struct schedule schedule;
+	struct window w = window_open();
+	double used, length;
+
+	nanosleep(&rest, NULL);
+	used = window_used(&w, &length);
+	return used / length;
+}
+
+static int measure(struct session *s, struct samples *spin, double idle)
+{
+	struct schedule schedule = schedule_make(RATE_HZ, TASKS);
+	double used, length;
 	struct window w;
 	int ret;
 
-	w = window_open();
-	nanosleep(&rest, NULL);
-	idle_used = window_used(&w, &idle_length);
-
-	schedule = schedule_make(RATE_HZ, TASKS);
 	ret = session_submit(s, &schedule);
 	if (ret < 0)
 		return ret;
@@ -107,13 +113,35 @@ static int measure(struct session *s, struct samples *spin)
 	ret = run_tasks(s, spin);
 	if (ret < 0)
 		return ret;
-	used = window_used(&w, &length) - idle_used / idle_length * length;
+	used = window_used(&w, &length) - idle * length;
 	print_figure("sched_insn_per_task", (used - sum(spin)) / TASKS);
 	print_figure("lead_spin_ns_p50", (double)samples_percentile(spin, PPM_P50));
 	print_note("sched: lead %llu ns, spin p99 %lld ns, ticks cost %.2f %% of the CPU",
 		   (unsigned long long)hft_ring_lead(s->ring),
-		   (long long)samples_percentile(spin, PPM_P99), 100 * idle_used / idle_length);
+		   (long long)samples_percentile(spin, PPM_P99), 100 * idle);
 	return 0;
+}
+
+/* What a thread costs that sleeps just as often: the kernel's part of the figure. */
+static int measure_peer(double idle)
+{
+	struct schedule schedule;
+	struct samples error;
+	double used, length;
+	struct window w;
+	int ret;
+
+	ret = samples_init(&error, TASKS);
+	if (ret < 0)
+		return ret;
+	schedule = schedule_make(RATE_HZ, TASKS);
+	w = window_open();
+	ret = peer_nanosleep->run(&schedule, &error);
+	used = window_used(&w, &length) - idle * length;
+	if (!ret)
+		print_peer("sched_insn_per_task", used / TASKS, peer_nanosleep->name);
+	samples_free(&error);
+	return ret;
 }
 
 int bench_sched(void)
@@ -122,6 +150,7 @@ int bench_sched(void)
 	struct samples spin;
 	struct session s;
 	pthread_t thread;
+	double idle;
 	int ret;
 
 	ret = samples_init(&spin, TASKS);
@@ -132,7 +161,10 @@ int bench_sched(void)
 		goto out;
 	ret = -pthread_create(&thread, NULL, count_rest, NULL);
 	if (!ret) {
-		ret = measure(&s, &spin);
+		idle = measure_idle();
+		ret = measure(&s, &spin, idle);
+		if (!ret)
+			ret = measure_peer(idle);
 		__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 		pthread_join(thread, NULL);
 	}

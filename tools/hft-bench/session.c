@@ -97,8 +97,10 @@ int session_submit(struct session *s, const struct schedule *schedule)
 
 struct run {
 	struct session *session;
+	const struct schedule *schedule;
 	struct samples *error;
-	unsigned int left;
+	unsigned int submitted;
+	int err;
 };
 
 static void run_task(const struct hft_event *event, uint64_t start, void *arg)
@@ -106,24 +108,37 @@ static void run_task(const struct hft_event *event, uint64_t start, void *arg)
 	struct run *r = arg;
 
 	samples_add(r->error, (int64_t)(start - event->release));
-	if (!--r->left)
+	if (r->submitted < r->schedule->nr)
+		r->err = submit_some(r->session, r->schedule, r->submitted++, 1);
+	if (r->err || r->error->nr == r->schedule->nr)
 		hft_ring_stop(r->session->ring);
+}
+
+static int run(struct run *r)
+{
+	int ret = hft_ring_run(r->session->ring, run_task, r);
+
+	if (!ret)
+		ret = r->err;
+	if (ret < 0)
+		fprintf(stderr, "hft-bench: run: %s\n", hft_strerror(ret));
+	return ret;
 }
 
 int session_run(struct session *s, const struct schedule *schedule, struct samples *error)
 {
-	struct run r = { .session = s, .error = error, .left = schedule->nr };
-	int ret;
+	struct run r = { s, schedule, error, .submitted = schedule->nr };
+	int ret = session_submit(s, schedule);
 
-	ret = session_submit(s, schedule);
-	if (ret < 0)
-		return ret;
-	ret = hft_ring_run(s->ring, run_task, &r);
-	if (ret < 0) {
-		fprintf(stderr, "hft-bench: run: %s\n", hft_strerror(ret));
-		return ret;
-	}
-	return r.left ? -EIO : 0;
+	return ret < 0 ? ret : run(&r);
+}
+
+int session_run_singly(struct session *s, const struct schedule *schedule, struct samples *error)
+{
+	struct run r = { s, schedule, error, .submitted = 1 };
+	int ret = submit_some(s, schedule, 0, 1);
+
+	return ret < 0 ? ret : run(&r);
 }
 
 static void keep_busy(unsigned int percent)

@@ -10,24 +10,39 @@
 static int measure(const char *name, unsigned int hz, unsigned int nr, uint64_t spin_ns)
 {
 	const struct session_opts opts = { .tasks = nr, .spin_ns = spin_ns };
+	struct samples single, queued;
 	struct schedule schedule;
-	struct samples error;
 	struct session s;
 	int ret;
 
-	ret = samples_init(&error, nr);
+	ret = samples_init(&single, nr);
 	if (ret < 0)
 		return ret;
+	ret = samples_init(&queued, nr);
+	if (ret < 0)
+		goto free_single;
 	ret = session_open(&s, &opts);
 	if (ret < 0)
-		goto out;
+		goto free_queued;
 	schedule = schedule_make(hz, nr);
-	ret = session_run(&s, &schedule, &error);
-	if (!ret)
-		print_figure(name, (double)samples_percentile(&error, PPM_P99));
+	ret = session_run_singly(&s, &schedule, &single);
+	if (ret < 0)
+		goto close;
+	schedule = schedule_make(hz, nr);
+	ret = session_run(&s, &schedule, &queued);
+	if (ret < 0)
+		goto close;
+	print_figure(name, (double)samples_percentile(&single, PPM_P99));
+	print_note("%s: p50 %lld ns; with %u tasks queued p50 %lld ns, p99 %lld ns", name,
+		   (long long)samples_percentile(&single, PPM_P50), nr,
+		   (long long)samples_percentile(&queued, PPM_P50),
+		   (long long)samples_percentile(&queued, PPM_P99));
+close:
 	session_close(&s);
-out:
-	samples_free(&error);
+free_queued:
+	samples_free(&queued);
+free_single:
+	samples_free(&single);
 	return ret;
 }
 
