@@ -23,7 +23,7 @@ DEPS := bc binutils bison busybox-static ca-certificates cpio dwarves file flex 
 
 .DEFAULT_GOAL := all
 .PHONY: all help deps require module lib tools selftests demo check check-debug coverage bench \
-	install uninstall clean
+	docs install uninstall clean
 
 all: module lib tools	## build hft.ko, libhft and the tools into build/
 
@@ -54,10 +54,14 @@ else
 	tools/vm/build-module 6.12
 endif
 
+HEADERS := liburing.h jansson.h zlib.h
+selftests: HEADERS += cmocka.h
+
 require:
 	@command -v $(CC) >/dev/null || { echo "no compiler $(CC): run 'make deps'" >&2; exit 1; }
-	@for header in liburing.h jansson.h zlib.h; do \
-		echo "#include <$$header>" | $(CC) -E - >/dev/null 2>&1 || \
+	@for header in $(HEADERS); do \
+		printf '#include <%s>\n' stdarg.h stddef.h stdint.h setjmp.h $$header | \
+			$(CC) -E - >/dev/null 2>&1 || \
 			{ echo "$$header is missing: run 'make deps'" >&2; exit 1; }; \
 	done
 
@@ -71,7 +75,7 @@ selftests: lib		## build the tests, for this machine and for the VM
 	$(MAKE) -C selftests
 
 demo: deps lib tools	## replay a burst of market data in a VM; FEED=file SPEED=factor
-	FEED="$(FEED)" SPEED="$(SPEED)" tools/hft-demo/demo.sh
+	@FEED="$(FEED)" SPEED="$(SPEED)" tools/hft-demo/demo.sh
 
 check: deps		## every test, in VMs with KERNELS="6.1 6.12-rt"
 	tools/vm/check --kernels "$(KERNELS)"
@@ -84,6 +88,9 @@ coverage: deps		## line coverage of kmod (in the VM) and of the host-tested code
 
 bench: deps lib tools	## the figures, into build/bench.json; ONLY=name for one
 	ONLY="$(ONLY)" tools/hft-bench/bench.sh
+
+docs:			## Documentation/ and the kernel-doc comments as HTML
+	$(MAKE) -C Documentation
 
 install: all		## into PREFIX; DESTDIR, KVER
 	$(MAKE) -C libhft install PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) LIBDIR=$(LIBDIR) \
@@ -102,15 +109,18 @@ ifeq ($(DESTDIR),)
 	groupadd --system --force hft
 	ldconfig
 	! command -v depmod >/dev/null || [ ! -d /lib/modules/$(KVER) ] || depmod $(KVER)
-	! command -v udevadm >/dev/null || udevadm control --reload || :
+	! command -v udevadm >/dev/null || udevadm control --reload 2>/dev/null || :
 endif
 
-uninstall:		## what install put there
+uninstall:		## what install put there; the group hft stays
 	$(MAKE) -C libhft uninstall PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) LIBDIR=$(LIBDIR) \
 		INCLUDEDIR=$(INCLUDEDIR)
 	rm -f $(DESTDIR)$(INCLUDEDIR)/linux/hft.h $(DESTDIR)$(UDEVDIR)/60-hft.rules
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(patsubst %/,%,$(dir $(wildcard tools/*/*.c)))))
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/hft.ko
+	for dir in $(INCLUDEDIR)/linux /lib/modules/$(KVER)/updates; do \
+		[ ! -d $(DESTDIR)$$dir ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$dir; \
+	done
 ifeq ($(DESTDIR),)
 	! command -v depmod >/dev/null || [ ! -d /lib/modules/$(KVER) ] || depmod $(KVER)
 	ldconfig
