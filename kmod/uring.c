@@ -76,13 +76,13 @@ static void hft_refuse(struct hft_context *context, struct hft_slot **slot, int 
 }
 
 /*
- * Queue slots[@i] and those after it that go to the same CPU, and count them.
- * Returns where it ended.
+ * Queue slots[@i] and those after it that go to the same CPU, and count those that
+ * are refused.  Returns where it ended.
  */
 static __always_inline unsigned int hft_queue_run(struct hft_context *context,
 						  struct hft_queue *queue,
 						  struct hft_slot **slots, unsigned int i,
-						  unsigned int nr, unsigned int *taken)
+						  unsigned int nr, unsigned int *refused)
 {
 	raw_spin_lock(&queue->lock);
 	for (; i < nr && !IS_ERR(slots[i]); i++) {
@@ -92,10 +92,10 @@ static __always_inline unsigned int hft_queue_run(struct hft_context *context,
 		if (!ring || ring->queue != queue)
 			break;
 		err = hft_queue_insert(queue, ring, slots[i]);
-		if (unlikely(err))
+		if (unlikely(err)) {
 			hft_refuse(context, &slots[i], err);
-		else
-			(*taken)++;
+			(*refused)++;
+		}
 	}
 	hft_queue_commit(queue);
 	raw_spin_unlock(&queue->lock);
@@ -105,12 +105,12 @@ static __always_inline unsigned int hft_queue_run(struct hft_context *context,
 /*
  * Queue prepared slots; neighbours for one CPU share a hold of its lock.  An
  * entry that is an error is passed over, one that can not be queued becomes one.
- * Returns how many were queued.
+ * Returns how many could not.
  */
 static __always_inline unsigned int hft_queue_slots(struct hft_context *context,
 						    struct hft_slot **slots, unsigned int nr)
 {
-	unsigned int i = 0, taken = 0;
+	unsigned int i = 0, refused = 0;
 	unsigned long irq_flags;
 
 	local_irq_save(irq_flags);
@@ -122,13 +122,15 @@ static __always_inline unsigned int hft_queue_slots(struct hft_context *context,
 			continue;
 		}
 		ring = hft_slot_ring(context, slots[i]);
-		if (likely(ring))
-			i = hft_queue_run(context, ring->queue, slots, i, nr, &taken);
-		else
-			hft_refuse(context, &slots[i++], -ENOENT);
+		if (likely(ring)) {
+			i = hft_queue_run(context, ring->queue, slots, i, nr, &refused);
+			continue;
+		}
+		hft_refuse(context, &slots[i++], -ENOENT);
+		refused++;
 	}
 	local_irq_restore(irq_flags);
-	return taken;
+	return refused;
 }
 
 static int hft_put_result(u64 address, s64 result)
@@ -198,7 +200,7 @@ static __always_inline int hft_prepare_tasks(struct hft_context *context, u64 ad
 					     u32 task_size, struct hft_slot **slots,
 					     unsigned int nr)
 {
-	unsigned int i, prepared = 0;
+	unsigned int i, prepared = nr;
 	struct hft_task task;
 	int err;
 
@@ -214,7 +216,8 @@ static __always_inline int hft_prepare_tasks(struct hft_context *context, u64 ad
 			return err;
 		}
 		slots[i] = hft_task_prepare(context, &task);
-		prepared += !IS_ERR(slots[i]);
+		if (IS_ERR(slots[i]))
+			prepared--;
 	}
 	return prepared;
 }
@@ -259,7 +262,7 @@ static int hft_submit_chunk(struct hft_context *context, u64 tasks, u32 task_siz
 			    unsigned int nr)
 {
 	struct hft_slot *slots[HFT_CHUNK];
-	int prepared, taken, err;
+	int prepared, refused, err;
 
 	prepared = hft_prepare_tasks(context, tasks, task_size, slots, nr);
 	if (prepared < 0)
@@ -272,10 +275,10 @@ static int hft_submit_chunk(struct hft_context *context, u64 tasks, u32 task_siz
 		return err;
 	}
 
-	taken = hft_queue_slots(context, slots, nr);
-	if (unlikely(taken < prepared))
+	refused = hft_queue_slots(context, slots, nr);
+	if (unlikely(refused))
 		hft_write_refusals(results, slots, nr);
-	return taken;
+	return prepared - refused;
 }
 
 int hft_submit_batch(struct hft_context *context, const struct hft_submit_batch *batch)
