@@ -33,9 +33,10 @@ prints() {
 	result $? "$2"
 }
 
-out=$(mktemp)
+dir=$(mktemp -d)
+out=$dir/out
 worker=
-trap 'rm -f "$out"; [ -z "$worker" ] || kill $worker' EXIT
+trap 'rm -rf "$dir"; [ -z "$worker" ] || kill $worker' EXIT
 
 echo "TAP version 13"
 for tool in hftctl hft-latency; do
@@ -60,7 +61,7 @@ prints '"max_lead_ns": [0-9]+' "hftctl --json query prints JSON"
 status 0 "hftctl rings without rings" hftctl rings
 
 # Tasks a second apart: there is time to look, and to take one away.
-hft-latency -q -i 1000000 -l 5 --lead 0 >/dev/null 2>&1 &
+hft-latency -q -i 1000000 -l 60 --lead 0 >/dev/null 2>&1 &
 worker=$!
 tries=0
 while ! hftctl rings | grep -q "^ *$worker " && [ $tries -lt 50 ]; do
@@ -74,7 +75,7 @@ prints '"lead_ns": 0' "hftctl --json rings has the lead"
 status 0 "hftctl stats" hftctl stats
 prints '^rings +1$' "hftctl stats counts the ring"
 status 0 "hftctl stats --pid" hftctl stats --pid $worker
-prints ' 5 ' "hftctl stats --pid counts the tasks"
+prints ' 60 ' "hftctl stats --pid counts the tasks"
 status 1 "hftctl cancel of a task that is none" hftctl cancel --pid $worker 0xffffffff00000000
 prints 'No such file' "hftctl cancel says why"
 kill -INT $worker
@@ -97,6 +98,19 @@ status 0 "hft-latency --json" hft-latency -q -l 200 --json --histogram --spin fo
 prints '"dispatch_error_ns": \{' "hft-latency --json prints JSON"
 prints '"count": 200' "hft-latency --json has every task"
 prints '"buckets": \[' "hft-latency --json --histogram has buckets"
+
+# A gnuplot of our own, which keeps what it is told.
+mkdir "$dir/bin"
+printf '#!/bin/sh\nexec cat >"%s/script"\n' "$dir" >"$dir/bin/gnuplot"
+chmod +x "$dir/bin/gnuplot"
+status 0 "hft-latency --plot" env PATH="$dir/bin:$PATH" \
+	hft-latency -q -l 200 --plot "$dir/it's.png"
+cp "$dir/script" "$out"
+prints "^set output '.*/it''s\.png'" "hft-latency --plot has gnuplot write the file"
+prints '^set term(inal)? png' "hft-latency --plot asks for a PNG"
+prints '^[0-9]+ [0-9]+$' "hft-latency --plot has rows of latency and count"
+status 1 "hft-latency --plot without gnuplot" hft-latency -q -l 20 --plot "$dir/plot.png"
+prints 'is gnuplot-nox installed' "hft-latency --plot says what is missing"
 
 rmmod hft
 status 1 "hftctl query without the module" hftctl query
