@@ -100,11 +100,13 @@ install: all		## into PREFIX; DESTDIR, KVER
 	find $(BUILD)/tools -maxdepth 1 -type f -perm -u+x \
 		-exec install -m 0755 -t $(DESTDIR)$(BINDIR) {} +
 	install -D -m 0644 -t $(DESTDIR)$(UDEVDIR) tools/udev/60-hft.rules
-ifneq ($(wildcard $(BUILD)/kmod/$(KVER)/hft.ko),)
-	install -D -m 0644 -t $(DESTDIR)/lib/modules/$(KVER)/updates $(BUILD)/kmod/$(KVER)/hft.ko
-else
-	@echo "install: hft.ko is not built for $(KVER): install linux-headers-$(KVER) and run make" >&2
-endif
+	@if [ -e $(BUILD)/kmod/$(KVER)/hft.ko ]; then \
+		install -D -m 0644 -t $(DESTDIR)/lib/modules/$(KVER)/updates \
+			$(BUILD)/kmod/$(KVER)/hft.ko; \
+	else \
+		echo "install: hft.ko is not built for $(KVER): install linux-headers-$(KVER)" \
+			"and run make" >&2; \
+	fi
 ifeq ($(DESTDIR),)
 	groupadd --system --force hft
 	ldconfig
@@ -116,7 +118,8 @@ uninstall:		## what install put there; the group hft stays
 	$(MAKE) -C libhft uninstall PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) LIBDIR=$(LIBDIR) \
 		INCLUDEDIR=$(INCLUDEDIR)
 	rm -f $(DESTDIR)$(INCLUDEDIR)/linux/hft.h $(DESTDIR)$(UDEVDIR)/60-hft.rules
-	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(patsubst %/,%,$(dir $(wildcard tools/*/*.c)))))
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(patsubst %/,%,$(dir \
+		$(wildcard tools/*/*.c)))))
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/hft.ko
 	for dir in $(INCLUDEDIR)/linux /lib/modules/$(KVER)/updates; do \
 		[ ! -d $(DESTDIR)$$dir ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$dir; \
