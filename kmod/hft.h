@@ -12,8 +12,10 @@
  *
  * Locks, outer before inner
  *
- *   hft_queue.mutex     the queue's list of rings; held over a CPU's offlining
  *   hft_context.mutex   set-up of a context: slots, rings
+ *   hft_queue.mutex     the queue's list of rings; held over a CPU's offlining,
+ *                       with the CPU hotplug lock outside it: nothing is
+ *                       allocated under it
  *   hft_users_lock      the table of users (user.c)
  *   hft_queue.lock      raw, interrupts off: heaps, timers, the rings' kernel
  *                       side and the queued slots of one CPU.  Two queues' locks
