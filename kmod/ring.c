@@ -384,6 +384,11 @@ static int hft_ring_wait_event(struct hft_ring *ring, u64 timeout)
 {
 	int ret, err = timeout ? 0 : -ETIMEDOUT;
 
+	/* Before there is a waiter: it would be woken for what it pulls itself. */
+	ret = hft_ring_pull(ring);
+	if (ret)
+		return ret;
+
 	prepare_to_rcuwait(&ring->waiter);
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);
