@@ -331,8 +331,8 @@ static int hft_ring_pull(struct hft_ring *ring)
 
 	if (READ_ONCE(ring->producer->flags) & HFT_RING_MORE) {
 		raw_spin_lock_irq(&queue->lock);
-		if (!hft_heap_empty(&ring->ready))
-			hft_dispatch_fill(ring);
+		/* With nothing ready too: what was may have been cancelled since. */
+		hft_dispatch_fill(ring);
 		queue->now = 0;
 		raw_spin_unlock_irq(&queue->lock);
 	}

@@ -88,6 +88,36 @@ TEST_F(wait, window_is_refilled_by_the_consumers_head)
 	ASSERT_EQ(0, hft_test_flags(&self->ring));
 }
 
+/* Who sees it asks for tasks, and would ask forever. */
+TEST_F(wait, more_ends_with_the_last_ready_task)
+{
+	struct hft_task task = hft_test_task(0, 8, 0);
+	int64_t id;
+	int i;
+
+	for (i = 0; i < 8; i++)
+		ASSERT_EQ(0, submit_at(self->context, i, 0));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
+	ASSERT_EQ(HFT_RING_MORE, hft_test_flags(&self->ring));
+	ASSERT_EQ(0, hft_test_cancel(self->context, id));
+	hft_test_advance(&self->ring, 8);
+	ASSERT_EQ(-ETIMEDOUT, hft_test_wait(&self->ring, 0));
+	ASSERT_EQ(0, hft_test_flags(&self->ring));
+}
+
+TEST_F(wait, pulling_is_no_wakeup)
+{
+	struct hft_stats stats;
+	int i;
+
+	for (i = 0; i < 12; i++)
+		ASSERT_EQ(0, submit_at(self->context, i, 0));
+	hft_test_advance(&self->ring, 8);
+	ASSERT_EQ(4, hft_test_wait(&self->ring, 0));
+	ASSERT_EQ(0, hft_test_stats(self->context, 0, &stats));
+	ASSERT_EQ(0, stats.wakeups);
+}
+
 TEST_F(wait, window_smaller_than_the_ring)
 {
 	struct hft_test_ring ring;
