@@ -324,7 +324,7 @@ static inline u64 hft_clock_from_monotonic(enum hft_clock clock, u64 monotonic)
 	return ktime_to_ns(ktime_mono_to_any(monotonic, TK_OFFS_TAI));
 }
 
-/* A time before this boot becomes 0. */
+/* A time before this boot becomes 1: a deadline of 0 is none. */
 static inline u64 hft_clock_to_monotonic(enum hft_clock clock, u64 time)
 {
 	u64 offset;
@@ -332,7 +332,7 @@ static inline u64 hft_clock_to_monotonic(enum hft_clock clock, u64 time)
 	if (likely(clock == HFT_CLOCK_MONOTONIC))
 		return time;
 	offset = hft_clock_from_monotonic(clock, 0);
-	return time > offset ? time - offset : 0;
+	return time > offset ? time - offset : 1;
 }
 
 #endif /* HFT_H */

@@ -224,6 +224,34 @@ TEST(edf_with_equal_slack_is_release_order)
 	close(context);
 }
 
+/* A wall clock's deadline may be before this boot: that is early, and not none. */
+TEST(deadline_before_this_boot_is_the_earliest)
+{
+	static const uint64_t expected[] = { 0, 2, 1, 3 };
+	int context = hft_test_context(8), i;
+	struct hft_task tasks[4];
+	struct hft_test_ring ring;
+	struct hft_event event;
+
+	ASSERT_LT(0, context);
+	ASSERT_EQ(0, hft_test_ring_add(context, 0, 1, 1, HFT_POLICY_EDF, &ring));
+	for (i = 0; i < 4; i++)
+		tasks[i] = hft_test_task(0, i, 0);
+	tasks[1].deadline = 1000;
+	tasks[2].deadline = 2;
+	tasks[2].clock = HFT_CLOCK_REALTIME;
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, hft_test_submit(context, &tasks[i], NULL));
+
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, hft_test_take(&ring, &event, NSEC_PER_SEC));
+		ASSERT_EQ(expected[i], event.cookie);
+		ASSERT_EQ(!tasks[event.cookie].deadline, !event.deadline);
+	}
+	hft_test_ring_close(&ring);
+	close(context);
+}
+
 /* A level that comes late overtakes what is ready, and nothing that is in the ring. */
 TEST(late_urgent_task_overtakes_ready_ones)
 {
