@@ -211,10 +211,8 @@ enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer)
 	hft_dispatch_due(timer, now);
 
 	next = hft_heap_min_key(&timer->heap);
-	if (next != U64_MAX) {
-		next = max(next, now + HFT_MIN_GAP);
-		hrtimer_set_expires(hrtimer, ns_to_ktime(next));
-	}
+	if (next != U64_MAX)
+		hrtimer_set_expires(hrtimer, ns_to_ktime(max(next, now + HFT_MIN_GAP)));
 	timer->armed = next;
 	queue->now = 0;
 	raw_spin_unlock(&queue->lock);

@@ -85,7 +85,7 @@
 /* Tasks handled with interrupts off in one go. */
 #define HFT_BATCH		64
 
-/* Two interrupts of a queue are at least so far apart: no user livelocks a CPU. */
+/* A timer re-arms itself so far ahead at least: no backlog livelocks a CPU. */
 #define HFT_MIN_GAP		(1 * NSEC_PER_USEC)
 
 struct hft_context;
@@ -207,7 +207,7 @@ struct hft_timer {
 	struct hft_heap heap;
 	struct hft_queue *queue;
 	void *memory;		/* of @heap */
-	u64 armed;		/* expiry of @hrtimer; U64_MAX when it is not started */
+	u64 armed;		/* what @hrtimer fires for, by HFT_MIN_GAP late; U64_MAX: nothing */
 	enum hft_clock clock;
 };
 
