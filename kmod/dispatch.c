@@ -24,8 +24,7 @@ void hft_dispatch_ready(struct hft_ring *ring, struct hft_slot *slot)
 		      hft_policy_key(ring->policy, slot->level, slot->item.seq, deadline));
 	WRITE_ONCE(slot->state, HFT_SLOT_READY);
 
-	if (!ring->touched) {
-		ring->touched = true;
+	if (!ring->touched++) {
 		ring->next_touched = queue->touched;
 		queue->touched = ring;
 	}
@@ -119,12 +118,15 @@ static u32 hft_ring_write_ready(struct hft_ring *ring, u32 room)
 /**
  * hft_dispatch_fill() - write ready tasks to their ring
  * @ring: its queue is locked
+ * @budget: most tasks to write, at least 1
  *
- * At most HFT_BATCH tasks.  Those that are left are announced by HFT_RING_MORE.
+ * Those that are left are announced by HFT_RING_MORE.
+ *
+ * Return: how much of the budget is left.
  */
-void hft_dispatch_fill(struct hft_ring *ring)
+u32 hft_dispatch_fill(struct hft_ring *ring, u32 budget)
 {
-	u32 room, budget = HFT_BATCH;
+	u32 room;
 
 	lockdep_assert_held(&ring->queue->lock);
 
@@ -133,26 +135,33 @@ void hft_dispatch_fill(struct hft_ring *ring)
 		budget -= hft_ring_write_ready(ring, min(room, budget));
 		hft_ring_set_more(ring, !hft_heap_empty(&ring->ready));
 		if (hft_heap_empty(&ring->ready))
-			return;
+			return budget;
 
 		/* MORE before the head: a worker that missed the one has moved the other. */
 		smp_mb();
 		room = hft_ring_room(ring);
 	} while (room && budget);
-	ring->counters.full++;
+	ring->counters.full += !room;
+	return budget;
 }
 
-/* Fill the rings that got tasks under this hold of the lock. */
+/*
+ * Fill the rings that got tasks under this hold of the lock.  Each is good for as
+ * many as it got, so none starves and its sleeper wakes; of what waited before, the
+ * rings share HFT_BATCH: were that each one's, a user with many could make room in
+ * all of them and have one interrupt write it all.
+ */
 void hft_dispatch_touched(struct hft_queue *queue)
 {
+	u32 spare = HFT_BATCH;
 	struct hft_ring *ring;
 
 	lockdep_assert_held(&queue->lock);
 
 	while ((ring = queue->touched)) {
 		queue->touched = ring->next_touched;
-		ring->touched = false;
-		hft_dispatch_fill(ring);
+		spare = min(spare, hft_dispatch_fill(ring, ring->touched + spare));
+		ring->touched = 0;
 	}
 }
 

@@ -193,8 +193,8 @@ struct hft_ring {
 	u32 level_mask;
 	u32 policy;
 	u32 waiting_tasks;
+	u32 touched;				/* tasks that got ready under this hold */
 	bool dead;
-	bool touched;
 	u64 lead;
 	u64 sequence;
 	struct hft_ring *next_touched;
@@ -271,7 +271,7 @@ void hft_queue_commit(struct hft_queue *queue);
 enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer);
 void hft_dispatch_ready(struct hft_ring *ring, struct hft_slot *slot);
 void hft_dispatch_touched(struct hft_queue *queue);
-void hft_dispatch_fill(struct hft_ring *ring);
+u32 hft_dispatch_fill(struct hft_ring *ring, u32 budget);
 void hft_dispatch_notice(struct hft_context *context, enum hft_event_type type, u64 cookie,
 			 u64 count);
 

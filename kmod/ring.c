@@ -332,7 +332,7 @@ static int hft_ring_pull(struct hft_ring *ring)
 	if (READ_ONCE(ring->producer->flags) & HFT_RING_MORE) {
 		raw_spin_lock_irq(&queue->lock);
 		/* With nothing ready too: what was may have been cancelled since. */
-		hft_dispatch_fill(ring);
+		hft_dispatch_fill(ring, HFT_BATCH);
 		queue->now = 0;
 		raw_spin_unlock_irq(&queue->lock);
 	}

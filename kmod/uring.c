@@ -113,7 +113,6 @@ static __always_inline unsigned int hft_queue_slots(struct hft_context *context,
 	unsigned int i = 0, refused = 0;
 	unsigned long irq_flags;
 
-	local_irq_save(irq_flags);
 	while (i < nr) {
 		struct hft_ring *ring;
 
@@ -121,15 +120,16 @@ static __always_inline unsigned int hft_queue_slots(struct hft_context *context,
 			i++;
 			continue;
 		}
+		local_irq_save(irq_flags);
 		ring = hft_slot_ring(context, slots[i]);
 		if (likely(ring)) {
 			i = hft_queue_run(context, ring->queue, slots, i, nr, &refused);
-			continue;
+		} else {
+			hft_refuse(context, &slots[i++], -ENOENT);
+			refused++;
 		}
-		hft_refuse(context, &slots[i++], -ENOENT);
-		refused++;
+		local_irq_restore(irq_flags);
 	}
-	local_irq_restore(irq_flags);
 	return refused;
 }
 
