@@ -40,13 +40,11 @@ static void hft_ring_free_pages(struct hft_ring *ring)
 	kvfree(ring->pages);
 }
 
-static int hft_ring_alloc_pages(struct hft_ring *ring, u32 entries)
+static int hft_ring_alloc_pages(struct hft_ring *ring)
 {
 	int node = cpu_to_node(ring->queue->cpu);
 	u32 i;
 
-	ring->nr_pages = HFT_RING_PAGE_EVENTS +
-			 PFN_UP((size_t)entries * sizeof(struct hft_event));
 	ring->pages = kvcalloc(ring->nr_pages, sizeof(*ring->pages), GFP_KERNEL_ACCOUNT);
 	if (!ring->pages)
 		return -ENOMEM;
@@ -69,13 +67,12 @@ free:
 	return -ENOMEM;
 }
 
-static int hft_ring_charge(struct hft_ring *ring, u32 entries, u32 tasks)
+static int hft_ring_charge(struct hft_ring *ring, u32 tasks)
 {
 	struct hft_user *user = ring->context->user;
 	int err;
 
-	ring->charged = (u64)entries * sizeof(struct hft_event) +
-			HFT_RING_PAGE_EVENTS * PAGE_SIZE + hft_heap_bytes(tasks);
+	ring->charged = (u64)ring->nr_pages * PAGE_SIZE + hft_heap_bytes(tasks);
 
 	err = hft_user_charge(user, HFT_CHARGE_RINGS, 1);
 	if (err)
@@ -116,6 +113,8 @@ static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 	ring->queue = queue;
 	ring->context = context;
 	ring->flags = add->flags;
+	ring->nr_pages = HFT_RING_PAGE_EVENTS +
+			 PFN_UP((size_t)add->entries * sizeof(struct hft_event));
 	ring->mask = add->entries - 1;
 	ring->window = add->window;
 	ring->level_mask = add->level_mask;
@@ -125,10 +124,10 @@ static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 	init_waitqueue_head(&ring->pollers);
 	rcuwait_init(&ring->waiter);
 
-	err = hft_ring_charge(ring, add->entries, tasks);
+	err = hft_ring_charge(ring, tasks);
 	if (err)
 		goto free_ring;
-	err = hft_ring_alloc_pages(ring, add->entries);
+	err = hft_ring_alloc_pages(ring);
 	if (err)
 		goto uncharge;
 
