@@ -180,15 +180,18 @@ static int hft_queue_alloc_heaps(struct hft_queue *queue)
 	return err;
 }
 
-static bool hft_queue_has_context(const struct hft_queue *queue, const struct hft_context *context)
+/* The room that @ring, which is not listed, needs: none if another has claimed it. */
+static u32 hft_queue_claim(const struct hft_queue *queue, const struct hft_ring *ring)
 {
-	const struct hft_ring *ring;
+	const struct hft_ring *other;
 
-	list_for_each_entry(ring, &queue->rings, link) {
-		if (ring->context == context)
-			return true;
+	if (ring->flags & HFT_RING_MONITOR)
+		return 0;
+	list_for_each_entry(other, &queue->rings, link) {
+		if (other->context == ring->context && !(other->flags & HFT_RING_MONITOR))
+			return 0;
 	}
-	return false;
+	return ring->context->tasks;
 }
 
 /**
@@ -203,7 +206,7 @@ static bool hft_queue_has_context(const struct hft_queue *queue, const struct hf
  */
 int hft_queue_add_ring(struct hft_queue *queue, struct hft_ring *ring)
 {
-	u32 claim = 0;
+	u32 claim;
 	int err;
 
 	err = hft_queue_alloc_heaps(queue);
@@ -216,8 +219,7 @@ int hft_queue_add_ring(struct hft_queue *queue, struct hft_ring *ring)
 		goto unlock;
 
 	err = -ENOSPC;
-	if (!hft_queue_has_context(queue, ring->context))
-		claim = ring->context->tasks;
+	claim = hft_queue_claim(queue, ring);
 	if (claim > queue->room)
 		goto unlock;
 
@@ -234,8 +236,7 @@ void hft_queue_del_ring(struct hft_queue *queue, struct hft_ring *ring)
 {
 	mutex_lock(&queue->mutex);
 	list_del(&ring->link);
-	if (!hft_queue_has_context(queue, ring->context))
-		queue->room += ring->context->tasks;
+	queue->room += hft_queue_claim(queue, ring);
 	hft_counters_add(&queue->closed, &ring->counters);
 	mutex_unlock(&queue->mutex);
 }

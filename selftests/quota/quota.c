@@ -105,6 +105,9 @@ static int add_ring(int context, uint32_t cpu)
 /* Every task of every context with a ring on a CPU must have a place in the CPU's heaps. */
 TEST(room_of_a_cpu)
 {
+	struct hft_ring_add monitor = {
+		.entries = 4, .window = 4, .flags = HFT_RING_MONITOR,
+	};
 	char text[32] = "";
 	int first, second, ring[3];
 	uint32_t room;
@@ -118,6 +121,11 @@ TEST(room_of_a_cpu)
 	ring[0] = add_ring(first, 0);
 	ASSERT_LT(0, ring[0]);
 	ASSERT_EQ(-ENOSPC, add_ring(second, 0));
+	/* A monitor ring has no tasks. */
+	ring[2] = hft_test_ioctl(second, HFT_IOC_RING_ADD, &monitor);
+	ASSERT_LT(0, ring[2]);
+	ASSERT_EQ(-ENOSPC, add_ring(second, 0));
+	close(ring[2]);
 	/* Another ring of the same context needs no more. */
 	ring[1] = add_ring(first, 0);
 	ASSERT_LT(0, ring[1]);
@@ -314,6 +322,22 @@ TEST_F(user, bytes)
 	ring = add_ring(context, 0);
 	ASSERT_LT(0, ring);
 	close(ring);
+	close(context);
+}
+
+/* Two pages, one with a single event, and 64 bytes for the heap of a task. */
+TEST_F(user, bytes_of_a_part_of_a_page)
+{
+	struct hft_test_ring ring;
+	int context;
+
+	ASSERT_EQ(0, hft_test_write_file(limits[2], "12351"));
+	context = hft_test_context(1);
+	ASSERT_LT(0, context);
+	ASSERT_EQ(-EDQUOT, hft_test_ring_add(context, 0, 1, 1, HFT_POLICY_FIFO, &ring));
+	ASSERT_EQ(0, hft_test_write_file(limits[2], "12352"));
+	ASSERT_EQ(0, hft_test_ring_add(context, 0, 1, 1, HFT_POLICY_FIFO, &ring));
+	hft_test_ring_close(&ring);
 	close(context);
 }
 
