@@ -196,6 +196,8 @@ struct hft_ring_add {
  *	event.  Set it, execute a full barrier and look at the tail again before
  *	sleeping in poll; %HFT_IOC_WAIT does not need it
  *
+ * The rest of the page is reserved: leave it zero.
+ *
  * The kernel believes nothing here: a wrong value delays or repeats the
  * events of this ring and nothing else.
  */
