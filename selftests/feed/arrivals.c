@@ -122,7 +122,8 @@ FIXTURE_SETUP(arrivals)
 	ASSERT_NE(self->lanes, NULL);
 	ASSERT_EQ(hft_open(&self->h, &opts), 0);
 	for (i = 0; i < self->rings; i++)
-		ASSERT_EQ(start_lane(self->h, &self->lanes[i], (uint32_t)((i + 1) % cpus), variant), 0);
+		ASSERT_EQ(start_lane(self->h, &self->lanes[i], (uint32_t)((i + 1) % cpus),
+				     variant), 0);
 }
 
 FIXTURE_TEARDOWN(arrivals)
