@@ -82,6 +82,9 @@
 #define HFT_MAX_BATCH		4096
 #define HFT_MAX_LEAD		(1000 * NSEC_PER_USEC)
 
+/* Of the module's parameters: what an allocation of slots can be asked for. */
+#define HFT_MOST_TASKS		(1U << 24)
+
 /* Tasks handled with interrupts off in one go. */
 #define HFT_BATCH		64
 

@@ -26,6 +26,8 @@ static int __init hft_init(void)
 {
 	int err;
 
+	if (!hft_max_tasks || hft_max_tasks > HFT_MOST_TASKS)
+		return -EINVAL;
 	err = hft_queues_init();
 	if (err)
 		return err;

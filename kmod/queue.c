@@ -245,7 +245,7 @@ int hft_queues_init(void)
 {
 	int cpu, clock;
 
-	if (!hft_queue_tasks || hft_queue_tasks > 1U << 24)
+	if (!hft_queue_tasks || hft_queue_tasks > HFT_MOST_TASKS)
 		return -EINVAL;
 
 	for_each_possible_cpu(cpu) {
