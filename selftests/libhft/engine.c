@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <hft/hft.h>
 
@@ -219,6 +220,84 @@ TEST_F(engine, threads_submit_exactly_once)
 	for (i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	EXPECT_EQ(0, atomic_load(&crowd.failed));
+}
+
+struct turn {
+	struct hft *first, *second;
+	struct hft_ring *first_ring, *second_ring;
+	pthread_t self;
+	int ret;
+};
+
+static void *submit_to_both(void *arg)
+{
+	struct turn *turn = arg;
+	struct hft_task task;
+
+	turn->self = pthread_self();
+	task = make_task(turn->first_ring, 1, hft_now());
+	turn->ret = hft_submit(turn->first, &task, NULL);
+	if (turn->ret || !turn->second)
+		return NULL;
+	task = make_task(turn->second_ring, 2, hft_now());
+	turn->ret = hft_submit(turn->second, &task, NULL);
+	return NULL;
+}
+
+/* A thread is not the one before it that had its pthread_t, and owns nothing of that. */
+TEST_F(engine, threads_have_no_heirs)
+{
+	HFT_OPTS(hft_opts, opts, .flags = variant->flags);
+	struct turn turn = { .first = self->h, .first_ring = self->ring };
+	struct hft_ring *ring;
+	pthread_t thread, before;
+	struct hft *h;
+
+	ASSERT_EQ(0, hft_open(&h, &opts));
+	ASSERT_EQ(0, hft_ring_open(h, NULL, &ring));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_to_both, &turn));
+	pthread_join(thread, NULL);
+	ASSERT_EQ(0, turn.ret);
+	before = turn.self;
+
+	turn = (struct turn){ h, self->h, ring, self->ring, 0, 0 };
+	ASSERT_EQ(0, pthread_create(&thread, NULL, submit_to_both, &turn));
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, turn.ret);
+	EXPECT_NE(0, pthread_equal(before, turn.self)) TH_LOG("the test has no meaning here");
+
+	EXPECT_EQ(1, hft_wait(ring, hft_now() + NSEC_PER_SEC));
+	EXPECT_EQ(2, hft_wait(self->ring, hft_now() + NSEC_PER_SEC));
+	hft_ring_close(ring);
+	hft_close(h);
+}
+
+/* What a child does with its parent's handle leaves the parent's way to submit as it is. */
+TEST_F(engine, child_submits_and_closes)
+{
+	struct hft_task task = make_task(self->ring, 1, hft_now());
+	uint64_t cookie;
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, hft_submit(self->h, &task, NULL));
+	pid = fork();
+	if (!pid) {
+		task.cookie = 2;
+		status = hft_submit(self->h, &task, NULL);
+		hft_ring_close(self->ring);
+		hft_close(self->h);
+		_exit(status ? 1 : 0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	task.cookie = 3;
+	ASSERT_EQ(0, hft_submit(self->h, &task, NULL));
+	for (cookie = 1; cookie <= 3; cookie++) {
+		ASSERT_LT(0, hft_wait(self->ring, hft_now() + NSEC_PER_SEC));
+		EXPECT_EQ(cookie, hft_ring_peek(self->ring)->cookie);
+		hft_ring_advance(self->ring);
+	}
 }
 
 struct record {

@@ -10,6 +10,10 @@
  * &struct hft_ring has one consumer: hft_ring_peek(), hft_ring_advance(),
  * hft_ring_arm(), hft_wait() and hft_ring_run() are for one thread at a time.
  *
+ * Fork: a child may submit to its parent's handle, which goes by ioctl, cancel, and
+ * close the handle and its rings.  It has neither the rings' mappings nor the workers:
+ * calls on these other than hft_ring_close() are the parent's.
+ *
  * Time: nanoseconds of CLOCK_MONOTONIC, absolute, unless a name says otherwise.
  *
  * Growth: every options struct begins with its size; set it by HFT_OPTS() or

@@ -22,13 +22,14 @@ struct hft {
 	struct hft_query query;
 	hft_warn_fn warn;
 	void *warn_arg;
+	unsigned int forks;		/* hft_forks when it was opened */
 
 	/* The submission queue: whoever sets @busy has it, others use ioctls. */
 	atomic_flag busy;
 	bool have_uring;
 	bool sqpoll;
 	bool registered;		/* the io_uring's descriptor, in @owner */
-	pthread_t owner;		/* the thread that may use it; 0: none yet */
+	uint64_t owner;			/* the thread that may use it, or HFT_NOBODY */
 	struct io_uring uring;
 	struct io_uring plain;		/* without the registration, to close it */
 };
@@ -47,6 +48,7 @@ struct hft_ring {
 	uint32_t number;
 	uint32_t cpu;
 	uint32_t level_mask;
+	unsigned int forks;		/* hft_forks when it was opened */
 	uint64_t lead_ns;
 	size_t page_size;
 	size_t pages_size;
@@ -77,6 +79,18 @@ static inline bool hft_ring_stopped(struct hft_ring *ring)
 }
 
 /* submit.c */
+#define HFT_NOBODY	UINT64_MAX
+
+extern unsigned int hft_forks;
+
+void hft_watch_forks(void);
+
+/* Is what was opened at @forks from a process that this one was forked from? */
+static inline bool hft_is_inherited(unsigned int forks)
+{
+	return forks != hft_forks;
+}
+
 int hft_uring_open(struct hft *h, const struct hft_opts *opts);
 void hft_uring_close(struct hft *h);
 

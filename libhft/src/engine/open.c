@@ -105,7 +105,10 @@ HFT_API int hft_open(struct hft **out, const struct hft_opts *user_opts)
 		return hft_fail(ENOMEM, "a handle");
 	h->warn = opts.warn;
 	h->warn_arg = opts.warn_arg;
+	h->owner = HFT_NOBODY;
+	h->forks = hft_forks;
 	atomic_flag_clear(&h->busy);
+	hft_watch_forks();
 
 	device = opts.device ? opts.device : HFT_DEFAULT_DEVICE;
 	err = hft_open_device(h, device);
@@ -138,7 +141,8 @@ free:
  * hft_close() - give a handle back; its queued tasks are dropped
  * @h: the handle, or NULL; its rings and workers are closed before
  *
- * Enters the kernel.  No other thread may be using @h.
+ * Enters the kernel.  No other thread may be using @h.  In a forked child, the
+ * parent's handle stays what it is.
  */
 HFT_API void hft_close(struct hft *h)
 {

@@ -121,6 +121,7 @@ HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 		goto close;
 
 	ring->h = h;
+	ring->forks = h->forks;
 	ring->number = add.ring;
 	ring->cpu = opts.cpu;
 	ring->level_mask = opts.level_mask;
@@ -147,8 +148,11 @@ HFT_API void hft_ring_close(struct hft_ring *ring)
 {
 	if (!ring)
 		return;
-	munmap(ring->pages, ring->pages_size);
-	munmap(ring->consumer, ring->page_size);
+	/* Mappings are not inherited: something else may be there by now. */
+	if (!hft_is_inherited(ring->forks)) {
+		munmap(ring->pages, ring->pages_size);
+		munmap(ring->consumer, ring->page_size);
+	}
 	close(ring->fd);
 	free(ring);
 }

@@ -6,6 +6,9 @@
  * its descriptor is registered, and registered descriptors are a thread's; with a
  * polling thread, which is not entered, it is whose turn it is.  Nobody waits for
  * it: the ioctl of the same command does the same work.
+ *
+ * A child that was forked shares the io_uring's memory, but not what its parent knows
+ * of it: it goes by ioctls.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,6 +20,33 @@
 #define HFT_SQPOLL_IDLE_MS	1000
 
 _Static_assert(sizeof(struct hft_submit) == 80, "a submission fills the command of an SQE");
+
+/* How many forks there are between the process and the one that it began as. */
+unsigned int hft_forks;
+
+/*
+ * The calling thread's number; 0: it owns nothing.  A pthread_t would not do: it is
+ * another thread's when its own has ended.
+ */
+static _Thread_local uint64_t hft_thread __attribute__((tls_model("initial-exec")));
+
+static void hft_forked(void)
+{
+	hft_forks++;
+	hft_thread = 0;
+}
+
+static void hft_register_fork(void)
+{
+	pthread_atfork(NULL, NULL, hft_forked);
+}
+
+void hft_watch_forks(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, hft_register_fork);
+}
 
 /*
  * Open the submission queue.  Without one the handle works by ioctls; that is an
@@ -67,20 +97,27 @@ void hft_uring_close(struct hft *h)
 {
 	if (!h->have_uring)
 		return;
-	if (h->registered && pthread_equal(h->owner, pthread_self()))
+	if (h->registered && h->owner == hft_thread)
 		io_uring_unregister_ring_fd(&h->uring);
-	io_uring_unregister_files(&h->plain);
+	if (!hft_is_inherited(h->forks))
+		io_uring_unregister_files(&h->plain);
 	io_uring_queue_exit(&h->plain);
 }
 
 /* With @busy held.  Returns whether the calling thread may use the io_uring. */
 static bool __attribute__((noinline)) hft_uring_claim(struct hft *h)
 {
+	static _Atomic uint64_t threads;
+
+	if (hft_is_inherited(h->forks))
+		return false;
 	if (h->sqpoll)
 		return true;
-	if (h->owner)
+	if (h->owner != HFT_NOBODY)
 		return false;
-	h->owner = pthread_self();
+	if (!hft_thread)
+		hft_thread = atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed) + 1;
+	h->owner = hft_thread;
 	/* Older kernels can not: it is some instructions more then. */
 	h->registered = io_uring_register_ring_fd(&h->uring) == 1;
 	return true;
@@ -97,7 +134,7 @@ static inline struct io_uring_sqe *hft_uring_begin(struct hft *h, unsigned int o
 
 	if (!h->have_uring || atomic_flag_test_and_set_explicit(&h->busy, memory_order_acquire))
 		return NULL;
-	if (h->owner != pthread_self() && !hft_uring_claim(h)) {
+	if (h->owner != hft_thread && !hft_uring_claim(h)) {
 		atomic_flag_clear_explicit(&h->busy, memory_order_release);
 		return NULL;
 	}
