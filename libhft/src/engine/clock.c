@@ -26,7 +26,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -41,7 +40,7 @@
 #define HFT_SLOPE_NS	(20 * NSEC_PER_MSEC)	/* least distance of the pairs of a slope */
 #define HFT_WINDOW_NS	NSEC_PER_SEC		/* wanted distance of the pairs of a slope */
 #define HFT_ROOM_NS	3000ULL			/* a wait as long as this has room to refresh */
-#define HFT_OLD		10			/* times its freshness: no base to spin by */
+#define HFT_OLD		10			/* times its freshness: no base to go by */
 #define HFT_STEP_NS	NSEC_PER_MSEC		/* more than this is not slewed away, but stepped */
 #define HFT_DOUBT_NS	2000ULL			/* a larger error is a change of the counter */
 #define HFT_MAX_DOUBTS	3
@@ -185,16 +184,17 @@ static void hft_set_state(enum hft_clock_state state)
 
 static bool hft_clocksource_is_tsc(void)
 {
-	char name[32] = "";
-	FILE *f;
+	/* Not by stdio: a signal handler may be asking. */
+	int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+		      O_RDONLY | O_CLOEXEC);
+	char name[32];
+	ssize_t length;
 
-	f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
-	if (!f)
+	if (fd < 0)
 		return false;
-	if (!fgets(name, sizeof(name), f))
-		name[0] = '\0';
-	fclose(f);
-	return !strcmp(name, "tsc\n");
+	length = read(fd, name, sizeof(name));
+	close(fd);
+	return length == 4 && !memcmp(name, "tsc\n", 4);
 }
 
 static bool hft_pair_from_device(struct hft_pair *pair)
@@ -358,12 +358,16 @@ static bool hft_clock_due(void)
 /* Re-synchronise if that is due.  Not for the time between a wake-up and a release. */
 void hft_clock_maintain(void)
 {
+	int saved;
+
 	if (!hft_clock_due() || pthread_mutex_trylock(&clock_lock))
 		return;
+	saved = errno;
 	/* Again: another thread may have done it meanwhile. */
 	if (hft_clock_due())
 		hft_clock_update();
 	pthread_mutex_unlock(&clock_lock);
+	errno = saved;
 }
 
 /* Called with the lock.  Blocks for HFT_SLOPE_NS. */
@@ -413,13 +417,21 @@ void hft_clock_close(void)
 	pthread_mutex_unlock(&clock_lock);
 }
 
+static bool hft_base_is_old(const struct hft_base_copy *base, uint64_t times)
+{
+	int64_t age = (int64_t)(hft_cycles() - base->cycles);
+
+	return age > 0 && (uint64_t)age > base->fresh * times;
+}
+
 static __attribute__((noinline, cold)) uint64_t hft_now_slow(void)
 {
 	struct hft_base_copy base;
 
 	hft_clock_maintain();
 	base = hft_base_read();
-	if (!base.fresh)
+	/* The thread that should renew it may be kept from the CPU, or in our parent process. */
+	if (!base.fresh || hft_base_is_old(&base, HFT_OLD))
 		return hft_kernel_now();
 	return hft_base_to_ns(&base, hft_cycles());
 }
@@ -492,13 +504,6 @@ static inline uint64_t hft_spin_cycles(uint64_t until)
 	return now;
 }
 
-static bool hft_base_is_old(const struct hft_base_copy *base, uint64_t times)
-{
-	int64_t age = (int64_t)(hft_cycles() - base->cycles);
-
-	return age > 0 && (uint64_t)age > base->fresh * times;
-}
-
 /*
  * The base to spin by: renewed while there is room for that, or when it is so old
  * that it would be off by more than a renewal costs.
@@ -530,7 +535,7 @@ static __attribute__((noinline)) uint64_t hft_spin_slow(uint64_t when)
 	struct hft_base_copy base = hft_spin_base(when);
 	uint64_t now;
 
-	if (!base.fresh) {
+	if (!base.fresh || hft_base_is_old(&base, HFT_OLD)) {
 		hft_clock_maintain();
 		return hft_spin_by_kernel(when);
 	}
