@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "feed_bytes.h"
 #include "random.h"
@@ -42,13 +43,24 @@ static void put_mold(struct bytes *b, uint64_t sequence, unsigned int count)
 
 enum frame { FRAME_IPV4, FRAME_IPV6, FRAME_VLAN, FRAME_FRAGMENT, FRAME_TCP };
 
-static void put_frame(struct bytes *b, enum frame frame, const struct bytes *payload)
+/* What "tcpdump -i any" writes, and one whose frames only look like Ethernet's. */
+#define LINK_ETHERNET	1
+#define LINK_SLL2	276
+#define LINK_OTHER	147
+
+static void put_frame(struct bytes *b, unsigned int link, enum frame frame,
+		      const struct bytes *payload)
 {
 	static const unsigned char macs[12];
 	static const unsigned char addresses[32];
 	size_t udp = payload->size + 8;
 
-	put(b, macs, sizeof(macs));
+	if (link == LINK_SLL2) {
+		put_be(b, 0x0800, 2);
+		put(b, addresses, 18);
+	} else {
+		put(b, macs, sizeof(macs));
+	}
 	if (frame == FRAME_VLAN)
 		put_be(b, 0x81000064, 4);
 	if (frame == FRAME_IPV6) {
@@ -58,7 +70,8 @@ static void put_frame(struct bytes *b, enum frame frame, const struct bytes *pay
 		put_be(b, 17 << 8 | 64, 2);
 		put(b, addresses, 32);
 	} else {
-		put_be(b, 0x0800, 2);
+		if (link != LINK_SLL2)
+			put_be(b, 0x0800, 2);
 		put_be(b, 0x4500, 2);
 		put_be(b, udp + 20, 2);
 		put_be(b, 0, 2);
@@ -74,7 +87,8 @@ static void put_frame(struct bytes *b, enum frame frame, const struct bytes *pay
 	put(b, payload->data, payload->size);
 }
 
-static void put_pcap(struct bytes *b, bool ns, bool swapped, enum frame frame)
+static void put_pcap_of(struct bytes *b, bool ns, bool swapped, unsigned int link,
+			enum frame frame)
 {
 	struct bytes mold = { .size = 0 }, packet = { .size = 0 };
 
@@ -84,15 +98,20 @@ static void put_pcap(struct bytes *b, bool ns, bool swapped, enum frame frame)
 	put_native(b, 0, 4, swapped);
 	put_native(b, 0, 4, swapped);
 	put_native(b, 65535, 4, swapped);
-	put_native(b, 1, 4, swapped);
+	put_native(b, link, 4, swapped);
 
 	put_mold(&mold, 77, 3);
-	put_frame(&packet, frame, &mold);
+	put_frame(&packet, link, frame, &mold);
 	put_native(b, 1700000000, 4, swapped);
 	put_native(b, 123456, 4, swapped);
 	put_native(b, (uint32_t)packet.size, 4, swapped);
 	put_native(b, (uint32_t)packet.size, 4, swapped);
 	put(b, packet.data, packet.size);
+}
+
+static void put_pcap(struct bytes *b, bool ns, bool swapped, enum frame frame)
+{
+	put_pcap_of(b, ns, swapped, LINK_ETHERNET, frame);
 }
 
 static void put_pcapng(struct bytes *b, bool swapped)
@@ -123,7 +142,7 @@ static void put_pcapng(struct bytes *b, bool swapped)
 	put_native(b, 32, 4, swapped);
 
 	put_mold(&mold, 77, 2);
-	put_frame(&packet, FRAME_IPV4, &mold);
+	put_frame(&packet, LINK_ETHERNET, FRAME_IPV4, &mold);
 	length = (uint32_t)(packet.size + 3) / 4 * 4;
 	put_native(b, 6, 4, swapped);
 	put_native(b, 32 + length, 4, swapped);
@@ -192,6 +211,27 @@ static void test_what_is_not_the_feed_is_skipped_and_counted(void **state)
 		assert_int_equal(open_bytes(&feed, &b), 0);
 		assert_int_equal(hft_feed_next(feed, &packet), 0);
 		assert_int_equal(hft_feed_skipped(feed), 1);
+		hft_feed_close(feed);
+	}
+}
+
+static void test_links(void **state)
+{
+	static const struct { unsigned int link; int packets; } links[] = {
+		{ LINK_SLL2, 1 }, { LINK_OTHER, 0 },
+	};
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		struct bytes b = { .size = 0 };
+		struct hft_packet packet;
+		struct hft_feed *feed;
+
+		put_pcap_of(&b, true, false, links[i].link, FRAME_IPV4);
+		assert_int_equal(open_bytes(&feed, &b), 0);
+		assert_int_equal(hft_feed_next(feed, &packet), links[i].packets);
+		assert_int_equal(hft_feed_skipped(feed), !links[i].packets);
 		hft_feed_close(feed);
 	}
 }
@@ -305,6 +345,39 @@ static void test_a_cut_file_says_so(void **state)
 	hft_feed_close(feed);
 }
 
+/* Gzip whose end is missing, where a message or a line has just ended. */
+static void test_a_cut_gzip_says_so(void **state)
+{
+	static const char line[] = "seq,a_ns,b_ns\n1,2,3\n";
+	unsigned char message[2 + sizeof(add_order)] = { 0, sizeof(add_order) };
+	struct hft_packet packet;
+	struct hft_feed *feed;
+	char path[32];
+	int csv;
+
+	(void)state;
+	memcpy(message + 2, add_order, sizeof(add_order));
+	for (csv = 0; csv < 2; csv++) {
+		int fd = memfd_create("feed", 0);
+		gzFile file = gzdopen(dup(fd), "wb");
+		off_t size;
+
+		assert_non_null(file);
+		assert_true(gzwrite(file, csv ? (const void *)line : message,
+				    csv ? sizeof(line) - 1 : sizeof(message)) > 0);
+		assert_int_equal(gzflush(file, Z_SYNC_FLUSH), Z_OK);
+		size = lseek(fd, 0, SEEK_END);
+		assert_int_equal(gzclose(file), Z_OK);
+		assert_int_equal(ftruncate(fd, size), 0);
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		assert_int_equal(hft_feed_open(&feed, path), 0);
+		assert_int_equal(hft_feed_next(feed, &packet), 1);
+		assert_int_equal(hft_feed_next(feed, &packet), -ENODATA);
+		hft_feed_close(feed);
+		close(fd);
+	}
+}
+
 static void test_other_files_are_refused(void **state)
 {
 	struct bytes b = { .size = 0 };
@@ -315,6 +388,7 @@ static void test_other_files_are_refused(void **state)
 	put(&b, "root:x:0:0", 10);
 	assert_int_equal(open_bytes(&feed, &b), -EBADMSG);
 	assert_int_equal(hft_feed_open(&feed, "/nonexistent"), -ENOENT);
+	assert_int_equal(hft_feed_open(&feed, "/"), -EISDIR);
 }
 
 static void test_arrivals(void **state)
@@ -382,11 +456,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pcap_in_both_orders_and_resolutions),
 		cmocka_unit_test(test_what_is_not_the_feed_is_skipped_and_counted),
+		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_pcapng),
 		cmocka_unit_test(test_wrong_prefixes_are_stepped_over),
 		cmocka_unit_test(test_no_prefix_makes_sense),
 		cmocka_unit_test(test_bare_mold),
 		cmocka_unit_test(test_a_cut_file_says_so),
+		cmocka_unit_test(test_a_cut_gzip_says_so),
 		cmocka_unit_test(test_other_files_are_refused),
 		cmocka_unit_test(test_arrivals),
 		cmocka_unit_test(test_mutated_bytes),

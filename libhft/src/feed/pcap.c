@@ -23,6 +23,7 @@
 #define LINK_ETHERNET		1
 #define LINK_RAW		101
 #define LINK_LINUX_SLL		113
+#define LINK_LINUX_SLL2		276
 
 #define ETHERTYPE_IPV4		0x0800
 #define ETHERTYPE_IPV6		0x86dd
@@ -46,20 +47,58 @@ static uint16_t hft_pcap_u16(const struct hft_feed *feed, const unsigned char *b
 	return feed->swapped ? __builtin_bswap16(value) : value;
 }
 
+/* The length of a link's header, and where in it the type of what follows is. */
+static bool hft_link_header(uint16_t link, size_t *header, size_t *type_at)
+{
+	switch (link) {
+	case LINK_ETHERNET:
+		*header = 14;
+		*type_at = 12;
+		return true;
+	case LINK_LINUX_SLL:
+		*header = 16;
+		*type_at = 14;
+		return true;
+	case LINK_LINUX_SLL2:
+		*header = 20;
+		*type_at = 0;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The length of the header of an IP packet with UDP in it; 0 if it is none. */
+static size_t hft_ip_header(unsigned int type, const unsigned char *b, size_t left)
+{
+	switch (type) {
+	case ETHERTYPE_IPV4:
+		if (left < 20 || b[9] != PROTOCOL_UDP)
+			return 0;
+		/* A fragment is no packet: more fragments, or not the first. */
+		if (hft_be(b + 6, 2) & 0x3fff)
+			return 0;
+		return (b[0] & 15u) * 4u;
+	case ETHERTYPE_IPV6:
+		return left < 40 || b[6] != PROTOCOL_UDP ? 0 : 40;
+	default:
+		return 0;
+	}
+}
+
 /* Cut @bytes down to the payload of a UDP packet.  Returns false if it is none. */
 static bool hft_udp_payload(const unsigned char **bytes, size_t *size, uint16_t link)
 {
 	const unsigned char *b = *bytes;
-	size_t left = *size, header, length;
+	size_t left = *size, header, type_at, length;
 	unsigned int type;
 
 	if (link == LINK_RAW) {
 		type = left && b[0] >> 4 == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
 	} else {
-		header = link == LINK_LINUX_SLL ? 16 : 14;
-		if (left < header)
+		if (!hft_link_header(link, &header, &type_at) || left < header)
 			return false;
-		type = (unsigned int)hft_be(b + header - 2, 2);
+		type = (unsigned int)hft_be(b + type_at, 2);
 		b += header;
 		left -= header;
 	}
@@ -71,20 +110,7 @@ static bool hft_udp_payload(const unsigned char **bytes, size_t *size, uint16_t 
 		left -= 4;
 	}
 
-	if (type == ETHERTYPE_IPV4) {
-		if (left < 20 || b[9] != PROTOCOL_UDP)
-			return false;
-		/* A fragment is no packet: more fragments, or not the first. */
-		if (hft_be(b + 6, 2) & 0x3fff)
-			return false;
-		header = (b[0] & 15u) * 4u;
-	} else if (type == ETHERTYPE_IPV6) {
-		if (left < 40 || b[6] != PROTOCOL_UDP)
-			return false;
-		header = 40;
-	} else {
-		return false;
-	}
+	header = hft_ip_header(type, b, left);
 	if (header < 20 || left < header + 8)
 		return false;
 	b += header;

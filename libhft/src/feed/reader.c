@@ -15,15 +15,34 @@
 #define HFT_DETECT_MESSAGES	16
 #define HFT_DETECT_BYTES	(HFT_DETECT_MESSAGES * (2 + HFT_ITCH_MAX_LENGTH))
 
+/* Why there is nothing more to read: 0 at the end, -ENODATA if gzip's end is missing. */
+static int hft_feed_end(struct hft_feed *feed)
+{
+	int error;
+
+	gzerror(feed->file, &error);
+	switch (error) {
+	case Z_OK:
+	case Z_STREAM_END:
+		return 0;
+	case Z_BUF_ERROR:
+		return -ENODATA;
+	case Z_ERRNO:
+		return errno ? -errno : -EIO;
+	case Z_MEM_ERROR:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
+}
+
 int hft_feed_read(struct hft_feed *feed, void *to, size_t size)
 {
 	int ret = gzread(feed->file, to, (unsigned int)size);
 
-	if (ret < 0)
-		return -EIO;
-	if (ret && (size_t)ret < size)
-		return -ENODATA;
-	return ret;
+	if (ret <= 0)
+		return hft_feed_end(feed);
+	return (size_t)ret < size ? -ENODATA : ret;
 }
 
 /*
@@ -112,7 +131,10 @@ static int hft_next_arrival(struct hft_feed *feed, struct hft_packet *packet)
 
 	do {
 		if (!gzgets(feed->file, line, HFT_FEED_BUFFER))
-			return gzeof(feed->file) ? 0 : -EIO;
+			return hft_feed_end(feed);
+		/* The last line may have no end, but it may be cut off, too. */
+		if (!strchr(line, '\n') && hft_feed_end(feed))
+			return hft_feed_end(feed);
 	} while (line[0] == '#' || line[0] == '\n' || !strncmp(line, "seq,", 4));
 
 	if (sscanf(line, "%lld,%lld,%lld", &sequence, &a, &b) != 3 || a < 0 || b < 0)
@@ -180,7 +202,7 @@ static int hft_feed_detect(struct hft_feed *feed)
 	int ret = hft_feed_read(feed, b, 4);
 
 	if (ret <= 0)
-		return ret == -EIO ? ret : -EBADMSG;
+		return ret && ret != -ENODATA ? ret : -EBADMSG;
 	if (!hft_pcap_open(feed)) {
 		feed->kind = HFT_FEED_PCAP;
 		return 0;
@@ -256,7 +278,7 @@ HFT_API void hft_feed_close(struct hft_feed *feed)
  * @packet: the packet, valid until the next call
  *
  * Return: 1, 0 at the end, -EBADMSG for bytes that are no packet, -ENODATA for a
- * file that is cut off, -EIO.
+ * file that is cut off, -EIO for gzip that is damaged, or the error of reading.
  */
 HFT_API int hft_feed_next(struct hft_feed *feed, struct hft_packet *packet)
 {

@@ -31,7 +31,7 @@ struct hft_feed {
 	unsigned char buffer[HFT_FEED_BUFFER];
 };
 
-/* Returns @size, 0 at the end of the file, -ENODATA if it ends in between, -EIO. */
+/* Returns @size, 0 at the end of the file, -ENODATA if it ends in between, or -errno. */
 int hft_feed_read(struct hft_feed *feed, void *to, size_t size);
 
 /* pcap.c: take over a file whose first four bytes were read into the buffer; -EBADMSG. */
