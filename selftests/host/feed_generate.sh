@@ -114,6 +114,8 @@ check "messages without packets are the same" \
 
 echo "plain text" >"$dir/text"
 fails 1 "stat of a text" "$TOOL" stat "$dir/text"
+fails 1 "dump into a full device" sh -c '"$1" dump "$2" >/dev/full' - "$TOOL" "$dir/a.pcap"
+fails 1 "stat into a full device" sh -c '"$1" stat "$2" >/dev/full' - "$TOOL" "$dir/a.pcap"
 fails 1 "dump of a text" "$TOOL" dump "$dir/text"
 fails 1 "stat of no file" "$TOOL" stat "$dir/none"
 fails 1 "generate into no folder" "$TOOL" generate -o "$dir/none/x"

@@ -19,7 +19,7 @@ static const struct {
 
 static void usage(FILE *to)
 {
-	fputs("Usage: hft-feed dump [--limit N] FILE\n"
+	fputs("Usage: hft-feed dump [--limit MESSAGES] FILE\n"
 	      "       hft-feed stat [--json] [--limit PACKETS] FILE\n"
 	      "       hft-feed generate [OPTION]... -o FILE\n"
 	      "\n"
@@ -28,12 +28,13 @@ static void usage(FILE *to)
 	      "          and arrival (ns) where the file has them\n"
 	      "stat      prints what is in a file: packets, messages of each type, its span,\n"
 	      "          the most packets within 1, 10, 100 and 1000 ms\n"
+	      "          --limit ends both after so many, from the beginning\n"
 	      "generate  writes a burst of market data; see hft-feed generate --help\n"
 	      "\n"
 	      "FILE is ITCH 5.0, plain, in MoldUDP64 packets, or these in a pcap or pcapng file,\n"
 	      "or a CSV of arrivals (columns seq, a_ns, b_ns); each may be gzipped.\n"
 	      "\n"
-	      "Exit status: 0, 1 if the file can not be read to its end, 2 for wrong usage.\n",
+	      "Exit status: 0, 1 if the file can not be read to its end or the output not written, 2 for wrong usage.\n",
 	      to);
 }
 
@@ -69,7 +70,11 @@ int close_feed(struct hft_feed *feed, const char *path, int ret)
 	uint64_t odd = hft_feed_odd_lengths(feed), skipped = hft_feed_skipped(feed);
 
 	hft_feed_close(feed);
-	fflush(stdout);
+	errno = 0;
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "hft-feed: standard output: %s\n", strerror(errno ? errno : EIO));
+		return 1;
+	}
 	if (odd)
 		fprintf(stderr, "hft-feed: %s: the length before %" PRIu64 " messages is not their type's: stepped by the type's\n",
 			path, odd);
@@ -97,8 +102,10 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+		if (strcmp(argv[1], commands[i].name))
+			continue;
+		argv[1] = argv[0];	/* getopt's messages begin with it */
+		return commands[i].run(argc - 1, argv + 1);
 	}
 	fprintf(stderr, "hft-feed: no command %s: see hft-feed --help\n", argv[1]);
 	return 2;
