@@ -78,7 +78,6 @@ int report_json(const struct config *config, const struct outcome *outcome);
 void add_up(const struct outcome *outcome, struct tally *sum);
 uint64_t count_lost(const struct tally *tally);
 
-
 int fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif /* HFT_DEMO_H */

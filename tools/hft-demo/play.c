@@ -154,28 +154,42 @@ static uint64_t release_of(const struct demo *demo, const struct slot *slot)
 	return demo->start + (uint64_t)offset;
 }
 
+/*
+ * Keep those of a batch that found no room, wherever they are in it: a task may have
+ * ended meanwhile.  Returns 0 or -errno.
+ */
+static int keep_refused(struct demo *demo, const int64_t *results)
+{
+	unsigned int i, nr = demo->nr_batch;
+
+	demo->nr_batch = 0;
+	for (i = 0; i < nr; i++) {
+		if (results[i] > 0)
+			continue;
+		if (results[i] != -EDQUOT)
+			return fail(-(int)results[i], "a task was not taken");
+		demo->batch[demo->nr_batch++] = demo->batch[i];
+	}
+	return 0;
+}
+
 /* The kernel takes as many as it has room for; for the rest tasks must end. */
 static int submit_batch(struct demo *demo)
 {
 	int64_t results[BATCH];
-	struct hft_task *task = demo->batch;
-	unsigned int i, left = demo->nr_batch;
 	int ret;
 
-	demo->nr_batch = 0;
-	while (left && !interrupted) {
-		ret = hft_submit_batch(demo->h, task, left, results);
+	while (demo->nr_batch && !interrupted) {
+		ret = hft_submit_batch(demo->h, demo->batch, demo->nr_batch, results);
 		if (ret < 0)
 			return fail(0, "%s", hft_strerror(ret));
-		for (i = 0; i < left && results[i] > 0; i++)
-			;
-		if (i < left && results[i] != -EDQUOT)
-			return fail(-(int)results[i], "a task was not taken");
-		if (i < left)
+		ret = keep_refused(demo, results);
+		if (ret)
+			return ret;
+		if (demo->nr_batch)
 			sleep_until(hft_now() + NSEC_PER_MSEC);
-		task += i;
-		left -= i;
 	}
+	demo->nr_batch = 0;
 	return 0;
 }
 
