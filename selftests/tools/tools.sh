@@ -53,6 +53,8 @@ status 2 "hftctl without a command" hftctl
 status 2 "hftctl refuses an unknown command" hftctl bogus
 status 2 "hftctl cancel needs a process" hftctl cancel 1
 status 2 "hftctl cancel needs a task" hftctl cancel --pid 1
+status 2 "hftctl query takes no argument" hftctl query 1x
+prints 'too many arguments' "hftctl says so"
 status 1 "hftctl of a process that is none" hftctl stats --pid 4194304
 status 0 "hftctl query" hftctl query
 prints '^max_tasks +[0-9]+' "hftctl query prints limits"

@@ -12,7 +12,6 @@
 
 struct args {
 	pid_t pid;
-	bool have_task;
 	uint64_t task;
 };
 
@@ -179,9 +178,6 @@ static int run(const struct command *command, const struct args *args, bool json
 		return wrong_usage("this command takes no --pid");
 	if (!args->pid && command->needs_pid)
 		return wrong_usage("this command needs --pid");
-	if (args->have_task != command->needs_task)
-		return wrong_usage(command->needs_task ? "cancel needs the id of a task" :
-							 "too many arguments");
 	if (command->run(args, &value) < 0)
 		return 1;
 	if (!value)
@@ -189,6 +185,24 @@ static int run(const struct command *command, const struct args *args, bool json
 	ret = print(value, json);
 	json_decref(value);
 	return ret;
+}
+
+static const struct command *find_command(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(name, commands[i].name))
+			return &commands[i];
+	return NULL;
+}
+
+/* @text: what is behind the command, or NULL. */
+static bool parse_task(const char *text, const struct command *command, struct args *args)
+{
+	if (!command->needs_task)
+		return !text;
+	return text && parse_number(text, UINT64_MAX, &args->task);
 }
 
 int main(int argc, char **argv)
@@ -201,8 +215,8 @@ int main(int argc, char **argv)
 	};
 	struct args args = { 0 };
 	bool json = false;
+	const struct command *command;
 	uint64_t number;
-	size_t i;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "jp:h", options, NULL)) != -1) {
@@ -227,13 +241,11 @@ int main(int argc, char **argv)
 		return wrong_usage("which command?");
 	if (optind + 2 < argc)
 		return wrong_usage("too many arguments");
-	if (optind + 1 < argc) {
-		args.have_task = parse_number(argv[optind + 1], UINT64_MAX, &args.task);
-		if (!args.have_task)
-			return wrong_usage("the id of a task is a number greater than zero");
-	}
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (!strcmp(argv[optind], commands[i].name))
-			return run(&commands[i], &args, json);
-	return wrong_usage("no such command");
+	command = find_command(argv[optind]);
+	if (!command)
+		return wrong_usage("no such command");
+	if (!parse_task(argv[optind + 1], command, &args))
+		return wrong_usage(command->needs_task ? "cancel needs the id of a task, a number above 0" :
+							 "too many arguments");
+	return run(command, &args, json);
 }
