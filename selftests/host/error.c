@@ -121,6 +121,8 @@ static void test_options_without_size(void **state)
 	user.sz = sizeof(size_t);
 	assert_int_equal(hft_read_opts(&opts, sizeof(opts), &user), 0);
 	assert_int_equal(opts.a, 0);
+	user.sz = (size_t)-1;
+	assert_int_equal(hft_read_opts(&opts, sizeof(opts), &user), -E2BIG);
 }
 
 static void test_open_without_device(void **state)

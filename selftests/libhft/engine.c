@@ -360,6 +360,28 @@ TEST_F(engine, worker_starts_again)
 	}
 }
 
+/* Without a worker a stop is for the next, and for that one alone. */
+TEST_F(engine, stop_before_a_worker)
+{
+	struct record record = { 0 };
+	HFT_OPTS(hft_worker_opts, opts, .fn = record_body, .arg = &record,
+		 .flags = HFT_WORKER_NO_RT);
+	struct hft_task task = make_task(self->ring, 1, hft_now());
+	struct hft_worker *worker;
+
+	ASSERT_EQ(0, hft_submit(self->h, &task, NULL));
+	hft_ring_stop(self->ring);
+	ASSERT_EQ(0, hft_worker_start(self->ring, &opts, &worker));
+	usleep(50000);
+	EXPECT_EQ(0, atomic_load(&record.runs));
+	ASSERT_EQ(0, hft_worker_stop(worker));
+
+	ASSERT_EQ(0, hft_worker_start(self->ring, &opts, &worker));
+	while (!atomic_load(&record.runs))
+		usleep(1000);
+	EXPECT_EQ(0, hft_worker_stop(worker));
+}
+
 struct stop_later {
 	struct hft_ring *ring;
 	useconds_t us;

@@ -14,6 +14,9 @@
 #define HFT_DEFAULT_DEVICE	"/dev/hft"
 #define HFT_DEFAULT_TASKS	4096
 
+/* No options are as long: it is a size that nobody set. */
+#define HFT_MAX_OPTS		4096
+
 /*
  * Read options that begin with their size.  What an older caller does not know is
  * zero; what a newer one knows and we do not must be zero.
@@ -30,6 +33,8 @@ int hft_read_opts(void *opts, size_t size, const void *user)
 	memcpy(&user_size, user, sizeof(user_size));
 	if (user_size < sizeof(user_size))
 		return hft_fail(EINVAL, "the options do not begin with their size");
+	if (user_size > HFT_MAX_OPTS)
+		return hft_fail(E2BIG, "options of %zu bytes: is their size set?", user_size);
 	for (i = size; i < user_size; i++) {
 		if (bytes[i])
 			return hft_fail(E2BIG, "the options ask for more than this libhft knows");
@@ -79,7 +84,7 @@ static int hft_setup_context(struct hft *h, uint32_t tasks)
  * @out: the handle
  * @user_opts: options, or NULL for the defaults
  *
- * Allocates, blocks (it calibrates the clock, some 10 ms the first time in a
+ * Allocates, blocks (it calibrates the clock, 20 ms for the first handle of a
  * process) and enters the kernel.  Any thread.
  *
  * Return: 0, or -ENOENT without the module, -EACCES without permission, -EINVAL

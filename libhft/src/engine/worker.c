@@ -177,7 +177,7 @@ static int hft_worker_create(struct hft_worker *worker)
 
 	err = pthread_attr_init(&attr);
 	if (err)
-		return -err;
+		return hft_fail(err, "a worker's attributes");
 	pthread_attr_setstacksize(&attr, HFT_STACK_BYTES);
 	err = pthread_create(&worker->thread, &attr, hft_worker_main, worker);
 	pthread_attr_destroy(&attr);
@@ -188,6 +188,22 @@ static int hft_worker_create(struct hft_worker *worker)
 	pthread_setname_np(worker->thread, name);
 	while (sem_wait(&worker->started) && errno == EINTR)
 		;
+	return 0;
+}
+
+static int hft_worker_read_opts(struct hft_worker_opts *opts, const struct hft_worker_opts *user,
+				const struct hft_ring *ring)
+{
+	int err = hft_read_opts(opts, sizeof(*opts), user);
+
+	if (err)
+		return err;
+	if (!opts->fn || opts->level >= HFT_LEVELS ||
+	    opts->flags & ~(HFT_WORKER_NO_RT | HFT_WORKER_NO_LOCK))
+		return hft_fail(EINVAL, "a worker needs a body, a level below %u and known flags",
+				HFT_LEVELS);
+	if (!opts->level)
+		opts->level = hft_top_level(ring->level_mask);
 	return 0;
 }
 
@@ -216,18 +232,10 @@ HFT_API int hft_worker_start(struct hft_ring *ring, const struct hft_worker_opts
 	worker = calloc(1, sizeof(*worker));
 	if (!worker)
 		return hft_fail(ENOMEM, "a worker");
-	err = hft_read_opts(&worker->opts, sizeof(worker->opts), user_opts);
+	err = hft_worker_read_opts(&worker->opts, user_opts, ring);
 	if (err)
 		goto free;
-
-	err = hft_fail(EINVAL, "a worker needs a body, a level below %u and known flags", HFT_LEVELS);
-	if (!worker->opts.fn || worker->opts.level >= HFT_LEVELS ||
-	    worker->opts.flags & ~(HFT_WORKER_NO_RT | HFT_WORKER_NO_LOCK))
-		goto free;
-	if (!worker->opts.level)
-		worker->opts.level = hft_top_level(ring->level_mask);
 	worker->ring = ring;
-	atomic_store(&ring->stop, false);
 	sem_init(&worker->started, 0, 0);
 
 	err = hft_worker_create(worker);
@@ -264,6 +272,8 @@ HFT_API int hft_worker_stop(struct hft_worker *worker)
 		return 0;
 	hft_ring_stop(worker->ring);
 	pthread_join(worker->thread, NULL);
+	/* It may have ended before: the stop was for this worker, and not for the next. */
+	atomic_store(&worker->ring->stop, false);
 	err = worker->error.err ? hft_take_error(&worker->error) : 0;
 	sem_destroy(&worker->started);
 	free(worker);
