@@ -11,9 +11,9 @@
 
 #define DEFAULT_STEPS	200000000ULL
 
-/* Breakdown: times get these many bits, the scale these many of fraction. */
+/* Breakdown: times get these many bits, and the scale. */
 #define SCALED_BITS	50
-#define SCALE_SHIFT	40
+#define SCALE_BITS	40
 
 struct ranked {
 	uint64_t rank;
@@ -245,11 +245,11 @@ static int bisect(struct hft_analyze_set *set, uint32_t policy, const uint64_t *
 {
 	const double most = 1 / hft_analyze_sum(set->task, set->nr);
 	uint64_t low = 0, high, mid;
-	int shift = SCALE_SHIFT;
+	int shift = 0;
 	int ret;
 
-	while (ldexp(most, shift) > ldexp(1, 62))
-		shift--;
+	while (ldexp(most, shift) < ldexp(1, SCALE_BITS))
+		shift++;
 	high = (uint64_t)ldexp(most, shift) + 2;
 	while (high - low > 1) {
 		mid = low + (high - low) / 2;
@@ -277,8 +277,9 @@ static int bisect(struct hft_analyze_set *set, uint32_t policy, const uint64_t *
  *	deadline is about to be missed
  *
  * J. Lehoczky, L. Sha and Y. Ding, "The Rate Monotonic Scheduling Algorithm: Exact
- * Characterization and Average Case Behavior", RTSS 1989, section 4.  The scale is bisected to
- * 2^-40, with wcets in fractions of a nanosecond where times are below 2^50 ns.
+ * Characterization and Average Case Behavior", RTSS 1989, section 4.  The scale is
+ * bisected to 40 bits, with wcets in fractions of a nanosecond where times are below
+ * 2^50 ns.
  *
  * opts->max_steps is for all of the some fifty analyses together.
  *
