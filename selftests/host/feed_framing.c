@@ -387,6 +387,9 @@ static void test_other_files_are_refused(void **state)
 	assert_int_equal(open_bytes(&feed, &b), -EBADMSG);
 	put(&b, "root:x:0:0", 10);
 	assert_int_equal(open_bytes(&feed, &b), -EBADMSG);
+	b.size = 0;
+	put(&b, "#!/bin/sh\necho hello\n", 21);
+	assert_int_equal(open_bytes(&feed, &b), -EBADMSG);
 	assert_int_equal(hft_feed_open(&feed, "/nonexistent"), -ENOENT);
 	assert_int_equal(hft_feed_open(&feed, "/"), -EISDIR);
 }

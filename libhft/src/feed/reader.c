@@ -145,9 +145,16 @@ static int hft_next_arrival(struct hft_feed *feed, struct hft_packet *packet)
 	return 1;
 }
 
-static bool hft_looks_like_csv(const unsigned char *b)
+/* Many a text begins with a comment: the first line that is none has to be an arrival. */
+static bool hft_looks_like_csv(struct hft_feed *feed)
 {
-	return b[0] == '#' || !memcmp(b, "seq,", 4);
+	const unsigned char *b = feed->buffer;
+	struct hft_packet packet;
+
+	if (hft_feed_read(feed, feed->buffer, 4) <= 0 || (b[0] != '#' && memcmp(b, "seq,", 4)) ||
+	    gzrewind(feed->file))
+		return false;
+	return hft_next_arrival(feed, &packet) != -EBADMSG;
 }
 
 /*
@@ -198,8 +205,7 @@ static bool hft_looks_like_itch(struct hft_feed *feed)
 /* The first bytes tell: a magic number, a title, or messages. */
 static int hft_feed_detect(struct hft_feed *feed)
 {
-	unsigned char *b = feed->buffer;
-	int ret = hft_feed_read(feed, b, 4);
+	int ret = hft_feed_read(feed, feed->buffer, 4);
 
 	if (ret <= 0)
 		return ret && ret != -ENODATA ? ret : -EBADMSG;
@@ -207,10 +213,7 @@ static int hft_feed_detect(struct hft_feed *feed)
 		feed->kind = HFT_FEED_PCAP;
 		return 0;
 	}
-	if (gzrewind(feed->file))
-		return -EIO;
-	ret = hft_feed_read(feed, b, 4);
-	if (ret > 0 && hft_looks_like_csv(b)) {
+	if (!gzrewind(feed->file) && hft_looks_like_csv(feed)) {
 		feed->kind = HFT_FEED_ARRIVALS;
 		feed->next = hft_next_arrival;
 	} else if (!gzrewind(feed->file) && hft_looks_like_mold(feed)) {
