@@ -115,8 +115,9 @@ FIXTURE_SETUP(arrivals)
 	self->h = NULL;
 	self->lanes = NULL;
 	self->rings = variant->rings;
+	/* The harness runs the test even after a SKIP() here: the test skips itself. */
 	if (nr < 0)
-		SKIP(return, "HFT_TEST_DATA has no feed/cme_mdp3_ab_timeline.csv.gz");
+		return;
 	ASSERT_EQ(nr, PACKETS);
 	self->lanes = calloc(MAX_RINGS, sizeof(*self->lanes));
 	ASSERT_NE(self->lanes, NULL);
@@ -156,6 +157,8 @@ TEST_F_TIMEOUT(arrivals, replay, 100)
 	unsigned int i, n, tries;
 	struct hft_query query;
 
+	if (!self->lanes)
+		SKIP(return, "HFT_TEST_DATA has no feed/cme_mdp3_ab_timeline.csv.gz");
 	for (i = 0; i < PACKETS; i++) {
 		self->release[i] = start + (self->release[i] - first) / SPEED;
 		tasks[i] = (struct hft_task) {
