@@ -46,6 +46,7 @@ static int usage(int status)
 		"Groups:\n");
 	for (i = 0; i < NR_GROUPS; i++)
 		fprintf(out, "  %-9s %s\n", groups[i].name, groups[i].what);
+	fputs("Exit status: 0, 1 when one could not be measured, 2 for wrong usage.\n", out);
 	return status;
 }
 
@@ -102,6 +103,15 @@ static int run(const char *name)
 	return ret;
 }
 
+static bool parse_cpu(const char *text)
+{
+	char *end;
+	unsigned long cpu = strtoul(text, &end, 10);
+
+	bench_cpu = (unsigned int)cpu;
+	return end != text && !*end && *text != '-' && cpu < CPU_SETSIZE;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -116,7 +126,10 @@ int main(int argc, char **argv)
 			return usage(0);
 		if (c != 'c')
 			return usage(2);
-		bench_cpu = (unsigned int)strtoul(optarg, NULL, 10);
+		if (!parse_cpu(optarg)) {
+			fprintf(stderr, "hft-bench: %s is no CPU's number: see --help\n", optarg);
+			return 2;
+		}
 	}
 	for (i = optind; i < argc; i++)
 		if (!find(argv[i]))
