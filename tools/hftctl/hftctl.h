@@ -6,6 +6,7 @@
 #ifndef HFTCTL_H
 #define HFTCTL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <jansson.h>
@@ -16,6 +17,17 @@ int stats_read_module(json_t **value);
 int stats_read_process(pid_t pid, json_t **value);
 int rings_read(json_t **value);
 int cancel_task(pid_t pid, uint64_t task);
+
+struct analyze_args {
+	int policy;			/* enum hft_analyze_policy; -1: none said */
+	bool breakdown;
+	uint64_t max_steps;		/* 0: as many as the library takes */
+};
+
+int analyze_file(const char *path, const struct analyze_args *args, json_t **value);
+
+/* Returns -EINVAL when there is no such policy. */
+int analyze_policy(const char *name);
 
 /* An error of this program: prints "hftctl: ..." and the text of @err; returns -@err. */
 int fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));

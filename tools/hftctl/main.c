@@ -12,8 +12,24 @@
 
 struct args {
 	pid_t pid;
-	uint64_t task;
+	const char *operand;		/* what follows the command; NULL: nothing */
+	struct analyze_args analyze;
 };
+
+static bool parse_number(const char *text, uint64_t most, uint64_t *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoull(text, &end, 0);
+	return !errno && end != text && !*end && *text != '-' && *number && *number <= most;
+}
+
+static int wrong_usage(const char *what)
+{
+	fprintf(stderr, "hftctl: %s: see --help\n", what);
+	return 2;
+}
 
 static int run_query(const struct args *args, json_t **value)
 {
@@ -32,38 +48,69 @@ static int run_rings(const struct args *args, json_t **value)
 	return rings_read(value);
 }
 
+/* A positive status is of wrong usage. */
 static int run_cancel(const struct args *args, json_t **value)
 {
+	uint64_t task;
+
 	*value = NULL;
-	return cancel_task(args->pid, args->task);
+	if (!parse_number(args->operand, UINT64_MAX, &task))
+		return wrong_usage("cancel needs the id of a task, a number above 0");
+	return cancel_task(args->pid, task);
+}
+
+static int run_analyze(const struct args *args, json_t **value)
+{
+	if (args->analyze.policy < 0)
+		return wrong_usage("analyze needs --policy edf, rm, dm or fp");
+	return analyze_file(args->operand, &args->analyze, value);
 }
 
 static const struct command {
 	const char *name;
 	int (*run)(const struct args *args, json_t **value);
+	const char *operand;		/* NULL: takes none */
 	bool takes_pid;
 	bool needs_pid;
-	bool needs_task;
+	bool only_json;
+	bool analyzes;
 } commands[] = {
-	{ "query", run_query, false, false, false },
-	{ "stats", run_stats, true, false, false },
-	{ "rings", run_rings, false, false, false },
-	{ "cancel", run_cancel, true, true, true },
+	{ .name = "query", .run = run_query },
+	{ .name = "stats", .run = run_stats, .takes_pid = true },
+	{ .name = "rings", .run = run_rings },
+	{ .name = "cancel", .run = run_cancel, .takes_pid = true, .needs_pid = true,
+	  .operand = "cancel needs the id of a task, a number above 0" },
+	{ .name = "analyze", .run = run_analyze, .operand = "analyze needs a file",
+	  .only_json = true, .analyzes = true },
 };
 
 static void usage(FILE *out)
 {
 	fputs("Usage: hftctl [--json] COMMAND\n"
-	      "Look at the hft kernel module and at what uses it.\n"
+	      "Look at the hft kernel module and at what uses it, or at what could.\n"
 	      "\n"
 	      "  query               what the module offers: features and limits (leads in ns)\n"
 	      "  stats               counters of the module since it was loaded\n"
 	      "  stats --pid PID     counters of each context that a process has open\n"
 	      "  rings               the rings of all processes, one a line (leads in ns)\n"
 	      "  cancel --pid PID ID take back a queued task of a process by its id\n"
+	      "  analyze --policy POLICY FILE\n"
+	      "                      are these tasks schedulable on one CPU? Prints JSON: the\n"
+	      "                      verdict, each task's response time in ns, in the order of\n"
+	      "                      the file (null: none is known), the utilisation, and the\n"
+	      "                      first deadline missed when all are released at 0\n"
+	      "\n"
+	      "FILE has a line \"wcet,period,deadline\" for each task, in ns from 1 on; '#' begins\n"
+	      "a comment; - is standard input. Exit status 0 does not mean schedulable.\n"
 	      "\n"
 	      "  -j, --json          print JSON instead of text\n"
 	      "  -p, --pid PID       the process; needs the right to ptrace it\n"
+	      "  -P, --policy POLICY analyze: edf, rm (by period), dm (by deadline), or fp (as\n"
+	      "                      listed, the highest priority first)\n"
+	      "  -b, --breakdown     analyze: also by what the wcets can be scaled, and the\n"
+	      "                      utilisation then, before the first deadline is missed\n"
+	      "      --max-steps N   analyze: give up after that many terms of a sum (200000000,\n"
+	      "                      some ns each)\n"
 	      "  -h, --help          this text\n"
 	      "\n"
 	      "Exit status: 0, 1 when the command failed, 2 for wrong usage.\n",
@@ -140,7 +187,7 @@ static void print_table(json_t *array)
 static int print(json_t *value, bool json)
 {
 	if (json) {
-		json_dumpf(value, stdout, JSON_INDENT(2));
+		json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 		putchar('\n');
 	} else if (json_is_array(value)) {
 		print_table(value);
@@ -154,19 +201,19 @@ static int print(json_t *value, bool json)
 	return 0;
 }
 
-static bool parse_number(const char *text, uint64_t most, uint64_t *number)
+static const struct command *find_command(const char *name)
 {
-	char *end;
+	size_t i;
 
-	errno = 0;
-	*number = strtoull(text, &end, 0);
-	return !errno && end != text && !*end && *text != '-' && *number && *number <= most;
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(name, commands[i].name))
+			return &commands[i];
+	return NULL;
 }
 
-static int wrong_usage(const char *what)
+static bool has_analyze_options(const struct analyze_args *args)
 {
-	fprintf(stderr, "hftctl: %s: see --help\n", what);
-	return 2;
+	return args->policy >= 0 || args->breakdown || args->max_steps;
 }
 
 static int run(const struct command *command, const struct args *args, bool json)
@@ -178,31 +225,36 @@ static int run(const struct command *command, const struct args *args, bool json
 		return wrong_usage("this command takes no --pid");
 	if (!args->pid && command->needs_pid)
 		return wrong_usage("this command needs --pid");
-	if (command->run(args, &value) < 0)
-		return 1;
+	if (has_analyze_options(&args->analyze) && !command->analyzes)
+		return wrong_usage("--policy, --breakdown and --max-steps are for analyze");
+	if (!args->operand && command->operand)
+		return wrong_usage(command->operand);
+	if (args->operand && !command->operand)
+		return wrong_usage("too many arguments");
+	ret = command->run(args, &value);
+	if (ret)
+		return ret < 0 ? 1 : ret;
 	if (!value)
 		return 0;
-	ret = print(value, json);
+	ret = print(value, json || command->only_json);
 	json_decref(value);
 	return ret;
 }
 
-static const struct command *find_command(const char *name)
+/* Returns 0, or the status to exit with. */
+static int parse_analyze_option(int c, const char *text, struct analyze_args *args)
 {
-	size_t i;
-
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (!strcmp(name, commands[i].name))
-			return &commands[i];
-	return NULL;
-}
-
-/* @text: what is behind the command, or NULL. */
-static bool parse_task(const char *text, const struct command *command, struct args *args)
-{
-	if (!command->needs_task)
-		return !text;
-	return text && parse_number(text, UINT64_MAX, &args->task);
+	switch (c) {
+	case 'P':
+		args->policy = analyze_policy(text);
+		return args->policy < 0 ? wrong_usage("--policy is edf, rm, dm or fp") : 0;
+	case 'b':
+		args->breakdown = true;
+		return 0;
+	default:
+		return parse_number(text, UINT64_MAX, &args->max_steps) ? 0 :
+		       wrong_usage("--max-steps takes a number greater than zero");
+	}
 }
 
 int main(int argc, char **argv)
@@ -210,16 +262,19 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "pid", required_argument, NULL, 'p' },
+		{ "policy", required_argument, NULL, 'P' },
+		{ "breakdown", no_argument, NULL, 'b' },
+		{ "max-steps", required_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
-	struct args args = { 0 };
-	bool json = false;
+	struct args args = { .analyze.policy = -1 };
 	const struct command *command;
+	bool json = false;
 	uint64_t number;
-	int c;
+	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "jp:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jp:P:bh", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':
 			json = true;
@@ -228,6 +283,13 @@ int main(int argc, char **argv)
 			if (!parse_number(optarg, INT32_MAX, &number))
 				return wrong_usage("--pid takes the number of a process");
 			args.pid = (pid_t)number;
+			break;
+		case 'P':
+		case 'b':
+		case 's':
+			ret = parse_analyze_option(c, optarg, &args.analyze);
+			if (ret)
+				return ret;
 			break;
 		case 'h':
 			usage(stdout);
@@ -241,11 +303,8 @@ int main(int argc, char **argv)
 		return wrong_usage("which command?");
 	if (optind + 2 < argc)
 		return wrong_usage("too many arguments");
+	if (optind + 1 < argc)
+		args.operand = argv[optind + 1];
 	command = find_command(argv[optind]);
-	if (!command)
-		return wrong_usage("no such command");
-	if (!parse_task(argv[optind + 1], command, &args))
-		return wrong_usage(command->needs_task ? "cancel needs the id of a task, a number above 0" :
-							 "too many arguments");
-	return run(command, &args, json);
+	return command ? run(command, &args, json) : wrong_usage("no such command");
 }

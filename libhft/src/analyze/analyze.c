@@ -13,7 +13,7 @@
 
 /* Breakdown: times get these many bits, and the scale. */
 #define SCALED_BITS	50
-#define SCALE_BITS	40
+#define SCALE_BITS	44
 
 struct ranked {
 	uint64_t rank;
@@ -278,7 +278,7 @@ static int bisect(struct hft_analyze_set *set, uint32_t policy, const uint64_t *
  *
  * J. Lehoczky, L. Sha and Y. Ding, "The Rate Monotonic Scheduling Algorithm: Exact
  * Characterization and Average Case Behavior", RTSS 1989, section 4.  The scale is
- * bisected to 40 bits, with wcets in fractions of a nanosecond where times are below
+ * bisected to 44 bits, with wcets in fractions of a nanosecond where times are below
  * 2^50 ns.
  *
  * opts->max_steps is for all of the some fifty analyses together.
