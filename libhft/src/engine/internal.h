@@ -15,7 +15,7 @@
 #include <liburing.h>
 #include <hft/hft.h>
 
-#define HFT_API		__attribute__((visibility("default")))
+#include "../api.h"
 
 struct hft {
 	int fd;

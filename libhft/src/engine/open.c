@@ -74,6 +74,8 @@ static int hft_setup_context(struct hft *h, uint32_t tasks)
 		return hft_fail(EINVAL, "%u tasks asked for, the module's max_tasks is %u",
 				setup.tasks, h->query.max_tasks);
 	err = hft_context_ioctl(h, HFT_IOC_SETUP, &setup);
+	if (err == -EDQUOT)
+		return hft_fail(EDQUOT, "%u tasks: the user's quota (hft.user_tasks)", setup.tasks);
 	if (err)
 		return hft_fail(-err, "set up %u tasks (HFT_IOC_SETUP)", setup.tasks);
 	return 0;

@@ -8,7 +8,7 @@
 
 #include <hft/feed.h>
 
-#define HFT_API		__attribute__((visibility("default")))
+#include "../api.h"
 
 #define INTEGER(name, offset, length)	{ name, offset, length, HFT_ITCH_INTEGER }
 #define ALPHA(name, offset, length)	{ name, offset, length, HFT_ITCH_ALPHA }

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../api.h"
 #include "reader.h"
-
-#define HFT_API		__attribute__((visibility("default")))
 
 /* To tell a plain file by: so many messages in so many bytes. */
 #define HFT_DETECT_MESSAGES	16
