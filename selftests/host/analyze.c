@@ -21,11 +21,13 @@
 #define MAX_NR		16
 #define LONGEST		((uint64_t)HFT_ANALYZE_MAX_NS)
 #define SETS		300
+#define MAX_STEPS	1000000
 
 static int analyze(uint32_t policy, const struct hft_analyze_task *t, uint32_t nr,
 		   struct hft_analysis *a, uint64_t *response)
 {
-	struct hft_analyze_opts opts = { .sz = sizeof(opts), .policy = policy };
+	struct hft_analyze_opts opts = { .sz = sizeof(opts), .policy = policy,
+					 .max_steps = MAX_STEPS };
 
 	return hft_analyze(t, nr, &opts, a, response);
 }
@@ -204,7 +206,8 @@ static void check_linux_case(const json_t *set)
 		t[i].deadline = swap;
 	}
 	assert_int_equal(analyze(HFT_ANALYZE_EDF, t, nr, &a, NULL), 0);
-	assert_float_equal(a.density, json_number_value(json_object_get(set, "density_sum")), 1e-12);
+	assert_float_equal(a.density, json_number_value(json_object_get(set, "density_sum")),
+			   1e-12);
 	check_json_verdict(json_object_get(set, "edf_schedulable"), a.schedulable);
 }
 
@@ -519,6 +522,7 @@ static void check_breakdown(uint32_t policy, const struct hft_analyze_task *t, u
 	assert_int_equal(hft_analyze_utilisation(t, nr, &u), 0);
 	assert_float_equal(b.utilisation, u * b.scale, 1e-6);
 	assert_true(b.utilisation <= 1);
+	assert_true(b.exact);
 	scale_times(t, nr, b.scale * (1 - 1e-5), scaled);
 	assert_true(schedulable(policy, scaled, nr));
 	scale_times(t, nr, b.scale * (1 + 1e-5), scaled);

@@ -93,7 +93,8 @@ static int read_number(const struct file *file, char **text, char next, const ch
 	}
 	end = skip_blanks(end);
 	if (*end != next) {
-		snprintf(reason, sizeof(reason), "%s after %s: a line is wcet,period,deadline in ns",
+		snprintf(reason, sizeof(reason),
+			 "%s after %s: a line is wcet,period,deadline in ns",
 			 *end ? "unexpected text" : "nothing", what);
 		return bad_line(file, reason);
 	}
@@ -179,8 +180,9 @@ static int add_breakdown(const struct file *file, const struct hft_analyze_opts 
 	if (err)
 		return library_error(file, err);
 	json_object_set_new(value, "breakdown",
-			    json_pack("{s:f, s:f}", "scale", breakdown.scale,
-				      "utilisation", breakdown.utilisation));
+			    json_pack("{s:f, s:f, s:b}", "scale", breakdown.scale,
+				      "utilisation", breakdown.utilisation,
+				      "exact", breakdown.exact));
 	return 0;
 }
 

@@ -100,8 +100,8 @@ static void usage(FILE *out)
 	      "                      the file (null: none is known), the utilisation, and the\n"
 	      "                      first deadline missed when all are released at 0\n"
 	      "\n"
-	      "FILE has a line \"wcet,period,deadline\" for each task, in ns from 1 on; '#' begins\n"
-	      "a comment; - is standard input. Exit status 0 does not mean schedulable.\n"
+	      "FILE has a line \"wcet,period,deadline\" for each task, in ns from 1 on; '#'\n"
+	      "begins a comment; - is standard input. Exit status 0 is not a verdict.\n"
 	      "\n"
 	      "  -j, --json          print JSON instead of text\n"
 	      "  -p, --pid PID       the process; needs the right to ptrace it\n"
@@ -109,8 +109,8 @@ static void usage(FILE *out)
 	      "                      listed, the highest priority first)\n"
 	      "  -b, --breakdown     analyze: also by what the wcets can be scaled, and the\n"
 	      "                      utilisation then, before the first deadline is missed\n"
-	      "      --max-steps N   analyze: give up after that many terms of a sum (200000000,\n"
-	      "                      some ns each)\n"
+	      "      --max-steps N   analyze: give up after that many terms of a sum (10^9, some\n"
+	      "                      ns each)\n"
 	      "  -h, --help          this text\n"
 	      "\n"
 	      "Exit status: 0, 1 when the command failed, 2 for wrong usage.\n",
@@ -187,7 +187,7 @@ static void print_table(json_t *array)
 static int print(json_t *value, bool json)
 {
 	if (json) {
-		json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+		json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
 		putchar('\n');
 	} else if (json_is_array(value)) {
 		print_table(value);

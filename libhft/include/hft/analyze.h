@@ -47,7 +47,7 @@ struct hft_analyze_task {
 struct hft_analyze_opts {
 	size_t sz;
 	uint32_t policy;		/* HFT_ANALYZE_EDF */
-	uint64_t max_steps;		/* 200 million: some ns each */
+	uint64_t max_steps;		/* 10^9: some ns each */
 };
 
 /**
@@ -74,10 +74,12 @@ struct hft_analysis {
  * struct hft_breakdown - what hft_analyze_breakdown() found
  * @scale: all wcets times this are just schedulable
  * @utilisation: of the tasks so scaled
+ * @exact: is more not schedulable?  Otherwise that is not known.
  */
 struct hft_breakdown {
 	double scale;
 	double utilisation;
+	bool exact;
 };
 
 int hft_analyze(const struct hft_analyze_task *tasks, uint32_t nr,

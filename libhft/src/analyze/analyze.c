@@ -9,10 +9,10 @@
 
 #include "internal.h"
 
-#define DEFAULT_STEPS	200000000ULL
+#define DEFAULT_STEPS	1000000000ULL
 
 /* Breakdown: times get these many bits, and the scale. */
-#define SCALED_BITS	50
+#define SCALED_BITS	40
 #define SCALE_BITS	44
 
 struct ranked {
@@ -240,8 +240,20 @@ static bool scale(struct hft_analyze_set *to, const uint64_t *wcet, uint64_t sca
 	return true;
 }
 
-static int bisect(struct hft_analyze_set *set, uint32_t policy, const uint64_t *wcet,
-		  struct hft_breakdown *breakdown)
+/* One verdict may not have all steps that are left: the next ones are to be easier. */
+static int find_scaled_verdict(struct hft_analyze_set *set, uint32_t policy)
+{
+	const uint64_t left = set->steps, share = left / 8;
+	int ret;
+
+	set->steps = share;
+	ret = find_verdict(set, policy, NULL);
+	set->steps += left - share;
+	return ret;
+}
+
+static void bisect(struct hft_analyze_set *set, uint32_t policy, const uint64_t *wcet,
+		   struct hft_breakdown *breakdown)
 {
 	const double most = 1 / hft_analyze_sum(set->task, set->nr);
 	uint64_t low = 0, high, mid;
@@ -251,12 +263,12 @@ static int bisect(struct hft_analyze_set *set, uint32_t policy, const uint64_t *
 	while (ldexp(most, shift) < ldexp(1, SCALE_BITS))
 		shift++;
 	high = (uint64_t)ldexp(most, shift) + 2;
+	breakdown->exact = true;
 	while (high - low > 1) {
 		mid = low + (high - low) / 2;
-		ret = scale(set, wcet, mid, shift) ? find_verdict(set, policy, NULL) : 0;
-		if (ret < 0)
-			return ret;
-		if (ret)
+		ret = scale(set, wcet, mid, shift) ? find_scaled_verdict(set, policy) : 0;
+		breakdown->exact = breakdown->exact && ret >= 0;
+		if (ret > 0)
 			low = mid;
 		else
 			high = mid;
@@ -265,7 +277,6 @@ static int bisect(struct hft_analyze_set *set, uint32_t policy, const uint64_t *
 	breakdown->utilisation = 0;
 	if (low && scale(set, wcet, low, shift))
 		breakdown->utilisation = hft_analyze_sum(set->task, set->nr);
-	return 0;
 }
 
 /**
@@ -279,13 +290,15 @@ static int bisect(struct hft_analyze_set *set, uint32_t policy, const uint64_t *
  * J. Lehoczky, L. Sha and Y. Ding, "The Rate Monotonic Scheduling Algorithm: Exact
  * Characterization and Average Case Behavior", RTSS 1989, section 4.  The scale is
  * bisected to 44 bits, with wcets in fractions of a nanosecond where times are below
- * 2^50 ns.
+ * 2^40 ns.
  *
- * opts->max_steps is for all of the some fifty analyses together.
+ * hft_analyze_opts.max_steps is for all of the some fifty verdicts together.  One that is
+ * not found, for lack of steps or since the CPU would be busy for more than 2^63
+ * fractions, counts as a miss: the answer is then safe, but not exact, and says so.
  *
  * Context: any thread; allocates; does not block.
  *
- * Return: 0, or an error as of hft_analyze().
+ * Return: 0, or an error as of hft_analyze() but -EOVERFLOW and -ETIME.
  */
 HFT_API int hft_analyze_breakdown(const struct hft_analyze_task *tasks, uint32_t nr,
 				  const struct hft_analyze_opts *user_opts,
@@ -308,7 +321,7 @@ HFT_API int hft_analyze_breakdown(const struct hft_analyze_task *tasks, uint32_t
 		refine(&set);
 		for (i = 0; i < nr; i++)
 			wcet[i] = set.task[i].wcet;
-		ret = bisect(&set, opts.policy, wcet, breakdown);
+		bisect(&set, opts.policy, wcet, breakdown);
 	}
 	free(wcet);
 	close_set(&set);

@@ -97,78 +97,44 @@ static uint64_t utilisation_bound(const struct hft_analyze_set *set)
 	return sum > late ? (uint64_t)sum : late;
 }
 
-/* How long the CPU stays busy when all tasks are released at once. */
-static int busy_period(struct hft_analyze_set *set, uint64_t most, uint64_t *length)
+static uint64_t sum_of_wcets(const struct hft_analyze_set *set)
 {
 	hft_u128 sum = 0;
 	uint32_t i;
 
 	for (i = 0; i < set->nr; i++)
 		sum += set->task[i].wcet;
-	*length = hft_analyze_saturate(sum);
-	return hft_analyze_fixed_point(set, set->nr, 0, most, length);
+	return hft_analyze_saturate(sum);
 }
 
 /*
- * A bound of the times to look at, for a utilisation of at most 1: the smaller of two
- * (Zhang and Burns, section 3).  The busy period may be long to compute, where there
- * is another it is not worth it.
+ * Find some excess.  What there is is mostly early: so look further and further.  With
+ * a utilisation of at most 1 that ends at the smaller of two bounds (Zhang and Burns,
+ * section 3): the one above, and the busy period that begins when all tasks are
+ * released at once, which is computed as far as needed.  With more there is an excess,
+ * but it may take longer than there are numbers.  -EOVERFLOW when these end first.
  */
-#define BUSY_ROUNDS	1000
-
-static int find_bound(struct hft_analyze_set *set, uint64_t *bound)
-{
-	uint64_t steps = set->steps, most = (uint64_t)set->nr * BUSY_ROUNDS;
-	uint64_t spent, busy;
-	int ret;
-
-	*bound = set->sum < 0 ? utilisation_bound(set) : UINT64_MAX;
-	if (*bound == UINT64_MAX) {
-		ret = busy_period(set, HFT_ANALYZE_MAX_NS, bound);
-		return ret ? ret : hft_fail(EOVERFLOW, "the CPU is busy for over 2^63 ns");
-	}
-	if (set->steps > most)
-		set->steps = most;
-	spent = set->steps;
-	ret = busy_period(set, *bound, &busy);
-	spent -= set->steps;
-	set->steps = steps - spent;
-	if (ret > 0 && busy < *bound)
-		*bound = busy;
-	return 1;
-}
-
-/*
- * Some excess, of a utilisation above 1.  It grows with the time, but may take longer
- * than there are numbers: then -EOVERFLOW.
- */
-static int find_overload(struct hft_analyze_set *set, uint64_t *at)
-{
-	const uint64_t last = (uint64_t)HFT_ANALYZE_MAX_NS + 1;
-	uint64_t bound = 1;
-	int ret = 1;
-
-	while (ret > 0 && bound < last) {
-		bound = bound > last / 2 ? last : 2 * bound;
-		ret = find_excess(set, bound, at);
-	}
-	return ret > 0 ? -EOVERFLOW : ret;
-}
-
-/* Likewise of one of at most 1, which is enough where no deadline is before the period. */
 static int find_any_excess(struct hft_analyze_set *set, uint64_t *at)
 {
-	uint64_t bound;
-	bool early = false;
-	uint32_t i;
+	const uint64_t last = (uint64_t)HFT_ANALYZE_MAX_NS + 1;
+	uint64_t end = set->sum < 0 ? utilisation_bound(set) : UINT64_MAX;
+	uint64_t busy = sum_of_wcets(set);
+	uint64_t bound = 1;
 	int ret;
 
-	for (i = 0; i < set->nr; i++)
-		early = early || set->task[i].deadline < set->task[i].period;
-	if (!early)
-		return 1;
-	ret = find_bound(set, &bound);
-	return ret < 0 ? ret : find_excess(set, bound, at);
+	for (;;) {
+		bound = bound > last / 2 ? last : 2 * bound;
+		ret = set->sum > 0 ? 0 : hft_analyze_fixed_point(set, set->nr, 0, bound, &busy);
+		if (ret < 0)
+			return ret;
+		if (ret && busy < end)
+			end = busy;
+		ret = find_excess(set, bound < end ? bound : end, at);
+		if (ret <= 0 || bound >= end)
+			return ret;
+		if (bound == last)
+			return hft_fail(EOVERFLOW, "the CPU is busy for over 2^63 ns");
+	}
 }
 
 /* The first excess, of which @at is one: bisected, for each step rules out all below. */
@@ -211,6 +177,16 @@ static uint32_t find_missed(const struct hft_analyze_set *set, uint64_t at)
 	return missed;
 }
 
+static bool has_early_deadline(const struct hft_analyze_set *set)
+{
+	uint32_t i;
+
+	for (i = 0; i < set->nr; i++)
+		if (set->task[i].deadline < set->task[i].period)
+			return true;
+	return false;
+}
+
 int hft_analyze_edf(struct hft_analyze_set *set, struct hft_analyze_miss *miss)
 {
 	uint64_t at;
@@ -218,7 +194,9 @@ int hft_analyze_edf(struct hft_analyze_set *set, struct hft_analyze_miss *miss)
 
 	if (set->sum > 0 && !miss)
 		return 0;
-	ret = set->sum > 0 ? find_overload(set, &at) : find_any_excess(set, &at);
+	if (set->sum <= 0 && !has_early_deadline(set))
+		return 1;
+	ret = find_any_excess(set, &at);
 	if (ret > 0 || (ret < 0 && set->sum <= 0))
 		return ret;
 	if (!miss)
@@ -250,23 +228,38 @@ static uint64_t interference(const struct hft_analyze_set *set, uint32_t i, uint
 	return sum;
 }
 
-/* The response of task @i's job released @a after the others', 0 when no steps are left. */
-static uint64_t response_at(struct hft_analyze_set *set, uint32_t i, uint64_t a)
+/*
+ * When task @i's job released at @a ends if all others are released at 0 and its deadline
+ * counts; 0 when no steps are left.  It may be before @a: then the job is alone.
+ */
+static uint64_t end_of_job(struct hft_analyze_set *set, uint32_t i, uint64_t a)
 {
 	const struct hft_analyze_task *t = &set->task[i];
 	uint64_t work = (a / t->period + 1) * t->wcet;
-	uint64_t due = a + t->deadline;
 	uint64_t w = work, next;
 
 	for (;;) {
 		if (!hft_analyze_spend(set, set->nr))
 			return 0;
-		next = work + interference(set, i, due, w);
+		next = work + interference(set, i, a + t->deadline, w);
 		if (next == w)
-			break;
+			return w;
 		w = next;
 	}
-	return w > a && w - a > t->wcet ? w - a : t->wcet;
+}
+
+/* The last release of task @i before @before that has a deadline of a task at its own. */
+static bool release_before(const struct hft_analyze_set *set, uint32_t i, uint64_t before,
+			   uint64_t *a)
+{
+	uint64_t own = set->task[i].deadline;
+	uint64_t last;
+
+	if (!before)
+		return false;
+	last = deadline_before(set, before + own);
+	*a = last > own ? last - own : 0;
+	return true;
 }
 
 /*
@@ -274,36 +267,40 @@ static uint64_t response_at(struct hft_analyze_set *set, uint32_t i, uint64_t a)
  * section 4: the longest response of a task is in a busy period in which all others
  * are released at its start, and its own deadline is one of theirs, or it is released
  * at the start too.  Equal deadlines are taken to go before.
+ *
+ * A job released earlier ends no later: with an end at w no release from w - longest on
+ * has a longer response, so from the last one down most are passed over.
  */
 static uint64_t longest_response(struct hft_analyze_set *set, uint32_t i, uint64_t busy)
 {
-	const struct hft_analyze_task *task = set->task;
-	uint64_t longest = 0, response, first, a;
-	uint32_t j;
+	uint64_t longest = set->task[i].wcet;
+	uint64_t before = busy;
+	uint64_t a, end;
 
-	for (j = 0; j < set->nr; j++) {
-		first = task[j].deadline;
-		if (first < task[i].deadline)
-			first += hft_analyze_ceil(task[i].deadline - first, task[j].period) *
-				 task[j].period;
-		for (a = first - task[i].deadline; a < busy; a += task[j].period) {
-			response = response_at(set, i, a);
-			if (!response)
-				return HFT_ANALYZE_UNBOUNDED;
-			if (response > longest)
-				longest = response;
-		}
+	end = end_of_job(set, i, 0);
+	if (end > longest)
+		longest = end;
+	while (release_before(set, i, before, &a)) {
+		end = hft_analyze_spend(set, set->nr) ? end_of_job(set, i, a) : 0;
+		if (!end)
+			return HFT_ANALYZE_UNBOUNDED;
+		if (end > a && end - a > longest)
+			longest = end - a;
+		before = end > longest ? end - longest : 0;
+		if (before > a)
+			before = a;
 	}
 	return longest;
 }
 
 void hft_analyze_edf_response(struct hft_analyze_set *set, uint64_t *response)
 {
-	uint64_t busy;
+	uint64_t busy = sum_of_wcets(set);
 	uint32_t i;
 	bool ends;
 
-	ends = set->sum <= 0 && busy_period(set, HFT_ANALYZE_MAX_NS, &busy) > 0;
+	ends = set->sum <= 0 &&
+	       hft_analyze_fixed_point(set, set->nr, 0, HFT_ANALYZE_MAX_NS, &busy) > 0;
 	for (i = 0; i < set->nr; i++)
 		response[set->index[i]] = ends ? longest_response(set, i, busy) :
 						 HFT_ANALYZE_UNBOUNDED;

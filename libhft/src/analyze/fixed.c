@@ -41,14 +41,18 @@ int hft_analyze_fixed_point(struct hft_analyze_set *set, uint32_t nr, uint64_t w
 }
 
 /*
- * Look for the first job of task @i in its busy period that ends after its deadline,
- * at or before @before.  The longest response of any job is in the busy period that
+ * Look for the first job of task @i in its busy period that ends after its deadline, if
+ * that is before *@missed.  The longest response of any job is in the busy period that
  * begins when all tasks are released at once, and so is a miss.
+ *
+ * *@first is when the first job of a task of higher priority has ended: that of this one
+ * ends at least its wcet later.
  */
-static int find_miss(struct hft_analyze_set *set, uint32_t i, uint64_t before, uint64_t *missed)
+static int find_miss(struct hft_analyze_set *set, uint32_t i, uint64_t *first, uint64_t *missed)
 {
 	const struct hft_analyze_task *t = &set->task[i];
-	uint64_t release = 0, finish = 0, work = 0;
+	uint64_t release = 0, finish = *first, work = 0;
+	const uint64_t before = *missed;
 	uint64_t deadline, most;
 	int ret;
 
@@ -69,6 +73,8 @@ static int find_miss(struct hft_analyze_set *set, uint32_t i, uint64_t before, u
 			*missed = deadline;
 			return 0;
 		}
+		if (!release)
+			*first = finish;
 		if (finish - release <= t->period)
 			return 1;
 		release += t->period;
@@ -78,13 +84,14 @@ static int find_miss(struct hft_analyze_set *set, uint32_t i, uint64_t before, u
 int hft_analyze_fixed(struct hft_analyze_set *set, struct hft_analyze_miss *miss)
 {
 	struct hft_analyze_miss first = { .task = HFT_ANALYZE_NONE, .deadline = UINT64_MAX };
+	uint64_t end = 0;
 	uint32_t i;
 	int ret;
 
 	if (set->sum > 0 && !miss)
 		return 0;
 	for (i = 0; i < set->nr; i++) {
-		ret = find_miss(set, i, first.deadline, &first.deadline);
+		ret = find_miss(set, i, &end, &first.deadline);
 		if (ret < 0)
 			break;
 		if (ret)
@@ -103,17 +110,19 @@ int hft_analyze_fixed(struct hft_analyze_set *set, struct hft_analyze_miss *miss
 	return 0;
 }
 
-/* The longest response of a job of task @i in its busy period, which ends. */
-static uint64_t longest_response(struct hft_analyze_set *set, uint32_t i)
+/* The longest response of a job of task @i in its busy period, which ends.  @first as above. */
+static uint64_t longest_response(struct hft_analyze_set *set, uint32_t i, uint64_t *first)
 {
 	const struct hft_analyze_task *t = &set->task[i];
-	uint64_t release = 0, finish = 0, work = 0, longest = 0;
+	uint64_t release = 0, finish = *first, work = 0, longest = 0;
 
 	for (;;) {
 		work += t->wcet;
 		finish += t->wcet;
 		if (hft_analyze_fixed_point(set, i, work, HFT_ANALYZE_MAX_NS, &finish) <= 0)
 			return HFT_ANALYZE_UNBOUNDED;
+		if (!release)
+			*first = finish;
 		if (finish - release > longest)
 			longest = finish - release;
 		if (finish - release <= t->period)
@@ -143,9 +152,10 @@ static uint32_t count_bounded(const struct hft_analyze_set *set)
 void hft_analyze_fixed_response(struct hft_analyze_set *set, uint64_t *response)
 {
 	uint32_t bounded = count_bounded(set);
+	uint64_t end = 0;
 	uint32_t i;
 
 	for (i = 0; i < set->nr; i++)
-		response[set->index[i]] = i < bounded ? longest_response(set, i) :
+		response[set->index[i]] = i < bounded ? longest_response(set, i, &end) :
 							HFT_ANALYZE_UNBOUNDED;
 }
