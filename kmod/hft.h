@@ -83,7 +83,7 @@
 #define HFT_MAX_LEAD		(1000 * NSEC_PER_USEC)
 
 /* Of the module's parameters: what an allocation of slots can be asked for. */
-#define HFT_MOST_TASKS		(1U << 24)
+#define HFT_MOST_TASKS		(16 * 1024 * 1024)
 
 /* Tasks handled with interrupts off in one go. */
 #define HFT_BATCH		64

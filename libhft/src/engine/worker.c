@@ -46,9 +46,10 @@ struct hft_worker {
 	struct hft_error error;		/* when the thread has ended */
 };
 
+/* A monitor ring takes none; who reads it must not starve. */
 uint32_t hft_top_level(uint32_t level_mask)
 {
-	return level_mask ? 31 - (uint32_t)__builtin_clz(level_mask) : 0;
+	return level_mask ? 31 - (uint32_t)__builtin_clz(level_mask) : HFT_LEVEL_HIGH;
 }
 
 static void hft_prefault_stack(void)
@@ -214,8 +215,8 @@ static int hft_worker_read_opts(struct hft_worker_opts *opts, const struct hft_w
  * @out: the worker
  *
  * The thread is pinned to the ring's CPU, has the priority of hft_worker_opts.level
- * (of the ring's highest level if that is 0), memory that is locked, a stack that is
- * there, and the name "hft/CPU.RING".
+ * (of the ring's highest level if that is 0, HIGH for a monitor ring), memory that
+ * is locked, a stack that is there, and the name "hft/CPU.RING".
  *
  * Allocates, blocks until the thread runs, enters the kernel.  Any thread.
  *
