@@ -117,7 +117,7 @@ TEST_F(engine, submit_refusals)
 
 TEST_F(engine, batch_is_taken_one_by_one)
 {
-	uint64_t later = hft_now() + 50 * NSEC_PER_MSEC;
+	uint64_t later = hft_now() + 100 * NSEC_PER_SEC;
 	struct hft_task tasks[300];
 	int64_t results[300];
 	int i;
