@@ -29,11 +29,13 @@ struct job {
 	uint64_t release;
 	uint64_t deadline;
 	uint64_t left;
+	uint64_t ran;			/* until then */
 };
 
 struct schedule {
 	uint32_t policy;
 	uint32_t nr;
+	uint32_t cpus;			/* that tasks may run on and change at any time */
 	const struct hft_analyze_task *task;
 	uint64_t offset[MAX_NR];
 	uint32_t last;			/* among equal deadlines this task is */
@@ -72,7 +74,12 @@ static void release_jobs(struct schedule *s, uint64_t now)
 		if (now < s->offset[i] || (now - s->offset[i]) % t[i].period)
 			continue;
 		assert_true(s->nr_jobs < MAX_JOBS);
-		s->job[s->nr_jobs++] = (struct job){ i, now, now + deadline_of(&t[i]), t[i].wcet };
+		s->job[s->nr_jobs++] = (struct job){
+			.task = i,
+			.release = now,
+			.deadline = now + deadline_of(&t[i]),
+			.left = t[i].wcet,
+		};
 	}
 }
 
@@ -88,22 +95,50 @@ static void note_misses(struct schedule *s, uint64_t now)
 	}
 }
 
+static struct job *next_job(struct schedule *s, uint64_t now)
+{
+	struct job *best = NULL;
+	uint32_t i;
+
+	for (i = 0; i < s->nr_jobs; i++) {
+		if (s->job[i].ran > now)
+			continue;
+		if (!best || goes_before(s, &s->job[i], best))
+			best = &s->job[i];
+	}
+	return best;
+}
+
+static void end_jobs(struct schedule *s, uint64_t now)
+{
+	struct job *job;
+	uint32_t i = 0;
+
+	while (i < s->nr_jobs) {
+		job = &s->job[i];
+		if (job->left) {
+			i++;
+			continue;
+		}
+		if (now - job->release > s->response[job->task])
+			s->response[job->task] = now - job->release;
+		*job = s->job[--s->nr_jobs];
+	}
+}
+
 static void execute(struct schedule *s, uint64_t now)
 {
-	uint32_t best = 0, i;
 	struct job *job;
+	uint32_t cpu;
 
-	if (!s->nr_jobs)
-		return;
-	for (i = 1; i < s->nr_jobs; i++)
-		if (goes_before(s, &s->job[i], &s->job[best]))
-			best = i;
-	job = &s->job[best];
-	if (--job->left)
-		return;
-	if (now + 1 - job->release > s->response[job->task])
-		s->response[job->task] = now + 1 - job->release;
-	*job = s->job[--s->nr_jobs];
+	for (cpu = 0; cpu < s->cpus; cpu++) {
+		job = next_job(s, now);
+		if (!job)
+			break;
+		job->ran = now + 1;
+		job->left--;
+	}
+	end_jobs(s, now + 1);
 }
 
 static void carry_out(struct schedule *s, uint64_t time, bool to_miss)
@@ -186,6 +221,7 @@ static void start(struct schedule *s, const struct hft_analyze_task *t, uint32_t
 	memset(s, 0, sizeof(*s));
 	s->policy = policy;
 	s->nr = nr;
+	s->cpus = 1;
 	s->task = t;
 	s->last = HFT_ANALYZE_NONE;
 	assert_int_equal(hft_analyze_order(t, nr, policy, order), 0);
@@ -317,6 +353,56 @@ static void test_edf_responses(void **state)
 	}
 }
 
+/*
+ * Dhall's effect: the long task starts when the short ones have ended, although all of
+ * them are hardly more than one CPU.  The bound refuses what misses.
+ */
+static void test_global_edf(void **state)
+{
+	const uint64_t period = 100, e = 2;
+	struct hft_analyze_task t[MAX_NR];
+	struct schedule s;
+	uint32_t cpus, i;
+
+	(void)state;
+	for (cpus = 2; cpus < MAX_NR; cpus++) {
+		for (i = 0; i < cpus; i++)
+			t[i] = (struct hft_analyze_task){ e, period - 1, period - 1 };
+		t[cpus] = (struct hft_analyze_task){ period, period, period };
+		start(&s, t, cpus + 1, HFT_ANALYZE_EDF);
+		s.cpus = cpus;
+		carry_out(&s, period + e + 1, false);
+		assert_int_equal(s.missed, period);
+		assert_true(s.misses[cpus]);
+		assert_int_equal(s.response[cpus], period + e);
+		assert_int_equal(hft_analyze_global_edf(t, cpus + 1, cpus), 0);
+	}
+}
+
+/* What the bound takes misses nothing. */
+static void test_global_edf_bound(void **state)
+{
+	struct hft_analyze_task t[MAX_NR];
+	uint64_t random = 11;
+	uint32_t taken = 0, nr, i;
+	struct schedule s;
+
+	(void)state;
+	for (i = 0; i < SETS; i++) {
+		nr = 1 + random_below(&random, MAX_NR);
+		make_set(&random, t, nr, 0.4 + 1.6 * random_unit(&random),
+			 sizeof(periods) / sizeof(periods[0]));
+		start(&s, t, nr, HFT_ANALYZE_EDF);
+		s.cpus = 1 + random_below(&random, 3);
+		if (!hft_analyze_global_edf(t, nr, s.cpus))
+			continue;
+		carry_out(&s, hyperperiod(t, nr) + latest_deadline(t, nr) + 1, false);
+		assert_int_equal(s.missed, 0);
+		taken++;
+	}
+	assert_true(taken > SETS / 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +411,8 @@ int main(void)
 		cmocka_unit_test(test_dm),
 		cmocka_unit_test(test_fp),
 		cmocka_unit_test(test_edf_responses),
+		cmocka_unit_test(test_global_edf),
+		cmocka_unit_test(test_global_edf_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

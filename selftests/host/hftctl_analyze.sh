@@ -79,7 +79,8 @@ answers "fixed priorities" '"schedulable":true' "$set1" --policy fp
 answers "response times" '"response_ns":[1,2,7,18]' "$set1" --policy fp
 answers "utilisation" '"utilisation":0.95,' "$set1" --policy fp
 answers "nothing missed" '"first_missed":null' "$set1" --policy fp
-answers "breakdown" '"breakdown":{"scale":1.0,"utilisation":0.95,"exact":true}' "$set1" --policy fp --breakdown
+answers "breakdown" '"breakdown":{"scale":1.0,"utilisation":0.95,"exact":true}' "$set1" \
+	--policy fp --breakdown
 answers "EDF's breakdown" '"utilisation":1.0,"exact":true}' "$set1" --policy edf --breakdown
 answers "RM sorts" '"response_ns":[18,7,2,1]' '3,18,18\n3,9,9\n1,5,5\n1,4,4\n' --policy rm
 answers "FP does not" '"first_missed":{"task":3,"line":4,"deadline_ns":4}' \
