@@ -68,33 +68,27 @@ static int find_excess(struct hft_analyze_set *set, uint64_t bound, uint64_t *at
 
 /*
  * If the demand is ever more than the time it is before this; UINT64_MAX when that is
- * not before 2^63 ns.  For t from all D_i - T_i on, h(t) is at most
- * t * U + sum of (T_i - D_i) * U_i, and above t only before that sum / (1 - U).  The
- * sum is rounded up, 1 - U down, to 64 bits of fraction.
+ * not before 2^63 ns.  A task's part of h(t) is at most (t + T_i - D_i) * U_i, and t * U_i
+ * with its deadline after the period; so h(t) is above t only before the sum of the
+ * (T_i - D_i) * U_i above 0, over 1 - U.  The sum is rounded up, 1 - U down, to 64 bits of
+ * fraction.
  */
 static uint64_t utilisation_bound(const struct hft_analyze_set *set)
 {
 	const struct hft_analyze_task *task = set->task;
 	hft_u128 used = 0, sum = 0;
-	uint64_t late = 0;
 	uint32_t i;
 
 	for (i = 0; i < set->nr; i++) {
 		used += ((hft_u128)task[i].wcet << 64) / task[i].period + 1;
-		if (task[i].deadline > task[i].period) {
-			if (task[i].deadline - task[i].period > late)
-				late = task[i].deadline - task[i].period;
-			continue;
-		}
-		sum += (hft_u128)(task[i].period - task[i].deadline) * task[i].wcet /
-		       task[i].period + 1;
+		if (task[i].deadline < task[i].period)
+			sum += (hft_u128)(task[i].period - task[i].deadline) * task[i].wcet /
+			       task[i].period + 1;
 	}
 	if (used >> 64 || sum >> 63)
 		return UINT64_MAX;
 	sum = (sum << 64) / (((hft_u128)1 << 64) - used) + 2;
-	if (sum > HFT_ANALYZE_MAX_NS)
-		return UINT64_MAX;
-	return sum > late ? (uint64_t)sum : late;
+	return sum > HFT_ANALYZE_MAX_NS ? UINT64_MAX : (uint64_t)sum;
 }
 
 static uint64_t sum_of_wcets(const struct hft_analyze_set *set)
