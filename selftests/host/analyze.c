@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -52,6 +53,8 @@ static int load_answers(void **state)
 	if (!folder)
 		return 0;
 	snprintf(path, sizeof(path), "%s/sched/schedulability.json", folder);
+	if (access(path, F_OK))
+		return 0;
 	*state = json_load_file(path, 0, &error);
 	if (!*state)
 		print_message("# %s: %s\n", path, error.text);
@@ -69,7 +72,7 @@ static json_t *answers(void **state, const char *key)
 	json_t *value;
 
 	if (!*state) {
-		print_message("# HFT_TEST_DATA is not set: no published answers\n");
+		print_message("# HFT_TEST_DATA has no sched/schedulability.json\n");
 		skip();
 	}
 	value = json_object_get(*state, key);
