@@ -107,7 +107,7 @@ static long hft_ioc_setup(struct hft_context *context, const struct hft_setup *s
 		return -EINVAL;
 
 	mutex_lock(&context->mutex);
-	err = context->slots ? -EALREADY : hft_slots_alloc(context, setup->tasks);
+	err = context->pool.slots ? -EALREADY : hft_slots_alloc(context, setup->tasks);
 	mutex_unlock(&context->mutex);
 	return err;
 }

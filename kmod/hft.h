@@ -7,8 +7,11 @@
  *   hft_context  an open file of /dev/hft: slots for its tasks, its rings
  *   hft_ring     a file of its own: the pages shared with the worker, a heap of
  *                the tasks that are released and wait for room
- *   hft_queue    one per CPU: a heap and a timer per clock, for all contexts
+ *   hft_queue    one per CPU: a release queue and its timers, for all contexts
  *   hft_slot     a task, from hft_slot_alloc() to its event or its cancellation
+ *
+ *   What they do with tasks is in core/, which the library's backends run too;
+ *   here are the files, the locks, the timers and the waiting.
  *
  * Locks, outer before inner
  *
@@ -36,18 +39,10 @@
  *   A ring is written by whoever holds the lock of its queue: the timer, a
  *   submitter of a task that is due, the worker itself in HFT_IOC_WAIT.
  *
- * Barriers shared with user space
+ * Barriers shared with user space, beside those of core/sched.h
  *
- *   events, then store-release of producer.tail
- *	pairs with the worker's load-acquire of it
- *   the worker's store-release of consumer.head after the run
- *	pairs with smp_load_acquire() in hft_ring_room(): an event is written
- *	over only when the worker is done with it
  *   tail, smp_mb(), load of consumer.need_wakeup
  *	pairs with need_wakeup, full barrier, load of tail in the worker
- *   HFT_RING_MORE, smp_mb(), load of consumer.head
- *	pairs with head, full barrier, load of flags in a worker that is about
- *	to sleep anywhere but in HFT_IOC_WAIT or poll, which look again
  *
  * Death
  *
@@ -74,8 +69,7 @@
 #include <linux/wait.h>
 #include <linux/hft.h>
 
-#include "core/heap.h"
-#include "core/policy.h"
+#include "core/sched.h"
 
 #define HFT_MAX_RINGS		64
 #define HFT_MAX_ENTRIES		65536
@@ -85,9 +79,6 @@
 /* Of the module's parameters: what an allocation of slots can be asked for. */
 #define HFT_MOST_TASKS		(16 * 1024 * 1024)
 
-/* Tasks handled with interrupts off in one go. */
-#define HFT_BATCH		64
-
 /* A timer re-arms itself so far ahead at least: no backlog livelocks a CPU. */
 #define HFT_MIN_GAP		(1 * NSEC_PER_USEC)
 
@@ -96,67 +87,17 @@ struct hft_queue;
 struct hft_ring;
 struct hft_user;
 
-struct hft_counters {
-	u64 submitted;
-	u64 dispatched;
-	u64 cancelled;
-	u64 ended;
-	u64 wakeups;
-	u64 full;
-	u64 bad_head;
-};
-
-enum hft_slot_state {
-	HFT_SLOT_FREE,
-	HFT_SLOT_TAKEN,		/* allocated, not queued: its submitter's alone */
-	HFT_SLOT_WAITING,	/* in the heap of a timer */
-	HFT_SLOT_READY,		/* in the heap of its ring */
-};
-
-/**
- * struct hft_slot - a task of a context
- * @item: place in a heap
- * @cookie: from the descriptor, as are the next ones
- * @release: when to start, on @clock
- * @deadline: when to be finished, on @clock, or 0
- * @ring: where it is queued; protected, as is @state, by the lock of the ring's
- *	queue from insertion to removal
- * @generation: upper half of the id; counts up when the slot is freed
- * @next: index of the next free slot
- * @ring_number: from the descriptor
- * @clock: from the descriptor
- * @level: from the descriptor
- * @state: &enum hft_slot_state
- */
-struct hft_slot {
-	struct hft_heap_item item;
-	u64 cookie;
-	u64 release;
-	u64 deadline;
-	struct hft_ring *ring;
-	u32 generation;
-	u32 next;
-	u16 ring_number;
-	u8 clock;
-	u8 level;
-	u8 state;
-} ____cacheline_aligned;
-
 struct hft_context {
 	struct kref ref;
 	struct hft_user *user;
 	struct mutex mutex;	/* setting up: @slots, @rings, @monitor */
-
-	/* Set once by HFT_IOC_SETUP, @slots last. */
-	u32 tasks;
-	struct hft_slot *slots;
 
 	/* Written under @mutex, read under RCU. */
 	struct hft_ring __rcu *rings[HFT_MAX_RINGS];
 	struct hft_ring __rcu *monitor;
 	bool dead;
 
-	atomic64_t free ____cacheline_aligned_in_smp;	/* tag << 32 | index + 1 */
+	struct hft_pool pool;	/* set once by HFT_IOC_SETUP */
 };
 
 /**
@@ -173,7 +114,6 @@ enum hft_ring_waiting {
 struct hft_ring {
 	struct hft_queue *queue;		/* of its CPU */
 	struct hft_context *context;		/* holds a reference */
-	u32 number;				/* in the context */
 	u32 nr_pages;
 	u32 flags;
 	u64 charged;
@@ -186,50 +126,32 @@ struct hft_ring {
 	unsigned long waiting;			/* bits of &enum hft_ring_waiting */
 
 	/* Protected by the queue's lock. */
-	struct hft_heap ready ____cacheline_aligned_in_smp;
-	struct hft_ring_consumer *consumer;
-	struct hft_ring_producer *producer;
-	struct hft_event *events;
-	u32 tail;
-	u32 mask;
-	u32 window;
-	u32 level_mask;
-	u32 policy;
-	u32 waiting_tasks;
-	u32 touched;				/* tasks that got ready under this hold */
-	bool dead;
-	u64 lead;
-	u64 sequence;
-	struct hft_ring *next_touched;
+	struct hft_ready_queue ready ____cacheline_aligned_in_smp;
 	struct rcuwait waiter;			/* the thread in HFT_IOC_WAIT */
-	struct hft_counters counters;
 };
+
+static inline struct hft_ring *hft_ring_of(struct hft_ready_queue *ready)
+{
+	return container_of(ready, struct hft_ring, ready);
+}
 
 struct hft_timer {
 	struct hrtimer hrtimer;
-	struct hft_heap heap;
 	struct hft_queue *queue;
-	void *memory;		/* of @heap */
-	u64 armed;		/* what @hrtimer fires for, by HFT_MIN_GAP late; U64_MAX: nothing */
+	void *memory;		/* of the clock's heap */
 	enum hft_clock clock;
 };
 
 struct hft_queue {
 	raw_spinlock_t lock;
 	int cpu;
-	bool online;
-	u64 sequence;
-
-	/* Of the hold of the lock: all zero when it is free. */
-	u64 now;			/* CLOCK_MONOTONIC, once someone asked */
-	struct hft_ring *touched;	/* rings that got tasks */
-	bool rearm;			/* a timer is to fire earlier than it is armed for */
+	u64 now;		/* CLOCK_MONOTONIC, once this hold of the lock asked; else 0 */
+	struct hft_release_queue release;
 
 	struct hft_timer timers[HFT_CLOCKS];
 	call_single_data_t csd;
 	u64 interrupts;
 	u64 kicks;
-	u64 offline_sequence;		/* tasks submitted before it end with -ENODEV */
 
 	/* Protected by @mutex. */
 	struct mutex mutex;
@@ -250,7 +172,7 @@ extern unsigned int hft_queue_tasks;
 extern const struct file_operations hft_context_fops;
 void hft_context_put(struct hft_context *context);
 
-/* slot.c; the rest is in slot.h */
+/* slot.c; the rest is in core/slot.h */
 int hft_slots_alloc(struct hft_context *context, u32 tasks);
 void hft_slots_free(struct hft_context *context);
 u32 hft_slots_count_free(struct hft_context *context);
@@ -266,15 +188,13 @@ int hft_queues_init(void);
 void hft_queues_exit(void);
 int hft_queue_add_ring(struct hft_queue *queue, struct hft_ring *ring);
 void hft_queue_del_ring(struct hft_queue *queue, struct hft_ring *ring);
-int hft_queue_insert(struct hft_queue *queue, struct hft_ring *ring, struct hft_slot *slot);
-void hft_queue_remove(struct hft_queue *queue, struct hft_slot *slot);
 void hft_queue_commit(struct hft_queue *queue);
 
 /* dispatch.c */
 enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer);
-void hft_dispatch_ready(struct hft_ring *ring, struct hft_slot *slot);
+void hft_dispatch_due(struct hft_queue *queue, enum hft_clock clock, u64 now);
 void hft_dispatch_touched(struct hft_queue *queue);
-u32 hft_dispatch_fill(struct hft_ring *ring, u32 budget);
+void hft_dispatch_fill(struct hft_ring *ring);
 void hft_dispatch_notice(struct hft_context *context, enum hft_event_type type, u64 cookie,
 			 u64 count);
 
@@ -282,7 +202,6 @@ void hft_dispatch_notice(struct hft_context *context, enum hft_event_type type, 
 extern const struct file_operations hft_ring_fops;
 struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *add);
 void hft_ring_kill(struct hft_ring *ring);
-int hft_ring_in_flight(const struct hft_ring *ring);
 
 /* stats.c */
 extern const struct attribute_group *hft_groups[];
@@ -327,15 +246,17 @@ static inline u64 hft_clock_from_monotonic(enum hft_clock clock, u64 monotonic)
 	return ktime_to_ns(ktime_mono_to_any(monotonic, TK_OFFS_TAI));
 }
 
-/* A time before this boot becomes 1: a deadline of 0 is none. */
-static inline u64 hft_clock_to_monotonic(enum hft_clock clock, u64 time)
+/* What hft_queue_now() is on @clock.  Tells the release queue, which will translate. */
+static inline u64 hft_queue_clock(struct hft_queue *queue, enum hft_clock clock)
 {
-	u64 offset;
+	u64 monotonic = hft_queue_now(queue);
+	u64 now;
 
 	if (likely(clock == HFT_CLOCK_MONOTONIC))
-		return time;
-	offset = hft_clock_from_monotonic(clock, 0);
-	return time > offset ? time - offset : 1;
+		return monotonic;
+	now = hft_clock_from_monotonic(clock, monotonic);
+	queue->release.offset[clock] = now - monotonic;
+	return now;
 }
 
 #endif /* HFT_H */

@@ -12,31 +12,26 @@ static int hft_hotplug_state;
 
 static void hft_ring_set_offline(struct hft_ring *ring, bool offline)
 {
-	u32 flags = ring->producer->flags & ~HFT_RING_OFFLINE;
+	u32 flags = ring->ready.producer->flags & ~HFT_RING_OFFLINE;
 
-	WRITE_ONCE(ring->producer->flags, flags | (offline ? HFT_RING_OFFLINE : 0));
+	WRITE_ONCE(ring->ready.producer->flags, flags | (offline ? HFT_RING_OFFLINE : 0));
 }
 
 /* Move up to HFT_BATCH waiting tasks to their rings.  Returns whether some are left. */
 static bool hft_queue_drain(struct hft_queue *queue)
 {
-	int clock, budget = HFT_BATCH;
+	unsigned int budget = HFT_BATCH;
 	bool left = false;
+	int clock;
 
 	raw_spin_lock_irq(&queue->lock);
 	for (clock = 0; clock < HFT_CLOCKS; clock++) {
-		struct hft_heap *heap = &queue->timers[clock].heap;
-
-		for (; budget && !hft_heap_empty(heap); budget--) {
-			struct hft_slot *slot = container_of(hft_heap_pop(heap), struct hft_slot,
-							     item);
-
-			slot->ring->waiting_tasks--;
-			hft_dispatch_ready(slot->ring, slot);
-		}
-		left |= !hft_heap_empty(heap);
+		hft_queue_clock(queue, clock);
+		budget -= hft_sched_expire(&queue->release, clock, HFT_TIME_MAX, budget);
+		left |= hft_release_next(&queue->release, clock) != U64_MAX;
 	}
-	hft_queue_commit(queue);
+	hft_dispatch_touched(queue);
+	queue->now = 0;
 	raw_spin_unlock_irq(&queue->lock);
 	return left;
 }
@@ -51,11 +46,11 @@ static void hft_queue_notify(struct hft_queue *queue, bool online)
 
 		raw_spin_lock_irq(&queue->lock);
 		hft_ring_set_offline(ring, !online);
-		queued = ring->waiting_tasks + ring->ready.nr;
+		queued = ring->ready.waiting + ring->ready.heap.nr;
 		raw_spin_unlock_irq(&queue->lock);
 
 		if (!(ring->flags & HFT_RING_MONITOR))
-			hft_dispatch_notice(ring->context, type, ring->number,
+			hft_dispatch_notice(ring->context, type, ring->ready.number,
 					    online ? 0 : queued);
 	}
 }
@@ -66,7 +61,7 @@ static int hft_cpu_online(unsigned int cpu)
 
 	mutex_lock(&queue->mutex);
 	raw_spin_lock_irq(&queue->lock);
-	queue->online = true;
+	queue->release.online = true;
 	raw_spin_unlock_irq(&queue->lock);
 	hft_queue_notify(queue, true);
 	mutex_unlock(&queue->mutex);
@@ -80,8 +75,8 @@ static int hft_cpu_offline(unsigned int cpu)
 
 	mutex_lock(&queue->mutex);
 	raw_spin_lock_irq(&queue->lock);
-	queue->online = false;
-	queue->offline_sequence = queue->sequence;
+	queue->release.online = false;
+	queue->release.ended = queue->release.sequence;
 	raw_spin_unlock_irq(&queue->lock);
 
 	hft_queue_notify(queue, false);
@@ -91,7 +86,7 @@ static int hft_cpu_offline(unsigned int cpu)
 	/* The heaps are empty and stay so: what fires now does not start again. */
 	for (clock = 0; clock < HFT_CLOCKS; clock++) {
 		hrtimer_cancel(&queue->timers[clock].hrtimer);
-		queue->timers[clock].armed = U64_MAX;
+		queue->release.timers[clock].armed = U64_MAX;
 	}
 	mutex_unlock(&queue->mutex);
 	return 0;

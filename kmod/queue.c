@@ -8,7 +8,6 @@
 #include <linux/slab.h>
 
 #include "hft.h"
-#include "trace.h"
 
 DEFINE_PER_CPU_ALIGNED(struct hft_queue, hft_queues);
 
@@ -22,77 +21,10 @@ static const clockid_t hft_clock_ids[HFT_CLOCKS] = {
 	[HFT_CLOCK_TAI] = CLOCK_TAI,
 };
 
-/* When @slot's timer is due, on its clock. */
-static u64 hft_slot_fire(const struct hft_ring *ring, const struct hft_slot *slot)
-{
-	return slot->release > ring->lead ? slot->release - ring->lead : 0;
-}
-
-/**
- * hft_queue_insert() - queue a task until its release
- * @queue: of @ring, locked
- * @ring: that the task is for
- * @slot: the task
- *
- * A task that is due goes to the ring's ready heap.  One that fires no earlier
- * than its timer is armed for is the timer's business, due or not, and spares
- * the reading of the clock; so is one that fires after another that waits, which
- * may be due too and must not be overtaken.  End a series of insertions with
- * hft_queue_commit().
- *
- * Return: 0, -ENOENT if the ring is dead, -ENODEV if its CPU is offline, -EINVAL
- * if it does not take the task's level.
- */
-int hft_queue_insert(struct hft_queue *queue, struct hft_ring *ring, struct hft_slot *slot)
-{
-	struct hft_timer *timer = &queue->timers[slot->clock];
-	u64 fire = hft_slot_fire(ring, slot);
-
-	lockdep_assert_held(&queue->lock);
-
-	if (unlikely(ring->dead))
-		return -ENOENT;
-	if (unlikely(!queue->online))
-		return -ENODEV;
-	if (unlikely(!(ring->level_mask & BIT(slot->level))))
-		return -EINVAL;
-
-	slot->item.seq = queue->sequence++;
-	WRITE_ONCE(slot->ring, ring);
-	ring->counters.submitted++;
-	trace_submit(slot);
-
-	if (fire < timer->armed && fire < hft_heap_min_key(&timer->heap)) {
-		if (fire <= hft_clock_from_monotonic(slot->clock, hft_queue_now(queue))) {
-			hft_dispatch_ready(ring, slot);
-			return 0;
-		}
-		queue->rearm = true;
-	}
-	hft_heap_push(&timer->heap, &slot->item, fire);
-	WRITE_ONCE(slot->state, HFT_SLOT_WAITING);
-	ring->waiting_tasks++;
-	return 0;
-}
-
-/* Take a queued task out of its heap.  A timer that is armed for it fires in vain. */
-void hft_queue_remove(struct hft_queue *queue, struct hft_slot *slot)
-{
-	struct hft_ring *ring = slot->ring;
-
-	lockdep_assert_held(&queue->lock);
-
-	if (slot->state == HFT_SLOT_WAITING) {
-		hft_heap_remove(&queue->timers[slot->clock].heap, &slot->item);
-		ring->waiting_tasks--;
-	} else {
-		hft_heap_remove(&ring->ready, &slot->item);
-	}
-}
-
 /*
- * Have every timer fire no later than its earliest task.  The timers are their
- * CPU's to start (hft.h): from elsewhere, ask it to.
+ * Have every timer fire for its earliest task; for one that is due and was more
+ * than a batch, after the gap.  The timers are their CPU's to start (hft.h): from
+ * elsewhere, ask it to.
  */
 static void hft_queue_arm(struct hft_queue *queue)
 {
@@ -102,8 +34,9 @@ static void hft_queue_arm(struct hft_queue *queue)
 	lockdep_assert_held(&queue->lock);
 
 	for (clock = 0; clock < HFT_CLOCKS; clock++) {
-		struct hft_timer *timer = &queue->timers[clock];
-		u64 next = hft_heap_min_key(&timer->heap);
+		struct hft_release_timer *timer = &queue->release.timers[clock];
+		u64 next = hft_release_next(&queue->release, clock);
+		u64 now;
 
 		if (next >= timer->armed)
 			continue;
@@ -112,7 +45,11 @@ static void hft_queue_arm(struct hft_queue *queue)
 			continue;
 		}
 		timer->armed = next;
-		hrtimer_start(&timer->hrtimer, ns_to_ktime(next), HRTIMER_MODE_ABS_PINNED_HARD);
+		now = hft_queue_clock(queue, clock);
+		if (next <= now)
+			next = now + HFT_MIN_GAP;
+		hrtimer_start(&queue->timers[clock].hrtimer, ns_to_ktime(next),
+			      HRTIMER_MODE_ABS_PINNED_HARD);
 	}
 
 	if (kick) {
@@ -121,14 +58,23 @@ static void hft_queue_arm(struct hft_queue *queue)
 	}
 }
 
-/* After insertions, before unlocking: dispatch what was due, arm for the rest. */
+/**
+ * hft_queue_commit() - dispatch what is due, arm for the rest
+ * @queue: about to be unlocked, after insertions
+ */
 void hft_queue_commit(struct hft_queue *queue)
 {
-	if (queue->touched)
-		hft_dispatch_touched(queue);
-	if (queue->rearm)
+	int clock;
+
+	if (queue->release.rearm) {
+		queue->release.rearm = false;
+		for (clock = 0; clock < HFT_CLOCKS; clock++) {
+			if (hft_release_next(&queue->release, clock) <
+			    queue->release.timers[clock].armed)
+				hft_dispatch_due(queue, clock, hft_queue_clock(queue, clock));
+		}
 		hft_queue_arm(queue);
-	queue->rearm = false;
+	}
 	queue->now = 0;
 }
 
@@ -138,8 +84,8 @@ static void hft_queue_kicked(void *data)
 
 	raw_spin_lock(&queue->lock);
 	/* An offline queue is emptied by hotplug.c, which also stops the timers. */
-	if (queue->online)
-		hft_queue_arm(queue);
+	queue->release.rearm = queue->release.online;
+	hft_queue_commit(queue);
 	raw_spin_unlock(&queue->lock);
 }
 
@@ -166,10 +112,9 @@ static int hft_queue_alloc_heaps(struct hft_queue *queue)
 	if (!err && !queue->timers[0].memory) {
 		raw_spin_lock_irq(&queue->lock);
 		for (clock = 0; clock < HFT_CLOCKS; clock++) {
-			struct hft_timer *timer = &queue->timers[clock];
-
-			hft_heap_init(&timer->heap, memory[clock], hft_queue_tasks);
-			swap(timer->memory, memory[clock]);
+			hft_heap_init(&queue->release.timers[clock].heap, memory[clock],
+				      hft_queue_tasks);
+			swap(queue->timers[clock].memory, memory[clock]);
 		}
 		raw_spin_unlock_irq(&queue->lock);
 	}
@@ -191,7 +136,7 @@ static u32 hft_queue_claim(const struct hft_queue *queue, const struct hft_ring 
 		if (other->context == ring->context && !(other->flags & HFT_RING_MONITOR))
 			return 0;
 	}
-	return ring->context->tasks;
+	return ring->context->pool.nr;
 }
 
 /**
@@ -215,7 +160,7 @@ int hft_queue_add_ring(struct hft_queue *queue, struct hft_ring *ring)
 
 	mutex_lock(&queue->mutex);
 	err = -ENODEV;
-	if (!READ_ONCE(queue->online))
+	if (!READ_ONCE(queue->release.online))
 		goto unlock;
 
 	err = -ENOSPC;
@@ -237,7 +182,7 @@ void hft_queue_del_ring(struct hft_queue *queue, struct hft_ring *ring)
 	mutex_lock(&queue->mutex);
 	list_del(&ring->link);
 	queue->room += hft_queue_claim(queue, ring);
-	hft_counters_add(&queue->closed, &ring->counters);
+	hft_counters_add(&queue->closed, &ring->ready.counters);
 	mutex_unlock(&queue->mutex);
 }
 
@@ -257,13 +202,13 @@ int hft_queues_init(void)
 		INIT_CSD(&queue->csd, hft_queue_kicked, queue);
 		queue->cpu = cpu;
 		queue->room = hft_queue_tasks;
+		hft_release_init(&queue->release);
 
 		for (clock = 0; clock < HFT_CLOCKS; clock++) {
 			struct hft_timer *timer = &queue->timers[clock];
 
 			timer->queue = queue;
 			timer->clock = clock;
-			timer->armed = U64_MAX;
 			hrtimer_setup(&timer->hrtimer, hft_dispatch_timer, hft_clock_ids[clock],
 				      HRTIMER_MODE_ABS_PINNED_HARD);
 		}

@@ -17,7 +17,6 @@
 #include <linux/vmalloc.h>
 
 #include "hft.h"
-#include "slot.h"
 
 #define HFT_RING_PAGE_PRODUCER	1
 #define HFT_RING_PAGE_EVENTS	2
@@ -58,9 +57,9 @@ static int hft_ring_alloc_pages(struct hft_ring *ring)
 	if (!ring->area)
 		goto free;
 
-	ring->consumer = ring->area;
-	ring->producer = ring->area + HFT_RING_PAGE_PRODUCER * PAGE_SIZE;
-	ring->events = ring->area + HFT_RING_PAGE_EVENTS * PAGE_SIZE;
+	ring->ready.consumer = ring->area;
+	ring->ready.producer = ring->area + HFT_RING_PAGE_PRODUCER * PAGE_SIZE;
+	ring->ready.events = ring->area + HFT_RING_PAGE_EVENTS * PAGE_SIZE;
 	return 0;
 free:
 	hft_ring_free_pages(ring);
@@ -101,7 +100,7 @@ static void hft_ring_free(struct hft_ring *ring)
 static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 				       const struct hft_ring_add *add)
 {
-	u32 tasks = add->flags & HFT_RING_MONITOR ? 0 : context->tasks;
+	u32 tasks = add->flags & HFT_RING_MONITOR ? 0 : context->pool.nr;
 	struct hft_queue *queue = per_cpu_ptr(&hft_queues, add->cpu);
 	struct hft_ring *ring;
 	int err;
@@ -115,11 +114,13 @@ static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 	ring->flags = add->flags;
 	ring->nr_pages = HFT_RING_PAGE_EVENTS +
 			 PFN_UP((size_t)add->entries * sizeof(struct hft_event));
-	ring->mask = add->entries - 1;
-	ring->window = add->window;
-	ring->level_mask = add->level_mask;
-	ring->policy = add->policy;
-	ring->lead = add->lead;
+	ring->ready.release = &queue->release;
+	ring->ready.pool = &context->pool;
+	ring->ready.mask = add->entries - 1;
+	ring->ready.window = add->window;
+	ring->ready.level_mask = add->level_mask;
+	ring->ready.policy = add->policy;
+	ring->ready.lead = add->lead;
 	init_irq_work(&ring->work, hft_ring_wake_pollers);
 	init_waitqueue_head(&ring->pollers);
 	rcuwait_init(&ring->waiter);
@@ -136,7 +137,7 @@ static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 				     cpu_to_node(add->cpu));
 	if (!ring->memory)
 		goto free_pages;
-	hft_heap_init(&ring->ready, ring->memory, tasks);
+	hft_heap_init(&ring->ready.heap, ring->memory, tasks);
 	kref_get(&context->ref);
 	return ring;
 
@@ -186,7 +187,7 @@ static int hft_context_add_ring(struct hft_context *context, struct hft_ring *ri
 	if (number == HFT_MAX_RINGS)
 		return -ENOSPC;
 
-	ring->number = number;
+	ring->ready.number = number;
 	err = hft_queue_add_ring(ring->queue, ring);
 	if (err)
 		return err;
@@ -204,18 +205,17 @@ static void hft_ring_drop_tasks(struct hft_ring *ring)
 	struct hft_queue *queue = ring->queue;
 	u32 i;
 
-	for (i = 0; i < context->tasks; ) {
-		u32 end = min(i + HFT_BATCH, context->tasks);
+	for (i = 0; i < context->pool.nr; ) {
+		u32 end = min(i + HFT_BATCH, context->pool.nr);
 
 		raw_spin_lock_irq(&queue->lock);
 		for (; i < end; i++) {
-			struct hft_slot *slot = &context->slots[i];
+			struct hft_slot *slot = &context->pool.slots[i];
 
-			if (READ_ONCE(slot->ring) != ring)
+			if (READ_ONCE(slot->ready) != &ring->ready)
 				continue;
-			hft_queue_remove(queue, slot);
-			ring->counters.cancelled++;
-			hft_slot_free(context, slot);
+			hft_sched_remove(slot);
+			hft_slot_free(&context->pool, slot);
 		}
 		raw_spin_unlock_irq(&queue->lock);
 		cond_resched();
@@ -232,13 +232,13 @@ void hft_ring_kill(struct hft_ring *ring)
 
 	lockdep_assert_held(&ring->context->mutex);
 
-	if (ring->dead)
+	if (ring->ready.dead)
 		return;
 
 	raw_spin_lock_irq(&ring->queue->lock);
-	ring->dead = true;
-	queued = ring->waiting_tasks || ring->ready.nr;
-	WRITE_ONCE(ring->producer->flags, ring->producer->flags | HFT_RING_DEAD);
+	ring->ready.dead = true;
+	queued = ring->ready.waiting || ring->ready.heap.nr;
+	WRITE_ONCE(ring->ready.producer->flags, ring->ready.producer->flags | HFT_RING_DEAD);
 	raw_spin_unlock_irq(&ring->queue->lock);
 
 	if (queued)
@@ -254,7 +254,7 @@ static void hft_ring_destroy(struct hft_ring *ring)
 
 	mutex_lock(&context->mutex);
 	hft_ring_kill(ring);
-	RCU_INIT_POINTER(context->rings[ring->number], NULL);
+	RCU_INIT_POINTER(context->rings[ring->ready.number], NULL);
 	if (ring->flags & HFT_RING_MONITOR)
 		RCU_INIT_POINTER(context->monitor, NULL);
 	mutex_unlock(&context->mutex);
@@ -283,7 +283,7 @@ struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *a
 		return ERR_PTR(-EINVAL);
 
 	mutex_lock(&context->mutex);
-	if (!context->slots) {
+	if (!context->pool.slots) {
 		mutex_unlock(&context->mutex);
 		return ERR_PTR(-EINVAL);
 	}
@@ -298,7 +298,7 @@ struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *a
 	if (err)
 		return ERR_PTR(err);
 
-	add->ring = ring->number;
+	add->ring = ring->ready.number;
 	add->pages_off = HFT_RING_PAGE_PRODUCER * PAGE_SIZE;
 	add->events_off = (HFT_RING_PAGE_EVENTS - HFT_RING_PAGE_PRODUCER) * PAGE_SIZE;
 	add->pages_size = (u64)(ring->nr_pages - HFT_RING_PAGE_PRODUCER) * PAGE_SIZE;
@@ -315,27 +315,19 @@ static int hft_ring_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* Events that the worker has not advanced over, or -EINVAL if its head makes no sense. */
-int hft_ring_in_flight(const struct hft_ring *ring)
-{
-	u32 in_flight = READ_ONCE(ring->producer->tail) - READ_ONCE(ring->consumer->head);
-
-	return in_flight <= ring->mask + 1 ? in_flight : -EINVAL;
-}
-
 /* Fill the ring's window from its ready tasks.  Returns what is in flight then. */
 static int hft_ring_pull(struct hft_ring *ring)
 {
 	struct hft_queue *queue = ring->queue;
 
-	if (READ_ONCE(ring->producer->flags) & HFT_RING_MORE) {
+	if (READ_ONCE(ring->ready.producer->flags) & HFT_RING_MORE) {
 		raw_spin_lock_irq(&queue->lock);
 		/* With nothing ready too: what was may have been cancelled since. */
-		hft_dispatch_fill(ring, HFT_BATCH);
+		hft_dispatch_fill(ring);
 		queue->now = 0;
 		raw_spin_unlock_irq(&queue->lock);
 	}
-	return hft_ring_in_flight(ring);
+	return hft_ready_in_flight(&ring->ready);
 }
 
 static __poll_t hft_ring_poll(struct file *file, poll_table *wait)
@@ -346,7 +338,7 @@ static __poll_t hft_ring_poll(struct file *file, poll_table *wait)
 	poll_wait(file, &ring->pollers, wait);
 	if (hft_ring_pull(ring))
 		mask |= EPOLLIN | EPOLLRDNORM;
-	if (READ_ONCE(ring->dead))
+	if (READ_ONCE(ring->ready.dead))
 		mask |= EPOLLHUP;
 	return mask;
 }
@@ -370,7 +362,7 @@ static int hft_ring_sleep(u64 timeout)
 /* Why a wait without an event ends; 0: it does not. */
 static int hft_ring_wait_end(struct hft_ring *ring, int err)
 {
-	if (READ_ONCE(ring->dead))
+	if (READ_ONCE(ring->ready.dead))
 		return -ESHUTDOWN;
 	if (test_bit(HFT_RING_CANCEL, &ring->waiting) &&
 	    test_and_clear_bit(HFT_RING_CANCEL, &ring->waiting))

@@ -7,12 +7,10 @@
 #include <linux/slab.h>
 
 #include "hft.h"
-#include "slot.h"
 
 int hft_slots_alloc(struct hft_context *context, u32 tasks)
 {
 	struct hft_slot *slots;
-	u32 i;
 	int err;
 
 	err = hft_user_charge(context->user, HFT_CHARGE_TASKS, tasks);
@@ -25,35 +23,27 @@ int hft_slots_alloc(struct hft_context *context, u32 tasks)
 		return -ENOMEM;
 	}
 
-	for (i = 0; i < tasks; i++) {
-		slots[i].generation = 1;
-		slots[i].next = i + 1 < tasks ? i + 2 : 0;
-	}
-
-	context->tasks = tasks;
-	atomic64_set(&context->free, 1);
-	/* Pairs with the acquire in hft_slots(): whoever sees the slots sees all of it. */
-	smp_store_release(&context->slots, slots);
+	hft_pool_init(&context->pool, slots, tasks);
 	return 0;
 }
 
 void hft_slots_free(struct hft_context *context)
 {
-	if (!context->slots)
+	if (!context->pool.slots)
 		return;
-	hft_user_uncharge(context->user, HFT_CHARGE_TASKS, context->tasks);
-	kvfree(context->slots);
+	hft_user_uncharge(context->user, HFT_CHARGE_TASKS, context->pool.nr);
+	kvfree(context->pool.slots);
 }
 
 /* A snapshot: slots come and go meanwhile. */
 u32 hft_slots_count_free(struct hft_context *context)
 {
-	struct hft_slot *slots = hft_slots(context);
+	struct hft_slot *slots = hft_pool_slots(&context->pool);
 	u32 i, count = 0;
 
 	if (!slots)
 		return 0;
-	for (i = 0; i < context->tasks; i++) {
+	for (i = 0; i < context->pool.nr; i++) {
 		count += READ_ONCE(slots[i].state) == HFT_SLOT_FREE;
 		if (!(i & 4095))
 			cond_resched();

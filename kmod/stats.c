@@ -22,7 +22,7 @@ void hft_counters_add(struct hft_counters *sum, const struct hft_counters *count
 
 static void hft_stats_add_ring(struct hft_stats *stats, struct hft_ring *ring)
 {
-	const struct hft_counters *counters = &ring->counters;
+	const struct hft_counters *counters = &ring->ready.counters;
 
 	raw_spin_lock_irq(&ring->queue->lock);
 	stats->submitted += counters->submitted;
@@ -32,9 +32,9 @@ static void hft_stats_add_ring(struct hft_stats *stats, struct hft_ring *ring)
 	stats->wakeups += counters->wakeups;
 	stats->full += counters->full;
 	stats->bad_head += counters->bad_head;
-	stats->waiting += ring->waiting_tasks;
-	stats->ready += ring->ready.nr;
-	stats->in_flight += max(hft_ring_in_flight(ring), 0);
+	stats->waiting += ring->ready.waiting;
+	stats->ready += ring->ready.heap.nr;
+	stats->in_flight += max(hft_ready_in_flight(&ring->ready), 0);
 	raw_spin_unlock_irq(&ring->queue->lock);
 }
 
@@ -51,7 +51,7 @@ int hft_stats_read(struct hft_context *context, struct hft_stats *stats)
 
 	memset(stats, 0, sizeof(*stats));
 	stats->ring = number;
-	stats->tasks = context->tasks;
+	stats->tasks = context->pool.nr;
 	stats->tasks_free = hft_slots_count_free(context);
 
 	mutex_lock(&context->mutex);
@@ -71,7 +71,7 @@ void hft_context_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct hft_context *context = file->private_data;
 
-	seq_printf(m, "hft-tasks:\t%u\n", READ_ONCE(context->tasks));
+	seq_printf(m, "hft-tasks:\t%u\n", READ_ONCE(context->pool.nr));
 	seq_printf(m, "hft-tasks-free:\t%u\n", hft_slots_count_free(context));
 }
 
@@ -81,15 +81,15 @@ void hft_ring_show_fdinfo(struct seq_file *m, struct file *file)
 	struct hft_stats stats = {};
 
 	hft_stats_add_ring(&stats, ring);
-	seq_printf(m, "hft-ring:\t%u\n", ring->number);
+	seq_printf(m, "hft-ring:\t%u\n", ring->ready.number);
 	seq_printf(m, "hft-cpu:\t%d\n", ring->queue->cpu);
-	seq_printf(m, "hft-entries:\t%u\n", ring->mask + 1);
-	seq_printf(m, "hft-window:\t%u\n", ring->window);
-	seq_printf(m, "hft-policy:\t%u\n", ring->policy);
-	seq_printf(m, "hft-lead-ns:\t%llu\n", ring->lead);
-	seq_printf(m, "hft-flags:\t%u\n", READ_ONCE(ring->producer->flags));
-	seq_printf(m, "hft-head:\t%u\n", READ_ONCE(ring->consumer->head));
-	seq_printf(m, "hft-tail:\t%u\n", READ_ONCE(ring->producer->tail));
+	seq_printf(m, "hft-entries:\t%u\n", ring->ready.mask + 1);
+	seq_printf(m, "hft-window:\t%u\n", ring->ready.window);
+	seq_printf(m, "hft-policy:\t%u\n", ring->ready.policy);
+	seq_printf(m, "hft-lead-ns:\t%llu\n", ring->ready.lead);
+	seq_printf(m, "hft-flags:\t%u\n", READ_ONCE(ring->ready.producer->flags));
+	seq_printf(m, "hft-head:\t%u\n", READ_ONCE(ring->ready.consumer->head));
+	seq_printf(m, "hft-tail:\t%u\n", READ_ONCE(ring->ready.producer->tail));
 	seq_printf(m, "hft-waiting:\t%llu\n", stats.waiting);
 	seq_printf(m, "hft-ready:\t%llu\n", stats.ready);
 	seq_printf(m, "hft-submitted:\t%llu\n", stats.submitted);
@@ -112,7 +112,7 @@ static ssize_t events_show(struct device *dev, struct device_attribute *attr, ch
 		hft_counters_add(&sum, &queue->closed);
 		list_for_each_entry(ring, &queue->rings, link) {
 			raw_spin_lock_irq(&queue->lock);
-			hft_counters_add(&sum, &ring->counters);
+			hft_counters_add(&sum, &ring->ready.counters);
 			raw_spin_unlock_irq(&queue->lock);
 			rings++;
 		}

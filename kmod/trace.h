@@ -7,9 +7,8 @@
 
 #include <linux/tracepoint.h>
 #include "hft.h"
-#include "slot.h"
 
-/* Times are as submitted, on the task's own clock. */
+/* Times are on the task's own clock before its release, then on CLOCK_MONOTONIC. */
 DECLARE_EVENT_CLASS(hft_slot,
 	TP_PROTO(const struct hft_slot *slot),
 	TP_ARGS(slot),
@@ -24,12 +23,12 @@ DECLARE_EVENT_CLASS(hft_slot,
 		__field(u8, level)
 	),
 	TP_fast_assign(
-		__entry->id = hft_slot_id(slot->ring->context, slot);
+		__entry->id = hft_slot_id(slot->ready->pool, slot);
 		__entry->cookie = slot->cookie;
 		__entry->release = slot->release;
 		__entry->deadline = slot->deadline;
-		__entry->cpu = slot->ring->queue->cpu;
-		__entry->ring = slot->ring->number;
+		__entry->cpu = hft_ring_of(slot->ready)->queue->cpu;
+		__entry->ring = slot->ready->number;
 		__entry->clock = slot->clock;
 		__entry->level = slot->level;
 	),
@@ -50,8 +49,8 @@ DEFINE_EVENT(hft_slot, cancel,
 
 /* Times are the event's, on CLOCK_MONOTONIC. */
 TRACE_EVENT(dispatch,
-	TP_PROTO(const struct hft_ring *ring, const struct hft_event *event),
-	TP_ARGS(ring, event),
+	TP_PROTO(struct hft_ready_queue *ready, const struct hft_event *event),
+	TP_ARGS(ready, event),
 	TP_STRUCT__entry(
 		__field(u64, id)
 		__field(u64, cookie)
@@ -73,8 +72,8 @@ TRACE_EVENT(dispatch,
 		__entry->irq_entry = event->irq_entry;
 		__entry->published = event->published;
 		__entry->sequence = event->sequence;
-		__entry->cpu = ring->queue->cpu;
-		__entry->ring = ring->number;
+		__entry->cpu = hft_ring_of(ready)->queue->cpu;
+		__entry->ring = ready->number;
 		__entry->result = event->result;
 		__entry->level = event->level;
 	),

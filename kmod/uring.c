@@ -12,8 +12,6 @@
 #include <linux/uaccess.h>
 
 #include "hft.h"
-#include "slot.h"
-#include "trace.h"
 
 /* Tasks of a batch that are queued at a time, with interrupts off. */
 #define HFT_CHUNK	32
@@ -50,9 +48,9 @@ static __always_inline struct hft_slot *hft_task_prepare(struct hft_context *con
 	if (unlikely(ring >= HFT_MAX_RINGS))
 		return ERR_PTR(-ENOENT);
 
-	slot = hft_slot_alloc(context);
-	if (IS_ERR(slot))
-		return slot;
+	slot = hft_slot_alloc(&context->pool);
+	if (unlikely(!slot))
+		return ERR_PTR(hft_pool_slots(&context->pool) ? -EDQUOT : -EINVAL);
 
 	slot->cookie = READ_ONCE(task->cookie);
 	slot->release = release;
@@ -71,7 +69,7 @@ static struct hft_ring *hft_slot_ring(struct hft_context *context, const struct 
 
 static void hft_refuse(struct hft_context *context, struct hft_slot **slot, int err)
 {
-	hft_slot_free(context, *slot);
+	hft_slot_free(&context->pool, *slot);
 	*slot = ERR_PTR(err);
 }
 
@@ -91,7 +89,7 @@ static __always_inline unsigned int hft_queue_run(struct hft_context *context,
 
 		if (!ring || ring->queue != queue)
 			break;
-		err = hft_queue_insert(queue, ring, slots[i]);
+		err = hft_sched_insert(&queue->release, &ring->ready, slots[i]);
 		if (unlikely(err)) {
 			hft_refuse(context, &slots[i], err);
 			(*refused)++;
@@ -151,8 +149,8 @@ int hft_submit(struct hft_context *context, const struct hft_submit *submit)
 		return PTR_ERR(slot);
 
 	/* Before it is queued: what fails here leaves nothing behind. */
-	if (result && hft_put_result(result, hft_slot_id(context, slot))) {
-		hft_slot_free(context, slot);
+	if (result && hft_put_result(result, hft_slot_id(&context->pool, slot))) {
+		hft_slot_free(&context->pool, slot);
 		return -EFAULT;
 	}
 
@@ -191,7 +189,7 @@ static void hft_free_slots(struct hft_context *context, struct hft_slot **slots,
 
 	for (i = 0; i < nr; i++) {
 		if (!IS_ERR(slots[i]))
-			hft_slot_free(context, slots[i]);
+			hft_slot_free(&context->pool, slots[i]);
 	}
 }
 
@@ -231,8 +229,10 @@ static int hft_write_results(struct hft_context *context, u64 address, struct hf
 	if (!user_write_access_begin(to, nr * sizeof(*to)))
 		return -EFAULT;
 	for (i = 0; i < nr; i++) {
-		s64 result = IS_ERR(slots[i]) ? PTR_ERR(slots[i]) : hft_slot_id(context, slots[i]);
+		s64 result = PTR_ERR(slots[i]);
 
+		if (!IS_ERR(slots[i]))
+			result = hft_slot_id(&context->pool, slots[i]);
 		unsafe_put_user(result, &to[i], fault);
 	}
 	user_write_access_end();
@@ -320,7 +320,7 @@ int hft_cancel(struct hft_context *context, const struct hft_cancel *cancel)
 
 	if (READ_ONCE(cancel->reserved))
 		return -EINVAL;
-	slot = hft_slot_find(context, id);
+	slot = hft_slot_find(&context->pool, id);
 	if (!slot)
 		return -ENOENT;
 
@@ -334,11 +334,10 @@ int hft_cancel(struct hft_context *context, const struct hft_cancel *cancel)
 	 * A slot is freed under the lock of the queue it is in, and freed it is of
 	 * another generation and of no ring: if both fit, it is ours to remove.
 	 */
-	if (READ_ONCE(slot->generation) == upper_32_bits(id) && READ_ONCE(slot->ring) == ring) {
-		trace_cancel(slot);
-		hft_queue_remove(ring->queue, slot);
-		ring->counters.cancelled++;
-		hft_slot_free(context, slot);
+	if (READ_ONCE(slot->generation) == upper_32_bits(id) &&
+	    READ_ONCE(slot->ready) == &ring->ready) {
+		hft_sched_remove(slot);
+		hft_slot_free(&context->pool, slot);
 		err = 0;
 	}
 	raw_spin_unlock(&ring->queue->lock);

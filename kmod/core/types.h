@@ -9,12 +9,19 @@
 
 #ifdef __KERNEL__
 
+#include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/compiler.h>
+#include <linux/container_of.h>
+#include <linux/errno.h>
 #include <linux/limits.h>
+#include <linux/minmax.h>
+#include <linux/nospec.h>
 #include <linux/types.h>
 
-#else
+#else /* the kernel's names, with the meaning they have there */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +43,49 @@ typedef int64_t s64;
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #endif
+
+#define BIT(n)			(1UL << (n))
+#define BIT_ULL(n)		(1ULL << (n))
+#define GENMASK(h, l)		(((2UL << (h)) - 1) & ~((1UL << (l)) - 1))
+#define GENMASK_ULL(h, l)	(((2ULL << (h)) - 1) & ~((1ULL << (l)) - 1))
+#define lower_32_bits(n)	((u32)(n))
+#define upper_32_bits(n)	((u32)((u64)(n) >> 32))
+#define array_index_nospec(index, size)	(index)
+#define ____cacheline_aligned	__attribute__((aligned(64)))
+#define container_of(ptr, type, member) \
+	((type *)((char *)(ptr) - offsetof(type, member)))
+
+#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
+#define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
+
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+static inline s64 atomic64_read(const atomic64_t *v)
+{
+	return __atomic_load_n(&v->counter, __ATOMIC_RELAXED);
+}
+
+static inline void atomic64_set(atomic64_t *v, s64 value)
+{
+	__atomic_store_n(&v->counter, value, __ATOMIC_RELAXED);
+}
+
+static inline bool atomic64_try_cmpxchg_acquire(atomic64_t *v, s64 *old, s64 value)
+{
+	return __atomic_compare_exchange_n(&v->counter, old, value, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+static inline bool atomic64_try_cmpxchg_release(atomic64_t *v, s64 *old, s64 value)
+{
+	return __atomic_compare_exchange_n(&v->counter, old, value, false, __ATOMIC_RELEASE,
+					   __ATOMIC_RELAXED);
+}
 
 #endif /* __KERNEL__ */
 

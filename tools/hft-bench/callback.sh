@@ -19,7 +19,7 @@ TOP=$(realpath "$HERE/../..")
 BUILD=${BUILD:-$TOP/build}
 FROM=hft_dispatch_timer
 ALONE=100	# calls that hft-bench begins with
-PUBLISH='smp_store_release(&ring->producer->tail'
+PUBLISH='smp_store_release(&ready->producer->tail'
 
 die() {
 	echo "callback: $*" >&2
@@ -47,7 +47,7 @@ build_plugin() {
 publish_offsets() {
 	local place from
 
-	place=$(cd "$TOP/kmod" && grep -nF "$PUBLISH" ./*.c | sed -n '1s/^\.\/\([^:]*:[0-9]*\):.*/\1/p')
+	place=$(cd "$TOP/kmod" && grep -rnF "$PUBLISH" . --include='*.[ch]' | sed -n '1s/^\.\/\([^:]*:[0-9]*\):.*/\1/p')
 	[ -n "$place" ] || die "nothing in kmod/ publishes a tail by $PUBLISH"
 	from=$(nm "$module" | sed -n "s/^\([0-9a-f]*\) t $FROM\$/\1/p;s/^\([0-9a-f]*\) T $FROM\$/\1/p")
 	[ -n "$from" ] || die "$module has no $FROM"

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later
+/*
+ * The path of a task: from its release queue to its ring's ready queue when its
+ * timer fires, then, best task first and up to the window, to the ring.  What does
+ * not fit stays ready, and the worker pulls it.
+ */
+#include "sched.h"
+#include "trace.h"
+
+/**
+ * hft_release_init() - make an empty release queue, offline and without memory
+ * @queue: queue
+ */
+void hft_release_init(struct hft_release_queue *queue)
+{
+	int clock;
+
+	*queue = (struct hft_release_queue){};
+	for (clock = 0; clock < HFT_CLOCKS; clock++)
+		queue->timers[clock].armed = U64_MAX;
+}
+
+/* When @slot's timer is due, on its clock. */
+static u64 hft_slot_fire(const struct hft_ready_queue *ready, const struct hft_slot *slot)
+{
+	return slot->release > ready->lead ? slot->release - ready->lead : 0;
+}
+
+/**
+ * hft_sched_insert() - queue a task until its release
+ * @queue: of the ring's CPU
+ * @ready: of the ring that the task is for
+ * @slot: the task
+ *
+ * Due or not, it goes to the release queue, where the order of what is due is
+ * made.  One that fires no earlier than its timer is armed for is the timer's
+ * business; an earlier one sets @queue->rearm: expire what is due and arm again
+ * before unlocking.
+ *
+ * Return: 0, -ENOENT if the ring is dead, -ENODEV if its CPU is offline, -EINVAL
+ * if it does not take the task's level.
+ */
+int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *ready,
+		     struct hft_slot *slot)
+{
+	struct hft_release_timer *timer = &queue->timers[slot->clock];
+	u64 fire = hft_slot_fire(ready, slot);
+
+	if (unlikely(ready->dead))
+		return -ENOENT;
+	if (unlikely(!queue->online))
+		return -ENODEV;
+	if (unlikely(!(ready->level_mask & BIT(slot->level))))
+		return -EINVAL;
+
+	slot->item.seq = queue->sequence++;
+	WRITE_ONCE(slot->ready, ready);
+	ready->counters.submitted++;
+	trace_submit(slot);
+
+	hft_heap_push(&timer->heap, &slot->item, fire);
+	WRITE_ONCE(slot->state, HFT_SLOT_WAITING);
+	ready->waiting++;
+	if (fire < timer->armed)
+		queue->rearm = true;
+	return 0;
+}
+
+/**
+ * hft_sched_remove() - take a queued task out of its heap
+ * @slot: the task
+ *
+ * A timer that is armed for it fires in vain.
+ */
+void hft_sched_remove(struct hft_slot *slot)
+{
+	struct hft_ready_queue *ready = slot->ready;
+
+	trace_cancel(slot);
+	if (slot->state == HFT_SLOT_WAITING) {
+		hft_heap_remove(&ready->release->timers[slot->clock].heap, &slot->item);
+		ready->waiting--;
+	} else {
+		hft_heap_remove(&ready->heap, &slot->item);
+	}
+	ready->counters.cancelled++;
+}
+
+/* A task is released: from here on its times are on the clock that all share. */
+static inline void hft_slot_release(struct hft_release_queue *queue, struct hft_slot *slot)
+{
+	slot->ready->waiting--;
+	if (likely(slot->clock == HFT_CLOCK_MONOTONIC))
+		return;
+	slot->release = hft_release_to_monotonic(queue, slot->clock, slot->release);
+	if (slot->deadline)
+		slot->deadline = hft_release_to_monotonic(queue, slot->clock, slot->deadline);
+}
+
+/* Let a released task compete for its ring. */
+static void hft_ready_add(struct hft_release_queue *queue, struct hft_slot *slot)
+{
+	struct hft_ready_queue *ready = slot->ready;
+
+	hft_heap_push(&ready->heap, &slot->item,
+		      hft_policy_key(ready->policy, slot->level, slot->item.seq, slot->deadline));
+	WRITE_ONCE(slot->state, HFT_SLOT_READY);
+
+	if (!ready->touched++) {
+		ready->next_touched = queue->touched;
+		queue->touched = ready;
+	}
+}
+
+static struct hft_slot *hft_release_pop(struct hft_release_queue *queue, enum hft_clock clock,
+					u64 now)
+{
+	struct hft_heap *heap = &queue->timers[clock].heap;
+	struct hft_slot *slot;
+
+	if (hft_heap_min_key(heap) > now)
+		return NULL;
+	slot = container_of(hft_heap_pop(heap), struct hft_slot, item);
+	hft_slot_release(queue, slot);
+	return slot;
+}
+
+/**
+ * hft_sched_expire() - move what is due to the ready queues
+ * @queue: the release queue
+ * @clock: of which timer
+ * @now: on that clock; %HFT_TIME_MAX: everything is due
+ * @budget: at most so many tasks
+ *
+ * Return: how many there were.
+ */
+unsigned int hft_sched_expire(struct hft_release_queue *queue, enum hft_clock clock, u64 now,
+			      unsigned int budget)
+{
+	struct hft_slot *slot;
+	unsigned int n;
+
+	for (n = 0; n < budget && (slot = hft_release_pop(queue, clock, now)); n++)
+		hft_ready_add(queue, slot);
+	return n;
+}
+
+/* Events that may be written.  None if the consumer's head makes no sense. */
+static u32 hft_ready_room(struct hft_ready_queue *ready)
+{
+	/* Pairs with the consumer's release: it is done with what is written over. */
+	u32 head = smp_load_acquire(&ready->consumer->head);
+	u32 in_flight = lower_32_bits(ready->sequence) - head;
+
+	if (unlikely(in_flight > ready->mask + 1)) {
+		ready->counters.bad_head++;
+		return 0;
+	}
+	return in_flight < ready->window ? ready->window - in_flight : 0;
+}
+
+/**
+ * hft_sched_pop_alone() - take the first task that is due, if it needs no heap
+ * @queue: the release queue
+ * @clock: of which timer
+ * @now: on that clock
+ *
+ * None other is due, none is ready before it and its ring has room: the common
+ * case, which has nothing to compare.  Else the task is ready now, and
+ * hft_sched_expire() is for the others.
+ *
+ * Return: the task, for hft_ready_write(), or NULL.
+ */
+struct hft_slot *hft_sched_pop_alone(struct hft_release_queue *queue, enum hft_clock clock,
+				     u64 now)
+{
+	struct hft_slot *slot = hft_release_pop(queue, clock, now);
+
+	if (!slot)
+		return NULL;
+	if (hft_release_next(queue, clock) > now && hft_heap_empty(&slot->ready->heap) &&
+	    hft_ready_room(slot->ready))
+		return slot;
+	hft_ready_add(queue, slot);
+	return NULL;
+}
+
+static __always_inline struct hft_event *hft_ready_next(struct hft_ready_queue *ready, u64 entry,
+							u64 published)
+{
+	u64 sequence = ready->sequence++;
+	struct hft_event *event = &ready->events[sequence & ready->mask];
+
+	event->irq_entry = entry;
+	event->published = published;
+	event->sequence = sequence;
+	return event;
+}
+
+/**
+ * hft_ready_write() - write a task to its ring and give its slot back
+ * @ready: the ring's, with room
+ * @slot: a released task in no heap
+ * @entry: CLOCK_MONOTONIC when the dispatch began
+ * @published: CLOCK_MONOTONIC now
+ *
+ * The consumer sees it after hft_ready_publish().
+ */
+void hft_ready_write(struct hft_ready_queue *ready, struct hft_slot *slot, u64 entry,
+		     u64 published)
+{
+	struct hft_event *event = hft_ready_next(ready, entry, published);
+	bool ended = slot->item.seq < ready->release->ended;
+
+	event->cookie = slot->cookie;
+	event->task = hft_slot_id(ready->pool, slot);
+	event->release = slot->release;
+	event->deadline = slot->deadline;
+	event->result = ended ? -ENODEV : 0;
+	event->type = HFT_EVENT_TASK;
+	event->clock = slot->clock;
+	event->level = slot->level;
+
+	trace_dispatch(ready, event);
+	ready->counters.dispatched++;
+	ready->counters.ended += ended;
+	hft_slot_free(ready->pool, slot);
+}
+
+static void hft_ready_set_more(struct hft_ready_queue *ready, bool more)
+{
+	u32 flags = ready->producer->flags & ~HFT_RING_MORE;
+
+	WRITE_ONCE(ready->producer->flags, flags | (more ? HFT_RING_MORE : 0));
+}
+
+/* Write up to @room ready tasks.  Returns how many there were. */
+static u32 hft_ready_write_best(struct hft_ready_queue *ready, u32 room, u64 entry, u64 published)
+{
+	u32 n;
+
+	for (n = 0; n < room && !hft_heap_empty(&ready->heap); n++) {
+		struct hft_heap_item *item = hft_heap_pop(&ready->heap);
+
+		hft_ready_write(ready, container_of(item, struct hft_slot, item), entry, published);
+	}
+	if (n)
+		hft_ready_publish(ready);
+	return n;
+}
+
+/**
+ * hft_ready_fill() - write ready tasks to their ring
+ * @ready: the ring's
+ * @budget: most tasks to write, at least 1
+ * @entry: CLOCK_MONOTONIC when the dispatch began
+ * @published: CLOCK_MONOTONIC now
+ *
+ * Those that are left are announced by %HFT_RING_MORE.
+ *
+ * Return: how many were written.
+ */
+u32 hft_ready_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 published)
+{
+	u32 room = hft_ready_room(ready);
+	u32 n = 0;
+
+	do {
+		u32 left = budget - n;
+
+		n += hft_ready_write_best(ready, room < left ? room : left, entry, published);
+		hft_ready_set_more(ready, !hft_heap_empty(&ready->heap));
+		if (hft_heap_empty(&ready->heap))
+			return n;
+
+		/* MORE before the head: a consumer that missed the one has moved the other. */
+		smp_mb();
+		room = hft_ready_room(ready);
+	} while (room && n < budget);
+	ready->counters.full += !room;
+	return n;
+}
+
+/**
+ * hft_ready_fill_touched() - write ready tasks after hft_sched_touched()
+ * @ready: what that returned
+ * @spare: %HFT_BATCH for the first of a hold of the lock
+ * @entry: CLOCK_MONOTONIC when the dispatch began
+ * @published: CLOCK_MONOTONIC now
+ *
+ * Each ring is good for as many as it got, so none starves and its sleeper wakes;
+ * of what waited before, the rings share @spare: were that each one's, a user with
+ * many could make room in all of them and have one interrupt write it all.
+ *
+ * Return: how many were written.
+ */
+u32 hft_ready_fill_touched(struct hft_ready_queue *ready, u32 *spare, u64 entry, u64 published)
+{
+	u32 budget = ready->touched + *spare;
+	u32 n = hft_ready_fill(ready, budget, entry, published);
+
+	ready->touched = 0;
+	if (budget - n < *spare)
+		*spare = budget - n;
+	return n;
+}
+
+/**
+ * hft_ready_notice() - an entry of a monitor ring, to be filled in and published
+ * @ready: the monitor ring's
+ * @now: CLOCK_MONOTONIC
+ *
+ * Return: the entry, or NULL when there is no room: the loss is counted.
+ */
+struct hft_event *hft_ready_notice(struct hft_ready_queue *ready, u64 now)
+{
+	if (!hft_ready_room(ready)) {
+		WRITE_ONCE(ready->producer->dropped, ready->producer->dropped + 1);
+		return NULL;
+	}
+	return hft_ready_next(ready, now, now);
+}
+
+/* Events that the consumer has not advanced over, -EINVAL if its head makes no sense. */
+int hft_ready_in_flight(const struct hft_ready_queue *ready)
+{
+	u32 in_flight = READ_ONCE(ready->producer->tail) - READ_ONCE(ready->consumer->head);
+
+	return in_flight <= ready->mask + 1 ? (int)in_flight : -EINVAL;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later */
+/*
+ * From a submission to an event, without a clock, a lock or a timer of its own.
+ *
+ *   hft_release_queue  of a CPU: tasks that wait for their release, a heap a clock
+ *   hft_ready_queue    of a ring: released tasks that wait for room in it
+ *
+ * A backend holds the lock of a release queue for every call here, which also
+ * covers the ready queues of its rings and their slots from insertion on, and
+ * says what time it is.  A hold of the lock goes
+ *
+ *   hft_sched_insert()	for each task, or
+ *   hft_sched_expire()	when a timer has fired
+ *   hft_sched_touched()	until there is none: hft_ready_fill_touched(), wake its worker
+ *   hft_release_next()	what to arm the timers for
+ *
+ * Barriers shared with the consumer of a ring: uapi/linux/hft.h's fields, and
+ *
+ *   events, then store-release of producer.tail
+ *	pairs with the consumer's load-acquire of it
+ *   the consumer's store-release of consumer.head after the run
+ *	pairs with the load-acquire in hft_ready_room(): an event is written over
+ *	only when the consumer is done with it
+ *   HFT_RING_MORE, smp_mb(), load of consumer.head
+ *	pairs with head, full barrier, load of flags in a consumer that is about
+ *	to sleep where nobody looks again
+ */
+#ifndef HFT_CORE_SCHED_H
+#define HFT_CORE_SCHED_H
+
+#include <linux/hft.h>
+
+#include "heap.h"
+#include "policy.h"
+#include "slot.h"
+#include "types.h"
+
+/* Tasks handled in one hold of the lock. */
+#define HFT_BATCH		64
+
+struct hft_counters {
+	u64 submitted;
+	u64 dispatched;
+	u64 cancelled;
+	u64 ended;
+	u64 wakeups;
+	u64 full;
+	u64 bad_head;
+};
+
+/**
+ * struct hft_release_timer - the tasks of one clock
+ * @heap: them, by release - lead
+ * @armed: what the backend's timer fires for, on that clock; U64_MAX: nothing
+ */
+struct hft_release_timer {
+	struct hft_heap heap;
+	u64 armed;
+};
+
+/**
+ * struct hft_release_queue - the tasks of a CPU that wait for their release
+ * @timers: one a clock
+ * @offset: of each clock from CLOCK_MONOTONIC, set by the backend before it
+ *	handles tasks of that clock
+ * @sequence: tasks inserted so far
+ * @ended: tasks inserted before that one end with -ENODEV
+ * @online: takes tasks
+ * @rearm: a timer is to fire earlier than it is armed for
+ * @touched: ready queues that got tasks under this hold of the lock
+ */
+struct hft_release_queue {
+	struct hft_release_timer timers[HFT_CLOCKS];
+	u64 offset[HFT_CLOCKS];
+	u64 sequence;
+	u64 ended;
+	bool online;
+	bool rearm;
+	struct hft_ready_queue *touched;
+};
+
+/**
+ * struct hft_ready_queue - the released tasks of a ring
+ * @heap: them, by policy
+ * @pool: that the ring's tasks are from
+ * @consumer: page that the consumer writes; nothing in it is believed
+ * @producer: page that the consumer reads
+ * @events: the ring
+ * @mask: entries - 1
+ * @window: most events in flight
+ * @level_mask: levels that it takes
+ * @policy: &enum hft_policy
+ * @number: of the ring
+ * @waiting: tasks of the ring before their release
+ * @dead: takes no tasks
+ * @touched: tasks that got ready under this hold of the lock: it is in
+ *	hft_release_queue.touched
+ * @next_touched: the next one there
+ * @lead: how long before a release its timer fires, ns
+ * @sequence: events written; producer.tail is its lower half
+ * @release: the queue of its CPU
+ * @counters: of the ring
+ */
+struct hft_ready_queue {
+	struct hft_heap heap;
+	struct hft_pool *pool;
+	struct hft_ring_consumer *consumer;
+	struct hft_ring_producer *producer;
+	struct hft_event *events;
+	u32 mask;
+	u32 window;
+	u32 level_mask;
+	u32 policy;
+	u32 number;
+	u32 waiting;
+	u32 touched;
+	bool dead;
+	struct hft_ready_queue *next_touched;
+	u64 lead;
+	u64 sequence;
+	struct hft_release_queue *release;
+	struct hft_counters counters;
+};
+
+/* What of it a backend must have set before the first task. */
+void hft_release_init(struct hft_release_queue *queue);
+
+int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *ready,
+		     struct hft_slot *slot);
+void hft_sched_remove(struct hft_slot *slot);
+unsigned int hft_sched_expire(struct hft_release_queue *queue, enum hft_clock clock, u64 now,
+			      unsigned int budget);
+struct hft_slot *hft_sched_pop_alone(struct hft_release_queue *queue, enum hft_clock clock,
+				     u64 now);
+
+void hft_ready_write(struct hft_ready_queue *ready, struct hft_slot *slot, u64 entry,
+		     u64 published);
+u32 hft_ready_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 published);
+u32 hft_ready_fill_touched(struct hft_ready_queue *ready, u32 *spare, u64 entry, u64 published);
+struct hft_event *hft_ready_notice(struct hft_ready_queue *ready, u64 now);
+int hft_ready_in_flight(const struct hft_ready_queue *ready);
+
+/* The earliest key of a clock's heap, U64_MAX if it is empty. */
+static inline u64 hft_release_next(const struct hft_release_queue *queue, enum hft_clock clock)
+{
+	return hft_heap_min_key(&queue->timers[clock].heap);
+}
+
+/* A ready queue that got tasks under this hold of the lock, or NULL when all were had. */
+static inline struct hft_ready_queue *hft_sched_touched(struct hft_release_queue *queue)
+{
+	struct hft_ready_queue *ready = queue->touched;
+
+	if (ready)
+		queue->touched = ready->next_touched;
+	return ready;
+}
+
+/* Show the consumer what was written. */
+static inline void hft_ready_publish(struct hft_ready_queue *ready)
+{
+	/* Pairs with the consumer's acquire: the events before the tail. */
+	smp_store_release(&ready->producer->tail, lower_32_bits(ready->sequence));
+}
+
+static inline u64 hft_release_to_monotonic(const struct hft_release_queue *queue,
+					   enum hft_clock clock, u64 time)
+{
+	/* Before this boot; and a deadline of 0 would be none. */
+	return time > queue->offset[clock] ? time - queue->offset[clock] : 1;
+}
+
+#endif /* HFT_CORE_SCHED_H */

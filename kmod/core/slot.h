@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later */
+/*
+ * Slots of tasks, on the hot path: a lock-free stack of free ones (R. K. Treiber,
+ * "Systems Programming: Coping with Parallelism", IBM RJ 5118, 1986).  Its head
+ * carries a tag that every pop counts up, so that a head seen before some pops
+ * and pushes is not taken for the one after them.
+ */
+#ifndef HFT_CORE_SLOT_H
+#define HFT_CORE_SLOT_H
+
+#include <linux/hft.h>
+
+#include "heap.h"
+#include "types.h"
+
+#define HFT_GENERATION_MASK	GENMASK(30, 0)	/* ids are positive as __s64 */
+
+struct hft_ready_queue;
+
+enum hft_slot_state {
+	HFT_SLOT_FREE,
+	HFT_SLOT_TAKEN,		/* allocated, not queued: its submitter's alone */
+	HFT_SLOT_WAITING,	/* in a release queue */
+	HFT_SLOT_READY,		/* in the ready queue of its ring */
+};
+
+/**
+ * struct hft_slot - a task of a pool
+ * @item: place in a heap
+ * @cookie: from the descriptor, as are the next ones
+ * @release: when to start, on @clock
+ * @deadline: when to be finished, on @clock, or 0
+ * @ready: of the ring it is queued for; protected, as is @state, by the lock of
+ *	the release queue from insertion to removal
+ * @generation: upper half of the id; counts up when the slot is freed
+ * @next: index of the next free slot
+ * @ring_number: from the descriptor
+ * @clock: from the descriptor
+ * @level: from the descriptor
+ * @state: &enum hft_slot_state
+ */
+struct hft_slot {
+	struct hft_heap_item item;
+	u64 cookie;
+	u64 release;
+	u64 deadline;
+	struct hft_ready_queue *ready;
+	u32 generation;
+	u32 next;
+	u16 ring_number;
+	u8 clock;
+	u8 level;
+	u8 state;
+} ____cacheline_aligned;
+
+/**
+ * struct hft_pool - the tasks of a context
+ * @slots: them; NULL before hft_pool_init()
+ * @nr: how many
+ * @free: tag << 32 | index + 1 of the first free one
+ */
+struct hft_pool {
+	struct hft_slot *slots;
+	u32 nr;
+	atomic64_t free ____cacheline_aligned;
+};
+
+/**
+ * hft_pool_init() - fill a pool with free slots
+ * @pool: pool without slots
+ * @slots: zeroed memory for @nr of them
+ * @nr: at least one
+ */
+static inline void hft_pool_init(struct hft_pool *pool, struct hft_slot *slots, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		slots[i].generation = 1;
+		slots[i].next = i + 1 < nr ? i + 2 : 0;
+	}
+	pool->nr = nr;
+	atomic64_set(&pool->free, 1);
+	/* Pairs with the acquire in hft_pool_slots(): whoever sees the slots sees all of it. */
+	smp_store_release(&pool->slots, slots);
+}
+
+static inline struct hft_slot *hft_pool_slots(struct hft_pool *pool)
+{
+	/* Pairs with the release in hft_pool_init(). */
+	return smp_load_acquire(&pool->slots);
+}
+
+/**
+ * hft_slot_alloc() - take a free slot
+ * @pool: to take it from
+ *
+ * Lock-free; any context of execution.
+ *
+ * Return: a slot that is the caller's alone until it is queued, or NULL if none
+ * is free.
+ */
+static inline struct hft_slot *hft_slot_alloc(struct hft_pool *pool)
+{
+	struct hft_slot *slots = hft_pool_slots(pool);
+	struct hft_slot *slot;
+	s64 head, next;
+
+	if (unlikely(!slots))
+		return NULL;
+
+	head = atomic64_read(&pool->free);
+	do {
+		u32 index = lower_32_bits(head);
+
+		if (unlikely(!index))
+			return NULL;
+		slot = &slots[index - 1];
+		next = ((head >> 32) + 1) << 32 | READ_ONCE(slot->next);
+	} while (!atomic64_try_cmpxchg_acquire(&pool->free, &head, next));
+
+	WRITE_ONCE(slot->state, HFT_SLOT_TAKEN);
+	return slot;
+}
+
+/**
+ * hft_slot_free() - give a slot back; its id is stale from here on
+ * @pool: that it was taken from
+ * @slot: under the lock of its release queue, or its submitter's if it was never queued
+ */
+static inline void hft_slot_free(struct hft_pool *pool, struct hft_slot *slot)
+{
+	u32 index = slot - pool->slots + 1;
+	u32 generation = (slot->generation + 1) & HFT_GENERATION_MASK;
+	s64 head, first;
+
+	WRITE_ONCE(slot->generation, generation ?: 1);
+	WRITE_ONCE(slot->ready, NULL);
+	WRITE_ONCE(slot->state, HFT_SLOT_FREE);
+
+	head = atomic64_read(&pool->free);
+	do {
+		WRITE_ONCE(slot->next, lower_32_bits(head));
+		first = (head & GENMASK_ULL(63, 32)) | index;
+	} while (!atomic64_try_cmpxchg_release(&pool->free, &head, first));
+}
+
+static inline u64 hft_slot_id(const struct hft_pool *pool, const struct hft_slot *slot)
+{
+	return (u64)slot->generation << 32 | (slot - pool->slots);
+}
+
+/* The slot may stop to be @id's at any time until its release queue's lock is held. */
+static inline struct hft_slot *hft_slot_find(struct hft_pool *pool, u64 id)
+{
+	struct hft_slot *slots = hft_pool_slots(pool);
+	u32 index = lower_32_bits(id);
+
+	if (!slots || index >= pool->nr)
+		return NULL;
+	index = array_index_nospec(index, pool->nr);
+	if (READ_ONCE(slots[index].generation) != upper_32_bits(id))
+		return NULL;
+	return &slots[index];
+}
+
+#endif /* HFT_CORE_SLOT_H */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later */
+/* The kernel's tracepoints; in user space the events of a ring say it all. */
+#ifndef HFT_CORE_TRACE_H
+#define HFT_CORE_TRACE_H
+
+#ifdef __KERNEL__
+
+#include "../trace.h"
+
+#else
+
+static inline void trace_submit(const struct hft_slot *slot)
+{
+	(void)slot;
+}
+
+static inline void trace_cancel(const struct hft_slot *slot)
+{
+	(void)slot;
+}
+
+static inline void trace_dispatch(const struct hft_ready_queue *ready,
+				  const struct hft_event *event)
+{
+	(void)ready;
+	(void)event;
+}
+
+#endif
+
+#endif /* HFT_CORE_TRACE_H */
