@@ -11,6 +11,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "core/admission.h"
 #include "hft.h"
 
 /* Tasks of a batch that are queued at a time, with interrupts off. */
@@ -23,9 +24,30 @@ static bool hft_times_valid(u64 release, u64 deadline)
 	return !deadline || deadline >= release;
 }
 
+/* What only some tasks have: not in the descriptors of most. */
+static int hft_task_prepare_more(struct hft_slot *slot, const struct hft_task *task)
+{
+	u64 period = READ_ONCE(task->period);
+	u64 wcet = READ_ONCE(task->wcet);
+
+	if (READ_ONCE(task->flags) | READ_ONCE(task->reserved1) |
+	    READ_ONCE(task->reserved2) | READ_ONCE(task->reserved3))
+		return -EINVAL;
+	if (period > HFT_TIME_MAX || wcet > HFT_TIME_MAX)
+		return -EINVAL;
+
+	slot->flags = HFT_SLOT_MORE;
+	slot->period = period;
+	slot->wcet = wcet;
+	slot->window = hft_admission_window(slot->deadline ? slot->deadline - slot->release : 0,
+					    period);
+	return 0;
+}
+
 /*
  * Turn a descriptor into a slot that is ready to be queued.  The descriptor may
- * be in a submission queue that user space is writing: each field is read once.
+ * be in a submission queue that user space is writing: what is read of it is
+ * checked, and not read again.
  */
 static __always_inline struct hft_slot *hft_task_prepare(struct hft_context *context,
 							 const struct hft_task *task)
@@ -36,11 +58,8 @@ static __always_inline struct hft_slot *hft_task_prepare(struct hft_context *con
 	u8 clock = READ_ONCE(task->clock);
 	u8 level = READ_ONCE(task->level);
 	struct hft_slot *slot;
+	int err;
 
-	if (unlikely(READ_ONCE(task->flags) | READ_ONCE(task->reserved1) |
-		     READ_ONCE(task->reserved2) | READ_ONCE(task->reserved3[0]) |
-		     READ_ONCE(task->reserved3[1]) | READ_ONCE(task->reserved3[2])))
-		return ERR_PTR(-EINVAL);
 	if (unlikely(clock >= HFT_CLOCKS || level >= HFT_LEVELS))
 		return ERR_PTR(-EINVAL);
 	if (unlikely(!hft_times_valid(release, deadline)))
@@ -55,10 +74,20 @@ static __always_inline struct hft_slot *hft_task_prepare(struct hft_context *con
 	slot->cookie = READ_ONCE(task->cookie);
 	slot->release = release;
 	slot->deadline = deadline;
+	slot->flags = 0;
 	WRITE_ONCE(slot->ring_number, array_index_nospec(ring, HFT_MAX_RINGS));
 	slot->clock = clock;
 	slot->level = level;
-	return slot;
+	if (likely(!(READ_ONCE(task->flags) | READ_ONCE(task->reserved1) |
+		     READ_ONCE(task->reserved2) | READ_ONCE(task->period) |
+		     READ_ONCE(task->wcet) | READ_ONCE(task->reserved3))))
+		return slot;
+
+	err = hft_task_prepare_more(slot, task);
+	if (!err)
+		return slot;
+	hft_slot_free(&context->pool, slot);
+	return ERR_PTR(err);
 }
 
 /* The ring of a prepared slot.  With interrupts off, which holds off its freeing. */

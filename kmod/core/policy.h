@@ -20,16 +20,35 @@
  * @level: &enum hft_level of the task
  * @seq: the task's place in the order of submission
  * @deadline: the task's deadline, ns; 0: none
+ * @window: from its release to its deadline or next release, ns; 0: unbounded
+ * @wcet: its worst-case execution time, ns
  *
  * Times and sequence numbers saturate at 61 bits, which is 73 years of
  * nanoseconds.  U64_MAX is no task's key.
+ *
+ * RM by the window rather than the period is deadline monotonic where deadlines
+ * are early (Leung and Whitehead 1982), which the hyperbolic bound of admission.h
+ * relies on.  LLF by a key that does not move: Mok 1983, and laxity at a common
+ * instant differs by just deadline - wcet.
  */
-static inline u64 hft_policy_key(u32 policy, u32 level, u64 seq, u64 deadline)
+static inline u64 hft_policy_key(u32 policy, u32 level, u64 seq, u64 deadline, u64 window,
+				 u64 wcet)
 {
 	u64 key = seq;
 
-	if (policy == HFT_POLICY_EDF)
+	switch (policy) {
+	case HFT_POLICY_EDF:
 		key = deadline ? deadline : HFT_POLICY_KEY_MAX;
+		break;
+	case HFT_POLICY_RM:
+		key = window ? window : HFT_POLICY_KEY_MAX;
+		break;
+	case HFT_POLICY_LLF:
+		key = HFT_POLICY_KEY_MAX;
+		if (deadline)
+			key = deadline > wcet ? deadline - wcet : 0;
+		break;
+	}
 	if (key > HFT_POLICY_KEY_MAX)
 		key = HFT_POLICY_KEY_MAX;
 	return (u64)(HFT_LEVEL_REALTIME - level) << HFT_POLICY_KEY_BITS | key;

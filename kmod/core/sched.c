@@ -97,13 +97,21 @@ static inline void hft_slot_release(struct hft_release_queue *queue, struct hft_
 		slot->deadline = hft_release_to_monotonic(queue, slot->clock, slot->deadline);
 }
 
+static u64 hft_slot_key(u32 policy, const struct hft_slot *slot)
+{
+	if (likely(!(slot->flags & HFT_SLOT_MORE)))
+		return hft_policy_key(policy, slot->level, slot->item.seq, slot->deadline,
+				      slot->deadline ? slot->deadline - slot->release : 0, 0);
+	return hft_policy_key(policy, slot->level, slot->item.seq, slot->deadline, slot->window,
+			      slot->wcet);
+}
+
 /* Let a released task compete for its ring. */
 static void hft_ready_add(struct hft_release_queue *queue, struct hft_slot *slot)
 {
 	struct hft_ready_queue *ready = slot->ready;
 
-	hft_heap_push(&ready->heap, &slot->item,
-		      hft_policy_key(ready->policy, slot->level, slot->item.seq, slot->deadline));
+	hft_heap_push(&ready->heap, &slot->item, hft_slot_key(ready->policy, slot));
 	WRITE_ONCE(slot->state, HFT_SLOT_READY);
 
 	if (!ready->touched++) {

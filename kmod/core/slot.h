@@ -24,20 +24,30 @@ enum hft_slot_state {
 	HFT_SLOT_READY,		/* in the ready queue of its ring */
 };
 
+/* hft_slot.flags */
+#define HFT_SLOT_MORE		(1U << 31)	/* the second line holds what its name says */
+
 /**
  * struct hft_slot - a task of a pool
  * @item: place in a heap
  * @cookie: from the descriptor, as are the next ones
- * @release: when to start, on @clock
- * @deadline: when to be finished, on @clock, or 0
+ * @release: when to start, on @clock; from then on CLOCK_MONOTONIC
+ * @deadline: when to be finished, on @clock, or 0; likewise
  * @ready: of the ring it is queued for; protected, as is @state, by the lock of
  *	the release queue from insertion to removal
  * @generation: upper half of the id; counts up when the slot is freed
  * @next: index of the next free slot
+ * @flags: from the descriptor, and HFT_SLOT_*
  * @ring_number: from the descriptor
  * @clock: from the descriptor
  * @level: from the descriptor
  * @state: &enum hft_slot_state
+ * @window: time from a release to its deadline or the next release, ns; 0: unbounded
+ * @period: from the descriptor
+ * @wcet: from the descriptor
+ *
+ * The first line is all that a plain task needs: the second is valid with
+ * %HFT_SLOT_MORE alone.
  */
 struct hft_slot {
 	struct hft_heap_item item;
@@ -47,10 +57,15 @@ struct hft_slot {
 	struct hft_ready_queue *ready;
 	u32 generation;
 	u32 next;
-	u16 ring_number;
+	u32 flags;
+	u8 ring_number;
 	u8 clock;
 	u8 level;
 	u8 state;
+
+	u64 window ____cacheline_aligned;
+	u64 period;
+	u64 wcet;
 } ____cacheline_aligned;
 
 /**

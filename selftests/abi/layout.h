@@ -88,7 +88,9 @@ AT(hft_task, clock, 32);
 AT(hft_task, level, 33);
 AT(hft_task, reserved1, 34);
 AT(hft_task, reserved2, 36);
-AT64(hft_task, reserved3, 40);
+AT64(hft_task, period, 40);
+AT64(hft_task, wcet, 48);
+AT64(hft_task, reserved3, 56);
 SIZE(hft_task, 64);
 
 AT(hft_submit, task, 0);

@@ -20,34 +20,34 @@ static const u64 edges[] = { 0, 1, HFT_POLICY_KEY_MAX - 1, HFT_POLICY_KEY_MAX,
 static void test_fifo_is_submission_order(void **state)
 {
 	(void)state;
-	assert_true(hft_policy_key(HFT_POLICY_FIFO, HFT_LEVEL_NORMAL, 1, 900) <
-		    hft_policy_key(HFT_POLICY_FIFO, HFT_LEVEL_NORMAL, 2, 100));
-	assert_int_equal(hft_policy_key(HFT_POLICY_FIFO, HFT_LEVEL_REALTIME, 7, 900), 7);
+	assert_true(hft_policy_key(HFT_POLICY_FIFO, HFT_LEVEL_NORMAL, 1, 900, 0, 0) <
+		    hft_policy_key(HFT_POLICY_FIFO, HFT_LEVEL_NORMAL, 2, 100, 0, 0));
+	assert_int_equal(hft_policy_key(HFT_POLICY_FIFO, HFT_LEVEL_REALTIME, 7, 900, 0, 0), 7);
 }
 
 static void test_edf_is_deadline_order(void **state)
 {
 	(void)state;
-	assert_true(hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_NORMAL, 2, 100) <
-		    hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_NORMAL, 1, 900));
-	assert_int_equal(hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_REALTIME, 7, 900), 900);
+	assert_true(hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_NORMAL, 2, 100, 0, 0) <
+		    hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_NORMAL, 1, 900, 0, 0));
+	assert_int_equal(hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_REALTIME, 7, 900, 0, 0), 900);
 }
 
 /* The heap then orders by submission. */
 static void test_edf_equal_deadlines_are_equal(void **state)
 {
 	(void)state;
-	assert_int_equal(hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_LOW, 1, 900),
-			 hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_LOW, 2, 900));
+	assert_int_equal(hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_LOW, 1, 900, 0, 0),
+			 hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_LOW, 2, 900, 0, 0));
 }
 
 static void test_edf_without_deadline_is_last(void **state)
 {
-	u64 none = hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_LOW, 1, 0);
+	u64 none = hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_LOW, 1, 0, 0, 0);
 
 	(void)state;
-	assert_true(hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_LOW, 2, HFT_TIME_MAX - 1) < none);
-	assert_true(none < hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_BACKGROUND, 0, 1));
+	assert_true(hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_LOW, 2, HFT_TIME_MAX - 1, 0, 0) < none);
+	assert_true(none < hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_BACKGROUND, 0, 1, 0, 0));
 }
 
 static void check_level_order(u32 policy, u64 low, u64 high)
@@ -55,8 +55,28 @@ static void check_level_order(u32 policy, u64 low, u64 high)
 	u32 level;
 
 	for (level = HFT_LEVEL_IDLE; level < HFT_LEVEL_REALTIME; level++)
-		assert_true(hft_policy_key(policy, level + 1, high, high) <
-			    hft_policy_key(policy, level, low, low));
+		assert_true(hft_policy_key(policy, level + 1, high, high, 0, 0) <
+			    hft_policy_key(policy, level, low, low, 0, 0));
+}
+
+static void test_rm_is_window_order(void **state)
+{
+	(void)state;
+	assert_true(hft_policy_key(HFT_POLICY_RM, HFT_LEVEL_LOW, 2, 900, 10, 0) <
+		    hft_policy_key(HFT_POLICY_RM, HFT_LEVEL_LOW, 1, 100, 20, 0));
+	assert_true(hft_policy_key(HFT_POLICY_RM, HFT_LEVEL_LOW, 2, 0, HFT_TIME_MAX - 1, 0) <
+		    hft_policy_key(HFT_POLICY_RM, HFT_LEVEL_LOW, 1, 100, 0, 0));
+}
+
+static void test_llf_is_laxity_order(void **state)
+{
+	(void)state;
+	assert_int_equal(hft_policy_key(HFT_POLICY_LLF, HFT_LEVEL_REALTIME, 2, 900, 0, 300), 600);
+	assert_int_equal(hft_policy_key(HFT_POLICY_LLF, HFT_LEVEL_REALTIME, 2, 900, 0, 901), 0);
+	assert_true(hft_policy_key(HFT_POLICY_LLF, HFT_LEVEL_LOW, 2, 900, 0, 850) <
+		    hft_policy_key(HFT_POLICY_LLF, HFT_LEVEL_LOW, 1, 100, 0, 0));
+	assert_true(hft_policy_key(HFT_POLICY_LLF, HFT_LEVEL_LOW, 2, HFT_TIME_MAX - 1, 0, 0) <
+		    hft_policy_key(HFT_POLICY_LLF, HFT_LEVEL_LOW, 1, 0, 0, 100));
 }
 
 static void test_level_is_above_everything(void **state)
@@ -73,9 +93,9 @@ static void test_level_is_above_everything(void **state)
 static void test_saturates(void **state)
 {
 	(void)state;
-	assert_int_equal(hft_policy_key(HFT_POLICY_FIFO, HFT_LEVEL_REALTIME, U64_MAX, 0),
+	assert_int_equal(hft_policy_key(HFT_POLICY_FIFO, HFT_LEVEL_REALTIME, U64_MAX, 0, 0, 0),
 			 HFT_POLICY_KEY_MAX);
-	assert_int_equal(hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_REALTIME, 0, U64_MAX),
+	assert_int_equal(hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_REALTIME, 0, U64_MAX, 0, 0),
 			 HFT_POLICY_KEY_MAX);
 	assert_int_equal(HFT_POLICY_KEY_MAX, HFT_TIME_MAX);
 }
@@ -88,13 +108,13 @@ static void test_never_the_key_of_an_empty_heap(void **state)
 	for (policy = 0; policy < HFT_POLICIES; policy++)
 		for (level = 0; level < HFT_LEVELS; level++)
 			for (i = 0; i < NR_EDGES; i++)
-				assert_true(hft_policy_key(policy, level, edges[i], edges[i]) <
+				assert_true(hft_policy_key(policy, level, edges[i], edges[i], 0, 0) <
 					    U64_MAX);
 }
 
 struct pair {
 	u32 level;
-	u64 seq, deadline;
+	u64 seq, deadline, window, wcet;
 };
 
 static struct pair random_pair(uint64_t *random)
@@ -103,9 +123,21 @@ static struct pair random_pair(uint64_t *random)
 		.level = random_below(random, HFT_LEVELS),
 		.seq = random_u64(random) >> 4,
 		.deadline = random_u64(random) >> 4,
+		.window = random_u64(random) >> 4,
+		.wcet = random_u64(random) >> 8,
 	};
 
 	return p;
+}
+
+static u64 key_of(u32 policy, const struct pair *p)
+{
+	return hft_policy_key(policy, p->level, p->seq, p->deadline, p->window, p->wcet);
+}
+
+static u64 laxity(const struct pair *p)
+{
+	return p->deadline > p->wcet ? p->deadline - p->wcet : 0;
 }
 
 static bool goes_first(u32 policy, const struct pair *a, const struct pair *b)
@@ -114,6 +146,10 @@ static bool goes_first(u32 policy, const struct pair *a, const struct pair *b)
 		return a->level > b->level;
 	if (policy == HFT_POLICY_EDF)
 		return a->deadline < b->deadline;
+	if (policy == HFT_POLICY_RM)
+		return a->window < b->window;
+	if (policy == HFT_POLICY_LLF)
+		return laxity(a) < laxity(b);
 	return a->seq < b->seq;
 }
 
@@ -128,8 +164,7 @@ static void test_random(void **state)
 		policy = i % HFT_POLICIES;
 		a = random_pair(&random);
 		b = random_pair(&random);
-		assert_int_equal(hft_policy_key(policy, a.level, a.seq, a.deadline) <
-				 hft_policy_key(policy, b.level, b.seq, b.deadline),
+		assert_int_equal(key_of(policy, &a) < key_of(policy, &b),
 				 goes_first(policy, &a, &b));
 	}
 }
@@ -141,6 +176,8 @@ int main(void)
 		cmocka_unit_test(test_edf_is_deadline_order),
 		cmocka_unit_test(test_edf_equal_deadlines_are_equal),
 		cmocka_unit_test(test_edf_without_deadline_is_last),
+		cmocka_unit_test(test_rm_is_window_order),
+		cmocka_unit_test(test_llf_is_laxity_order),
 		cmocka_unit_test(test_level_is_above_everything),
 		cmocka_unit_test(test_saturates),
 		cmocka_unit_test(test_never_the_key_of_an_empty_heap),

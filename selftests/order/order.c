@@ -22,6 +22,7 @@ FIXTURE_VARIANT(order) {
 	bool levels;		/* random levels, else all the same */
 	bool deadlines;		/* random deadlines with many ties, some tasks without */
 	bool clocks;		/* on random clocks */
+	bool parameters;	/* random periods and WCETs, some tasks without */
 };
 
 FIXTURE_VARIANT_ADD(order, fifo_window_1) {
@@ -56,6 +57,31 @@ FIXTURE_VARIANT_ADD(order, edf_clocks_levels_window_1) {
 	.policy = HFT_POLICY_EDF, .window = 1, .deadlines = true, .levels = true, .clocks = true,
 };
 
+FIXTURE_VARIANT_ADD(order, fp_ignores_all_but_levels) {
+	.policy = HFT_POLICY_FP, .window = 1, .deadlines = true, .levels = true, .parameters = true,
+};
+
+FIXTURE_VARIANT_ADD(order, rm_periods) {
+	.policy = HFT_POLICY_RM, .window = 1, .parameters = true,
+};
+
+FIXTURE_VARIANT_ADD(order, rm_of_plain_tasks) {
+	.policy = HFT_POLICY_RM, .window = 1, .deadlines = true,
+};
+
+FIXTURE_VARIANT_ADD(order, rm_deadlines_levels_window_8) {
+	.policy = HFT_POLICY_RM, .window = 8, .deadlines = true, .levels = true, .parameters = true,
+};
+
+FIXTURE_VARIANT_ADD(order, llf_window_1) {
+	.policy = HFT_POLICY_LLF, .window = 1, .deadlines = true, .parameters = true,
+};
+
+FIXTURE_VARIANT_ADD(order, llf_clocks_levels_window_16) {
+	.policy = HFT_POLICY_LLF, .window = 16, .deadlines = true, .levels = true, .clocks = true,
+	.parameters = true,
+};
+
 FIXTURE_SETUP(order)
 {
 	self->random = 0x68667431;
@@ -84,18 +110,30 @@ static const clockid_t clock_ids[HFT_CLOCKS] = {
 #define BASE	(1000 * NSEC_PER_SEC)
 #define STEP	(10 * NSEC_PER_SEC)
 
-static uint64_t deadline_rank(const struct hft_task *task, const uint64_t *now)
+/* The smallest goes first within a level; what is equal keeps its order. */
+static uint64_t rank_of(uint32_t policy, const struct hft_task *task, const uint64_t *now)
 {
-	return task->deadline ? task->deadline - now[task->clock] : UINT64_MAX;
+	uint64_t window = task->deadline ? task->deadline - task->release : UINT64_MAX;
+
+	switch (policy) {
+	case HFT_POLICY_EDF:
+		return task->deadline ? task->deadline - now[task->clock] : UINT64_MAX;
+	case HFT_POLICY_LLF:
+		return task->deadline ? task->deadline - now[task->clock] - task->wcet : UINT64_MAX;
+	case HFT_POLICY_RM:
+		return task->period && task->period < window ? task->period : window;
+	default:
+		return 0;
+	}
 }
 
 /* Whether @a goes before @b, which was submitted later. */
-static bool goes_first(uint32_t policy, const struct hft_task *a, uint64_t rank_a,
-		       const struct hft_task *b, uint64_t rank_b)
+static bool goes_first(const struct hft_task *a, uint64_t rank_a, const struct hft_task *b,
+		       uint64_t rank_b)
 {
 	if (a->level != b->level)
 		return a->level > b->level;
-	return policy == HFT_POLICY_FIFO || rank_a <= rank_b;
+	return rank_a <= rank_b;
 }
 
 /* Insertion sort, stable: what the documentation says, in the plainest way. */
@@ -105,11 +143,11 @@ static void sort(uint32_t policy, const struct hft_task *tasks, const uint64_t *
 	int i, j;
 
 	for (i = 0; i < TASKS; i++) {
-		rank[i] = deadline_rank(&tasks[i], now);
+		rank[i] = rank_of(policy, &tasks[i], now);
 		for (j = i; j > 0; j--) {
 			int before = order[j - 1];
 
-			if (goes_first(policy, &tasks[before], rank[before], &tasks[i], rank[i]))
+			if (goes_first(&tasks[before], rank[before], &tasks[i], rank[i]))
 				break;
 			order[j] = before;
 		}
@@ -162,6 +200,10 @@ TEST_F(order, of_ready_tasks_is_the_policys)
 		if (variant->deadlines && pick(&self->random, 10))
 			task->deadline = now[task->clock] + BASE + pick(&self->random, 30) * STEP +
 					 task->clock * NSEC_PER_SEC;
+		if (variant->parameters && pick(&self->random, 10))
+			task->period = (1 + pick(&self->random, 30)) * STEP;
+		if (variant->parameters && pick(&self->random, 10))
+			task->wcet = pick(&self->random, 20) * STEP;
 		ASSERT_EQ(0, hft_test_submit(self->context, task, NULL));
 	}
 	ASSERT_EQ(0, hft_test_await_ready(self->context, self->ring.add.ring, TASKS));

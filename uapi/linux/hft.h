@@ -64,13 +64,24 @@ enum hft_level {
 /**
  * enum hft_policy - the order of a ring's released tasks within a level
  * @HFT_POLICY_FIFO: in the order they were submitted
- * @HFT_POLICY_EDF: the earliest deadline first; a task without one goes last.
- *	Equal deadlines keep the order they were submitted in
+ * @HFT_POLICY_EDF: the earliest deadline first; a task without one goes last
+ * @HFT_POLICY_FP: fixed priority: the level says it all, so as HFT_POLICY_FIFO
+ * @HFT_POLICY_RM: rate monotonic: the shortest period first, or the shortest time
+ *	from release to deadline where that is shorter (deadline monotonic); a task
+ *	with neither goes last
+ * @HFT_POLICY_LLF: the least laxity first, which is what is left until the deadline
+ *	beyond the WCET.  Tasks that wait lose it at the same rate, so their order
+ *	does not change; a task without a deadline goes last
  * @HFT_POLICIES: how many policies there are
+ *
+ * Tasks that are equal by the policy keep the order they were submitted in.
  */
 enum hft_policy {
 	HFT_POLICY_FIFO,
 	HFT_POLICY_EDF,
+	HFT_POLICY_FP,
+	HFT_POLICY_RM,
+	HFT_POLICY_LLF,
 	HFT_POLICIES
 };
 
@@ -278,6 +289,8 @@ struct hft_event {
  * @level: &enum hft_level
  * @reserved1: zero
  * @reserved2: zero
+ * @period: ns from one release to the next, for %HFT_POLICY_RM; 0: none
+ * @wcet: worst-case execution time, ns, for %HFT_POLICY_LLF; 0: unknown
  * @reserved3: zero
  *
  * Times are below 2^61 ns.  A @release that has passed is due at once.
@@ -292,7 +305,9 @@ struct hft_task {
 	__u8 level;
 	__u16 reserved1;
 	__u32 reserved2;
-	__u64 reserved3[3];
+	__u64 period;
+	__u64 wcet;
+	__u64 reserved3;
 };
 
 #define HFT_TIME_MAX	((1ULL << 61) - 1)
