@@ -25,7 +25,7 @@ enum hft_slot_state {
 };
 
 /* hft_slot.flags */
-#define HFT_SLOT_MORE		(1U << 31)	/* the second line holds what its name says */
+#define HFT_SLOT_MORE		BIT(31)	/* the second line holds what its name says */
 
 /**
  * struct hft_slot - a task of a pool

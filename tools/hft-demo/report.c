@@ -74,8 +74,7 @@ static void print_head(const struct config *config, const struct outcome *outcom
 	printf("kernel           %s\n", describe_kernel(kernel, sizeof(kernel)));
 	printf("instrument       %s\n", config->instrument);
 	if (is_icount(config))
-		puts("                 one instruction is one virtual nanosecond, and a run repeats exactly;\n"
-		     "                 without icount the latencies of an emulator would be noise");
+		puts("                 one instruction is one virtual ns, a run repeats exactly; plain TCG is noise");
 	printf("packets          %" PRIu64 " in %.3f s%s\n", outcome->packets,
 	       (double)outcome->span_ns / (double)NSEC_PER_SEC,
 	       outcome->interrupted ? ", interrupted" : "");
