@@ -36,6 +36,7 @@ static void fake_init(struct fake *f)
 	f->ring.head = START;
 	f->ring.mask = ENTRIES - 1;
 	f->ring.fd = -1;
+	f->ring.backend = &hft_kernel_backend;
 }
 
 static uint32_t fake_in_flight(struct fake *f)

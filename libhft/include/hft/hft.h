@@ -54,10 +54,13 @@ struct hft_opts {
 	uint32_t sqpoll_idle_ms;	/* with HFT_OPEN_SQPOLL: 1000 */
 	hft_warn_fn warn;		/* called for each thing that spoils latency here */
 	void *warn_arg;
+	const char *backend;		/* "kernel", "soft" or "sim"; NULL: by HFT_BACKEND, or */
+					/* kernel, and soft where there is no device */
 };
 
 int hft_open(struct hft **h, const struct hft_opts *opts);
 void hft_close(struct hft *h);
+const char *hft_backend(const struct hft *h);
 const char *hft_strerror(int err);
 void hft_warn_stderr(void *arg, const char *text);
 

@@ -17,14 +17,56 @@
 
 #include "../api.h"
 
+/**
+ * struct hft_backend - who holds tasks until their release and writes the rings
+ * @name: of hft_opts.backend
+ * @open: make h->state of the options, whose device and tasks are never 0, and fill
+ *	in h->query; what it warns of goes to hft_warn()
+ * @close: undo it; rings that are open see %HFT_RING_DEAD
+ * @stats: fill in what @stats.ring asks for
+ * @ring_open: make ring->state of @add and fill in its out fields, the ring's fd and
+ *	its shared pages
+ * @ring_close: undo it; the handle may have been closed before
+ * @submit: as hft_submit()
+ * @submit_batch: of at most h->query.max_batch tasks: as %HFT_IOC_SUBMIT_BATCH
+ * @cancel: as hft_cancel()
+ * @wait: as hft_wait(), for who has found no event
+ * @wake: end a wait as %HFT_IOC_WAKE does; for signal handlers too
+ * @poll: look for what is due, without sleeping; @arm: the consumer is about to sleep
+ *	on the ring's fd.  NULL: others see to that
+ * @spin_until: wait for the release of an event.  NULL: hft_spin_until()
+ *
+ * All return 0, or what their description says, or a negative errno of uapi/linux/hft.h.
+ * @open and @ring_open explain theirs by hft_fail(); of the others the caller does.
+ */
+struct hft_backend {
+	const char *name;
+	int (*open)(struct hft *h, const struct hft_opts *opts);
+	void (*close)(struct hft *h);
+	int (*stats)(struct hft *h, struct hft_stats *stats);
+	int (*ring_open)(struct hft *h, struct hft_ring *ring, struct hft_ring_add *add);
+	void (*ring_close)(struct hft_ring *ring);
+	int (*submit)(struct hft *h, const struct hft_task *task, uint64_t *id);
+	int (*submit_batch)(struct hft *h, const struct hft_submit_batch *batch);
+	int (*cancel)(struct hft *h, uint64_t id);
+	int (*wait)(struct hft_ring *ring, uint64_t timeout);
+	void (*wake)(struct hft_ring *ring);
+	void (*poll)(struct hft_ring *ring, bool arm);
+	uint64_t (*spin_until)(struct hft_ring *ring, uint64_t when);
+};
+
+extern const struct hft_backend hft_kernel_backend;
+
 struct hft {
-	int fd;
+	const struct hft_backend *backend;
+	void *state;			/* the backend's */
 	struct hft_query query;
 	hft_warn_fn warn;
 	void *warn_arg;
 	unsigned int forks;		/* hft_forks when it was opened */
 
-	/* The submission queue: whoever sets @busy has it, others use ioctls. */
+	/* The kernel backend's.  Whoever sets @busy has the submission queue, others use ioctls. */
+	int fd;
 	atomic_flag busy;
 	bool have_uring;
 	bool sqpoll;
@@ -38,8 +80,10 @@ struct hft_ring {
 	struct hft_ring_consumer *consumer;
 	const struct hft_ring_producer *producer;
 	const struct hft_event *events;
-	uint32_t head;			/* ours: the shared one is for the kernel */
+	uint32_t head;			/* ours: the shared one is for the backend */
 	uint32_t mask;
+	const struct hft_backend *backend;
+	void *state;			/* the backend's */
 	uint64_t spin_ns;
 	atomic_bool stop;
 
@@ -66,10 +110,22 @@ void hft_save_error(struct hft_error *error);
 int hft_take_error(const struct hft_error *error);
 
 /* open.c */
+extern unsigned int hft_forks;
+
 int hft_read_opts(void *opts, size_t size, const void *user);
+
+/* Is what was opened at @forks from a process that this one was forked from? */
+static inline bool hft_is_inherited(unsigned int forks)
+{
+	return forks != hft_forks;
+}
+
+/* kernel.c */
 int hft_context_ioctl(struct hft *h, unsigned long op, void *arg);
 
 /* ring.c */
+int hft_ring_add_error(int err, const struct hft_ring_add *add);
+int hft_ring_spin(struct hft_ring *ring, uint64_t timeout);
 bool hft_ring_take_stop(struct hft_ring *ring);
 
 /* Was hft_ring_stop() called?  Says so once. */
@@ -78,21 +134,26 @@ static inline bool hft_ring_stopped(struct hft_ring *ring)
 	return atomic_load_explicit(&ring->stop, memory_order_acquire) && hft_ring_take_stop(ring);
 }
 
-/* submit.c */
-#define HFT_NOBODY	UINT64_MAX
-
-extern unsigned int hft_forks;
-
-void hft_watch_forks(void);
-
-/* Is what was opened at @forks from a process that this one was forked from? */
-static inline bool hft_is_inherited(unsigned int forks)
+static inline uint32_t hft_ring_available(const struct hft_ring *ring)
 {
-	return forks != hft_forks;
+	return __atomic_load_n(&ring->producer->tail, __ATOMIC_ACQUIRE) - ring->head;
 }
 
+static inline uint32_t hft_ring_flags(const struct hft_ring *ring)
+{
+	return __atomic_load_n(&ring->producer->flags, __ATOMIC_RELAXED);
+}
+
+/* uring.c */
+#define HFT_NOBODY	UINT64_MAX
+
+void hft_uring_forked(void);
+void hft_uring_pass_by(void);
 int hft_uring_open(struct hft *h, const struct hft_opts *opts);
 void hft_uring_close(struct hft *h);
+int hft_kernel_submit(struct hft *h, const struct hft_task *task, uint64_t *id);
+int hft_kernel_submit_batch(struct hft *h, const struct hft_submit_batch *batch);
+int hft_kernel_cancel(struct hft *h, uint64_t id);
 
 /* clock.c */
 int hft_clock_open(const char *device);
@@ -100,7 +161,8 @@ void hft_clock_close(void);
 void hft_clock_maintain(void);
 
 /* doctor.c */
-void hft_warn(struct hft *h, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void hft_warn(struct hft *h, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 void hft_examine(struct hft *h);
 
 /* worker.c */

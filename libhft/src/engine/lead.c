@@ -37,22 +37,21 @@ static int hft_compare_ns(const void *a, const void *b)
 
 static int hft_lead_sample(struct hft_lead *lead, struct hft_ring *ring, uint64_t *sample)
 {
-	struct hft_submit submit = {
-		.task.release = hft_now() + HFT_LEAD_PERIOD_NS,
-		.task.ring = hft_ring_number(ring),
-		.task.level = (uint8_t)hft_top_level(ring->level_mask),
+	struct hft_task task = {
+		.release = hft_now() + HFT_LEAD_PERIOD_NS,
+		.ring = hft_ring_number(ring),
+		.level = (uint8_t)hft_top_level(ring->level_mask),
 	};
-	/* Not by hft_submit(): the io_uring would be this thread's. */
-	int ret = hft_context_ioctl(lead->h, HFT_IOC_SUBMIT, &submit);
+	int ret = hft_submit(lead->h, &task, NULL);
 
 	if (ret)
-		return hft_fail(-ret, "a task to measure the lead of CPU %u", ring->cpu);
+		return ret;
 	do {
 		ret = hft_wait(ring, UINT64_MAX);
 	} while (ret == -EINTR);
 	if (ret < 0)
 		return ret;
-	*sample = hft_now() - submit.task.release;
+	*sample = hft_now() - task.release;
 	hft_ring_advance(ring);
 	return 0;
 }
@@ -91,6 +90,7 @@ static void *hft_lead_main(void *arg)
 {
 	struct hft_lead *lead = arg;
 
+	hft_uring_pass_by();
 	if (hft_lead_sample_all(lead))
 		hft_save_error(&lead->error);
 	return NULL;

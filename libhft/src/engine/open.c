@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A handle: a context of the kernel module, and a way to submit to it.
+ * A handle, and which backend it has.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "internal.h"
 
@@ -43,42 +40,61 @@ int hft_read_opts(void *opts, size_t size, const void *user)
 	return 0;
 }
 
-int hft_context_ioctl(struct hft *h, unsigned long op, void *arg)
-{
-	int ret = ioctl(h->fd, op, arg);
+/* How many forks there are between the process and the one that it began as. */
+unsigned int hft_forks;
 
-	return ret < 0 ? -errno : ret;
+static void hft_forked(void)
+{
+	hft_forks++;
+	hft_uring_forked();
 }
 
-static int hft_open_device(struct hft *h, const char *device)
+static void hft_register_fork(void)
 {
-	h->fd = open(device, O_RDWR | O_CLOEXEC);
-	if (h->fd >= 0)
-		return 0;
-	if (errno == ENOENT)
-		return hft_fail(ENOENT, "open %s (is hft.ko loaded? modprobe hft)", device);
-	if (errno == EACCES)
-		return hft_fail(EACCES, "open %s (are you in its group? usermod -aG hft)", device);
-	return hft_fail(errno, "open %s", device);
+	pthread_atfork(NULL, NULL, hft_forked);
 }
 
-static int hft_setup_context(struct hft *h, uint32_t tasks)
+static void hft_watch_forks(void)
 {
-	struct hft_setup setup = { .tasks = tasks ? tasks : HFT_DEFAULT_TASKS };
-	int err;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	err = hft_context_ioctl(h, HFT_IOC_QUERY, &h->query);
-	if (err)
-		return hft_fail(-err, "this device does not speak hft (HFT_IOC_QUERY)");
-	if (setup.tasks > h->query.max_tasks)
-		return hft_fail(EINVAL, "%u tasks asked for, the module's max_tasks is %u",
-				setup.tasks, h->query.max_tasks);
-	err = hft_context_ioctl(h, HFT_IOC_SETUP, &setup);
-	if (err == -EDQUOT)
-		return hft_fail(EDQUOT, "%u tasks: the user's quota (hft.user_tasks)", setup.tasks);
-	if (err)
-		return hft_fail(-err, "set up %u tasks (HFT_IOC_SETUP)", setup.tasks);
-	return 0;
+	pthread_once(&once, hft_register_fork);
+}
+
+static const struct hft_backend *const hft_backends[] = {
+	&hft_kernel_backend,
+};
+
+static int hft_try_backend(struct hft *h, const struct hft_backend *backend,
+			   const struct hft_opts *opts)
+{
+	h->backend = backend;
+	return backend->open(h, opts);
+}
+
+static int hft_open_named(struct hft *h, const char *name, const struct hft_opts *opts)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(hft_backends) / sizeof(hft_backends[0]); i++) {
+		if (!strcmp(hft_backends[i]->name, name))
+			return hft_try_backend(h, hft_backends[i], opts);
+	}
+	return hft_fail(EINVAL, "no backend is called \"%s\" (hft_opts.backend, HFT_BACKEND)", name);
+}
+
+/* By name, or what this machine has. */
+static int hft_open_backend(struct hft *h, struct hft_opts *opts)
+{
+	const char *name = opts->backend ? opts->backend : secure_getenv("HFT_BACKEND");
+
+	if (!opts->tasks)
+		opts->tasks = HFT_DEFAULT_TASKS;
+	if (!opts->device)
+		opts->device = HFT_DEFAULT_DEVICE;
+	if (name && *name)
+		return hft_open_named(h, name, opts);
+	return hft_try_backend(h, &hft_kernel_backend, opts);
 }
 
 /**
@@ -90,14 +106,13 @@ static int hft_setup_context(struct hft *h, uint32_t tasks)
  * process) and enters the kernel.  Any thread.
  *
  * Return: 0, or -ENOENT without the module, -EACCES without permission, -EINVAL
- * for options out of range, -E2BIG for options of a newer library, -EDQUOT when
- * the user's quota of tasks is used up, -ENOMEM.  io_uring being unavailable is
+ * for options out of range or a backend that is none, -E2BIG for options of a newer
+ * library, -EDQUOT when the user's quota of tasks is used up, -ENOMEM.  io_uring being unavailable is
  * no error: ioctls take its place, and hft_opts.warn says so.
  */
 HFT_API int hft_open(struct hft **out, const struct hft_opts *user_opts)
 {
 	struct hft_opts opts;
-	const char *device;
 	struct hft *h;
 	int err;
 
@@ -112,36 +127,18 @@ HFT_API int hft_open(struct hft **out, const struct hft_opts *user_opts)
 		return hft_fail(ENOMEM, "a handle");
 	h->warn = opts.warn;
 	h->warn_arg = opts.warn_arg;
-	h->owner = HFT_NOBODY;
-	h->forks = hft_forks;
-	atomic_flag_clear(&h->busy);
+	h->fd = -1;
 	hft_watch_forks();
+	h->forks = hft_forks;
 
-	device = opts.device ? opts.device : HFT_DEFAULT_DEVICE;
-	err = hft_open_device(h, device);
-	if (err)
-		goto free;
-	err = hft_setup_context(h, opts.tasks);
-	if (err)
-		goto close;
-	err = hft_clock_open(device);
-	if (err)
-		goto close;
-	err = hft_uring_open(h, &opts);
-	if (err)
-		goto close_clock;
-
+	err = hft_open_backend(h, &opts);
+	if (err) {
+		free(h);
+		return err;
+	}
 	hft_examine(h);
 	*out = h;
 	return 0;
-
-close_clock:
-	hft_clock_close();
-close:
-	close(h->fd);
-free:
-	free(h);
-	return err;
 }
 
 /**
@@ -155,14 +152,24 @@ HFT_API void hft_close(struct hft *h)
 {
 	if (!h)
 		return;
-	hft_uring_close(h);
-	hft_clock_close();
-	close(h->fd);
+	h->backend->close(h);
 	free(h);
 }
 
 /**
- * hft_query() - what the kernel module offers
+ * hft_backend() - which backend a handle has
+ * @h: handle
+ *
+ * Return: its name, "kernel" or "soft" or "sim".  Any thread; wait-free, no system
+ * call.
+ */
+HFT_API const char *hft_backend(const struct hft *h)
+{
+	return h->backend->name;
+}
+
+/**
+ * hft_query() - what the backend offers
  * @h: handle
  * @query: the answer
  *
@@ -192,6 +199,6 @@ HFT_API int hft_stats(struct hft *h, uint32_t ring, struct hft_stats *stats)
 
 	memset(stats, 0, sizeof(*stats));
 	stats->ring = ring;
-	err = hft_context_ioctl(h, HFT_IOC_STATS, stats);
+	err = h->backend->stats(h, stats);
 	return err ? hft_fail(-err, "statistics of ring %u", ring) : 0;
 }

@@ -5,9 +5,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "internal.h"
 
@@ -16,27 +13,8 @@
 /* Turns of a spin between two looks at the clock. */
 #define HFT_SPIN_TURNS		64
 
-static int hft_ring_map(struct hft_ring *ring, const struct hft_ring_add *add)
-{
-	ring->page_size = (size_t)sysconf(_SC_PAGESIZE);
-	ring->pages_size = add->pages_size;
-
-	ring->consumer = mmap(NULL, ring->page_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			      ring->fd, HFT_RING_OFF_CONSUMER);
-	if (ring->consumer == MAP_FAILED)
-		return hft_fail(errno, "map the consumer page of a ring");
-	ring->pages = mmap(NULL, ring->pages_size, PROT_READ, MAP_SHARED | MAP_POPULATE, ring->fd,
-			   (off_t)add->pages_off);
-	if (ring->pages == MAP_FAILED) {
-		munmap(ring->consumer, ring->page_size);
-		return hft_fail(errno, "map the pages of a ring");
-	}
-	ring->producer = ring->pages;
-	ring->events = (const struct hft_event *)((const char *)ring->pages + add->events_off);
-	return 0;
-}
-
-static int hft_ring_add_error(int err, const struct hft_ring_add *add)
+/* Explain an error of %HFT_IOC_RING_ADD. */
+int hft_ring_add_error(int err, const struct hft_ring_add *add)
 {
 	switch (err) {
 	case -ENODEV:
@@ -111,16 +89,14 @@ HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 		.flags = opts.flags,
 		.lead = opts.lead_ns,
 	};
-	ring->fd = hft_context_ioctl(h, HFT_IOC_RING_ADD, &add);
-	if (ring->fd < 0) {
-		err = hft_ring_add_error(ring->fd, &add);
-		goto free;
-	}
-	err = hft_ring_map(ring, &add);
-	if (err)
-		goto close;
-
+	ring->backend = h->backend;
 	ring->h = h;
+	ring->fd = -1;
+	err = h->backend->ring_open(h, ring, &add);
+	if (err) {
+		free(ring);
+		return err;
+	}
 	ring->forks = h->forks;
 	ring->number = add.ring;
 	ring->cpu = opts.cpu;
@@ -130,12 +106,6 @@ HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 	ring->mask = opts.entries - 1;
 	*out = ring;
 	return 0;
-
-close:
-	close(ring->fd);
-free:
-	free(ring);
-	return err;
 }
 
 /**
@@ -148,12 +118,7 @@ HFT_API void hft_ring_close(struct hft_ring *ring)
 {
 	if (!ring)
 		return;
-	/* Mappings are not inherited: something else may be there by now. */
-	if (!hft_is_inherited(ring->forks)) {
-		munmap(ring->pages, ring->pages_size);
-		munmap(ring->consumer, ring->page_size);
-	}
-	close(ring->fd);
+	ring->backend->ring_close(ring);
 	free(ring);
 }
 
@@ -193,16 +158,6 @@ HFT_API int hft_ring_fd(const struct hft_ring *ring)
 	return ring->fd;
 }
 
-static inline uint32_t hft_ring_available(const struct hft_ring *ring)
-{
-	return __atomic_load_n(&ring->producer->tail, __ATOMIC_ACQUIRE) - ring->head;
-}
-
-static inline uint32_t hft_ring_flags(const struct hft_ring *ring)
-{
-	return __atomic_load_n(&ring->producer->flags, __ATOMIC_RELAXED);
-}
-
 /**
  * hft_ring_peek() - the next event
  * @ring: ring
@@ -214,7 +169,14 @@ static inline uint32_t hft_ring_flags(const struct hft_ring *ring)
  */
 HFT_API const struct hft_event *hft_ring_peek(struct hft_ring *ring)
 {
-	return hft_ring_available(ring) ? &ring->events[ring->head & ring->mask] : NULL;
+	if (!hft_ring_available(ring)) {
+		if (__builtin_expect(!ring->backend->poll, 1))
+			return NULL;
+		ring->backend->poll(ring, false);
+		if (!hft_ring_available(ring))
+			return NULL;
+	}
+	return &ring->events[ring->head & ring->mask];
 }
 
 /**
@@ -242,6 +204,8 @@ HFT_API void hft_ring_advance(struct hft_ring *ring)
  */
 HFT_API bool hft_ring_arm(struct hft_ring *ring)
 {
+	if (ring->backend->poll)
+		ring->backend->poll(ring, true);
 	__atomic_store_n(&ring->consumer->need_wakeup, 1, __ATOMIC_RELAXED);
 	/* Pairs with the barrier in the kernel between the tail and need_wakeup. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -256,38 +220,11 @@ bool hft_ring_take_stop(struct hft_ring *ring)
 	return atomic_exchange_explicit(&ring->stop, false, memory_order_acquire);
 }
 
-/* Let the kernel fill the window, and sleep until @timeout for an event. */
-static int hft_ring_sleep(struct hft_ring *ring, uint64_t timeout)
-{
-	struct hft_wait wait = { .timeout = timeout };
-	int ret;
-
-	do {
-		ret = ioctl(ring->fd, HFT_IOC_WAIT, &wait);
-		if (__builtin_expect(ret >= 0, 1))
-			return ret;
-		/* A stop that was noticed before its wake-up leaves one without a stop. */
-	} while (errno == ECANCELED && !hft_ring_stopped(ring));
-
-	switch (errno) {
-	case ETIMEDOUT:
-	case EINTR:
-	case ECANCELED:
-		return -errno;		/* no failures */
-	case EBUSY:
-		return hft_fail(EBUSY, "ring %u: another thread waits for it", ring->number);
-	case ESHUTDOWN:
-		return hft_fail(ESHUTDOWN, "ring %u: its handle is closed", ring->number);
-	default:
-		return hft_fail(errno, "wait for ring %u", ring->number);
-	}
-}
-
 /*
- * Returns how many events there are; 0 when it is time to ask the kernel.  Looks at
+ * Returns how many events there are; 0 when it is time to ask the backend.  Looks at
  * the clock now and then only: the tail is what the spin is for.
  */
-static int hft_ring_spin(struct hft_ring *ring, uint64_t timeout)
+int hft_ring_spin(struct hft_ring *ring, uint64_t timeout)
 {
 	uint64_t now = hft_now();
 	uint64_t end = ring->spin_ns > UINT64_MAX - now ? UINT64_MAX : now + ring->spin_ns;
@@ -309,6 +246,22 @@ static int hft_ring_spin(struct hft_ring *ring, uint64_t timeout)
 	return (int)available;
 }
 
+static int hft_wait_error(const struct hft_ring *ring, int err)
+{
+	switch (err) {
+	case -ETIMEDOUT:
+	case -EINTR:
+	case -ECANCELED:
+		return err;		/* no failures */
+	case -EBUSY:
+		return hft_fail(EBUSY, "ring %u: another thread waits for it", ring->number);
+	case -ESHUTDOWN:
+		return hft_fail(ESHUTDOWN, "ring %u: its handle is closed", ring->number);
+	default:
+		return hft_fail(-err, "wait for ring %u", ring->number);
+	}
+}
+
 /**
  * hft_wait() - wait for an event
  * @ring: ring
@@ -326,7 +279,7 @@ HFT_API int hft_wait(struct hft_ring *ring, uint64_t timeout)
 {
 	int ret = (int)hft_ring_available(ring);
 
-	if (!ret && ring->spin_ns && timeout)
-		ret = hft_ring_spin(ring, timeout);
-	return ret ? ret : hft_ring_sleep(ring, timeout);
+	if (!ret)
+		ret = ring->backend->wait(ring, timeout);
+	return __builtin_expect(ret >= 0, 1) ? ret : hft_wait_error(ring, ret);
 }

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
@@ -98,7 +97,14 @@ int hft_become_worker(uint32_t cpu, uint32_t level, uint32_t flags)
 static void hft_run_event(struct hft_ring *ring, const struct hft_event *event, hft_task_fn fn,
 			  void *arg)
 {
-	uint64_t start = event->result ? hft_now() : hft_spin_until(event->release);
+	uint64_t start;
+
+	if (event->result)
+		start = hft_now();
+	else if (ring->backend->spin_until)
+		start = ring->backend->spin_until(ring, event->release);
+	else
+		start = hft_spin_until(event->release);
 
 	fn(event, start, arg);
 	hft_ring_advance(ring);
@@ -150,7 +156,7 @@ HFT_API void hft_ring_stop(struct hft_ring *ring)
 	int saved = errno;
 
 	atomic_store_explicit(&ring->stop, true, memory_order_release);
-	ioctl(ring->fd, HFT_IOC_WAKE);
+	ring->backend->wake(ring);
 	errno = saved;
 }
 
