@@ -1,7 +1,7 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Random task sets, repeatable. */
-#ifndef HFT_HOST_TASKSET_H
-#define HFT_HOST_TASKSET_H
+#ifndef HFT_TASKSET_H
+#define HFT_TASKSET_H
 
 #include <math.h>
 #include <stdint.h>
@@ -32,4 +32,4 @@ static inline void random_utilisations(uint64_t *state, uint32_t nr, double sum,
 	u[nr - 1] = sum;
 }
 
-#endif /* HFT_HOST_TASKSET_H */
+#endif /* HFT_TASKSET_H */

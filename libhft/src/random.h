@@ -1,7 +1,7 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Repeatable random numbers (splitmix64): a failed test fails again. */
-#ifndef HFT_HOST_RANDOM_H
-#define HFT_HOST_RANDOM_H
+#ifndef HFT_RANDOM_H
+#define HFT_RANDOM_H
 
 #include <stdint.h>
 
@@ -19,4 +19,4 @@ static inline uint32_t random_below(uint64_t *state, uint32_t limit)
 	return (uint32_t)((random_u64(state) >> 32) * limit >> 32);
 }
 
-#endif /* HFT_HOST_RANDOM_H */
+#endif /* HFT_RANDOM_H */

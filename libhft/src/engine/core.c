@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The scheduler of the kernel module, for what runs in a process. */
+#include "core/sched.c"

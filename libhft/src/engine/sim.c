@@ -1,0 +1,604 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* A simulated machine: what it is made of, and what is asked of it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+#define HFT_SIM_DEFAULT_TASKS	4096
+#define HFT_SIM_DEFAULT_ENTRIES	256
+#define HFT_SIM_CHUNK		64	/* jobs that are allocated at a time */
+
+static size_t round_up(size_t bytes)
+{
+	return (bytes + HFT_HEAP_ALIGN - 1) / HFT_HEAP_ALIGN * HFT_HEAP_ALIGN;
+}
+
+/* Zeroed, on a cache line. */
+static void *alloc_lines(size_t bytes)
+{
+	void *memory = aligned_alloc(HFT_HEAP_ALIGN, round_up(bytes));
+
+	if (memory)
+		memset(memory, 0, round_up(bytes));
+	return memory;
+}
+
+static void *heap_memory(const struct hft_heap *heap)
+{
+	return heap->node ? heap->node - HFT_HEAP_PAD : NULL;
+}
+
+/* Have room for @capacity items. */
+int hft_sim_reserve(struct hft_heap *heap, u32 capacity)
+{
+	void *memory, *old = heap_memory(heap);
+	struct hft_heap grown;
+
+	if (capacity <= heap->capacity)
+		return 0;
+	if (capacity < 2 * heap->capacity)
+		capacity = 2 * heap->capacity;
+	memory = alloc_lines(hft_heap_bytes(capacity));
+	if (!memory)
+		return hft_fail(ENOMEM, "a heap of %u", capacity);
+	hft_heap_init(&grown, memory, capacity);
+	if (heap->nr)
+		memcpy(grown.node, heap->node, heap->nr * sizeof(*heap->node));
+	grown.nr = heap->nr;
+	*heap = grown;
+	free(old);
+	return 0;
+}
+
+static int reserve_events(struct hft_sim *sim, u32 more)
+{
+	int err = hft_sim_reserve(&sim->events, sim->nr_events + more);
+
+	if (!err)
+		sim->nr_events += more;
+	return err;
+}
+
+static int reserve_jobs(struct hft_sim *sim, u32 jobs)
+{
+	u32 i;
+	int err;
+
+	err = hft_sim_reserve(&sim->watch, jobs);
+	for (i = 0; i < sim->opts.cpus && !err; i++)
+		err = hft_sim_reserve(&sim->cpus[i].run, jobs);
+	return err;
+}
+
+static int alloc_jobs(struct hft_sim *sim)
+{
+	struct hft_sim_job **chunks, *chunk;
+	u32 i;
+
+	if (reserve_jobs(sim, (sim->nr_chunks + 1) * HFT_SIM_CHUNK))
+		return -ENOMEM;
+	chunks = realloc(sim->chunks, (sim->nr_chunks + 1) * sizeof(*chunks));
+	if (!chunks)
+		return hft_fail(ENOMEM, "the machine's tasks");
+	sim->chunks = chunks;
+	chunk = calloc(HFT_SIM_CHUNK, sizeof(*chunk));
+	if (!chunk)
+		return hft_fail(ENOMEM, "the machine's tasks");
+	sim->chunks[sim->nr_chunks++] = chunk;
+	for (i = HFT_SIM_CHUNK; i--;) {
+		chunk[i].next = sim->free_jobs;
+		sim->free_jobs = &chunk[i];
+	}
+	return 0;
+}
+
+static struct hft_sim_job *job_alloc(struct hft_sim *sim)
+{
+	struct hft_sim_job *job;
+
+	if (!sim->free_jobs && alloc_jobs(sim))
+		return NULL;
+	job = sim->free_jobs;
+	sim->free_jobs = job->next;
+	*job = (struct hft_sim_job){ .state = HFT_SIM_JOB_WAITING };
+	hft_heap_item_init(&job->run);
+	hft_heap_item_init(&job->watch);
+	return job;
+}
+
+void hft_sim_job_free(struct hft_sim *sim, struct hft_sim_job *job)
+{
+	if (hft_heap_contains(&job->watch))
+		hft_heap_remove(&sim->watch, &job->watch);
+	job->state = HFT_SIM_JOB_FREE;
+	job->next = sim->free_jobs;
+	sim->free_jobs = job;
+}
+
+static int check_opts(struct hft_sim_opts *opts)
+{
+	const u64 *first = &opts->start_ns, *last = &opts->noise_period_ns, *time;
+
+	if (!opts->cpus)
+		opts->cpus = 1;
+	if (!opts->tasks)
+		opts->tasks = HFT_SIM_DEFAULT_TASKS;
+	if (opts->cpus > HFT_SIM_MAX_CPUS || opts->tasks > HFT_SIM_MAX_TASKS)
+		return hft_fail(EINVAL, "%u CPUs and %u tasks: at most %u and %u", opts->cpus,
+				opts->tasks, HFT_SIM_MAX_CPUS, HFT_SIM_MAX_TASKS);
+	if (opts->reserved || opts->vary_ppm > 1000000)
+		return hft_fail(EINVAL, "execution times vary by 1000000 ppm at most");
+	for (time = first; time <= last; time++) {
+		if (*time > HFT_TIME_MAX)
+			return hft_fail(EINVAL, "a time of the machine is 2^61 ns or more");
+	}
+	if (opts->noise_ns && opts->noise_period_ns <= opts->noise_ns)
+		return hft_fail(EINVAL, "interrupts of %llu ns every %llu ns",
+				(unsigned long long)opts->noise_ns,
+				(unsigned long long)opts->noise_period_ns);
+	return 0;
+}
+
+static int init_cpu(struct hft_sim *sim, struct hft_sim_cpu *cpu, u32 number)
+{
+	u32 events = number * HFT_CLOCKS;
+	int clock, err;
+
+	cpu->sim = sim;
+	cpu->number = number;
+	hft_release_init(&cpu->release);
+	cpu->release.online = true;
+	cpu->release.offset[HFT_CLOCK_REALTIME] = sim->opts.realtime_ns;
+	cpu->release.offset[HFT_CLOCK_TAI] = sim->opts.tai_ns;
+	hft_sim_event_init(&cpu->step, HFT_SIM_RANK_STEP, events, hft_sim_stepped);
+	hft_sim_event_init(&cpu->noise, HFT_SIM_RANK_NOISE, events, hft_sim_noise_fired);
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+		struct hft_sim_timer *timer = &cpu->timers[clock];
+
+		timer->cpu = cpu;
+		timer->clock = clock;
+		hft_sim_event_init(&timer->event, HFT_SIM_RANK_TIMER, events + clock,
+				   hft_sim_timer_fired);
+		err = hft_sim_reserve(&cpu->release.timers[clock].heap, sim->opts.tasks);
+		if (err)
+			return err;
+	}
+	if (sim->opts.noise_ns)
+		hft_sim_noise_arm(sim, cpu);
+	return 0;
+}
+
+static int init_cpus(struct hft_sim *sim)
+{
+	u32 i, cpus = sim->opts.cpus;
+	int err;
+
+	sim->cpus = alloc_lines(cpus * sizeof(*sim->cpus));
+	if (!sim->cpus)
+		return hft_fail(ENOMEM, "%u CPUs", cpus);
+	err = reserve_events(sim, cpus * (HFT_CLOCKS + 2));
+	for (i = 0; i < cpus && !err; i++)
+		err = init_cpu(sim, &sim->cpus[i], i);
+	return err;
+}
+
+static int init_tasks(struct hft_sim *sim)
+{
+	struct hft_slot *slots = alloc_lines(sim->opts.tasks * sizeof(*slots));
+
+	if (!slots)
+		return hft_fail(ENOMEM, "%u tasks", sim->opts.tasks);
+	hft_pool_init(&sim->pool, slots, sim->opts.tasks);
+	sim->job_of = calloc(sim->opts.tasks, sizeof(struct hft_sim_job *));
+	return sim->job_of ? 0 : hft_fail(ENOMEM, "%u tasks", sim->opts.tasks);
+}
+
+/**
+ * hft_sim_open() - make a simulated machine
+ * @out: the machine
+ * @user_opts: options, or NULL for a CPU on which nothing takes time but tasks
+ *
+ * Allocates.  Any thread; the machine is for one at a time.
+ *
+ * Return: 0, or -EINVAL an option is out of range, -ENOMEM, -E2BIG options of a newer
+ * library.
+ */
+HFT_API int hft_sim_open(struct hft_sim **out, const struct hft_sim_opts *user_opts)
+{
+	struct hft_sim_opts opts;
+	struct hft_sim *sim;
+	int err;
+
+	err = hft_read_opts(&opts, sizeof(opts), user_opts);
+	if (!err)
+		err = check_opts(&opts);
+	if (err)
+		return err;
+	sim = calloc(1, sizeof(*sim));
+	if (!sim)
+		return hft_fail(ENOMEM, "a machine");
+	sim->opts = opts;
+	sim->now = opts.start_ns;
+	sim->random = opts.seed;
+
+	err = init_cpus(sim);
+	if (!err)
+		err = init_tasks(sim);
+	if (err)
+		hft_sim_close(sim);
+	else
+		*out = sim;
+	return err;
+}
+
+static void free_ring(struct hft_sim_ring *ring)
+{
+	if (!ring)
+		return;
+	free(heap_memory(&ring->ready.heap));
+	free(ring->ready.consumer);
+	free(ring->ready.producer);
+	free(ring->ready.events);
+	free(ring->jobs);
+	free(ring);
+}
+
+static void free_cpu(struct hft_sim_cpu *cpu)
+{
+	int clock;
+
+	for (clock = 0; clock < HFT_CLOCKS; clock++)
+		free(heap_memory(&cpu->release.timers[clock].heap));
+	free(heap_memory(&cpu->run));
+}
+
+/**
+ * hft_sim_close() - give a machine back, with all that is on it
+ * @sim: the machine, or NULL; it is not running
+ */
+HFT_API void hft_sim_close(struct hft_sim *sim)
+{
+	struct hft_sim_call *call;
+	u32 i;
+
+	if (!sim)
+		return;
+	for (i = 0; i < HFT_MAX_RINGS; i++)
+		free_ring(sim->rings[i]);
+	for (i = 0; i < sim->nr_mutexes; i++)
+		free(sim->mutexes[i]);
+	for (i = 0; i < sim->nr_chunks; i++)
+		free(sim->chunks[i]);
+	for (i = 0; sim->cpus && i < sim->opts.cpus; i++)
+		free_cpu(&sim->cpus[i]);
+	while ((call = sim->all_calls)) {
+		sim->all_calls = call->next;
+		free(call);
+	}
+	free(heap_memory(&sim->events));
+	free(heap_memory(&sim->watch));
+	free(sim->mutexes);
+	free(sim->chunks);
+	free(sim->cpus);
+	free(sim->pool.slots);
+	free(sim->job_of);
+	free(sim);
+}
+
+/* What the model takes from a release to a worker's start. */
+u64 hft_sim_lead(const struct hft_sim *sim)
+{
+	return sim->opts.jitter_ns + sim->opts.interrupt_ns + sim->opts.wakeup_ns +
+	       sim->opts.switch_ns;
+}
+
+static int init_ring(struct hft_sim_ring *ring, const struct hft_ring_add *add)
+{
+	struct hft_sim *sim = ring->sim;
+	struct hft_ready_queue *ready = &ring->ready;
+	int err;
+
+	err = hft_sim_reserve(&ready->heap, sim->opts.tasks);
+	if (err)
+		return err;
+	ready->pool = &sim->pool;
+	ready->consumer = alloc_lines(sizeof(*ready->consumer));
+	ready->producer = alloc_lines(sizeof(*ready->producer));
+	ready->events = alloc_lines(add->entries * sizeof(*ready->events));
+	ring->jobs = calloc(add->entries, sizeof(struct hft_sim_job *));
+	if (!ready->consumer || !ready->producer || !ready->events || !ring->jobs)
+		return hft_fail(ENOMEM, "a ring of %u entries", add->entries);
+	ready->mask = add->entries - 1;
+	ready->window = add->window;
+	ready->level_mask = add->level_mask;
+	ready->policy = add->policy;
+	ready->lead = add->lead;
+	ready->release = &ring->cpu->release;
+	hft_sim_event_init(&ring->wake, HFT_SIM_RANK_WAKE, ready->number, hft_sim_worker_woken);
+	return reserve_events(sim, 1);
+}
+
+static int free_number(const struct hft_sim *sim)
+{
+	u32 i;
+
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		if (!sim->rings[i])
+			return (int)i;
+	}
+	return hft_fail(ENOSPC, "ring: the machine has its most rings");
+}
+
+/* Returns the ring's number, or as hft_sim_ring_add(). */
+int hft_sim_ring_create(struct hft_sim *sim, const struct hft_ring_add *add)
+{
+	struct hft_sim_ring *ring;
+	int number, err;
+
+	if (!hft_ring_add_valid(add) || add->cpu >= sim->opts.cpus)
+		return hft_ring_add_error(-EINVAL, add);
+	number = free_number(sim);
+	if (number < 0)
+		return number;
+	ring = alloc_lines(sizeof(*ring));
+	if (!ring)
+		return hft_fail(ENOMEM, "a ring");
+	ring->sim = sim;
+	ring->cpu = &sim->cpus[add->cpu];
+	ring->place.id = ++sim->places;
+	ring->ready.number = number;
+	err = init_ring(ring, add);
+	if (err) {
+		free_ring(ring);
+		return err;
+	}
+	sim->rings[number] = ring;
+	return number;
+}
+
+/**
+ * hft_sim_ring_add() - add a ring to a machine
+ * @sim: machine
+ * @user_opts: options, or NULL for a ring on CPU 0; %HFT_LEAD_AUTO is what the model
+ *	takes from a release to a worker's start
+ *
+ * Allocates.
+ *
+ * Return: its number, or -EINVAL an option is out of range, -ENOSPC the machine has
+ * its most rings, -ENOMEM, -E2BIG options of a newer library.
+ */
+HFT_API int hft_sim_ring_add(struct hft_sim *sim, const struct hft_ring_opts *user_opts)
+{
+	struct hft_ring_opts opts;
+	struct hft_ring_add add;
+	int err;
+
+	err = hft_read_opts(&opts, sizeof(opts), user_opts);
+	if (err)
+		return err;
+	if (!opts.entries)
+		opts.entries = HFT_SIM_DEFAULT_ENTRIES;
+	add = (struct hft_ring_add){
+		.cpu = opts.cpu,
+		.entries = opts.entries,
+		.window = opts.window ? opts.window : opts.entries,
+		.level_mask = opts.level_mask ? opts.level_mask : HFT_LEVEL_MASK_ALL,
+		.policy = opts.policy,
+		.flags = opts.flags,
+		.lead = opts.lead_ns == HFT_LEAD_AUTO ? hft_sim_lead(sim) : opts.lead_ns,
+	};
+	if (opts.flags & HFT_RING_MONITOR)
+		return hft_fail(EINVAL, "ring: a machine has no notices: see hft_sim_record");
+	return hft_sim_ring_create(sim, &add);
+}
+
+static struct hft_sim_ring *ring_of(struct hft_sim *sim, u32 number)
+{
+	return number < HFT_MAX_RINGS ? sim->rings[number] : NULL;
+}
+
+/**
+ * hft_sim_worker_add() - have a ring's tasks run
+ * @sim: machine
+ * @number: of the ring, which has no worker and no tasks
+ * @user_opts: options, or NULL: tasks execute for their wcet
+ *
+ * Return: 0, or -ENOENT no such ring, -EBUSY it has a worker or tasks, -EINVAL an
+ * option is out of range, -E2BIG options of a newer library.
+ */
+HFT_API int hft_sim_worker_add(struct hft_sim *sim, uint32_t number,
+			       const struct hft_sim_worker_opts *user_opts)
+{
+	struct hft_sim_ring *ring = ring_of(sim, number);
+	struct hft_sim_worker_opts opts;
+	int err;
+
+	err = hft_read_opts(&opts, sizeof(opts), user_opts);
+	if (err)
+		return err;
+	if (!ring)
+		return hft_fail(ENOENT, "worker: no ring %u", number);
+	if (ring->worker.sz || ring->stats.submitted)
+		return hft_fail(EBUSY, "worker: ring %u has a worker or tasks", number);
+	if (opts.level >= HFT_LEVELS || opts.flags & ~(HFT_SIM_PREEMPTIVE | HFT_SIM_DROP_LATE) ||
+	    (opts.cost && opts.steps))
+		return hft_fail(EINVAL, "worker: level %u, flags 0x%x, or both a cost and steps",
+				opts.level, opts.flags);
+	if (!opts.level)
+		opts.level = hft_top_level(ring->ready.level_mask);
+	opts.sz = sizeof(opts);
+	ring->worker = opts;
+	return 0;
+}
+
+/**
+ * hft_sim_mutex_add() - add a mutex for the steps of tasks
+ * @sim: machine
+ * @flags: %HFT_SIM_INHERIT or 0
+ *
+ * Return: its number, or -EINVAL unknown flags, -ENOMEM.
+ */
+HFT_API int hft_sim_mutex_add(struct hft_sim *sim, uint32_t flags)
+{
+	struct hft_sim_mutex **mutexes, *mutex;
+
+	if (flags & ~HFT_SIM_INHERIT)
+		return hft_fail(EINVAL, "mutex: unknown flags 0x%x", flags);
+	mutexes = realloc(sim->mutexes, (sim->nr_mutexes + 1) * sizeof(*mutexes));
+	if (!mutexes)
+		return hft_fail(ENOMEM, "a mutex");
+	sim->mutexes = mutexes;
+	mutex = calloc(1, sizeof(*mutex));
+	if (!mutex)
+		return hft_fail(ENOMEM, "a mutex");
+	mutex->inherit = flags & HFT_SIM_INHERIT;
+	mutexes[sim->nr_mutexes] = mutex;
+	return (int)sim->nr_mutexes++;
+}
+
+static void describe_job(struct hft_sim *sim, struct hft_sim_job *job, const struct hft_slot *slot)
+{
+	bool more = slot->flags & HFT_SLOT_MORE;
+
+	job->event.task = hft_slot_id(&sim->pool, slot);
+	job->event.cookie = slot->cookie;
+	job->event.level = slot->level;
+	job->window = more ? slot->window : slot->deadline ? slot->deadline - slot->release : 0;
+	job->wcet = more ? slot->wcet : 0;
+	job->seq = sim->order++;
+	job->place.id = ++sim->places;
+}
+
+static int insert(struct hft_sim *sim, struct hft_slot *slot, uint64_t *id)
+{
+	struct hft_sim_ring *ring = ring_of(sim, slot->ring_number);
+	struct hft_sim_job *job;
+	int err;
+
+	if (!ring)
+		return -ENOENT;
+	job = job_alloc(sim);
+	if (!job)
+		return -ENOMEM;
+	job->ring = ring;
+	describe_job(sim, job, slot);
+	sim->job_of[slot - sim->pool.slots] = job;
+	err = hft_sched_insert(&ring->cpu->release, &ring->ready, slot);
+	if (err) {
+		hft_sim_job_free(sim, job);
+		return err;
+	}
+	ring->stats.submitted++;
+	if (id)
+		*id = job->event.task;
+	hft_sim_commit(ring->cpu);
+	return 0;
+}
+
+/* Returns 0, or an error of hft_submit() that is not explained. */
+int hft_sim_submit_task(struct hft_sim *sim, const struct hft_task *task, uint64_t *id)
+{
+	struct hft_slot *slot = hft_task_prepare(&sim->pool, task);
+	int err;
+
+	if (IS_ERR(slot))
+		return PTR_ERR(slot);
+	err = insert(sim, slot, id);
+	if (err)
+		hft_slot_free(&sim->pool, slot);
+	return err;
+}
+
+/**
+ * hft_sim_submit() - submit a task
+ * @sim: machine
+ * @task: what to run, where and when
+ * @id: its id for hft_sim_cancel(), or NULL
+ *
+ * From a body or another call of the machine too.  Allocates when there have never
+ * been as many tasks.
+ *
+ * Return: 0, or as hft_submit().
+ */
+HFT_API int hft_sim_submit(struct hft_sim *sim, const struct hft_task *task, uint64_t *id)
+{
+	int err = hft_sim_submit_task(sim, task, id);
+
+	return err ? hft_fail(-err, "submit to ring %u of a machine", task->ring) : 0;
+}
+
+int hft_sim_cancel_task(struct hft_sim *sim, uint64_t id)
+{
+	struct hft_slot *slot = hft_slot_find(&sim->pool, id);
+	struct hft_sim_job *job;
+
+	if (!slot || !slot->ready)
+		return -ENOENT;
+	job = sim->job_of[slot - sim->pool.slots];
+	hft_sched_remove(slot);
+	hft_slot_free(&sim->pool, slot);
+	hft_sim_note(job, HFT_SIM_CANCEL, 0);
+	hft_sim_job_free(sim, job);
+	return 0;
+}
+
+/**
+ * hft_sim_cancel() - take back a task that has not been dispatched
+ * @sim: machine
+ * @id: of the task
+ *
+ * Return: 0, or -ENOENT when it has been dispatched, was cancelled or never was.
+ */
+HFT_API int hft_sim_cancel(struct hft_sim *sim, uint64_t id)
+{
+	int err = hft_sim_cancel_task(sim, id);
+
+	return err ? hft_fail(-err, "cancel: task 0x%llx is not queued",
+			      (unsigned long long)id) : 0;
+}
+
+static void call_fired(struct hft_sim *sim, struct hft_sim_event *event)
+{
+	struct hft_sim_call *call = container_of(event, struct hft_sim_call, event);
+	hft_sim_call_fn fn = call->fn;
+
+	call->next_free = sim->free_calls;
+	sim->free_calls = call;
+	fn(sim, sim->now, call->arg);
+}
+
+/**
+ * hft_sim_call_at() - have a function called at a time
+ * @sim: machine
+ * @when: the time; one that has passed is now
+ * @fn: called before the tasks that are released then
+ * @arg: for @fn
+ *
+ * From a body or another call of the machine too.  Allocates when there have never
+ * been as many calls.
+ *
+ * Return: 0, or -ENOMEM.
+ */
+HFT_API int hft_sim_call_at(struct hft_sim *sim, uint64_t when, hft_sim_call_fn fn, void *arg)
+{
+	struct hft_sim_call *call = sim->free_calls;
+
+	if (call) {
+		sim->free_calls = call->next_free;
+	} else {
+		if (reserve_events(sim, 1))
+			return -ENOMEM;
+		call = calloc(1, sizeof(*call));
+		if (!call)
+			return hft_fail(ENOMEM, "a call");
+		call->next = sim->all_calls;
+		sim->all_calls = call;
+	}
+	call->fn = fn;
+	call->arg = arg;
+	hft_sim_event_init(&call->event, HFT_SIM_RANK_CALL, sim->calls++, call_fired);
+	hft_sim_schedule(sim, &call->event, when > sim->now ? when : sim->now);
+	return 0;
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What a simulated machine tells of what happens on it. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim.h"
+
+static const char *const hft_sim_names[HFT_SIM_WHATS] = {
+	[HFT_SIM_RELEASE] = "release",
+	[HFT_SIM_DISPATCH] = "dispatch",
+	[HFT_SIM_START] = "start",
+	[HFT_SIM_PREEMPT] = "preempt",
+	[HFT_SIM_RESUME] = "resume",
+	[HFT_SIM_LOCK] = "lock",
+	[HFT_SIM_BLOCK] = "block",
+	[HFT_SIM_UNLOCK] = "unlock",
+	[HFT_SIM_END] = "end",
+	[HFT_SIM_MISS] = "miss",
+	[HFT_SIM_DROP] = "drop",
+	[HFT_SIM_CANCEL] = "cancel",
+};
+
+static void count(struct hft_sim_stats *stats, const struct hft_sim_job *job,
+		  enum hft_sim_what what)
+{
+	switch (what) {
+	case HFT_SIM_DISPATCH:
+		stats->dispatched++;
+		break;
+	case HFT_SIM_START:
+		stats->started++;
+		break;
+	case HFT_SIM_PREEMPT:
+		stats->preempted++;
+		break;
+	case HFT_SIM_END:
+		stats->ended++;
+		stats->late += job->missed;
+		break;
+	case HFT_SIM_MISS:
+		stats->missed++;
+		break;
+	case HFT_SIM_DROP:
+		stats->dropped++;
+		break;
+	case HFT_SIM_CANCEL:
+		stats->cancelled++;
+		break;
+	default:
+		break;
+	}
+}
+
+void hft_sim_note(struct hft_sim_job *job, enum hft_sim_what what, u64 value)
+{
+	struct hft_sim *sim = job->ring->sim;
+	struct hft_sim_record record;
+
+	count(&job->ring->stats, job, what);
+	if (!sim->opts.record)
+		return;
+	record = (struct hft_sim_record){
+		.time = sim->now,
+		.task = job->event.task,
+		.cookie = job->event.cookie,
+		.value = value,
+		.what = what,
+		.cpu = job->ring->cpu->number,
+		.ring = job->ring->ready.number,
+		.level = job->event.level,
+	};
+	sim->opts.record(&record, sim->opts.record_arg);
+}
+
+/**
+ * hft_sim_format() - a record as a line of text
+ * @record: the record
+ * @text: gets "TIME cpu N ring N WHAT task ID cookie N level N value N", without a
+ *	newline
+ * @size: %HFT_SIM_LINE_BYTES are enough
+ *
+ * Any thread; does not allocate or block.
+ *
+ * Return: its length, or -EINVAL when @size is too small or there is no such record.
+ */
+HFT_API int hft_sim_format(const struct hft_sim_record *record, char *text, size_t size)
+{
+	int length;
+
+	if (record->what >= HFT_SIM_WHATS)
+		return hft_fail(EINVAL, "record: %u is not known", record->what);
+	length = snprintf(text, size, "%" PRIu64 " cpu %" PRIu32 " ring %" PRIu32 " %s task 0x%"
+			  PRIx64 " cookie %" PRIu64 " level %" PRIu32 " value %" PRIu64,
+			  record->time, record->cpu, record->ring, hft_sim_names[record->what],
+			  record->task, record->cookie, record->level, record->value);
+	return (size_t)length < size ? length : hft_fail(EINVAL, "record: %zu bytes", size);
+}
+
+static void add(struct hft_sim_stats *sum, const struct hft_sim_stats *stats)
+{
+	sum->submitted += stats->submitted;
+	sum->cancelled += stats->cancelled;
+	sum->dropped += stats->dropped;
+	sum->ended += stats->ended;
+	sum->dispatched += stats->dispatched;
+	sum->started += stats->started;
+	sum->late += stats->late;
+	sum->missed += stats->missed;
+	sum->preempted += stats->preempted;
+}
+
+/**
+ * hft_sim_stats() - read the counters of a ring or of all
+ * @sim: machine
+ * @ring: number of a ring, or %HFT_STATS_CONTEXT
+ * @stats: the answer
+ *
+ * Does not allocate or block.
+ *
+ * Return: 0, or -ENOENT for no such ring.
+ */
+HFT_API int hft_sim_stats(const struct hft_sim *sim, uint32_t ring, struct hft_sim_stats *stats)
+{
+	u32 i;
+
+	if (ring != HFT_STATS_CONTEXT && (ring >= HFT_MAX_RINGS || !sim->rings[ring]))
+		return hft_fail(ENOENT, "statistics of ring %u", ring);
+
+	memset(stats, 0, sizeof(*stats));
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		if (sim->rings[i] && (ring == HFT_STATS_CONTEXT || ring == i))
+			add(stats, &sim->rings[i]->stats);
+	}
+	stats->pending = stats->submitted - stats->cancelled - stats->dropped - stats->ended;
+	if (ring != HFT_STATS_CONTEXT)
+		return 0;
+
+	stats->interrupts = sim->interrupts;
+	stats->noise = sim->noise;
+	stats->overhead_ns = sim->overhead;
+	for (i = 0; i < sim->opts.cpus; i++)
+		stats->busy_ns += sim->cpus[i].ran;
+	return 0;
+}

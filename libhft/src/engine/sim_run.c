@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The time of a simulated machine: a list of events, of which the next one makes the
+ * time.  What the kernel's half of the module does with its lock held and its timers is
+ * here, around the same scheduler.
+ */
+#include <errno.h>
+
+#include "sim.h"
+
+#include "../random.h"
+
+void hft_sim_event_init(struct hft_sim_event *event, enum hft_sim_rank rank, u64 number,
+			void (*fire)(struct hft_sim *sim, struct hft_sim_event *event))
+{
+	hft_heap_item_init(&event->item);
+	event->item.seq = (u64)rank << HFT_SIM_RANK_SHIFT | number;
+	event->fire = fire;
+}
+
+void hft_sim_schedule(struct hft_sim *sim, struct hft_sim_event *event, u64 time)
+{
+	if (hft_heap_contains(&event->item))
+		hft_heap_update(&sim->events, &event->item, time);
+	else
+		hft_heap_push(&sim->events, &event->item, time);
+}
+
+void hft_sim_unschedule(struct hft_sim *sim, struct hft_sim_event *event)
+{
+	if (hft_heap_contains(&event->item))
+		hft_heap_remove(&sim->events, &event->item);
+}
+
+u64 hft_sim_clock(const struct hft_sim_cpu *cpu, enum hft_clock clock)
+{
+	return cpu->sim->now + cpu->release.offset[clock];
+}
+
+/* From 0 to @most */
+static u64 draw(struct hft_sim *sim, u64 most)
+{
+	return (u64)((unsigned __int128)random_u64(&sim->random) * ((unsigned __int128)most + 1) >> 64);
+}
+
+static void arm_timers(struct hft_sim_cpu *cpu)
+{
+	struct hft_sim *sim = cpu->sim;
+	int clock;
+
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+		struct hft_release_timer *timer = &cpu->release.timers[clock];
+		u64 next = hft_release_next(&cpu->release, clock);
+
+		if (next >= timer->armed)
+			continue;
+		timer->armed = next;
+		if (next < cpu->release.offset[clock] + sim->now)
+			next = cpu->release.offset[clock] + sim->now;
+		hft_sim_schedule(sim, &cpu->timers[clock].event,
+				 next - cpu->release.offset[clock] +
+				 (sim->opts.jitter_ns ? draw(sim, sim->opts.jitter_ns) : 0));
+	}
+}
+
+/* A task has left the release queue. */
+static void released(struct hft_sim *sim, const struct hft_slot *slot)
+{
+	struct hft_sim_job *job = sim->job_of[slot - sim->pool.slots];
+
+	job->state = HFT_SIM_JOB_READY;
+	job->event.release = slot->release;
+	job->event.deadline = slot->deadline;
+	if (slot->deadline)
+		hft_heap_push(&sim->watch, &job->watch, slot->deadline);
+	hft_sim_note(job, HFT_SIM_RELEASE, slot->release);
+}
+
+static struct hft_sim_job *dispatched(struct hft_sim_ring *ring)
+{
+	u32 index = (u32)ring->seen++ & ring->ready.mask;
+	const struct hft_event *event = &ring->ready.events[index];
+	struct hft_sim_job *job = ring->sim->job_of[lower_32_bits(event->task)];
+
+	job->event = *event;
+	job->state = HFT_SIM_JOB_DISPATCHED;
+	ring->jobs[index] = job;
+	hft_sim_note(job, HFT_SIM_DISPATCH, event->sequence);
+	return job;
+}
+
+/* Tasks that preempt each other leave the ring at once, for the CPU's run queue. */
+static void spread(struct hft_sim_ring *ring)
+{
+	struct hft_sim_job *job;
+
+	while (ring->seen != ring->ready.sequence) {
+		job = dispatched(ring);
+		hft_sim_runnable(job, hft_policy_key(ring->ready.policy, job->event.level, job->seq,
+						     job->event.deadline, job->window, job->wcet),
+				 job->seq);
+	}
+	ring->head = ring->seen;
+	smp_store_release(&ring->ready.consumer->head, lower_32_bits(ring->head));
+}
+
+/* Events were written: tell whom they are for. */
+static void wake(struct hft_sim_ring *ring)
+{
+	struct hft_sim *sim = ring->sim;
+
+	if (hft_sim_preempts(ring)) {
+		spread(ring);
+		if (ring->ready.producer->flags & HFT_RING_MORE)
+			hft_sim_pull(ring);
+		return;
+	}
+	while (ring->seen != ring->ready.sequence)
+		dispatched(ring);
+	if (ring->awake || !ring->worker.sz)
+		return;
+	ring->awake = true;
+	ring->ready.counters.wakeups++;
+	if (sim->opts.wakeup_ns)
+		hft_sim_schedule(sim, &ring->wake, sim->now + sim->opts.wakeup_ns);
+	else
+		hft_sim_worker_woken(sim, &ring->wake);
+}
+
+/* Fill the ring's window from its ready tasks.  Whose worker is awake looks itself. */
+void hft_sim_pull(struct hft_sim_ring *ring)
+{
+	u64 now = ring->sim->now;
+
+	if (!hft_ready_fill(&ring->ready, HFT_BATCH, now, now))
+		return;
+	if (hft_sim_preempts(ring)) {
+		wake(ring);
+		return;
+	}
+	while (ring->seen != ring->ready.sequence)
+		dispatched(ring);
+}
+
+static const struct hft_slot *top(const struct hft_release_queue *queue, enum hft_clock clock)
+{
+	return container_of(hft_heap_min(&queue->timers[clock].heap), struct hft_slot, item);
+}
+
+static void fill_touched(struct hft_sim_cpu *cpu)
+{
+	struct hft_ready_queue *ready;
+	u32 spare = HFT_BATCH;
+	u64 now = cpu->sim->now;
+
+	while ((ready = hft_sched_touched(&cpu->release))) {
+		if (hft_ready_fill_touched(ready, &spare, now, now))
+			wake(container_of(ready, struct hft_sim_ring, ready));
+	}
+}
+
+/* As the module's hft_dispatch_due(). */
+static void dispatch_due(struct hft_sim_cpu *cpu, enum hft_clock clock)
+{
+	struct hft_release_queue *queue = &cpu->release;
+	u64 now = hft_sim_clock(cpu, clock);
+	const struct hft_slot *first;
+	struct hft_ready_queue *ready;
+	struct hft_slot *slot;
+	u32 n;
+
+	if (hft_release_next(queue, clock) > now)
+		return;
+	first = top(queue, clock);
+	slot = hft_sched_pop_alone(queue, clock, now);
+	released(cpu->sim, first);
+	if (slot) {
+		ready = slot->ready;
+		hft_ready_write(ready, slot, cpu->sim->now, cpu->sim->now);
+		hft_ready_publish(ready);
+		wake(container_of(ready, struct hft_sim_ring, ready));
+		return;
+	}
+	for (n = 0; n < HFT_BATCH && hft_release_next(queue, clock) <= now; n++) {
+		first = top(queue, clock);
+		hft_sched_expire(queue, clock, now, 1);
+		released(cpu->sim, first);
+	}
+	fill_touched(cpu);
+}
+
+/* Tasks were inserted: dispatch what is due, arm for the rest. */
+void hft_sim_commit(struct hft_sim_cpu *cpu)
+{
+	int clock;
+
+	if (!cpu->release.rearm)
+		return;
+	cpu->release.rearm = false;
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+		if (hft_release_next(&cpu->release, clock) < cpu->release.timers[clock].armed)
+			dispatch_due(cpu, clock);
+	}
+	arm_timers(cpu);
+}
+
+void hft_sim_timer_fired(struct hft_sim *sim, struct hft_sim_event *event)
+{
+	struct hft_sim_timer *timer = container_of(event, struct hft_sim_timer, event);
+	struct hft_sim_cpu *cpu = timer->cpu;
+
+	sim->interrupts++;
+	hft_sim_interrupt(cpu, sim->opts.interrupt_ns);
+	cpu->release.timers[timer->clock].armed = U64_MAX;
+	dispatch_due(cpu, timer->clock);
+	arm_timers(cpu);
+}
+
+/* When the next one comes: from 1 ns to twice the mean. */
+void hft_sim_noise_arm(struct hft_sim *sim, struct hft_sim_cpu *cpu)
+{
+	sim->nr_noise++;
+	hft_sim_schedule(sim, &cpu->noise,
+			 sim->now + 1 + draw(sim, 2 * sim->opts.noise_period_ns - 2));
+}
+
+void hft_sim_noise_fired(struct hft_sim *sim, struct hft_sim_event *event)
+{
+	struct hft_sim_cpu *cpu = container_of(event, struct hft_sim_cpu, noise);
+
+	sim->nr_noise--;
+	sim->noise++;
+	hft_sim_interrupt(cpu, sim->opts.noise_ns);
+	hft_sim_noise_arm(sim, cpu);
+}
+
+static void miss(struct hft_sim *sim)
+{
+	struct hft_heap_item *item = hft_heap_pop(&sim->watch);
+	struct hft_sim_job *job = container_of(item, struct hft_sim_job, watch);
+
+	job->missed = true;
+	hft_sim_note(job, HFT_SIM_MISS, job->event.deadline);
+}
+
+static bool is_idle(const struct hft_sim *sim)
+{
+	return sim->events.nr == sim->nr_noise && !sim->watch.nr;
+}
+
+/* What comes next, after all that happens now; U64_MAX: nothing. */
+static u64 next_time(const struct hft_sim *sim)
+{
+	u64 event = hft_heap_min_key(&sim->events);
+	u64 deadline = hft_heap_min_key(&sim->watch);
+
+	return event < deadline ? event : deadline;
+}
+
+/* One event, or one deadline after all events at its time.  Returns false past @until. */
+static bool advance(struct hft_sim *sim, u64 until)
+{
+	struct hft_heap_item *item;
+	struct hft_sim_event *event;
+	u64 time;
+
+	hft_sim_settle(sim);
+	time = next_time(sim);
+	if (time > until)
+		return false;
+	if (time > sim->now)
+		sim->now = time;
+	if (hft_heap_min_key(&sim->events) > sim->now) {
+		miss(sim);
+		return true;
+	}
+	item = hft_heap_pop(&sim->events);
+	event = container_of(item, struct hft_sim_event, item);
+	event->fire(sim, event);
+	return true;
+}
+
+static int run(struct hft_sim *sim, u64 until, bool to_idle)
+{
+	if (sim->running)
+		return hft_fail(EBUSY, "the machine is running: this is a body, or called by it");
+	sim->running = true;
+	sim->stop = false;
+	while (!sim->stop) {
+		if (to_idle && is_idle(sim) && !sim->resched)
+			break;
+		if (!advance(sim, until))
+			break;
+	}
+	sim->running = false;
+	return sim->stop ? -ECANCELED : 0;
+}
+
+/**
+ * hft_sim_run_until() - let time go by
+ * @sim: machine
+ * @when: its time then; a time that has passed is now
+ *
+ * What happens at @when has happened.  Does not allocate or block.
+ *
+ * Return: 0, -ECANCELED by hft_sim_stop(), -EBUSY in a body or another call of the
+ * machine.
+ */
+HFT_API int hft_sim_run_until(struct hft_sim *sim, uint64_t when)
+{
+	int err = run(sim, when, false);
+
+	if (!err && sim->now < when)
+		sim->now = when;
+	return err;
+}
+
+/**
+ * hft_sim_run() - let time go by until nothing is left to happen
+ * @sim: machine
+ *
+ * A ring without a worker keeps its events: that is nothing to wait for, but for
+ * their deadlines.  Does not allocate or block.
+ *
+ * Return: as hft_sim_run_until().
+ */
+HFT_API int hft_sim_run(struct hft_sim *sim)
+{
+	return run(sim, HFT_TIME_MAX, true);
+}
+
+/**
+ * hft_sim_stop() - have the machine stop after what it is at
+ * @sim: machine
+ *
+ * From a body or another call of the machine.  It can go on afterwards.
+ */
+HFT_API void hft_sim_stop(struct hft_sim *sim)
+{
+	sim->stop = true;
+}
+
+/**
+ * hft_sim_now() - the time
+ * @sim: machine
+ *
+ * Return: CLOCK_MONOTONIC of the machine, ns.
+ */
+HFT_API uint64_t hft_sim_now(const struct hft_sim *sim)
+{
+	return sim->now;
+}
+
+/**
+ * hft_sim_random() - a random number, for a model that depends on the seed alone
+ * @sim: machine
+ *
+ * Return: 64 bits, each as likely 0 as 1.
+ */
+HFT_API uint64_t hft_sim_random(struct hft_sim *sim)
+{
+	return random_u64(&sim->random);
+}
