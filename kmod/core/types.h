@@ -13,6 +13,7 @@
 #include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/container_of.h>
+#include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
@@ -54,6 +55,10 @@ typedef int64_t s64;
 #define ____cacheline_aligned	__attribute__((aligned(64)))
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
+
+#define ERR_PTR(err)		((void *)(intptr_t)(err))
+#define PTR_ERR(ptr)		((long)(intptr_t)(ptr))
+#define IS_ERR(ptr)		((uintptr_t)(ptr) >= (uintptr_t)-4095)
 
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later */
+/*
+ * What a backend is asked for, checked.  A descriptor may be in memory that user
+ * space is writing: what is read of it is checked, and not read again.
+ */
+#ifndef HFT_CORE_TASK_H
+#define HFT_CORE_TASK_H
+
+#include <linux/hft.h>
+
+#include "admission.h"
+#include "slot.h"
+#include "types.h"
+
+#define HFT_MAX_RINGS		64
+#define HFT_MAX_ENTRIES		65536
+#define HFT_MAX_BATCH		4096
+#define HFT_MAX_LEAD		1000000		/* ns */
+
+/* Tasks of a batch that are queued at a time. */
+#define HFT_CHUNK		32
+
+static inline bool hft_times_valid(u64 release, u64 deadline)
+{
+	if (release > HFT_TIME_MAX || deadline > HFT_TIME_MAX)
+		return false;
+	return !deadline || deadline >= release;
+}
+
+/* What only some tasks have: not in the descriptors of most. */
+static inline int hft_task_prepare_more(struct hft_slot *slot, const struct hft_task *task)
+{
+	u64 period = READ_ONCE(task->period);
+	u64 wcet = READ_ONCE(task->wcet);
+
+	if (READ_ONCE(task->flags) | READ_ONCE(task->reserved1) |
+	    READ_ONCE(task->reserved2) | READ_ONCE(task->reserved3))
+		return -EINVAL;
+	if (period > HFT_TIME_MAX || wcet > HFT_TIME_MAX)
+		return -EINVAL;
+
+	slot->flags = HFT_SLOT_MORE;
+	slot->period = period;
+	slot->wcet = wcet;
+	slot->window = hft_admission_window(slot->deadline ? slot->deadline - slot->release : 0,
+					    period);
+	return 0;
+}
+
+/**
+ * hft_task_prepare() - turn a descriptor into a slot that is ready to be queued
+ * @pool: to take the slot from
+ * @task: the descriptor
+ *
+ * Return: the slot, or an error of %HFT_IOC_SUBMIT as ERR_PTR().
+ */
+static __always_inline struct hft_slot *hft_task_prepare(struct hft_pool *pool,
+							 const struct hft_task *task)
+{
+	u64 release = READ_ONCE(task->release);
+	u64 deadline = READ_ONCE(task->deadline);
+	u32 ring = READ_ONCE(task->ring);
+	u8 clock = READ_ONCE(task->clock);
+	u8 level = READ_ONCE(task->level);
+	struct hft_slot *slot;
+	int err;
+
+	if (unlikely(clock >= HFT_CLOCKS || level >= HFT_LEVELS))
+		return ERR_PTR(-EINVAL);
+	if (unlikely(!hft_times_valid(release, deadline)))
+		return ERR_PTR(-EINVAL);
+	if (unlikely(ring >= HFT_MAX_RINGS))
+		return ERR_PTR(-ENOENT);
+
+	slot = hft_slot_alloc(pool);
+	if (unlikely(!slot))
+		return ERR_PTR(hft_pool_slots(pool) ? -EDQUOT : -EINVAL);
+
+	slot->cookie = READ_ONCE(task->cookie);
+	slot->release = release;
+	slot->deadline = deadline;
+	slot->flags = 0;
+	WRITE_ONCE(slot->ring_number, array_index_nospec(ring, HFT_MAX_RINGS));
+	slot->clock = clock;
+	slot->level = level;
+	if (likely(!(READ_ONCE(task->flags) | READ_ONCE(task->reserved1) |
+		     READ_ONCE(task->reserved2) | READ_ONCE(task->period) |
+		     READ_ONCE(task->wcet) | READ_ONCE(task->reserved3))))
+		return slot;
+
+	err = hft_task_prepare_more(slot, task);
+	if (!err)
+		return slot;
+	hft_slot_free(pool, slot);
+	return ERR_PTR(err);
+}
+
+/**
+ * hft_ring_add_valid() - are the fields of a request for a ring in range?
+ * @add: the request; its CPU is the backend's to judge
+ */
+static inline bool hft_ring_add_valid(const struct hft_ring_add *add)
+{
+	if (add->reserved || add->flags & ~HFT_RING_MONITOR)
+		return false;
+	if (add->ring || add->events_off || add->pages_off || add->pages_size)
+		return false;
+	if (!add->entries || add->entries & (add->entries - 1) || add->entries > HFT_MAX_ENTRIES)
+		return false;
+	if (!add->window || add->window > add->entries)
+		return false;
+	if (add->flags & HFT_RING_MONITOR)
+		return !add->level_mask && !add->policy && !add->lead;
+	if (!add->level_mask || add->level_mask & ~HFT_LEVEL_MASK_ALL)
+		return false;
+	return add->policy < HFT_POLICIES && add->lead <= HFT_MAX_LEAD;
+}
+
+#endif /* HFT_CORE_TASK_H */
