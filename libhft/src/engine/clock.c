@@ -378,7 +378,7 @@ static void hft_clock_calibrate(void)
 
 	/* Pairs of another kind than those before: a slope is not taken across. */
 	clock_doubts = 0;
-	if (!hft_clocksource_is_tsc() || !hft_pair_from_device(&pair)) {
+	if (!hft_clocksource_is_tsc() || !hft_pair_read(&pair)) {
 		hft_set_state(HFT_CLOCK_KERNEL);
 		return;
 	}
@@ -388,19 +388,28 @@ static void hft_clock_calibrate(void)
 	hft_clock_update();
 }
 
-/* The first handle calibrates; the clock has a descriptor of its own. */
+/* Called with the lock. */
+static int hft_clock_open_device(const char *device)
+{
+	clock_fd = open(device, O_RDWR | O_CLOEXEC);
+	return clock_fd < 0 ? hft_fail(errno, "open %s for its clock", device) : 0;
+}
+
+/*
+ * The first handle calibrates, and the first with a device does again; the clock has a
+ * descriptor of its own.  @device may be NULL.
+ */
 int hft_clock_open(const char *device)
 {
+	bool have_device;
 	int err = 0;
 
 	pthread_mutex_lock(&clock_lock);
-	if (!clock_users) {
-		clock_fd = open(device, O_RDWR | O_CLOEXEC);
-		if (clock_fd < 0)
-			err = hft_fail(errno, "open %s for its clock", device);
-		else
-			hft_clock_calibrate();
-	}
+	have_device = clock_fd >= 0;
+	if (device && !have_device)
+		err = hft_clock_open_device(device);
+	if (!err && (!clock_users || have_device != (clock_fd >= 0)))
+		hft_clock_calibrate();
 	if (!err)
 		clock_users++;
 	pthread_mutex_unlock(&clock_lock);
@@ -410,7 +419,7 @@ int hft_clock_open(const char *device)
 void hft_clock_close(void)
 {
 	pthread_mutex_lock(&clock_lock);
-	if (!--clock_users) {
+	if (!--clock_users && clock_fd >= 0) {
 		close(clock_fd);
 		clock_fd = -1;
 	}

@@ -20,6 +20,7 @@
 /**
  * struct hft_backend - who holds tasks until their release and writes the rings
  * @name: of hft_opts.backend
+ * @unprivileged: its workers do without the rights that they lack
  * @open: make h->state of the options, whose device and tasks are never 0, and fill
  *	in h->query; what it warns of goes to hft_warn()
  * @close: undo it; rings that are open see %HFT_RING_DEAD
@@ -41,6 +42,7 @@
  */
 struct hft_backend {
 	const char *name;
+	bool unprivileged;
 	int (*open)(struct hft *h, const struct hft_opts *opts);
 	void (*close)(struct hft *h);
 	int (*stats)(struct hft *h, struct hft_stats *stats);
@@ -56,6 +58,7 @@ struct hft_backend {
 };
 
 extern const struct hft_backend hft_kernel_backend;
+extern const struct hft_backend hft_soft_backend;
 
 struct hft {
 	const struct hft_backend *backend;

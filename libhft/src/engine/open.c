@@ -63,6 +63,7 @@ static void hft_watch_forks(void)
 
 static const struct hft_backend *const hft_backends[] = {
 	&hft_kernel_backend,
+	&hft_soft_backend,
 };
 
 static int hft_try_backend(struct hft *h, const struct hft_backend *backend,
@@ -83,10 +84,23 @@ static int hft_open_named(struct hft *h, const char *name, const struct hft_opts
 	return hft_fail(EINVAL, "no backend is called \"%s\" (hft_opts.backend, HFT_BACKEND)", name);
 }
 
+/* Without a device that anybody has named, the process itself will do. */
+static int hft_open_any(struct hft *h, const struct hft_opts *opts, bool named)
+{
+	int err = hft_try_backend(h, &hft_kernel_backend, opts);
+
+	if (named || (err != -ENOENT && err != -ENODEV && err != -ENXIO))
+		return err;
+	hft_warn(h, "%s is not there: this process starts its tasks itself (backend soft), less exactly; modprobe hft",
+		 opts->device);
+	return hft_try_backend(h, &hft_soft_backend, opts);
+}
+
 /* By name, or what this machine has. */
 static int hft_open_backend(struct hft *h, struct hft_opts *opts)
 {
 	const char *name = opts->backend ? opts->backend : secure_getenv("HFT_BACKEND");
+	bool named = opts->device;
 
 	if (!opts->tasks)
 		opts->tasks = HFT_DEFAULT_TASKS;
@@ -94,7 +108,7 @@ static int hft_open_backend(struct hft *h, struct hft_opts *opts)
 		opts->device = HFT_DEFAULT_DEVICE;
 	if (name && *name)
 		return hft_open_named(h, name, opts);
-	return hft_try_backend(h, &hft_kernel_backend, opts);
+	return hft_open_any(h, opts, named);
 }
 
 /**

@@ -236,6 +236,8 @@ int hft_ring_spin(struct hft_ring *ring, uint64_t timeout)
 	while (!(available = hft_ring_available(ring))) {
 		if (hft_ring_flags(ring) & (HFT_RING_MORE | HFT_RING_DEAD))
 			break;
+		if (ring->backend->poll)
+			ring->backend->poll(ring, false);
 		if (++turn % HFT_SPIN_TURNS)
 			continue;
 		if (hft_ring_stopped(ring))

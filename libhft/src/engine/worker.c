@@ -165,7 +165,12 @@ static void *hft_worker_main(void *arg)
 	struct hft_worker *worker = arg;
 	struct hft_ring *ring = worker->ring;
 
-	if (hft_become_worker(ring->cpu, worker->opts.level, worker->opts.flags)) {
+	int err = hft_become_worker(ring->cpu, worker->opts.level, worker->opts.flags);
+
+	if (err && ring->backend->unprivileged)
+		err = hft_become_worker(ring->cpu, worker->opts.level,
+					HFT_WORKER_NO_RT | HFT_WORKER_NO_LOCK);
+	if (err) {
 		hft_save_error(&worker->start_error);
 		sem_post(&worker->started);
 		return NULL;

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The backend soft: what the module does, in the process, on the module's own
+ * scheduler (kmod/core).
+ *
+ * Objects
+ *
+ *   soft_context  a handle: its tasks, its rings.  It lives until the handle and
+ *                 its rings are closed
+ *   soft_queue    of a CPU that a ring of the handle is on; lives as long as that
+ *   soft_ring     a place for a ring, never freed either: who finds one by its
+ *                 number needs no more than to look again under the queue's lock
+ *
+ * Who drives a queue
+ *
+ *   There is no interrupt: what is due is dispatched by whoever looks first.  That
+ *   is who submits, cancels, reads statistics, or looks for an event in vain.  Of
+ *   those who sleep in hft_wait() for rings of a CPU, one, the queue's driver, sleeps
+ *   no longer than until the earliest release; when it leaves it wakes the next.
+ *   Who sleeps in poll drives nothing: hft_ring_arm() starts a thread that is the
+ *   queue's driver from then on.
+ *
+ *   A consumer that runs a task drives nothing meanwhile.  What was due during it is
+ *   dispatched at its end, best first.
+ *
+ * Locks, outer before inner
+ *
+ *   soft_context.mutex  opening and closing of rings
+ *   soft_queue.lock     heaps, the producer's side of the rings, slots from their
+ *                       insertion on; two queues' locks are never held together.
+ *                       It inherits priorities
+ *
+ *   Nobody is woken under a queue's lock but for a poller: see struct soft_hold.
+ */
+#ifndef HFT_ENGINE_SOFT_H
+#define HFT_ENGINE_SOFT_H
+
+#include <core/sched.h>
+#include <core/task.h>
+
+#include "internal.h"
+
+struct soft_context;
+
+/**
+ * struct soft_sleeper - a thread that may be asleep
+ * @futex: counts wake-ups
+ * @asleep: it waits for one; under the queue's lock
+ */
+struct soft_sleeper {
+	_Atomic uint32_t futex;
+	bool asleep;
+};
+
+/**
+ * struct soft_queue - the tasks of a CPU
+ * @lock: of what follows
+ * @release: in the core
+ * @memory: of its heaps
+ * @next: when something is due, CLOCK_MONOTONIC; read without the lock, too
+ * @driver: who sees to that, or NULL
+ * @until: when it wakes at the latest
+ * @asleep: how many sleep
+ * @timer: the thread that hft_ring_arm() started, if @has_timer
+ */
+struct soft_queue {
+	pthread_mutex_t lock;
+	struct hft_release_queue release;
+	void *memory[HFT_CLOCKS];
+	_Atomic uint64_t next;
+	struct soft_sleeper *driver;
+	uint64_t until;
+	unsigned int asleep;
+
+	struct soft_context *context;
+	uint32_t cpu;
+	bool has_timer;
+	bool stop;
+	pthread_t thread;
+	struct soft_sleeper timer;
+};
+
+/**
+ * struct soft_ring - a ring
+ * @queue: of its CPU; NULL: there is no ring here
+ * @ready: in the core; under the queue's lock
+ * @waiter: the thread in hft_wait()
+ * @busy: there is one
+ * @fd: eventfd of pollers
+ * @area: its pages
+ * @area_size: in bytes
+ * @memory: of the ready heap
+ */
+struct soft_ring {
+	struct soft_queue *_Atomic queue;
+	struct hft_ready_queue ready;
+	struct soft_sleeper waiter;
+	atomic_flag busy;
+	bool used;
+	int fd;
+	void *area;
+	size_t area_size;
+	void *memory;
+};
+
+struct soft_context {
+	atomic_uint refs;
+	pthread_mutex_t mutex;
+	struct hft_pool pool;
+	uint32_t nr_cpus;
+	bool have_monitor;
+	uint32_t monitor;
+	struct soft_queue **queues;	/* by CPU */
+	struct soft_ring rings[HFT_MAX_RINGS];
+};
+
+/**
+ * struct soft_hold - a hold of a queue's lock
+ * @queue: locked
+ * @now: when it began
+ * @waiters: bit n: the waiter of ring n is to be woken after it
+ * @driver: likewise, or NULL
+ */
+struct soft_hold {
+	struct soft_queue *queue;
+	uint64_t now;
+	uint64_t waiters;
+	struct soft_sleeper *driver;
+};
+
+/* soft_queue.c */
+struct soft_queue *soft_queue_get(struct soft_context *context, uint32_t cpu);
+void soft_queue_free(struct soft_queue *queue, bool ours);
+void soft_lock(struct soft_hold *hold, struct soft_queue *queue);
+void soft_unlock(struct soft_hold *hold);
+void soft_commit(struct soft_hold *hold);
+void soft_fill(struct soft_hold *hold, struct soft_ring *ring);
+void soft_rouse(struct soft_hold *hold, struct soft_sleeper *sleeper);
+int soft_sleep(struct soft_hold *hold, struct soft_sleeper *sleeper, uint64_t timeout);
+void soft_leave(struct soft_hold *hold, struct soft_sleeper *sleeper);
+void soft_wake(struct soft_sleeper *sleeper);
+int soft_queue_start_timer(struct soft_queue *queue);
+
+/* soft_ring.c */
+int soft_ring_open(struct hft *h, struct hft_ring *ring, struct hft_ring_add *add);
+void soft_ring_close(struct hft_ring *ring);
+void soft_ring_kill(struct soft_context *context, struct soft_ring *ring);
+int soft_ring_wait(struct hft_ring *ring, uint64_t timeout);
+void soft_ring_wake(struct hft_ring *ring);
+void soft_ring_poll(struct hft_ring *ring, bool arm);
+
+/* soft.c */
+void soft_context_put(struct soft_context *context, bool ours);
+
+#endif /* HFT_ENGINE_SOFT_H */

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The queue of a CPU in the backend soft: dispatch, and sleeping until there is
+ * something to dispatch.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "soft.h"
+
+#define NSEC_PER_SEC	1000000000ULL
+
+/* How long a step of the wall clock goes unnoticed while tasks wait for that clock. */
+#define SOFT_STEP_NS	20000000ULL
+
+/* Two readings of an unchanged offset may differ by the time that a reading takes. */
+#define SOFT_TRIES	5
+
+static uint64_t soft_gettime(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/*
+ * What lies between CLOCK_MONOTONIC and CLOCK_REALTIME.  It is constant but for
+ * steps: what was known stays, unless it is not within the best reading's doubt.
+ */
+static uint64_t soft_real_offset(uint64_t known)
+{
+	uint64_t offset = 0, doubt = UINT64_MAX;
+	int i;
+
+	for (i = 0; i < SOFT_TRIES; i++) {
+		uint64_t before = soft_gettime(CLOCK_MONOTONIC);
+		uint64_t real = soft_gettime(CLOCK_REALTIME);
+		uint64_t width = soft_gettime(CLOCK_MONOTONIC) - before;
+
+		if (width >= doubt)
+			continue;
+		doubt = width;
+		offset = real - before - width / 2;
+	}
+	if (known + doubt >= offset && known <= offset + doubt)
+		return known;
+	return offset;
+}
+
+/* Between CLOCK_REALTIME and CLOCK_TAI there are whole seconds. */
+static uint64_t soft_tai_offset(void)
+{
+	int64_t real = (int64_t)soft_gettime(CLOCK_REALTIME);
+	int64_t ns = (int64_t)soft_gettime(CLOCK_TAI) - real;
+	int64_t half = (int64_t)NSEC_PER_SEC / 2;
+
+	return (uint64_t)((ns + half) / (int64_t)NSEC_PER_SEC) * NSEC_PER_SEC;
+}
+
+/* What @now is on @clock.  Tells the release queue, which will translate. */
+static uint64_t soft_clock(struct soft_queue *queue, enum hft_clock clock, uint64_t now)
+{
+	uint64_t *offset = queue->release.offset;
+
+	if (clock == HFT_CLOCK_MONOTONIC)
+		return now;
+	offset[HFT_CLOCK_REALTIME] = soft_real_offset(offset[HFT_CLOCK_REALTIME]);
+	if (clock == HFT_CLOCK_TAI)
+		offset[clock] = offset[HFT_CLOCK_REALTIME] + soft_tai_offset();
+	return now + offset[clock];
+}
+
+static bool soft_waits_for_wall(const struct soft_queue *queue)
+{
+	return hft_release_next(&queue->release, HFT_CLOCK_REALTIME) != U64_MAX ||
+	       hft_release_next(&queue->release, HFT_CLOCK_TAI) != U64_MAX;
+}
+
+static struct soft_ring *soft_ring_of(struct hft_ready_queue *ready)
+{
+	return container_of(ready, struct soft_ring, ready);
+}
+
+/* Have a sleeper of the queue woken at the end of the hold. */
+void soft_rouse(struct soft_hold *hold, struct soft_sleeper *sleeper)
+{
+	struct soft_context *context = hold->queue->context;
+
+	if (!sleeper->asleep)
+		return;
+	sleeper->asleep = false;
+	hold->queue->asleep--;
+	if (sleeper == &hold->queue->timer)
+		hold->driver = sleeper;
+	else
+		hold->waiters |= 1ULL << (container_of(sleeper, struct soft_ring, waiter) -
+					  context->rings);
+}
+
+/* After the tail was published. */
+static void soft_announce(struct soft_hold *hold, struct soft_ring *ring)
+{
+	const uint64_t one = 1;
+
+	if (ring->waiter.asleep) {
+		ring->ready.counters.wakeups++;
+		soft_rouse(hold, &ring->waiter);
+	}
+	/* The tail before need_wakeup: pairs with hft_ring_arm(). */
+	smp_mb();
+	if (READ_ONCE(ring->ready.consumer->need_wakeup)) {
+		WRITE_ONCE(ring->ready.consumer->need_wakeup, 0);
+		/* Under the lock: after it the descriptor may be another file's. */
+		if (write(ring->fd, &one, sizeof(one)) < 0)
+			return;		/* it can be read as it is */
+	}
+}
+
+/* Fill a ring's window from its ready tasks. */
+void soft_fill(struct soft_hold *hold, struct soft_ring *ring)
+{
+	if (hft_ready_fill(&ring->ready, HFT_BATCH, hold->now, hft_now()))
+		soft_announce(hold, ring);
+}
+
+static void soft_fill_touched(struct soft_hold *hold)
+{
+	struct hft_ready_queue *ready;
+	u32 spare = HFT_BATCH;
+
+	while ((ready = hft_sched_touched(&hold->queue->release))) {
+		if (hft_ready_fill_touched(ready, &spare, hold->now, hft_now()))
+			soft_announce(hold, soft_ring_of(ready));
+	}
+}
+
+/* Dispatch what is due, as one interrupt of the module's after the other would. */
+static void soft_dispatch(struct soft_hold *hold)
+{
+	struct hft_release_queue *release = &hold->queue->release;
+	uint64_t earliest = U64_MAX;
+	int clock;
+
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+		uint64_t next = hft_release_next(release, clock);
+		uint64_t now;
+
+		if (next != U64_MAX) {
+			now = soft_clock(hold->queue, clock, hold->now);
+			while (hft_sched_expire(release, clock, now, HFT_BATCH))
+				soft_fill_touched(hold);
+			next = hft_release_next(release, clock);
+		}
+		release->timers[clock].armed = next;
+		if (next == U64_MAX)
+			continue;
+		next = hft_release_to_monotonic(release, clock, next);
+		if (next < earliest)
+			earliest = next;
+	}
+	atomic_store_explicit(&hold->queue->next, earliest, memory_order_relaxed);
+}
+
+/* Take a queue's lock, and let it be as the module would have it by now. */
+void soft_lock(struct soft_hold *hold, struct soft_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	*hold = (struct soft_hold){ .queue = queue, .now = hft_now() };
+	if (hold->now >= atomic_load_explicit(&queue->next, memory_order_relaxed))
+		soft_dispatch(hold);
+}
+
+void soft_wake(struct soft_sleeper *sleeper)
+{
+	atomic_fetch_add_explicit(&sleeper->futex, 1, memory_order_release);
+	syscall(SYS_futex, &sleeper->futex, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void soft_unlock(struct soft_hold *hold)
+{
+	struct soft_context *context = hold->queue->context;
+
+	pthread_mutex_unlock(&hold->queue->lock);
+	for (; hold->waiters; hold->waiters &= hold->waiters - 1)
+		soft_wake(&context->rings[__builtin_ctzll(hold->waiters)].waiter);
+	if (hold->driver)
+		soft_wake(hold->driver);
+	hold->driver = NULL;
+}
+
+/* After insertions: dispatch what is due, have the driver wake up for the rest. */
+void soft_commit(struct soft_hold *hold)
+{
+	struct soft_queue *queue = hold->queue;
+
+	if (!queue->release.rearm)
+		return;
+	queue->release.rearm = false;
+	soft_dispatch(hold);
+	if (queue->driver && queue->until > atomic_load_explicit(&queue->next,
+								 memory_order_relaxed))
+		soft_rouse(hold, queue->driver);
+}
+
+static int soft_futex_wait(struct soft_sleeper *sleeper, uint32_t value, uint64_t until)
+{
+	struct timespec ts = {
+		.tv_sec = (time_t)(until / NSEC_PER_SEC),
+		.tv_nsec = (long)(until % NSEC_PER_SEC),
+	};
+	bool forever = until > INT64_MAX;
+
+	if (!syscall(SYS_futex, &sleeper->futex, FUTEX_WAIT_BITSET_PRIVATE, value,
+		     forever ? NULL : &ts, NULL, FUTEX_BITSET_MATCH_ANY))
+		return 0;
+	return errno == EINTR ? -EINTR : 0;
+}
+
+/* When a driver has to look again at the latest. */
+static uint64_t soft_driver_until(struct soft_hold *hold)
+{
+	uint64_t next = atomic_load_explicit(&hold->queue->next, memory_order_relaxed);
+	uint64_t look = hft_now() + SOFT_STEP_NS;
+
+	return next > look && soft_waits_for_wall(hold->queue) ? look : next;
+}
+
+/*
+ * Give the lock back, sleep until @timeout, a wake-up or, as the queue's driver, what
+ * is due next, and take it again.  Returns 0 or -EINTR.
+ */
+int soft_sleep(struct soft_hold *hold, struct soft_sleeper *sleeper, uint64_t timeout)
+{
+	struct soft_queue *queue = hold->queue;
+	uint32_t value = atomic_load_explicit(&sleeper->futex, memory_order_relaxed);
+	int err;
+
+	if (!queue->driver)
+		queue->driver = sleeper;
+	if (queue->driver == sleeper) {
+		queue->until = soft_driver_until(hold);
+		if (queue->until < timeout)
+			timeout = queue->until;
+	}
+	sleeper->asleep = true;
+	queue->asleep++;
+	soft_unlock(hold);
+
+	err = soft_futex_wait(sleeper, value, timeout);
+
+	soft_lock(hold, queue);
+	if (sleeper->asleep) {
+		sleeper->asleep = false;
+		queue->asleep--;
+	}
+	return err;
+}
+
+/* A sleeper goes to work: if it is the driver, another of those asleep has to be. */
+void soft_leave(struct soft_hold *hold, struct soft_sleeper *sleeper)
+{
+	struct soft_queue *queue = hold->queue;
+	int i;
+
+	if (queue->driver != sleeper)
+		return;
+	queue->driver = NULL;
+	for (i = 0; queue->asleep && i < HFT_MAX_RINGS; i++) {
+		struct soft_ring *ring = &queue->context->rings[i];
+
+		if (atomic_load_explicit(&ring->queue, memory_order_relaxed) != queue ||
+		    !ring->waiter.asleep)
+			continue;
+		soft_rouse(hold, &ring->waiter);
+		return;
+	}
+}
+
+static void *soft_timer_main(void *arg)
+{
+	struct soft_queue *queue = arg;
+	struct soft_hold hold;
+
+	/* As well as it may: nobody has asked for this thread. */
+	if (hft_become_worker(queue->cpu, HFT_LEVEL_REALTIME, HFT_WORKER_NO_LOCK))
+		hft_become_worker(queue->cpu, 0, HFT_WORKER_NO_RT | HFT_WORKER_NO_LOCK);
+
+	soft_lock(&hold, queue);
+	queue->driver = &queue->timer;
+	while (!queue->stop)
+		soft_sleep(&hold, &queue->timer, HFT_WAIT_FOREVER);
+	soft_unlock(&hold);
+	return NULL;
+}
+
+/* Under the context's mutex.  Returns 0 when there is a thread that drives the queue. */
+int soft_queue_start_timer(struct soft_queue *queue)
+{
+	sigset_t all, saved;
+	char name[16];
+	int err;
+
+	if (queue->has_timer)
+		return 0;
+	/* Signals are for the program's own threads. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &saved);
+	err = pthread_create(&queue->thread, NULL, soft_timer_main, queue);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	if (err)
+		return -err;
+	snprintf(name, sizeof(name), "hft/%u", queue->cpu);
+	pthread_setname_np(queue->thread, name);
+	queue->has_timer = true;
+	return 0;
+}
+
+static int soft_queue_init_lock(struct soft_queue *queue)
+{
+	pthread_mutexattr_t attr;
+	int err;
+
+	err = pthread_mutexattr_init(&attr);
+	if (err)
+		return -err;
+	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	err = pthread_mutex_init(&queue->lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+	return -err;
+}
+
+/* The queue of a CPU, made if there is none.  NULL for want of memory. */
+struct soft_queue *soft_queue_get(struct soft_context *context, uint32_t cpu)
+{
+	struct soft_queue *queue = context->queues[cpu];
+	uint32_t tasks = context->pool.nr;
+	int clock;
+
+	if (queue)
+		return queue;
+	queue = calloc(1, sizeof(*queue));
+	if (!queue)
+		return NULL;
+	if (soft_queue_init_lock(queue)) {
+		free(queue);
+		return NULL;
+	}
+	hft_release_init(&queue->release);
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+		queue->memory[clock] = aligned_alloc(HFT_HEAP_ALIGN, hft_heap_bytes(tasks));
+		if (!queue->memory[clock]) {
+			soft_queue_free(queue, true);
+			return NULL;
+		}
+		hft_heap_init(&queue->release.timers[clock].heap, queue->memory[clock], tasks);
+	}
+	queue->release.online = true;
+	queue->context = context;
+	queue->cpu = cpu;
+	atomic_init(&queue->next, U64_MAX);
+	context->queues[cpu] = queue;
+	return queue;
+}
+
+/* @ours: it is not a forked child's copy, whose locks may be anybody's. */
+void soft_queue_free(struct soft_queue *queue, bool ours)
+{
+	int clock;
+
+	for (clock = 0; clock < HFT_CLOCKS; clock++)
+		free(queue->memory[clock]);
+	if (ours)
+		pthread_mutex_destroy(&queue->lock);
+	free(queue);
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The rings of the backend soft: pages as the module lays them out, in the memory of
+ * the process.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "soft.h"
+
+/* Page 0 is the consumer's, page 1 the producer's, then the events. */
+#define SOFT_PAGES_EVENTS	2
+
+static bool soft_cpu_is_online(uint32_t cpu)
+{
+	char path[64], state = '1';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
+	file = fopen(path, "re");
+	if (!file)
+		return true;	/* it can not go offline */
+	if (fread(&state, 1, 1, file) != 1)
+		state = '1';
+	fclose(file);
+	return state != '0';
+}
+
+static int soft_ring_alloc(struct soft_ring *soft, uint32_t entries, uint32_t tasks)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t events = entries * sizeof(struct hft_event);
+
+	soft->area_size = SOFT_PAGES_EVENTS * page + (events + page - 1) / page * page;
+	soft->area = mmap(NULL, soft->area_size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (soft->area == MAP_FAILED)
+		return -ENOMEM;
+	soft->memory = aligned_alloc(HFT_HEAP_ALIGN, hft_heap_bytes(tasks));
+	if (!soft->memory) {
+		munmap(soft->area, soft->area_size);
+		return -ENOMEM;
+	}
+	soft->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (soft->fd >= 0)
+		return 0;
+	free(soft->memory);
+	munmap(soft->area, soft->area_size);
+	return -errno;
+}
+
+static void soft_ring_init(struct soft_context *context, struct soft_ring *soft,
+			   const struct hft_ring_add *add, uint32_t tasks)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct hft_ready_queue *ready = &soft->ready;
+
+	*ready = (struct hft_ready_queue){
+		.pool = &context->pool,
+		.consumer = soft->area,
+		.producer = (void *)((char *)soft->area + page),
+		.events = (void *)((char *)soft->area + SOFT_PAGES_EVENTS * page),
+		.mask = add->entries - 1,
+		.window = add->window,
+		.level_mask = add->level_mask,
+		.policy = add->policy,
+		.number = (uint32_t)(soft - context->rings),
+		.lead = add->lead,
+		.release = &context->queues[add->cpu]->release,
+	};
+	hft_heap_init(&ready->heap, soft->memory, tasks);
+	atomic_flag_clear(&soft->busy);
+}
+
+static struct soft_ring *soft_ring_find_place(struct soft_context *context)
+{
+	int i;
+
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		if (!context->rings[i].used)
+			return &context->rings[i];
+	}
+	return NULL;
+}
+
+/* Under the context's mutex. */
+static int soft_ring_add(struct soft_context *context, const struct hft_ring_add *add,
+			 struct soft_ring **out)
+{
+	bool monitor = add->flags & HFT_RING_MONITOR;
+	struct soft_ring *soft = soft_ring_find_place(context);
+	uint32_t tasks = monitor ? 0 : context->pool.nr;
+	struct soft_queue *queue;
+	struct soft_hold hold;
+	int err;
+
+	if (!soft || (monitor && context->have_monitor))
+		return -ENOSPC;
+	if (!soft_cpu_is_online(add->cpu))
+		return -ENODEV;
+	queue = soft_queue_get(context, add->cpu);
+	if (!queue)
+		return -ENOMEM;
+	err = soft_ring_alloc(soft, add->entries, tasks);
+	if (err)
+		return err;
+
+	soft->used = true;
+	if (monitor) {
+		context->have_monitor = true;
+		context->monitor = (uint32_t)(soft - context->rings);
+	}
+	soft_lock(&hold, queue);
+	soft_ring_init(context, soft, add, tasks);
+	atomic_store_explicit(&soft->queue, queue, memory_order_release);
+	soft_unlock(&hold);
+	*out = soft;
+	return 0;
+}
+
+int soft_ring_open(struct hft *h, struct hft_ring *ring, struct hft_ring_add *add)
+{
+	struct soft_context *context = h->state;
+	struct soft_ring *soft = NULL;
+	int err = -EINVAL;
+
+	if (hft_is_inherited(h->forks))
+		return hft_ring_add_error(-EOWNERDEAD, add);
+	if (hft_ring_add_valid(add) && add->cpu < context->nr_cpus) {
+		pthread_mutex_lock(&context->mutex);
+		err = soft_ring_add(context, add, &soft);
+		pthread_mutex_unlock(&context->mutex);
+	}
+	if (err)
+		return hft_ring_add_error(err, add);
+
+	atomic_fetch_add(&context->refs, 1);
+	add->ring = soft->ready.number;
+	ring->state = soft;
+	ring->fd = soft->fd;
+	ring->consumer = soft->ready.consumer;
+	ring->producer = soft->ready.producer;
+	ring->events = soft->ready.events;
+	return 0;
+}
+
+/* Take the ring's tasks back. */
+static void soft_ring_drop_tasks(struct soft_hold *hold, struct soft_context *context,
+				 struct soft_ring *soft)
+{
+	uint32_t i;
+
+	for (i = 0; i < context->pool.nr && (soft->ready.waiting || soft->ready.heap.nr); i++) {
+		struct hft_slot *slot = &context->pool.slots[i];
+
+		if (READ_ONCE(slot->ready) != &soft->ready)
+			continue;
+		hft_sched_remove(slot);
+		hft_slot_free(&context->pool, slot);
+	}
+	/* The earliest may be gone. */
+	hold->queue->release.rearm = true;
+	soft_commit(hold);
+}
+
+/* Take no more tasks, drop those queued, wake the sleepers.  Under the context's mutex. */
+void soft_ring_kill(struct soft_context *context, struct soft_ring *soft)
+{
+	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
+	struct hft_ring_producer *producer = soft->ready.producer;
+	const uint64_t one = 1;
+	struct soft_hold hold;
+
+	if (!soft->used || soft->ready.dead)
+		return;
+	soft_lock(&hold, queue);
+	soft->ready.dead = true;
+	WRITE_ONCE(producer->flags, producer->flags | HFT_RING_DEAD);
+	soft_ring_drop_tasks(&hold, context, soft);
+	soft_rouse(&hold, &soft->waiter);
+	if (write(soft->fd, &one, sizeof(one)) < 0)
+		WRITE_ONCE(soft->ready.consumer->need_wakeup, 0);
+	soft_unlock(&hold);
+}
+
+static void soft_ring_free(struct soft_ring *soft)
+{
+	munmap(soft->area, soft->area_size);
+	free(soft->memory);
+	close(soft->fd);
+}
+
+void soft_ring_close(struct hft_ring *ring)
+{
+	struct soft_ring *soft = ring->state;
+	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
+	struct soft_context *context = queue->context;
+	struct soft_hold hold;
+
+	if (hft_is_inherited(ring->forks)) {
+		soft_ring_free(soft);
+		soft_context_put(context, false);
+		return;
+	}
+	pthread_mutex_lock(&context->mutex);
+	soft_ring_kill(context, soft);
+	soft_lock(&hold, queue);
+	atomic_store_explicit(&soft->queue, NULL, memory_order_relaxed);
+	soft_unlock(&hold);
+	if (context->have_monitor && context->monitor == soft->ready.number)
+		context->have_monitor = false;
+	soft_ring_free(soft);
+	soft->used = false;
+	pthread_mutex_unlock(&context->mutex);
+	soft_context_put(context, true);
+}
+
+/* Why a wait without an event ends; 0: it does not. */
+static int soft_wait_end(struct hft_ring *ring, const struct soft_ring *soft, int err)
+{
+	if (soft->ready.dead)
+		return -ESHUTDOWN;
+	return hft_ring_stopped(ring) ? -ECANCELED : err;
+}
+
+static int soft_wait_event(struct hft_ring *ring, struct soft_ring *soft, uint64_t timeout)
+{
+	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
+	int ret, err = timeout ? 0 : -ETIMEDOUT;
+	struct soft_hold hold;
+
+	soft_lock(&hold, queue);
+	for (;;) {
+		if (soft->ready.producer->flags & HFT_RING_MORE)
+			soft_fill(&hold, soft);
+		ret = hft_ready_in_flight(&soft->ready);
+		if (ret)
+			break;
+		ret = soft_wait_end(ring, soft, err);
+		if (ret)
+			break;
+		err = soft_sleep(&hold, &soft->waiter, timeout);
+		if (hold.now >= timeout)
+			err = -ETIMEDOUT;
+	}
+	soft_leave(&hold, &soft->waiter);
+	soft_unlock(&hold);
+	return ret;
+}
+
+int soft_ring_wait(struct hft_ring *ring, uint64_t timeout)
+{
+	struct soft_ring *soft = ring->state;
+	int ret = 0;
+
+	if (hft_is_inherited(ring->forks))
+		return -EOWNERDEAD;
+	if (ring->spin_ns && timeout)
+		ret = hft_ring_spin(ring, timeout);
+	if (ret)
+		return ret;
+	if (atomic_flag_test_and_set_explicit(&soft->busy, memory_order_acquire))
+		return -EBUSY;
+	ret = soft_wait_event(ring, soft, timeout);
+	atomic_flag_clear_explicit(&soft->busy, memory_order_release);
+	return ret;
+}
+
+/* Also in a signal handler: hft_ring_stop() has said why, and the waiter looks. */
+void soft_ring_wake(struct hft_ring *ring)
+{
+	struct soft_ring *soft = ring->state;
+
+	soft_wake(&soft->waiter);
+}
+
+static int soft_ring_start_timer(struct soft_queue *queue)
+{
+	int err;
+
+	pthread_mutex_lock(&queue->context->mutex);
+	err = soft_queue_start_timer(queue);
+	pthread_mutex_unlock(&queue->context->mutex);
+	return err;
+}
+
+void soft_ring_poll(struct hft_ring *ring, bool arm)
+{
+	struct soft_ring *soft = ring->state;
+	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
+	struct soft_hold hold;
+	uint64_t count;
+
+	if (hft_is_inherited(ring->forks))
+		return;
+	if (arm) {
+		if (read(soft->fd, &count, sizeof(count)) < 0)
+			count = 0;	/* nobody was woken since */
+		soft_ring_start_timer(queue);
+	}
+	if (!arm && hft_now() < atomic_load_explicit(&queue->next, memory_order_relaxed))
+		return;
+	soft_lock(&hold, queue);
+	soft_unlock(&hold);
+}
