@@ -7,6 +7,9 @@
 
 #include "hft.h"
 
+/* Deadlines that an interrupt tells of: they are on its stack. */
+#define HFT_NOTICES	8
+
 /* After the tail was published. */
 static void hft_ring_wake(struct hft_ring *ring)
 {
@@ -92,28 +95,74 @@ enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer)
 	if (next != U64_MAX)
 		hrtimer_set_expires(hrtimer, ns_to_ktime(max(next, now + HFT_MIN_GAP)));
 	queue->release.timers[timer->clock].armed = next;
+	/* Of another clock, or of a deadline: this one is armed. */
+	if (unlikely(queue->release.rearm))
+		hft_queue_arm(queue);
 	queue->now = 0;
 	raw_spin_unlock(&queue->lock);
 
 	return next == U64_MAX ? HRTIMER_NORESTART : HRTIMER_RESTART;
 }
 
+static void hft_dispatch_miss(const struct hft_notice *notice, u64 now)
+{
+	struct hft_event event = {
+		.cookie = notice->cookie,
+		.task = notice->task,
+		.release = notice->release,
+		.deadline = notice->deadline,
+		.result = notice->state,
+		.type = HFT_EVENT_MISS,
+		.level = notice->level,
+	};
+
+	hft_dispatch_notice(container_of(notice->pool, struct hft_context, pool), &event, now);
+}
+
+/*
+ * Hard interrupt, on the queue's CPU: a deadline has passed.  The monitor rings are
+ * on any CPU, and two queues' locks are never held together: so the notices are
+ * taken first and written then.  Their contexts live until interrupts are enabled.
+ */
+enum hrtimer_restart hft_watch_timer(struct hrtimer *hrtimer)
+{
+	struct hft_timer *timer = container_of(hrtimer, struct hft_timer, hrtimer);
+	struct hft_queue *queue = timer->queue;
+	struct hft_notice notices[HFT_NOTICES];
+	u64 now = ktime_get_ns();
+	unsigned int i, nr;
+	u64 next;
+
+	raw_spin_lock(&queue->lock);
+	queue->now = now;
+	queue->interrupts++;
+	nr = hft_job_late(&queue->release, now, notices, HFT_NOTICES);
+	next = hft_heap_min_key(&queue->release.watch.heap);
+	if (next != U64_MAX)
+		hrtimer_set_expires(hrtimer, ns_to_ktime(max(next, now + HFT_MIN_GAP)));
+	queue->release.watch.armed = next;
+	hft_queue_commit(queue);
+	raw_spin_unlock(&queue->lock);
+
+	for (i = 0; i < nr; i++)
+		hft_dispatch_miss(&notices[i], now);
+	return next == U64_MAX ? HRTIMER_NORESTART : HRTIMER_RESTART;
+}
+
 /**
  * hft_dispatch_notice() - write a notice to a context's monitor ring
  * @context: the context
- * @type: what happened
- * @cookie: number of the ring it happened to
- * @count: of its tasks
+ * @notice: all but the times of the dispatch and the sequence
+ * @now: CLOCK_MONOTONIC when it was found out
  *
  * Without a monitor ring it does nothing; with a full one it counts the loss.
  */
-void hft_dispatch_notice(struct hft_context *context, enum hft_event_type type, u64 cookie,
-			 u64 count)
+void hft_dispatch_notice(struct hft_context *context, const struct hft_event *notice, u64 now)
 {
 	struct hft_event *event;
 	struct hft_ring *ring;
 	unsigned long irq_flags;
-	u64 now;
+	u64 sequence;
 
 	rcu_read_lock();
 	ring = rcu_dereference(context->monitor);
@@ -121,17 +170,13 @@ void hft_dispatch_notice(struct hft_context *context, enum hft_event_type type, 
 		goto out;
 
 	raw_spin_lock_irqsave(&ring->queue->lock, irq_flags);
-	now = ktime_get_ns();
 	event = hft_ready_notice(&ring->ready, now);
 	if (event) {
-		event->cookie = cookie;
-		event->task = count;
-		event->release = now;
-		event->deadline = 0;
-		event->result = 0;
-		event->type = type;
-		event->clock = HFT_CLOCK_MONOTONIC;
-		event->level = 0;
+		sequence = event->sequence;
+		*event = *notice;
+		event->irq_entry = now;
+		event->published = ktime_get_ns();
+		event->sequence = sequence;
 		hft_ready_publish(&ring->ready);
 		hft_ring_wake(ring);
 	}

@@ -172,6 +172,9 @@ union hft_ioc_arg {
 	struct hft_submit submit;
 	struct hft_submit_batch batch;
 	struct hft_cancel cancel;
+	struct hft_modify modify;
+	struct hft_task_info task_info;
+	struct hft_halt halt;
 };
 
 /* How much of a command's argument this kernel reads; 0: none of it. */
@@ -190,6 +193,12 @@ static size_t hft_ioc_arg_size(unsigned int op)
 		return sizeof(struct hft_submit_batch);
 	case HFT_IOC_CANCEL & ~IOCSIZE_MASK:
 		return sizeof(struct hft_cancel);
+	case HFT_IOC_MODIFY & ~IOCSIZE_MASK:
+		return sizeof(struct hft_modify);
+	case HFT_IOC_TASK & ~IOCSIZE_MASK:
+		return sizeof(struct hft_task_info);
+	case HFT_IOC_HALT & ~IOCSIZE_MASK:
+		return sizeof(struct hft_halt);
 	default:
 		return 0;
 	}
@@ -227,6 +236,14 @@ static long hft_context_ioctl(struct file *file, unsigned int cmd, unsigned long
 		return hft_submit_batch(context, &u.batch);
 	case HFT_IOC_CANCEL & ~IOCSIZE_MASK:
 		return hft_cancel(context, &u.cancel);
+	case HFT_IOC_MODIFY & ~IOCSIZE_MASK:
+		return hft_modify(context, &u.modify);
+	case HFT_IOC_TASK & ~IOCSIZE_MASK:
+		err = hft_task_info(context, &u.task_info);
+		return err ?: hft_copy_out(arg, usize, &u.task_info, sizeof(u.task_info));
+	case HFT_IOC_HALT & ~IOCSIZE_MASK:
+		err = hft_halt(context, &u.halt);
+		return err ?: hft_copy_out(arg, usize, &u.halt, sizeof(u.halt));
 	default:
 		return -ENOTTY;
 	}

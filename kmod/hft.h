@@ -95,6 +95,7 @@ struct hft_context {
 	/* Written under @mutex, read under RCU. */
 	struct hft_ring __rcu *rings[HFT_MAX_RINGS];
 	struct hft_ring __rcu *monitor;
+	u32 halt;		/* &enum hft_halt_mode */
 	bool dead;
 
 	struct hft_pool pool;	/* set once by HFT_IOC_SETUP */
@@ -149,6 +150,7 @@ struct hft_queue {
 	struct hft_release_queue release;
 
 	struct hft_timer timers[HFT_CLOCKS];
+	struct hft_timer watch;		/* of deadlines */
 	call_single_data_t csd;
 	u64 interrupts;
 	u64 kicks;
@@ -182,23 +184,31 @@ int hft_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
 int hft_submit(struct hft_context *context, const struct hft_submit *submit);
 int hft_submit_batch(struct hft_context *context, const struct hft_submit_batch *batch);
 int hft_cancel(struct hft_context *context, const struct hft_cancel *cancel);
+int hft_modify(struct hft_context *context, const struct hft_modify *modify);
+int hft_task_info(struct hft_context *context, struct hft_task_info *info);
 
 /* queue.c */
 int hft_queues_init(void);
 void hft_queues_exit(void);
 int hft_queue_add_ring(struct hft_queue *queue, struct hft_ring *ring);
 void hft_queue_del_ring(struct hft_queue *queue, struct hft_ring *ring);
+void hft_queue_arm(struct hft_queue *queue);
 void hft_queue_commit(struct hft_queue *queue);
 
 /* dispatch.c */
 enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer);
+enum hrtimer_restart hft_watch_timer(struct hrtimer *hrtimer);
 void hft_dispatch_due(struct hft_queue *queue, enum hft_clock clock, u64 now);
 void hft_dispatch_touched(struct hft_queue *queue);
 void hft_dispatch_fill(struct hft_ring *ring);
-void hft_dispatch_notice(struct hft_context *context, enum hft_event_type type, u64 cookie,
-			 u64 count);
+void hft_dispatch_notice(struct hft_context *context, const struct hft_event *notice, u64 now);
+
+/* halt.c */
+int hft_halt(struct hft_context *context, struct hft_halt *halt);
+u64 hft_ring_halt(struct hft_ring *ring);
 
 /* ring.c */
+u64 hft_ring_cancel_tasks(struct hft_ring *ring);
 extern const struct file_operations hft_ring_fops;
 struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *add);
 void hft_ring_kill(struct hft_ring *ring);

@@ -38,20 +38,21 @@ static bool hft_queue_drain(struct hft_queue *queue)
 
 static void hft_queue_notify(struct hft_queue *queue, bool online)
 {
-	enum hft_event_type type = online ? HFT_EVENT_CPU_ONLINE : HFT_EVENT_CPU_OFFLINE;
+	struct hft_event notice = {
+		.type = online ? HFT_EVENT_CPU_ONLINE : HFT_EVENT_CPU_OFFLINE,
+		.release = ktime_get_ns(),
+	};
 	struct hft_ring *ring;
 
 	list_for_each_entry(ring, &queue->rings, link) {
-		u64 queued;
-
 		raw_spin_lock_irq(&queue->lock);
 		hft_ring_set_offline(ring, !online);
-		queued = ring->ready.waiting + ring->ready.heap.nr;
+		notice.cookie = ring->ready.number;
+		notice.task = online ? 0 : ring->ready.waiting + ring->ready.heap.nr;
 		raw_spin_unlock_irq(&queue->lock);
 
 		if (!(ring->flags & HFT_RING_MONITOR))
-			hft_dispatch_notice(ring->context, type, ring->ready.number,
-					    online ? 0 : queued);
+			hft_dispatch_notice(ring->context, &notice, notice.release);
 	}
 }
 
@@ -62,6 +63,8 @@ static int hft_cpu_online(unsigned int cpu)
 	mutex_lock(&queue->mutex);
 	raw_spin_lock_irq(&queue->lock);
 	queue->release.online = true;
+	queue->release.rearm = true;
+	hft_queue_commit(queue);
 	raw_spin_unlock_irq(&queue->lock);
 	hft_queue_notify(queue, true);
 	mutex_unlock(&queue->mutex);
@@ -88,6 +91,9 @@ static int hft_cpu_offline(unsigned int cpu)
 		hrtimer_cancel(&queue->timers[clock].hrtimer);
 		queue->release.timers[clock].armed = U64_MAX;
 	}
+	/* The deadlines of what is in flight are watched again when the CPU is back. */
+	hrtimer_cancel(&queue->watch.hrtimer);
+	queue->release.watch.armed = U64_MAX;
 	mutex_unlock(&queue->mutex);
 	return 0;
 }

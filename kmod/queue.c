@@ -22,36 +22,39 @@ static const clockid_t hft_clock_ids[HFT_CLOCKS] = {
 };
 
 /*
- * Have every timer fire for its earliest task; for one that is due and was more
- * than a batch, after the gap.  The timers are their CPU's to start (hft.h): from
- * elsewhere, ask it to.
+ * Have @timer fire for its earliest task; if that is due and was more than a batch,
+ * after the gap.  Returns whether the queue's CPU has to do it.
  */
-static void hft_queue_arm(struct hft_queue *queue)
+static bool hft_timer_arm(struct hft_timer *timer, struct hft_release_timer *release)
 {
-	bool kick = false;
+	struct hft_queue *queue = timer->queue;
+	u64 next = hft_heap_min_key(&release->heap);
+	u64 now;
+
+	if (next >= release->armed)
+		return false;
+	if (queue->cpu != smp_processor_id())
+		return true;
+	release->armed = next;
+	now = hft_queue_clock(queue, timer->clock);
+	if (next <= now)
+		next = now + HFT_MIN_GAP;
+	hrtimer_start(&timer->hrtimer, ns_to_ktime(next), HRTIMER_MODE_ABS_PINNED_HARD);
+	return false;
+}
+
+/* The timers are their CPU's to start (hft.h): from elsewhere, ask it to. */
+void hft_queue_arm(struct hft_queue *queue)
+{
+	bool kick;
 	int clock;
 
 	lockdep_assert_held(&queue->lock);
 
-	for (clock = 0; clock < HFT_CLOCKS; clock++) {
-		struct hft_release_timer *timer = &queue->release.timers[clock];
-		u64 next = hft_release_next(&queue->release, clock);
-		u64 now;
-
-		if (next >= timer->armed)
-			continue;
-		if (queue->cpu != smp_processor_id()) {
-			kick = true;
-			continue;
-		}
-		timer->armed = next;
-		now = hft_queue_clock(queue, clock);
-		if (next <= now)
-			next = now + HFT_MIN_GAP;
-		hrtimer_start(&queue->timers[clock].hrtimer, ns_to_ktime(next),
-			      HRTIMER_MODE_ABS_PINNED_HARD);
-	}
-
+	queue->release.rearm = false;
+	kick = hft_timer_arm(&queue->watch, &queue->release.watch);
+	for (clock = 0; clock < HFT_CLOCKS; clock++)
+		kick |= hft_timer_arm(&queue->timers[clock], &queue->release.timers[clock]);
 	if (kick) {
 		queue->kicks++;
 		smp_call_function_single_async(queue->cpu, &queue->csd);
@@ -60,14 +63,15 @@ static void hft_queue_arm(struct hft_queue *queue)
 
 /**
  * hft_queue_commit() - dispatch what is due, arm for the rest
- * @queue: about to be unlocked, after insertions
+ * @queue: about to be unlocked
  */
 void hft_queue_commit(struct hft_queue *queue)
 {
 	int clock;
 
+	if (queue->release.touched)
+		hft_dispatch_touched(queue);
 	if (queue->release.rearm) {
-		queue->release.rearm = false;
 		for (clock = 0; clock < HFT_CLOCKS; clock++) {
 			if (hft_release_next(&queue->release, clock) <
 			    queue->release.timers[clock].armed)
@@ -95,14 +99,14 @@ static void hft_queue_kicked(void *data)
  */
 static int hft_queue_alloc_heaps(struct hft_queue *queue)
 {
-	void *memory[HFT_CLOCKS] = {};
+	void *memory[HFT_CLOCKS + 1] = {};
 	int clock, err = 0;
 
 	if (READ_ONCE(queue->timers[0].memory))
 		return 0;
 
 	/* Before taking the mutex, which is also taken with the CPU hotplug lock held. */
-	for (clock = 0; clock < HFT_CLOCKS && !err; clock++) {
+	for (clock = 0; clock <= HFT_CLOCKS && !err; clock++) {
 		memory[clock] = kvmalloc_node(hft_heap_bytes(hft_queue_tasks), GFP_KERNEL,
 					      cpu_to_node(queue->cpu));
 		err = memory[clock] ? 0 : -ENOMEM;
@@ -116,11 +120,13 @@ static int hft_queue_alloc_heaps(struct hft_queue *queue)
 				      hft_queue_tasks);
 			swap(queue->timers[clock].memory, memory[clock]);
 		}
+		hft_heap_init(&queue->release.watch.heap, memory[HFT_CLOCKS], hft_queue_tasks);
+		swap(queue->watch.memory, memory[HFT_CLOCKS]);
 		raw_spin_unlock_irq(&queue->lock);
 	}
 	mutex_unlock(&queue->mutex);
 
-	for (clock = 0; clock < HFT_CLOCKS; clock++)
+	for (clock = 0; clock <= HFT_CLOCKS; clock++)
 		kvfree(memory[clock]);
 	return err;
 }
@@ -186,6 +192,21 @@ void hft_queue_del_ring(struct hft_queue *queue, struct hft_ring *ring)
 	mutex_unlock(&queue->mutex);
 }
 
+static void hft_timer_init(struct hft_timer *timer, struct hft_queue *queue, enum hft_clock clock,
+			   enum hrtimer_restart (*function)(struct hrtimer *))
+{
+	timer->queue = queue;
+	timer->clock = clock;
+	hrtimer_setup(&timer->hrtimer, function, hft_clock_ids[clock],
+		      HRTIMER_MODE_ABS_PINNED_HARD);
+}
+
+static void hft_timer_exit(struct hft_timer *timer)
+{
+	hrtimer_cancel(&timer->hrtimer);
+	kvfree(timer->memory);
+}
+
 int hft_queues_init(void)
 {
 	int cpu, clock;
@@ -204,14 +225,9 @@ int hft_queues_init(void)
 		queue->room = hft_queue_tasks;
 		hft_release_init(&queue->release);
 
-		for (clock = 0; clock < HFT_CLOCKS; clock++) {
-			struct hft_timer *timer = &queue->timers[clock];
-
-			timer->queue = queue;
-			timer->clock = clock;
-			hrtimer_setup(&timer->hrtimer, hft_dispatch_timer, hft_clock_ids[clock],
-				      HRTIMER_MODE_ABS_PINNED_HARD);
-		}
+		for (clock = 0; clock < HFT_CLOCKS; clock++)
+			hft_timer_init(&queue->timers[clock], queue, clock, hft_dispatch_timer);
+		hft_timer_init(&queue->watch, queue, HFT_CLOCK_MONOTONIC, hft_watch_timer);
 	}
 	return 0;
 }
@@ -224,10 +240,9 @@ void hft_queues_exit(void)
 	for_each_possible_cpu(cpu) {
 		struct hft_queue *queue = per_cpu_ptr(&hft_queues, cpu);
 
-		for (clock = 0; clock < HFT_CLOCKS; clock++) {
-			hrtimer_cancel(&queue->timers[clock].hrtimer);
-			kvfree(queue->timers[clock].memory);
-		}
+		for (clock = 0; clock < HFT_CLOCKS; clock++)
+			hft_timer_exit(&queue->timers[clock]);
+		hft_timer_exit(&queue->watch);
 		mutex_destroy(&queue->mutex);
 	}
 }

@@ -71,7 +71,8 @@ static int hft_ring_charge(struct hft_ring *ring, u32 tasks)
 	struct hft_user *user = ring->context->user;
 	int err;
 
-	ring->charged = (u64)ring->nr_pages * PAGE_SIZE + hft_heap_bytes(tasks);
+	ring->charged = (u64)ring->nr_pages * PAGE_SIZE + hft_heap_bytes(tasks) +
+			((u64)ring->ready.mask + 1) * sizeof(u32);
 
 	err = hft_user_charge(user, HFT_CHARGE_RINGS, 1);
 	if (err)
@@ -93,6 +94,7 @@ static void hft_ring_free(struct hft_ring *ring)
 	hft_ring_uncharge(ring);
 	hft_ring_free_pages(ring);
 	kvfree(ring->memory);
+	kvfree(ring->ready.tracked);
 	hft_context_put(ring->context);
 	kfree(ring);
 }
@@ -138,9 +140,14 @@ static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 	if (!ring->memory)
 		goto free_pages;
 	hft_heap_init(&ring->ready.heap, ring->memory, tasks);
+	ring->ready.tracked = kvcalloc(add->entries, sizeof(u32), GFP_KERNEL_ACCOUNT);
+	if (!ring->ready.tracked)
+		goto free_memory;
 	kref_get(&context->ref);
 	return ring;
 
+free_memory:
+	kvfree(ring->memory);
 free_pages:
 	hft_ring_free_pages(ring);
 uncharge:
@@ -193,16 +200,20 @@ static int hft_context_add_ring(struct hft_context *context, struct hft_ring *ri
 		return err;
 
 	rcu_assign_pointer(context->rings[number], ring);
+	/* The ring before looking whether all is halted: pairs with that in hft_halt(). */
+	smp_mb();
+	hft_ring_halt(ring);
 	if (monitor)
 		rcu_assign_pointer(context->monitor, ring);
 	return 0;
 }
 
 /* Take the ring's tasks back: in small bites, interrupts are off in each. */
-static void hft_ring_drop_tasks(struct hft_ring *ring)
+u64 hft_ring_cancel_tasks(struct hft_ring *ring)
 {
 	struct hft_context *context = ring->context;
 	struct hft_queue *queue = ring->queue;
+	u64 cancelled = 0;
 	u32 i;
 
 	for (i = 0; i < context->pool.nr; ) {
@@ -212,14 +223,13 @@ static void hft_ring_drop_tasks(struct hft_ring *ring)
 		for (; i < end; i++) {
 			struct hft_slot *slot = &context->pool.slots[i];
 
-			if (READ_ONCE(slot->ready) != &ring->ready)
-				continue;
-			hft_sched_remove(slot);
-			hft_slot_free(&context->pool, slot);
+			if (READ_ONCE(slot->ready) == &ring->ready)
+				cancelled += !hft_sched_cancel(slot);
 		}
 		raw_spin_unlock_irq(&queue->lock);
 		cond_resched();
 	}
+	return cancelled;
 }
 
 /**
@@ -237,12 +247,13 @@ void hft_ring_kill(struct hft_ring *ring)
 
 	raw_spin_lock_irq(&ring->queue->lock);
 	ring->ready.dead = true;
-	queued = ring->ready.waiting || ring->ready.heap.nr;
+	queued = ring->ready.waiting || ring->ready.heap.nr || ring->ready.nr_tracked;
+	ring->ready.nr_tracked = 0;
 	WRITE_ONCE(ring->ready.producer->flags, ring->ready.producer->flags | HFT_RING_DEAD);
 	raw_spin_unlock_irq(&ring->queue->lock);
 
 	if (queued)
-		hft_ring_drop_tasks(ring);
+		hft_ring_cancel_tasks(ring);
 
 	rcuwait_wake_up(&ring->waiter);
 	wake_up_interruptible_poll(&ring->pollers, EPOLLIN | EPOLLHUP);
@@ -320,11 +331,12 @@ static int hft_ring_pull(struct hft_ring *ring)
 {
 	struct hft_queue *queue = ring->queue;
 
-	if (READ_ONCE(ring->ready.producer->flags) & HFT_RING_MORE) {
+	if (READ_ONCE(ring->ready.producer->flags) & HFT_RING_MORE ||
+	    READ_ONCE(ring->ready.nr_tracked)) {
 		raw_spin_lock_irq(&queue->lock);
 		/* With nothing ready too: what was may have been cancelled since. */
 		hft_dispatch_fill(ring);
-		queue->now = 0;
+		hft_queue_commit(queue);
 		raw_spin_unlock_irq(&queue->lock);
 	}
 	return hft_ready_in_flight(&ring->ready);

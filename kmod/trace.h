@@ -83,6 +83,25 @@ TRACE_EVENT(dispatch,
 		  __entry->level, __entry->result)
 );
 
+TRACE_EVENT(halt,
+	TP_PROTO(const struct hft_halt *halt),
+	TP_ARGS(halt),
+	TP_STRUCT__entry(
+		__field(u32, mode)
+		__field(u32, flags)
+		__field(u64, stopped)
+		__field(u32, rings)
+	),
+	TP_fast_assign(
+		__entry->mode = halt->mode;
+		__entry->flags = halt->flags;
+		__entry->stopped = halt->stopped;
+		__entry->rings = halt->rings;
+	),
+	TP_printk("mode=%u flags=%u stopped=%llu rings=%u",
+		  __entry->mode, __entry->flags, __entry->stopped, __entry->rings)
+);
+
 #endif /* HFT_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

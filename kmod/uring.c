@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The commands: submit, submit a batch, cancel.  Each completes inline, from an
+ * The commands: submit, submit a batch, cancel, modify.  Each completes inline, from an
  * io_uring (whose handler may run in the polling thread or a worker of it: what
  * it needs comes from the file and the descriptor, never from current) or from
  * the ioctl of the same number.
@@ -11,7 +11,6 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "core/admission.h"
 #include "hft.h"
 
 /* Tasks of a batch that are queued at a time, with interrupts off. */
@@ -24,23 +23,39 @@ static bool hft_times_valid(u64 release, u64 deadline)
 	return !deadline || deadline >= release;
 }
 
+#define HFT_TASK_FLAGS	(HFT_TASK_TRACK | HFT_TASK_PERIODIC | HFT_TASK_CATCH_UP |		\
+			 HFT_TASK_COALESCE | HFT_TASK_WATCH | HFT_TASK_DROP | HFT_TASK_REDUCE)
+
+static bool hft_task_flags_valid(u32 flags, u64 deadline, u64 period)
+{
+	const u32 overrun = HFT_TASK_CATCH_UP | HFT_TASK_COALESCE;
+
+	if (flags & ~HFT_TASK_FLAGS)
+		return false;
+	if (flags & HFT_TASK_PERIODIC ? period < HFT_PERIOD_MIN : flags & overrun)
+		return false;
+	if ((flags & overrun) == overrun)
+		return false;
+	if (flags & HFT_TASK_WATCH)
+		return deadline;
+	return !(flags & HFT_TASK_DROP);
+}
+
 /* What only some tasks have: not in the descriptors of most. */
 static int hft_task_prepare_more(struct hft_slot *slot, const struct hft_task *task)
 {
 	u64 period = READ_ONCE(task->period);
 	u64 wcet = READ_ONCE(task->wcet);
+	u32 flags = READ_ONCE(task->flags);
 
-	if (READ_ONCE(task->flags) | READ_ONCE(task->reserved1) |
-	    READ_ONCE(task->reserved2) | READ_ONCE(task->reserved3))
+	if (READ_ONCE(task->reserved1) | READ_ONCE(task->reserved2) | READ_ONCE(task->reserved3))
 		return -EINVAL;
 	if (period > HFT_TIME_MAX || wcet > HFT_TIME_MAX)
 		return -EINVAL;
+	if (!hft_task_flags_valid(flags, slot->deadline, period))
+		return -EINVAL;
 
-	slot->flags = HFT_SLOT_MORE;
-	slot->period = period;
-	slot->wcet = wcet;
-	slot->window = hft_admission_window(slot->deadline ? slot->deadline - slot->release : 0,
-					    period);
+	hft_job_init(slot, flags, period, wcet);
 	return 0;
 }
 
@@ -339,17 +354,19 @@ int hft_submit_batch(struct hft_context *context, const struct hft_submit_batch 
 	return taken;
 }
 
-int hft_cancel(struct hft_context *context, const struct hft_cancel *cancel)
+/*
+ * Do @op to a task under the lock of the queue that it is in.  A slot is freed under
+ * that lock, and freed it is of another generation and of no ring: if both fit, it
+ * is @id's.
+ */
+static __always_inline int hft_task_do(struct hft_context *context, u64 id,
+				       int (*op)(struct hft_slot *slot, void *arg), void *arg)
 {
-	u64 id = READ_ONCE(cancel->task);
+	struct hft_slot *slot = hft_slot_find(&context->pool, id);
 	unsigned long irq_flags;
-	struct hft_slot *slot;
 	struct hft_ring *ring;
-	int err = -ENOENT;
+	int ret = -ENOENT;
 
-	if (READ_ONCE(cancel->reserved))
-		return -EINVAL;
-	slot = hft_slot_find(&context->pool, id);
 	if (!slot)
 		return -ENOENT;
 
@@ -359,20 +376,80 @@ int hft_cancel(struct hft_context *context, const struct hft_cancel *cancel)
 		goto out;
 
 	raw_spin_lock(&ring->queue->lock);
-	/*
-	 * A slot is freed under the lock of the queue it is in, and freed it is of
-	 * another generation and of no ring: if both fit, it is ours to remove.
-	 */
 	if (READ_ONCE(slot->generation) == upper_32_bits(id) &&
 	    READ_ONCE(slot->ready) == &ring->ready) {
-		hft_sched_remove(slot);
-		hft_slot_free(&context->pool, slot);
-		err = 0;
+		ret = op(slot, arg);
+		hft_queue_commit(ring->queue);
 	}
 	raw_spin_unlock(&ring->queue->lock);
 out:
 	local_irq_restore(irq_flags);
-	return err;
+	return ret;
+}
+
+static int hft_op_cancel(struct hft_slot *slot, void *arg)
+{
+	return hft_sched_cancel(slot);
+}
+
+int hft_cancel(struct hft_context *context, const struct hft_cancel *cancel)
+{
+	u64 id = READ_ONCE(cancel->task);
+
+	if (READ_ONCE(cancel->reserved))
+		return -EINVAL;
+	return hft_task_do(context, id, hft_op_cancel, NULL);
+}
+
+static bool hft_modify_valid(const struct hft_modify *modify)
+{
+	const u32 fields = HFT_MODIFY_RELEASE | HFT_MODIFY_DEADLINE | HFT_MODIFY_PERIOD |
+			   HFT_MODIFY_LEVEL;
+
+	if (modify->reserved || !modify->fields || modify->fields & ~fields)
+		return false;
+	if (modify->level >= HFT_LEVELS)
+		return false;
+	if (modify->fields & HFT_MODIFY_PERIOD && modify->period < HFT_PERIOD_MIN)
+		return false;
+	return modify->release <= HFT_TIME_MAX && modify->deadline <= HFT_TIME_MAX &&
+	       modify->period <= HFT_TIME_MAX;
+}
+
+static int hft_op_modify(struct hft_slot *slot, void *arg)
+{
+	/* A deadline that is changed may have to be translated. */
+	hft_queue_clock(hft_ring_of(slot->ready)->queue, slot->clock);
+	return hft_job_modify(slot, arg);
+}
+
+int hft_modify(struct hft_context *context, const struct hft_modify *from)
+{
+	struct hft_modify modify = {
+		.task = READ_ONCE(from->task),
+		.fields = READ_ONCE(from->fields),
+		.level = READ_ONCE(from->level),
+		.release = READ_ONCE(from->release),
+		.deadline = READ_ONCE(from->deadline),
+		.period = READ_ONCE(from->period),
+		.reserved = READ_ONCE(from->reserved),
+	};
+
+	if (!hft_modify_valid(&modify))
+		return -EINVAL;
+	return hft_task_do(context, modify.task, hft_op_modify, &modify);
+}
+
+static int hft_op_info(struct hft_slot *slot, void *arg)
+{
+	return hft_job_info(slot, arg);
+}
+
+int hft_task_info(struct hft_context *context, struct hft_task_info *info)
+{
+	if (info->reserved)
+		return -EINVAL;
+	return hft_task_do(context, info->task, hft_op_info, info);
 }
 
 /*
@@ -404,6 +481,7 @@ static noinline int hft_uring_cmd_sized(struct hft_context *context, const struc
 		struct hft_submit submit;
 		struct hft_submit_batch batch;
 		struct hft_cancel cancel;
+		struct hft_modify modify;
 	} u;
 
 	switch (cmd->cmd_op & ~IOCSIZE_MASK) {
@@ -416,6 +494,9 @@ static noinline int hft_uring_cmd_sized(struct hft_context *context, const struc
 	case HFT_IOC_CANCEL & ~IOCSIZE_MASK:
 		return hft_read_sized_payload(&u.cancel, sizeof(u.cancel), cmd) ?:
 		       hft_cancel(context, &u.cancel);
+	case HFT_IOC_MODIFY & ~IOCSIZE_MASK:
+		return hft_read_sized_payload(&u.modify, sizeof(u.modify), cmd) ?:
+		       hft_modify(context, &u.modify);
 	default:
 		return -ENOTTY;
 	}
@@ -436,6 +517,8 @@ int hft_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 		return hft_uring_result(cmd, hft_submit_batch(context, payload), issue_flags);
 	case HFT_IOC_CANCEL:
 		return hft_cancel(context, payload);
+	case HFT_IOC_MODIFY:
+		return hft_modify(context, payload);
 	default:
 		return hft_uring_result(cmd, hft_uring_cmd_sized(context, cmd), issue_flags);
 	}

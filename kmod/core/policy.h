@@ -14,6 +14,9 @@
 #define HFT_POLICY_KEY_BITS	61
 #define HFT_POLICY_KEY_MAX	((1ULL << HFT_POLICY_KEY_BITS) - 1)
 
+/* Behind every level: of tasks that may not be dispatched now. */
+#define HFT_POLICY_HALTED	((u64)HFT_LEVELS << HFT_POLICY_KEY_BITS)
+
 /**
  * hft_policy_key() - the key of a released task; the smallest goes first
  * @policy: &enum hft_policy of the ring

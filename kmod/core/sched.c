@@ -4,6 +4,7 @@
  * timer fires, then, best task first and up to the window, to the ring.  What does
  * not fit stays ready, and the worker pulls it.
  */
+#include "admission.h"
 #include "sched.h"
 #include "trace.h"
 
@@ -18,12 +19,28 @@ void hft_release_init(struct hft_release_queue *queue)
 	*queue = (struct hft_release_queue){};
 	for (clock = 0; clock < HFT_CLOCKS; clock++)
 		queue->timers[clock].armed = U64_MAX;
+	queue->watch.armed = U64_MAX;
 }
 
 /* When @slot's timer is due, on its clock. */
-static u64 hft_slot_fire(const struct hft_ready_queue *ready, const struct hft_slot *slot)
+static inline u64 hft_slot_fire(const struct hft_ready_queue *ready, const struct hft_slot *slot)
 {
 	return slot->release > ready->lead ? slot->release - ready->lead : 0;
+}
+
+/* Let @slot wait for its release. */
+void hft_release_add(struct hft_ready_queue *ready, struct hft_slot *slot)
+{
+	struct hft_release_queue *queue = ready->release;
+	struct hft_release_timer *timer = &queue->timers[slot->clock];
+	u64 fire = hft_slot_fire(ready, slot);
+
+	slot->item.seq = queue->sequence++;
+	hft_heap_push(&timer->heap, &slot->item, fire);
+	WRITE_ONCE(slot->state, HFT_SLOT_WAITING);
+	ready->waiting++;
+	if (fire < timer->armed)
+		queue->rearm = true;
 }
 
 /**
@@ -43,9 +60,6 @@ static u64 hft_slot_fire(const struct hft_ready_queue *ready, const struct hft_s
 int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *ready,
 		     struct hft_slot *slot)
 {
-	struct hft_release_timer *timer = &queue->timers[slot->clock];
-	u64 fire = hft_slot_fire(ready, slot);
-
 	if (unlikely(ready->dead))
 		return -ENOENT;
 	if (unlikely(!queue->online))
@@ -53,37 +67,45 @@ int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *re
 	if (unlikely(!(ready->level_mask & BIT(slot->level))))
 		return -EINVAL;
 
-	slot->item.seq = queue->sequence++;
 	WRITE_ONCE(slot->ready, ready);
 	ready->counters.submitted++;
 	trace_submit(slot);
-
-	hft_heap_push(&timer->heap, &slot->item, fire);
-	WRITE_ONCE(slot->state, HFT_SLOT_WAITING);
-	ready->waiting++;
-	if (fire < timer->armed)
-		queue->rearm = true;
+	hft_release_add(ready, slot);
 	return 0;
 }
 
 /**
- * hft_sched_remove() - take a queued task out of its heap
- * @slot: the task
+ * hft_sched_cancel() - take a task back that is not dispatched
+ * @slot: the task, which is given back
  *
- * A timer that is armed for it fires in vain.
+ * A periodic one has no more jobs; the job that is in flight, if there is one,
+ * keeps the slot until it is consumed.  In a ring that is dead nothing is.
+ *
+ * Return: 0, or -ENOENT: the task has been dispatched.
  */
-void hft_sched_remove(struct hft_slot *slot)
+int hft_sched_cancel(struct hft_slot *slot)
 {
 	struct hft_ready_queue *ready = slot->ready;
 
-	trace_cancel(slot);
-	if (slot->state == HFT_SLOT_WAITING) {
+	switch (slot->state) {
+	case HFT_SLOT_WAITING:
 		hft_heap_remove(&ready->release->timers[slot->clock].heap, &slot->item);
 		ready->waiting--;
-	} else {
+		break;
+	case HFT_SLOT_READY:
 		hft_heap_remove(&ready->heap, &slot->item);
+		break;
+	case HFT_SLOT_HELD:
+		break;
+	default:
+		if (!ready->dead)
+			return -ENOENT;
 	}
+	trace_cancel(slot);
 	ready->counters.cancelled++;
+	if (likely(!(slot->flags & HFT_SLOT_TRACKED)) || hft_job_cancel(slot))
+		hft_slot_free(ready->pool, slot);
+	return 0;
 }
 
 /* A task is released: from here on its times are on the clock that all share. */
@@ -97,27 +119,48 @@ static inline void hft_slot_release(struct hft_release_queue *queue, struct hft_
 		slot->deadline = hft_release_to_monotonic(queue, slot->clock, slot->deadline);
 }
 
-static u64 hft_slot_key(u32 policy, const struct hft_slot *slot)
+static u64 hft_slot_key(const struct hft_slot *slot)
 {
+	u32 policy = slot->ready->policy;
+	u64 window;
+
 	if (likely(!(slot->flags & HFT_SLOT_MORE)))
 		return hft_policy_key(policy, slot->level, slot->item.seq, slot->deadline,
 				      slot->deadline ? slot->deadline - slot->release : 0, 0);
-	return hft_policy_key(policy, slot->level, slot->item.seq, slot->deadline, slot->window,
+	window = hft_admission_window(slot->relative, slot->period);
+	return hft_policy_key(policy, slot->level, slot->item.seq, slot->deadline, window,
 			      slot->wcet);
 }
 
 /* Let a released task compete for its ring. */
-static void hft_ready_add(struct hft_release_queue *queue, struct hft_slot *slot)
+void hft_ready_add(struct hft_slot *slot)
 {
 	struct hft_ready_queue *ready = slot->ready;
+	struct hft_release_queue *queue = ready->release;
 
-	hft_heap_push(&ready->heap, &slot->item, hft_slot_key(ready->policy, slot));
+	hft_heap_push(&ready->heap, &slot->item, hft_slot_key(slot));
 	WRITE_ONCE(slot->state, HFT_SLOT_READY);
+	if (unlikely(slot->flags & HFT_TASK_WATCH))
+		hft_job_watch(slot);
 
 	if (!ready->touched++) {
 		ready->next_touched = queue->touched;
 		queue->touched = ready;
 	}
+}
+
+/* Change the place of a ready task to what it is now. */
+void hft_ready_update(struct hft_slot *slot)
+{
+	hft_heap_update(&slot->ready->heap, &slot->item, hft_slot_key(slot));
+}
+
+/* A task is released: it competes, unless its job before is not finished. */
+static void hft_release(struct hft_slot *slot, u64 now)
+{
+	if (unlikely(slot->flags & HFT_SLOT_IN_FLIGHT) && hft_job_overrun(slot, now))
+		return;
+	hft_ready_add(slot);
 }
 
 static struct hft_slot *hft_release_pop(struct hft_release_queue *queue, enum hft_clock clock,
@@ -149,7 +192,7 @@ unsigned int hft_sched_expire(struct hft_release_queue *queue, enum hft_clock cl
 	unsigned int n;
 
 	for (n = 0; n < budget && (slot = hft_release_pop(queue, clock, now)); n++)
-		hft_ready_add(queue, slot);
+		hft_release(slot, now);
 	return n;
 }
 
@@ -164,6 +207,8 @@ static u32 hft_ready_room(struct hft_ready_queue *ready)
 		ready->counters.bad_head++;
 		return 0;
 	}
+	if (unlikely(ready->nr_tracked))
+		hft_job_retire(ready, in_flight);
 	return in_flight < ready->window ? ready->window - in_flight : 0;
 }
 
@@ -186,10 +231,11 @@ struct hft_slot *hft_sched_pop_alone(struct hft_release_queue *queue, enum hft_c
 
 	if (!slot)
 		return NULL;
-	if (hft_release_next(queue, clock) > now && hft_heap_empty(&slot->ready->heap) &&
-	    hft_ready_room(slot->ready))
+	if (hft_release_next(queue, clock) > now && !(slot->flags & HFT_SLOT_TRACKED) &&
+	    !slot->ready->halt && hft_ready_room(slot->ready) &&
+	    hft_heap_empty(&slot->ready->heap))
 		return slot;
-	hft_ready_add(queue, slot);
+	hft_release(slot, now);
 	return NULL;
 }
 
@@ -229,10 +275,13 @@ void hft_ready_write(struct hft_ready_queue *ready, struct hft_slot *slot, u64 e
 	event->clock = slot->clock;
 	event->level = slot->level;
 
-	trace_dispatch(ready, event);
 	ready->counters.dispatched++;
-	ready->counters.ended += ended;
-	hft_slot_free(ready->pool, slot);
+	if (unlikely(slot->flags & HFT_SLOT_TRACKED))
+		hft_job_dispatch(slot, event);
+	else
+		hft_slot_free(ready->pool, slot);
+	ready->counters.ended += event->result < 0;
+	trace_dispatch(ready, event);
 }
 
 static void hft_ready_set_more(struct hft_ready_queue *ready, bool more)
@@ -242,15 +291,43 @@ static void hft_ready_set_more(struct hft_ready_queue *ready, bool more)
 	WRITE_ONCE(ready->producer->flags, flags | (more ? HFT_RING_MORE : 0));
 }
 
+/*
+ * The best task that may be written now, in no heap any more.  Halted tasks are moved
+ * behind all others as they come up: their keys are made again by hft_sched_halt().
+ */
+static struct hft_slot *hft_ready_pop(struct hft_ready_queue *ready)
+{
+	struct hft_slot *slot;
+
+	if (likely(!ready->halt))
+		return container_of(hft_heap_pop(&ready->heap), struct hft_slot, item);
+	while (hft_heap_min_key(&ready->heap) < HFT_POLICY_HALTED) {
+		slot = container_of(hft_heap_min(&ready->heap), struct hft_slot, item);
+		if (slot->flags & HFT_TASK_REDUCE)
+			return container_of(hft_heap_pop(&ready->heap), struct hft_slot, item);
+		hft_heap_update(&ready->heap, &slot->item, HFT_POLICY_HALTED | slot->item.seq);
+	}
+	return NULL;
+}
+
+/* Whether there are tasks that only want room. */
+static bool hft_ready_pending(const struct hft_ready_queue *ready)
+{
+	if (likely(!ready->halt))
+		return !hft_heap_empty(&ready->heap);
+	return ready->halt == HFT_HALT_REDUCE &&
+	       hft_heap_min_key(&ready->heap) < HFT_POLICY_HALTED;
+}
+
 /* Write up to @room ready tasks.  Returns how many there were. */
 static u32 hft_ready_write_best(struct hft_ready_queue *ready, u32 room, u64 entry, u64 published)
 {
-	u32 n;
+	struct hft_slot *slot;
+	u32 n = 0;
 
-	for (n = 0; n < room && !hft_heap_empty(&ready->heap); n++) {
-		struct hft_heap_item *item = hft_heap_pop(&ready->heap);
-
-		hft_ready_write(ready, container_of(item, struct hft_slot, item), entry, published);
+	while (n < room && hft_ready_pending(ready) && (slot = hft_ready_pop(ready))) {
+		hft_ready_write(ready, slot, entry, published);
+		n++;
 	}
 	if (n)
 		hft_ready_publish(ready);
@@ -277,8 +354,8 @@ u32 hft_ready_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 pub
 		u32 left = budget - n;
 
 		n += hft_ready_write_best(ready, room < left ? room : left, entry, published);
-		hft_ready_set_more(ready, !hft_heap_empty(&ready->heap));
-		if (hft_heap_empty(&ready->heap))
+		hft_ready_set_more(ready, hft_ready_pending(ready));
+		if (!hft_ready_pending(ready))
 			return n;
 
 		/* MORE before the head: a consumer that missed the one has moved the other. */
@@ -335,4 +412,18 @@ int hft_ready_in_flight(const struct hft_ready_queue *ready)
 	u32 in_flight = READ_ONCE(ready->producer->tail) - READ_ONCE(ready->consumer->head);
 
 	return in_flight <= ready->mask + 1 ? (int)in_flight : -EINVAL;
+}
+
+/**
+ * hft_sched_halt() - say what a ring may be given
+ * @ready: the ring's
+ * @mode: &enum hft_halt_mode
+ *
+ * When the lock is let go, nothing else is written any more.  For
+ * %HFT_HALT_NONE make the keys of all ready tasks by hft_ready_update() before.
+ */
+void hft_sched_halt(struct hft_ready_queue *ready, enum hft_halt_mode mode)
+{
+	WRITE_ONCE(ready->halt, mode);
+	hft_ready_set_more(ready, hft_ready_pending(ready));
 }

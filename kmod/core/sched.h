@@ -43,6 +43,8 @@ struct hft_counters {
 	u64 dispatched;
 	u64 cancelled;
 	u64 ended;
+	u64 overruns;
+	u64 deadline_misses;
 	u64 wakeups;
 	u64 full;
 	u64 bad_head;
@@ -59,8 +61,29 @@ struct hft_release_timer {
 };
 
 /**
+ * struct hft_notice - for the monitor ring of a task's context
+ * @pool: of the context
+ * @cookie: the task's
+ * @task: its id
+ * @release: of its job, CLOCK_MONOTONIC
+ * @deadline: likewise
+ * @state: &enum hft_task_state
+ * @level: the task's
+ */
+struct hft_notice {
+	struct hft_pool *pool;
+	u64 cookie;
+	u64 task;
+	u64 release;
+	u64 deadline;
+	s32 state;
+	u8 level;
+};
+
+/**
  * struct hft_release_queue - the tasks of a CPU that wait for their release
  * @timers: one a clock
+ * @watch: deadlines of released tasks that are watched, on CLOCK_MONOTONIC
  * @offset: of each clock from CLOCK_MONOTONIC, set by the backend before it
  *	handles tasks of that clock
  * @sequence: tasks inserted so far
@@ -71,6 +94,7 @@ struct hft_release_timer {
  */
 struct hft_release_queue {
 	struct hft_release_timer timers[HFT_CLOCKS];
+	struct hft_release_timer watch;
 	u64 offset[HFT_CLOCKS];
 	u64 sequence;
 	u64 ended;
@@ -90,6 +114,10 @@ struct hft_release_queue {
  * @window: most events in flight
  * @level_mask: levels that it takes
  * @policy: &enum hft_policy
+ * @halt: &enum hft_halt_mode
+ * @tracked: of each entry, index + 1 of the task if that is tracked
+ * @nr_tracked: how many entries have one
+ * @retired: events up to here are known to be consumed, while there is one
  * @number: of the ring
  * @waiting: tasks of the ring before their release
  * @dead: takes no tasks
@@ -111,6 +139,10 @@ struct hft_ready_queue {
 	u32 window;
 	u32 level_mask;
 	u32 policy;
+	u32 halt;
+	u32 nr_tracked;
+	u32 *tracked;
+	u64 retired;
 	u32 number;
 	u32 waiting;
 	u32 touched;
@@ -127,18 +159,35 @@ void hft_release_init(struct hft_release_queue *queue);
 
 int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *ready,
 		     struct hft_slot *slot);
-void hft_sched_remove(struct hft_slot *slot);
+int hft_sched_cancel(struct hft_slot *slot);
 unsigned int hft_sched_expire(struct hft_release_queue *queue, enum hft_clock clock, u64 now,
 			      unsigned int budget);
 struct hft_slot *hft_sched_pop_alone(struct hft_release_queue *queue, enum hft_clock clock,
 				     u64 now);
 
+void hft_sched_halt(struct hft_ready_queue *ready, enum hft_halt_mode mode);
+
+void hft_release_add(struct hft_ready_queue *ready, struct hft_slot *slot);
+void hft_ready_add(struct hft_slot *slot);
+void hft_ready_update(struct hft_slot *slot);
 void hft_ready_write(struct hft_ready_queue *ready, struct hft_slot *slot, u64 entry,
 		     u64 published);
 u32 hft_ready_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 published);
 u32 hft_ready_fill_touched(struct hft_ready_queue *ready, u32 *spare, u64 entry, u64 published);
 struct hft_event *hft_ready_notice(struct hft_ready_queue *ready, u64 now);
 int hft_ready_in_flight(const struct hft_ready_queue *ready);
+
+/* job.c: tracked tasks */
+void hft_job_init(struct hft_slot *slot, u32 flags, u64 period, u64 wcet);
+bool hft_job_overrun(struct hft_slot *slot, u64 now);
+void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event);
+void hft_job_retire(struct hft_ready_queue *ready, u32 in_flight);
+void hft_job_watch(struct hft_slot *slot);
+bool hft_job_cancel(struct hft_slot *slot);
+unsigned int hft_job_late(struct hft_release_queue *queue, u64 now, struct hft_notice *notices,
+			  unsigned int max);
+int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify);
+int hft_job_info(const struct hft_slot *slot, struct hft_task_info *info);
 
 /* The earliest key of a clock's heap, U64_MAX if it is empty. */
 static inline u64 hft_release_next(const struct hft_release_queue *queue, enum hft_clock clock)

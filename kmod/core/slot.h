@@ -22,10 +22,17 @@ enum hft_slot_state {
 	HFT_SLOT_TAKEN,		/* allocated, not queued: its submitter's alone */
 	HFT_SLOT_WAITING,	/* in a release queue */
 	HFT_SLOT_READY,		/* in the ready queue of its ring */
+	HFT_SLOT_HELD,		/* released, and its job before is in flight */
+	HFT_SLOT_DISPATCHED,	/* its last job is in flight */
 };
 
-/* hft_slot.flags */
-#define HFT_SLOT_MORE		BIT(31)	/* the second line holds what its name says */
+/* hft_slot.flags, above those of the descriptor */
+#define HFT_SLOT_MORE		BIT(31)	/* the second line is valid */
+#define HFT_SLOT_TRACKED	BIT(30)	/* is not freed before its event is consumed */
+#define HFT_SLOT_IN_FLIGHT	BIT(29)	/* a job of it is in its ring */
+#define HFT_SLOT_ENDED		BIT(28)	/* has no more jobs */
+#define HFT_SLOT_LATE		BIT(27)	/* the deadline of its present job has passed */
+#define HFT_SLOT_WATCHED	BIT(26)	/* is in the heap of watched deadlines */
 
 /**
  * struct hft_slot - a task of a pool
@@ -42,9 +49,15 @@ enum hft_slot_state {
  * @clock: from the descriptor
  * @level: from the descriptor
  * @state: &enum hft_slot_state
- * @window: time from a release to its deadline or the next release, ns; 0: unbounded
+ * @watch: place in the heap of watched deadlines
+ * @relative: deadline - release, ns; 0: none
  * @period: from the descriptor
  * @wcet: from the descriptor
+ * @base: release of the present job, on @clock
+ * @jobs: jobs that were dispatched
+ * @missed: releases without a job of their own
+ * @skipped: those since the last job
+ * @late: deadlines that were missed
  *
  * The first line is all that a plain task needs: the second is valid with
  * %HFT_SLOT_MORE alone.
@@ -63,9 +76,15 @@ struct hft_slot {
 	u8 level;
 	u8 state;
 
-	u64 window ____cacheline_aligned;
+	struct hft_heap_item watch ____cacheline_aligned;
+	u64 relative;
 	u64 period;
 	u64 wcet;
+	u64 base;
+	u32 jobs;
+	u32 missed;
+	u32 skipped;
+	u32 late;
 } ____cacheline_aligned;
 
 /**

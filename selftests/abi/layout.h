@@ -93,6 +93,32 @@ AT64(hft_task, wcet, 48);
 AT64(hft_task, reserved3, 56);
 SIZE(hft_task, 64);
 
+AT64(hft_task_info, task, 0);
+AT(hft_task_info, state, 8);
+AT(hft_task_info, ring, 12);
+AT64(hft_task_info, release, 16);
+AT64(hft_task_info, jobs, 24);
+AT64(hft_task_info, missed, 32);
+AT64(hft_task_info, deadlines_missed, 40);
+AT64(hft_task_info, reserved, 48);
+SIZE(hft_task_info, 56);
+
+AT64(hft_modify, task, 0);
+AT(hft_modify, fields, 8);
+AT(hft_modify, level, 12);
+AT64(hft_modify, release, 16);
+AT64(hft_modify, deadline, 24);
+AT64(hft_modify, period, 32);
+AT64(hft_modify, reserved, 40);
+SIZE(hft_modify, 48);
+
+AT(hft_halt, mode, 0);
+AT(hft_halt, flags, 4);
+AT64(hft_halt, stopped, 8);
+AT(hft_halt, rings, 16);
+AT(hft_halt, reserved, 20);
+SIZE(hft_halt, 24);
+
 AT(hft_submit, task, 0);
 AT64(hft_submit, result, 64);
 AT64(hft_submit, reserved, 72);

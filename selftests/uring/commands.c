@@ -246,7 +246,7 @@ TEST_F(commands, reserved_bits)
 {
 	struct hft_submit valid = { .task = hft_test_task(0, 0, UINT64_MAX >> 4) };
 	static const size_t reserved[][2] = {
-		{ offsetof(struct hft_task, flags), 4 },
+		{ offsetof(struct hft_task, flags) + 1, 3 },
 		{ offsetof(struct hft_task, reserved1), 6 },
 		{ offsetof(struct hft_task, reserved3), 8 },
 		{ offsetof(struct hft_submit, reserved), 8 },
@@ -303,7 +303,8 @@ TEST_F(commands, commands_that_there_are_not)
 {
 	static const unsigned int cmds[] = {
 		0, 1, UINT32_MAX, HFT_IOC_QUERY, HFT_IOC_SETUP, HFT_IOC_RING_ADD, HFT_IOC_STATS,
-		HFT_IOC_CLOCK, HFT_IOC_WAIT, _IOWR('h', 0x13, struct hft_cancel),
+		HFT_IOC_CLOCK, HFT_IOC_WAIT, HFT_IOC_TASK, HFT_IOC_HALT,
+		_IOWR('h', 0x16, struct hft_cancel),
 		_IOR('h', 0x10, struct hft_submit),
 	};
 	unsigned char zero[80] = {};

@@ -239,15 +239,18 @@ struct hft_ring_producer {
 
 /**
  * enum hft_event_type - what an event says
- * @HFT_EVENT_TASK: a task: run it if @result is 0
+ * @HFT_EVENT_TASK: a task: run it unless @result is negative
  * @HFT_EVENT_CPU_OFFLINE: notice: the CPU of ring @cookie went offline and
  *	@task of its tasks end with -ENODEV
  * @HFT_EVENT_CPU_ONLINE: notice: the CPU of ring @cookie is back
+ * @HFT_EVENT_MISS: notice: the deadline of task @task has passed at @irq_entry, and
+ *	@result is its &enum hft_task_state
  */
 enum hft_event_type {
 	HFT_EVENT_TASK = 1,
 	HFT_EVENT_CPU_OFFLINE,
-	HFT_EVENT_CPU_ONLINE
+	HFT_EVENT_CPU_ONLINE,
+	HFT_EVENT_MISS
 };
 
 /**
@@ -259,7 +262,8 @@ enum hft_event_type {
  * @irq_entry: CLOCK_MONOTONIC when the kernel began the dispatch
  * @published: CLOCK_MONOTONIC when the event was written
  * @sequence: events of this ring before this one
- * @result: 0, or -ENODEV when the task ended because its CPU went offline
+ * @result: 0: run it; more: run it, so many jobs before it were not; or -ENODEV when
+ *	it ended because its CPU went offline, -ETIME when it was dropped
  * @type: &enum hft_event_type
  * @clock: the task's &enum hft_clock
  * @level: the task's &enum hft_level
@@ -278,22 +282,47 @@ struct hft_event {
 	__u8 level;
 };
 
+/* hft_task.flags */
+#define HFT_TASK_TRACK		(1U << 0)	/* lives until its worker has advanced over it */
+#define HFT_TASK_PERIODIC	(1U << 1)	/* is released again each period, until cancelled */
+#define HFT_TASK_CATCH_UP	(1U << 2)	/* periodic: releases that were missed run late */
+#define HFT_TASK_COALESCE	(1U << 3)	/* periodic: those run late as one */
+#define HFT_TASK_WATCH		(1U << 4)	/* its deadline is watched */
+#define HFT_TASK_DROP		(1U << 5)	/* watched: once missed, it does not start any more */
+#define HFT_TASK_REDUCE		(1U << 6)	/* runs while all others are halted */
+
 /**
  * struct hft_task - the descriptor of a task
  * @cookie: the caller's, returned in the event
  * @release: when to start
  * @deadline: when to be finished, at or after @release; 0: none
  * @ring: number of the ring
- * @flags: zero
+ * @flags: HFT_TASK_* bits
  * @clock: &enum hft_clock of @release and @deadline
  * @level: &enum hft_level
  * @reserved1: zero
  * @reserved2: zero
- * @period: ns from one release to the next, for %HFT_POLICY_RM; 0: none
+ * @period: ns from one release to the next, at least %HFT_PERIOD_MIN with
+ *	%HFT_TASK_PERIODIC; without it for %HFT_POLICY_RM alone; 0: none
  * @wcet: worst-case execution time, ns, for %HFT_POLICY_LLF; 0: unknown
  * @reserved3: zero
  *
  * Times are below 2^61 ns.  A @release that has passed is due at once.
+ *
+ * A plain task ends with its dispatch, and its id with it.  With any flag it is
+ * *tracked*: it takes its place in the context until the ring's worker has
+ * advanced over its event, and %HFT_IOC_TASK tells where it is.
+ *
+ * A periodic task has a *job* at each @release + k * @period, without drift, and
+ * each job its event; @deadline is the first job's.  A job that is released while
+ * the one before is not finished is an overrun: it is skipped, unless
+ * %HFT_TASK_CATCH_UP has each run when the one before is finished, or
+ * %HFT_TASK_COALESCE one for all of them.  How many were skipped or coalesced since
+ * the last job is in hft_event.result.
+ *
+ * When the deadline of a watched task passes before it is finished there is an
+ * %HFT_EVENT_MISS in the context's monitor ring.  With %HFT_TASK_DROP it is not
+ * started any more: its own event says -ETIME.
  */
 struct hft_task {
 	__u64 cookie;
@@ -311,6 +340,7 @@ struct hft_task {
 };
 
 #define HFT_TIME_MAX	((1ULL << 61) - 1)
+#define HFT_PERIOD_MIN	10000ULL		/* ns: no user livelocks a CPU */
 
 /**
  * struct hft_submit - submit a task (%HFT_IOC_SUBMIT)
@@ -353,6 +383,118 @@ struct hft_submit_batch {
 	__u32 nr;
 	__u32 task_size;
 	__u64 reserved;
+};
+
+/**
+ * enum hft_task_state - where a task is
+ * @HFT_STATE_PENDING: waits for its release
+ * @HFT_STATE_READY: is released and waits for room in its ring
+ * @HFT_STATE_DISPATCHED: is in its ring
+ * @HFT_STATE_RUNNING: is the next that its worker advances over
+ */
+enum hft_task_state {
+	HFT_STATE_PENDING = 1,
+	HFT_STATE_READY,
+	HFT_STATE_DISPATCHED,
+	HFT_STATE_RUNNING
+};
+
+/**
+ * struct hft_task_info - where a task is (%HFT_IOC_TASK)
+ * @task: in: the task's id
+ * @state: out: &enum hft_task_state; of a periodic task that of the job which is
+ *	released, else %HFT_STATE_PENDING
+ * @ring: out: number of its ring
+ * @release: out: of its next job, or the present one; on the task's clock while it
+ *	is pending, then on CLOCK_MONOTONIC
+ * @jobs: out: how many of its jobs were dispatched
+ * @missed: out: how many releases it has missed
+ * @deadlines_missed: out: how many deadlines it has missed
+ * @reserved: in: zero
+ *
+ * Errors: -ENOENT the task has ended, or there never was one; -EINVAL.
+ */
+struct hft_task_info {
+	__u64 task;
+	__u32 state;
+	__u32 ring;
+	__u64 release;
+	__u64 jobs;
+	__u64 missed;
+	__u64 deadlines_missed;
+	__u64 reserved;
+};
+
+/* hft_modify.fields */
+#define HFT_MODIFY_RELEASE	(1U << 0)
+#define HFT_MODIFY_DEADLINE	(1U << 1)
+#define HFT_MODIFY_PERIOD	(1U << 2)
+#define HFT_MODIFY_LEVEL	(1U << 3)
+
+/**
+ * struct hft_modify - change a task that is not dispatched (%HFT_IOC_MODIFY)
+ * @task: the task's id
+ * @fields: HFT_MODIFY_* bits: which of the following to change
+ * @level: &enum hft_level
+ * @release: as in &struct hft_task; no effect on a task that is released
+ * @deadline: likewise, of the job that @release or the present one belongs to
+ * @period: likewise, of a periodic task, from its next job on
+ * @reserved: zero
+ *
+ * Returns 0.
+ *
+ * Errors: -ENOENT the task has been dispatched or cancelled, or there never was
+ * one; -EINVAL a field is out of range, also together with those that stay, or the
+ * task has no period.
+ */
+struct hft_modify {
+	__u64 task;
+	__u32 fields;
+	__u32 level;
+	__u64 release;
+	__u64 deadline;
+	__u64 period;
+	__u64 reserved;
+};
+
+/**
+ * enum hft_halt_mode - what may still be dispatched
+ * @HFT_HALT_NONE: everything
+ * @HFT_HALT_REDUCE: tasks with %HFT_TASK_REDUCE
+ * @HFT_HALT_ALL: nothing
+ * @HFT_HALT_CANCEL: nothing, and all that is queued is cancelled
+ */
+enum hft_halt_mode {
+	HFT_HALT_NONE,
+	HFT_HALT_REDUCE,
+	HFT_HALT_ALL,
+	HFT_HALT_CANCEL
+};
+
+#define HFT_HALT_GLOBAL		(1U << 0)	/* all contexts: needs CAP_SYS_ADMIN */
+
+/**
+ * struct hft_halt - the kill switch (%HFT_IOC_HALT)
+ * @mode: &enum hft_halt_mode; %HFT_HALT_NONE re-arms
+ * @flags: %HFT_HALT_GLOBAL or zero
+ * @stopped: out: tasks that were released and may not be dispatched, or that were
+ *	cancelled
+ * @rings: out: rings that were told
+ * @reserved: zero
+ *
+ * When it returns, nothing that @mode does not allow is dispatched on any CPU.  It
+ * allocates nothing and can not fail but by its arguments.  Tasks wait meanwhile;
+ * with %HFT_HALT_NONE those that are due are dispatched.  A context is as halted as
+ * itself and all of them are.
+ *
+ * Errors: -EINVAL; -EPERM.
+ */
+struct hft_halt {
+	__u32 mode;
+	__u32 flags;
+	__u64 stopped;
+	__u32 rings;
+	__u32 reserved;
 };
 
 /**
@@ -461,6 +603,9 @@ struct hft_clock_pair {
 #define HFT_IOC_SUBMIT		_IOWR('h', 0x10, struct hft_submit)
 #define HFT_IOC_SUBMIT_BATCH	_IOWR('h', 0x11, struct hft_submit_batch)
 #define HFT_IOC_CANCEL		_IOWR('h', 0x12, struct hft_cancel)
+#define HFT_IOC_MODIFY		_IOWR('h', 0x13, struct hft_modify)
+#define HFT_IOC_TASK		_IOWR('h', 0x14, struct hft_task_info)
+#define HFT_IOC_HALT		_IOWR('h', 0x15, struct hft_halt)
 
 /* On a ring */
 #define HFT_IOC_WAIT		_IOW('h', 0x20, struct hft_wait)

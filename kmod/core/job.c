@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later
+/*
+ * Tracked tasks: their jobs from dispatch to consumption, the next release of the
+ * periodic ones, and their deadlines.
+ *
+ * The consumer's head alone tells what is finished.  It is read where a ring is
+ * looked at anyway, so a task may count as in flight for some time after its end;
+ * whatever depends on it looks first.
+ */
+#include "sched.h"
+
+/**
+ * hft_job_init() - fill in what a plain task has not
+ * @slot: allocated, with its release and deadline
+ * @flags: HFT_TASK_* bits
+ * @period: ns
+ * @wcet: ns
+ */
+void hft_job_init(struct hft_slot *slot, u32 flags, u64 period, u64 wcet)
+{
+	slot->flags = flags | HFT_SLOT_MORE | (flags ? HFT_SLOT_TRACKED : 0);
+	hft_heap_item_init(&slot->watch);
+	slot->relative = slot->deadline ? slot->deadline - slot->release : 0;
+	slot->period = period;
+	slot->wcet = wcet;
+	slot->base = slot->release;
+	slot->jobs = 0;
+	slot->missed = 0;
+	slot->skipped = 0;
+	slot->late = 0;
+}
+
+/* Where @slot is, for its owner. */
+static enum hft_task_state hft_job_state(const struct hft_slot *slot)
+{
+	const struct hft_ready_queue *ready = slot->ready;
+	u32 head;
+
+	if (slot->flags & HFT_SLOT_IN_FLIGHT) {
+		head = READ_ONCE(ready->consumer->head);
+		if (ready->tracked[head & ready->mask] == slot - ready->pool->slots + 1)
+			return HFT_STATE_RUNNING;
+		return HFT_STATE_DISPATCHED;
+	}
+	return slot->state == HFT_SLOT_WAITING ? HFT_STATE_PENDING : HFT_STATE_READY;
+}
+
+/* The release @n periods on.  A time beyond what a clock can show is never. */
+static void hft_job_advance(struct hft_slot *slot, u64 n)
+{
+	if (n > (HFT_TIME_MAX - slot->base) / slot->period) {
+		slot->flags |= HFT_SLOT_ENDED;
+		return;
+	}
+	slot->base += n * slot->period;
+	slot->release = slot->base;
+	slot->deadline = slot->relative ? slot->base + slot->relative : 0;
+}
+
+static void hft_job_skip(struct hft_slot *slot, u64 n)
+{
+	slot->missed += n;
+	slot->skipped += n;
+	slot->ready->counters.overruns += n;
+}
+
+/* Wait for the next release, or for the end of the job in flight if there is none. */
+static void hft_job_next(struct hft_slot *slot, u64 n)
+{
+	hft_job_advance(slot, n);
+	if (slot->flags & HFT_SLOT_ENDED)
+		WRITE_ONCE(slot->state, HFT_SLOT_DISPATCHED);
+	else
+		hft_release_add(slot->ready, slot);
+}
+
+static void hft_job_unwatch(struct hft_slot *slot)
+{
+	if (slot->flags & HFT_SLOT_WATCHED)
+		hft_heap_remove(&slot->ready->release->watch.heap, &slot->watch);
+	slot->flags &= ~(HFT_SLOT_WATCHED | HFT_SLOT_LATE);
+}
+
+/* The job of @slot that is in flight is consumed. */
+static void hft_job_done(struct hft_slot *slot)
+{
+	hft_job_unwatch(slot);
+	slot->flags &= ~HFT_SLOT_IN_FLIGHT;
+	if (slot->state == HFT_SLOT_HELD)
+		hft_ready_add(slot);
+	else if (slot->state == HFT_SLOT_DISPATCHED)
+		hft_slot_free(slot->ready->pool, slot);
+}
+
+/**
+ * hft_job_retire() - notice what the consumer has advanced over
+ * @ready: the ring's
+ * @in_flight: events that it has not
+ */
+void hft_job_retire(struct hft_ready_queue *ready, u32 in_flight)
+{
+	u64 consumed = ready->sequence - in_flight;
+
+	for (; ready->nr_tracked && ready->retired < consumed; ready->retired++) {
+		u32 *entry = &ready->tracked[ready->retired & ready->mask];
+		u32 index = *entry;
+
+		if (!index)
+			continue;
+		*entry = 0;
+		ready->nr_tracked--;
+		hft_job_done(&ready->pool->slots[index - 1]);
+	}
+}
+
+static void hft_job_look(struct hft_ready_queue *ready)
+{
+	int in_flight = hft_ready_in_flight(ready);
+
+	if (in_flight >= 0)
+		hft_job_retire(ready, in_flight);
+}
+
+/**
+ * hft_job_overrun() - a task is released while a job of it is in flight
+ * @slot: the task
+ * @now: on its clock
+ *
+ * Return: whether that is so, and the release was taken care of.
+ */
+bool hft_job_overrun(struct hft_slot *slot, u64 now)
+{
+	u64 passed;
+
+	/* Held, it is not waited for by hft_job_done(). */
+	WRITE_ONCE(slot->state, HFT_SLOT_TAKEN);
+	hft_job_look(slot->ready);
+	if (!(slot->flags & HFT_SLOT_IN_FLIGHT))
+		return false;
+
+	passed = now > slot->base ? (now - slot->base) / slot->period : 0;
+	if (slot->flags & HFT_TASK_CATCH_UP) {
+		WRITE_ONCE(slot->state, HFT_SLOT_HELD);
+	} else if (slot->flags & HFT_TASK_COALESCE) {
+		hft_job_skip(slot, passed);
+		hft_job_advance(slot, passed);
+		WRITE_ONCE(slot->state, HFT_SLOT_HELD);
+	} else {
+		hft_job_skip(slot, passed + 1);
+		hft_job_next(slot, passed + 1);
+	}
+	return true;
+}
+
+/**
+ * hft_job_dispatch() - a job of a tracked task is written
+ * @slot: the task
+ * @event: its event, all but the result of a job
+ */
+void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event)
+{
+	struct hft_ready_queue *ready = slot->ready;
+
+	if (!ready->nr_tracked++)
+		ready->retired = event->sequence;
+	ready->tracked[event->sequence & ready->mask] = slot - ready->pool->slots + 1;
+	slot->flags |= HFT_SLOT_IN_FLIGHT;
+	slot->jobs++;
+
+	if (event->result)
+		slot->flags |= HFT_SLOT_ENDED;
+	else if ((slot->flags & HFT_SLOT_LATE) && (slot->flags & HFT_TASK_DROP))
+		event->result = -ETIME;
+	else
+		event->result = slot->skipped < S32_MAX ? slot->skipped : S32_MAX;
+	slot->skipped = 0;
+
+	if ((slot->flags & HFT_TASK_PERIODIC) && !(slot->flags & HFT_SLOT_ENDED))
+		hft_job_next(slot, 1);
+	else
+		WRITE_ONCE(slot->state, HFT_SLOT_DISPATCHED);
+}
+
+/**
+ * hft_job_watch() - watch the deadline of a job that is released
+ * @slot: the task
+ */
+void hft_job_watch(struct hft_slot *slot)
+{
+	struct hft_release_queue *queue = slot->ready->release;
+
+	if (!slot->deadline)
+		return;
+	slot->watch.seq = slot->item.seq;
+	slot->flags |= HFT_SLOT_WATCHED;
+	hft_heap_push(&queue->watch.heap, &slot->watch, slot->deadline);
+	if (slot->deadline < queue->watch.armed)
+		queue->rearm = true;
+}
+
+/**
+ * hft_job_cancel() - end a tracked task that is in no heap but the watch
+ * @slot: the task
+ *
+ * Return: whether its slot is free now: no job of it is in flight.
+ */
+bool hft_job_cancel(struct hft_slot *slot)
+{
+	if ((slot->flags & HFT_SLOT_IN_FLIGHT) && !slot->ready->dead) {
+		slot->flags |= HFT_SLOT_ENDED;
+		WRITE_ONCE(slot->state, HFT_SLOT_DISPATCHED);
+		return false;
+	}
+	hft_job_unwatch(slot);
+	return true;
+}
+
+/**
+ * hft_job_late() - find deadlines that have passed
+ * @queue: the release queue
+ * @now: CLOCK_MONOTONIC
+ * @notices: room for what is to be told
+ * @max: how many
+ *
+ * Return: how many there are.  With @max there may be more.
+ */
+unsigned int hft_job_late(struct hft_release_queue *queue, u64 now, struct hft_notice *notices,
+			  unsigned int max)
+{
+	struct hft_heap *heap = &queue->watch.heap;
+	struct hft_slot *slot;
+	unsigned int n = 0;
+
+	while (n < max && hft_heap_min_key(heap) <= now) {
+		slot = container_of(hft_heap_min(heap), struct hft_slot, watch);
+		hft_job_look(slot->ready);
+		/* Finished: it is another's turn. */
+		if (hft_heap_min(heap) != &slot->watch)
+			continue;
+
+		hft_heap_pop(heap);
+		slot->flags &= ~HFT_SLOT_WATCHED;
+		slot->flags |= HFT_SLOT_LATE;
+		slot->late++;
+		slot->ready->counters.deadline_misses++;
+		notices[n++] = (struct hft_notice){
+			.pool = slot->ready->pool,
+			.cookie = slot->cookie,
+			.task = hft_slot_id(slot->ready->pool, slot),
+			.release = slot->release,
+			.deadline = slot->deadline,
+			.state = hft_job_state(slot),
+			.level = slot->level,
+		};
+	}
+	return n;
+}
+
+/* What a task's times and level are to be, those that stay with those that change. */
+struct hft_job_change {
+	u64 release;
+	u64 deadline;
+	u64 period;
+	u8 level;
+};
+
+/* The times of a released task are on CLOCK_MONOTONIC, and its release has been. */
+static struct hft_job_change hft_job_change(const struct hft_slot *slot,
+					    const struct hft_modify *modify)
+{
+	struct hft_job_change to = { slot->release, slot->deadline, 0, slot->level };
+	bool waiting = slot->state == HFT_SLOT_WAITING;
+
+	if (slot->flags & HFT_SLOT_MORE)
+		to.period = slot->period;
+	if (modify->fields & HFT_MODIFY_RELEASE && waiting)
+		to.release = modify->release;
+	if (modify->fields & HFT_MODIFY_DEADLINE)
+		to.deadline = modify->deadline;
+	if (modify->fields & HFT_MODIFY_DEADLINE && modify->deadline && !waiting)
+		to.deadline = hft_release_to_monotonic(slot->ready->release, slot->clock,
+						       modify->deadline);
+	if (modify->fields & HFT_MODIFY_PERIOD)
+		to.period = modify->period;
+	if (modify->fields & HFT_MODIFY_LEVEL)
+		to.level = modify->level;
+	return to;
+}
+
+static void hft_job_set(struct hft_slot *slot, const struct hft_job_change *to)
+{
+	slot->release = to->release;
+	slot->deadline = to->deadline;
+	slot->level = to->level;
+	if (!(slot->flags & HFT_SLOT_MORE))
+		return;
+	slot->period = to->period;
+	slot->relative = to->deadline ? to->deadline - to->release : 0;
+	if (slot->state == HFT_SLOT_WAITING)
+		slot->base = to->release;
+}
+
+/**
+ * hft_job_modify() - change a task that is not dispatched
+ * @slot: the task
+ * @modify: what to change; each field for itself is in range
+ *
+ * Return: 0, -ENOENT it has been dispatched, -EINVAL.
+ */
+int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify)
+{
+	struct hft_job_change to = hft_job_change(slot, modify);
+	struct hft_ready_queue *ready = slot->ready;
+
+	if (slot->state == HFT_SLOT_DISPATCHED)
+		return -ENOENT;
+	if (to.deadline && to.deadline < to.release)
+		return -EINVAL;
+	if (modify->fields & HFT_MODIFY_PERIOD && !(slot->flags & HFT_TASK_PERIODIC))
+		return -EINVAL;
+	if (!(ready->level_mask & BIT(to.level)))
+		return -EINVAL;
+
+	switch (slot->state) {
+	case HFT_SLOT_WAITING:
+		hft_heap_remove(&ready->release->timers[slot->clock].heap, &slot->item);
+		ready->waiting--;
+		hft_job_set(slot, &to);
+		hft_release_add(ready, slot);
+		break;
+	case HFT_SLOT_READY:
+		hft_job_set(slot, &to);
+		hft_ready_update(slot);
+		if (slot->flags & HFT_SLOT_WATCHED) {
+			hft_job_unwatch(slot);
+			hft_job_watch(slot);
+		}
+		break;
+	default:
+		hft_job_set(slot, &to);
+	}
+	return 0;
+}
+
+/**
+ * hft_job_info() - tell where a task is
+ * @slot: the task
+ * @info: task and reserved stay as they are
+ *
+ * Return: 0, or -ENOENT: it has just ended.
+ */
+int hft_job_info(const struct hft_slot *slot, struct hft_task_info *info)
+{
+	const struct hft_ready_queue *ready = slot->ready;
+	bool tracked = slot->flags & HFT_SLOT_TRACKED;
+
+	if (tracked)
+		hft_job_look(slot->ready);
+	if (slot->ready != ready)
+		return -ENOENT;
+	info->state = hft_job_state(slot);
+	info->ring = ready->number;
+	info->release = slot->release;
+	info->jobs = tracked ? slot->jobs : 0;
+	info->missed = tracked ? slot->missed : 0;
+	info->deadlines_missed = tracked ? slot->late : 0;
+	return 0;
+}
