@@ -283,12 +283,12 @@ struct hft_event {
 };
 
 /* hft_task.flags */
-#define HFT_TASK_TRACK		(1U << 0)	/* lives until its worker has advanced over it */
-#define HFT_TASK_PERIODIC	(1U << 1)	/* is released again each period, until cancelled */
-#define HFT_TASK_CATCH_UP	(1U << 2)	/* periodic: releases that were missed run late */
+#define HFT_TASK_TRACK		(1U << 0)	/* lives until its event is consumed */
+#define HFT_TASK_PERIODIC	(1U << 1)	/* is released each period, until cancelled */
+#define HFT_TASK_CATCH_UP	(1U << 2)	/* periodic: missed releases run late */
 #define HFT_TASK_COALESCE	(1U << 3)	/* periodic: those run late as one */
 #define HFT_TASK_WATCH		(1U << 4)	/* its deadline is watched */
-#define HFT_TASK_DROP		(1U << 5)	/* watched: once missed, it does not start any more */
+#define HFT_TASK_DROP		(1U << 5)	/* watched: once missed, it does not start */
 #define HFT_TASK_REDUCE		(1U << 6)	/* runs while all others are halted */
 
 /**
