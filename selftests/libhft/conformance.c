@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Backends conform: every case runs on each backend that there is here, and expects
+ * the same order, the same events and the same errors.
+ */
+#include "conformance_calls.h"
+#include "conformance_threads.h"
+
+#define CASE(name)	{ #name, case_##name, false }
+
+/* With threads, or by the clocks of this machine */
+#define REAL(name)	{ #name, case_##name, true }
+
+static const struct {
+	const char *name;
+	void (*run)(struct test *t);
+	bool real_time;
+} cases[] = {
+	CASE(refusals_of_tasks),
+	CASE(refusals_of_rings),
+	CASE(refusals_of_handles),
+	CASE(numbers_of_rings),
+	CASE(events_say_it_all),
+	CASE(order_of_policies),
+	CASE(order_with_room),
+	CASE(order_of_releases),
+	CASE(window),
+	CASE(full_ring),
+	CASE(quota),
+	CASE(empty_batch),
+	CASE(cancel_at_each_stage),
+	CASE(stale_ids),
+	CASE(cancel_the_earliest),
+	CASE(closed_ring_drops),
+	REAL(clocks),
+	CASE(lead),
+	REAL(wait),
+	CASE(stop),
+	CASE(closed_handle),
+	REAL(two_waiters),
+	REAL(sleeper_is_woken),
+	REAL(sleeper_hears_of_earlier),
+	REAL(closed_while_waiting),
+	REAL(two_rings),
+	REAL(exactly_once),
+	REAL(cancel_races),
+	REAL(worker),
+	REAL(spinning_consumer),
+	REAL(poll),
+	REAL(signal),
+	REAL(fork),
+	REAL(many_handles),
+};
+
+#define CASES	(sizeof(cases) / sizeof(cases[0]))
+
+static bool run_case(const char *backend, size_t i)
+{
+	HFT_OPTS(hft_opts, opts, .backend = backend, .tasks = TASKS);
+	struct test t = { .backend = backend };
+	int err = hft_open(&t.h, &opts);
+
+	if (err) {
+		printf("# open %s: %s\n", backend, hft_strerror(err));
+		return false;
+	}
+	t.ring = open_ring(&t, 0, 0, HFT_POLICY_FIFO);
+	cases[i].run(&t);
+	hft_ring_close(t.ring);
+	hft_close(t.h);
+	return !t.failed;
+}
+
+static bool have_backend(const char *backend)
+{
+	HFT_OPTS(hft_opts, opts, .backend = backend);
+	struct hft *h;
+
+	if (hft_open(&h, &opts))
+		return false;
+	hft_close(h);
+	return true;
+}
+
+int main(void)
+{
+	static const char *const backends[] = { "kernel", "soft" };
+	int number = 0, failures = 0;
+	size_t b, i;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	puts("TAP version 13");
+	for (b = 0; b < sizeof(backends) / sizeof(backends[0]); b++) {
+		if (!have_backend(backends[b])) {
+			printf("ok %d # SKIP %s: there is no such backend here\n", ++number,
+			       backends[b]);
+			continue;
+		}
+		for (i = 0; i < CASES; i++) {
+			bool right = run_case(backends[b], i);
+
+			failures += !right;
+			printf("%sok %d %s.%s\n", right ? "" : "not ", ++number, backends[b],
+			       cases[i].name);
+		}
+	}
+	printf("1..%d\n", number);
+	return failures ? 1 : 0;
+}
