@@ -70,11 +70,7 @@
 #include <linux/hft.h>
 
 #include "core/sched.h"
-
-#define HFT_MAX_RINGS		64
-#define HFT_MAX_ENTRIES		65536
-#define HFT_MAX_BATCH		4096
-#define HFT_MAX_LEAD		(1000 * NSEC_PER_USEC)
+#include "core/task.h"
 
 /* Of the module's parameters: what an allocation of slots can be asked for. */
 #define HFT_MOST_TASKS		(16 * 1024 * 1024)

@@ -8,7 +8,6 @@
  */
 #include <linux/anon_inodes.h>
 #include <linux/hrtimer.h>
-#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
@@ -157,25 +156,6 @@ free_ring:
 	return ERR_PTR(err);
 }
 
-static bool hft_ring_add_valid(const struct hft_ring_add *add)
-{
-	if (add->reserved || add->flags & ~HFT_RING_MONITOR)
-		return false;
-	if (add->ring || add->events_off || add->pages_off || add->pages_size)
-		return false;
-	if (add->cpu >= nr_cpu_ids || !cpu_possible(add->cpu))
-		return false;
-	if (!is_power_of_2(add->entries) || add->entries > HFT_MAX_ENTRIES)
-		return false;
-	if (!add->window || add->window > add->entries)
-		return false;
-	if (add->flags & HFT_RING_MONITOR)
-		return !add->level_mask && !add->policy && !add->lead;
-	if (!add->level_mask || add->level_mask & ~HFT_LEVEL_MASK_ALL)
-		return false;
-	return add->policy < HFT_POLICIES && add->lead <= HFT_MAX_LEAD;
-}
-
 /* Called with the context's mutex. */
 static int hft_context_add_ring(struct hft_context *context, struct hft_ring *ring)
 {
@@ -290,7 +270,7 @@ struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *a
 	struct file *file;
 	int err;
 
-	if (!hft_ring_add_valid(add))
+	if (!hft_ring_add_valid(add) || add->cpu >= nr_cpu_ids || !cpu_possible(add->cpu))
 		return ERR_PTR(-EINVAL);
 
 	mutex_lock(&context->mutex);

@@ -6,104 +6,11 @@
  * the ioctl of the same number.
  */
 #include <linux/kernel.h>
-#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "hft.h"
-
-/* Tasks of a batch that are queued at a time, with interrupts off. */
-#define HFT_CHUNK	32
-
-static bool hft_times_valid(u64 release, u64 deadline)
-{
-	if (release > HFT_TIME_MAX || deadline > HFT_TIME_MAX)
-		return false;
-	return !deadline || deadline >= release;
-}
-
-#define HFT_TASK_FLAGS	(HFT_TASK_TRACK | HFT_TASK_PERIODIC | HFT_TASK_CATCH_UP |		\
-			 HFT_TASK_COALESCE | HFT_TASK_WATCH | HFT_TASK_DROP | HFT_TASK_REDUCE)
-
-static bool hft_task_flags_valid(u32 flags, u64 deadline, u64 period)
-{
-	const u32 overrun = HFT_TASK_CATCH_UP | HFT_TASK_COALESCE;
-
-	if (flags & ~HFT_TASK_FLAGS)
-		return false;
-	if (flags & HFT_TASK_PERIODIC ? period < HFT_PERIOD_MIN : flags & overrun)
-		return false;
-	if ((flags & overrun) == overrun)
-		return false;
-	if (flags & HFT_TASK_WATCH)
-		return deadline;
-	return !(flags & HFT_TASK_DROP);
-}
-
-/* What only some tasks have: not in the descriptors of most. */
-static int hft_task_prepare_more(struct hft_slot *slot, const struct hft_task *task)
-{
-	u64 period = READ_ONCE(task->period);
-	u64 wcet = READ_ONCE(task->wcet);
-	u32 flags = READ_ONCE(task->flags);
-
-	if (READ_ONCE(task->reserved1) | READ_ONCE(task->reserved2) | READ_ONCE(task->reserved3))
-		return -EINVAL;
-	if (period > HFT_TIME_MAX || wcet > HFT_TIME_MAX)
-		return -EINVAL;
-	if (!hft_task_flags_valid(flags, slot->deadline, period))
-		return -EINVAL;
-
-	hft_job_init(slot, flags, period, wcet);
-	return 0;
-}
-
-/*
- * Turn a descriptor into a slot that is ready to be queued.  The descriptor may
- * be in a submission queue that user space is writing: what is read of it is
- * checked, and not read again.
- */
-static __always_inline struct hft_slot *hft_task_prepare(struct hft_context *context,
-							 const struct hft_task *task)
-{
-	u64 release = READ_ONCE(task->release);
-	u64 deadline = READ_ONCE(task->deadline);
-	u32 ring = READ_ONCE(task->ring);
-	u8 clock = READ_ONCE(task->clock);
-	u8 level = READ_ONCE(task->level);
-	struct hft_slot *slot;
-	int err;
-
-	if (unlikely(clock >= HFT_CLOCKS || level >= HFT_LEVELS))
-		return ERR_PTR(-EINVAL);
-	if (unlikely(!hft_times_valid(release, deadline)))
-		return ERR_PTR(-EINVAL);
-	if (unlikely(ring >= HFT_MAX_RINGS))
-		return ERR_PTR(-ENOENT);
-
-	slot = hft_slot_alloc(&context->pool);
-	if (unlikely(!slot))
-		return ERR_PTR(hft_pool_slots(&context->pool) ? -EDQUOT : -EINVAL);
-
-	slot->cookie = READ_ONCE(task->cookie);
-	slot->release = release;
-	slot->deadline = deadline;
-	slot->flags = 0;
-	WRITE_ONCE(slot->ring_number, array_index_nospec(ring, HFT_MAX_RINGS));
-	slot->clock = clock;
-	slot->level = level;
-	if (likely(!(READ_ONCE(task->flags) | READ_ONCE(task->reserved1) |
-		     READ_ONCE(task->reserved2) | READ_ONCE(task->period) |
-		     READ_ONCE(task->wcet) | READ_ONCE(task->reserved3))))
-		return slot;
-
-	err = hft_task_prepare_more(slot, task);
-	if (!err)
-		return slot;
-	hft_slot_free(&context->pool, slot);
-	return ERR_PTR(err);
-}
 
 /* The ring of a prepared slot.  With interrupts off, which holds off its freeing. */
 static struct hft_ring *hft_slot_ring(struct hft_context *context, const struct hft_slot *slot)
@@ -188,7 +95,7 @@ int hft_submit(struct hft_context *context, const struct hft_submit *submit)
 	if (READ_ONCE(submit->reserved))
 		return -EINVAL;
 
-	slot = hft_task_prepare(context, &submit->task);
+	slot = hft_task_prepare(&context->pool, &submit->task);
 	if (IS_ERR(slot))
 		return PTR_ERR(slot);
 
@@ -257,7 +164,7 @@ static __always_inline int hft_prepare_tasks(struct hft_context *context, u64 ad
 			hft_free_slots(context, slots, i);
 			return err;
 		}
-		slots[i] = hft_task_prepare(context, &task);
+		slots[i] = hft_task_prepare(&context->pool, &task);
 		if (IS_ERR(slots[i]))
 			prepared--;
 	}
@@ -399,21 +306,6 @@ int hft_cancel(struct hft_context *context, const struct hft_cancel *cancel)
 	if (READ_ONCE(cancel->reserved))
 		return -EINVAL;
 	return hft_task_do(context, id, hft_op_cancel, NULL);
-}
-
-static bool hft_modify_valid(const struct hft_modify *modify)
-{
-	const u32 fields = HFT_MODIFY_RELEASE | HFT_MODIFY_DEADLINE | HFT_MODIFY_PERIOD |
-			   HFT_MODIFY_LEVEL;
-
-	if (modify->reserved || !modify->fields || modify->fields & ~fields)
-		return false;
-	if (modify->level >= HFT_LEVELS)
-		return false;
-	if (modify->fields & HFT_MODIFY_PERIOD && modify->period < HFT_PERIOD_MIN)
-		return false;
-	return modify->release <= HFT_TIME_MAX && modify->deadline <= HFT_TIME_MAX &&
-	       modify->period <= HFT_TIME_MAX;
 }
 
 static int hft_op_modify(struct hft_slot *slot, void *arg)

@@ -8,7 +8,7 @@
 
 #include <linux/hft.h>
 
-#include "admission.h"
+#include "sched.h"
 #include "slot.h"
 #include "types.h"
 
@@ -27,23 +27,39 @@ static inline bool hft_times_valid(u64 release, u64 deadline)
 	return !deadline || deadline >= release;
 }
 
+#define HFT_TASK_FLAGS	(HFT_TASK_TRACK | HFT_TASK_PERIODIC | HFT_TASK_CATCH_UP |		\
+			 HFT_TASK_COALESCE | HFT_TASK_WATCH | HFT_TASK_DROP | HFT_TASK_REDUCE)
+
+static inline bool hft_task_flags_valid(u32 flags, u64 deadline, u64 period)
+{
+	const u32 overrun = HFT_TASK_CATCH_UP | HFT_TASK_COALESCE;
+
+	if (flags & ~HFT_TASK_FLAGS)
+		return false;
+	if (flags & HFT_TASK_PERIODIC ? period < HFT_PERIOD_MIN : flags & overrun)
+		return false;
+	if ((flags & overrun) == overrun)
+		return false;
+	if (flags & HFT_TASK_WATCH)
+		return deadline;
+	return !(flags & HFT_TASK_DROP);
+}
+
 /* What only some tasks have: not in the descriptors of most. */
 static inline int hft_task_prepare_more(struct hft_slot *slot, const struct hft_task *task)
 {
 	u64 period = READ_ONCE(task->period);
 	u64 wcet = READ_ONCE(task->wcet);
+	u32 flags = READ_ONCE(task->flags);
 
-	if (READ_ONCE(task->flags) | READ_ONCE(task->reserved1) |
-	    READ_ONCE(task->reserved2) | READ_ONCE(task->reserved3))
+	if (READ_ONCE(task->reserved1) | READ_ONCE(task->reserved2) | READ_ONCE(task->reserved3))
 		return -EINVAL;
 	if (period > HFT_TIME_MAX || wcet > HFT_TIME_MAX)
 		return -EINVAL;
+	if (!hft_task_flags_valid(flags, slot->deadline, period))
+		return -EINVAL;
 
-	slot->flags = HFT_SLOT_MORE;
-	slot->period = period;
-	slot->wcet = wcet;
-	slot->window = hft_admission_window(slot->deadline ? slot->deadline - slot->release : 0,
-					    period);
+	hft_job_init(slot, flags, period, wcet);
 	return 0;
 }
 
@@ -93,6 +109,22 @@ static __always_inline struct hft_slot *hft_task_prepare(struct hft_pool *pool,
 		return slot;
 	hft_slot_free(pool, slot);
 	return ERR_PTR(err);
+}
+
+/* Each field for itself. */
+static inline bool hft_modify_valid(const struct hft_modify *modify)
+{
+	const u32 fields = HFT_MODIFY_RELEASE | HFT_MODIFY_DEADLINE | HFT_MODIFY_PERIOD |
+			   HFT_MODIFY_LEVEL;
+
+	if (modify->reserved || !modify->fields || modify->fields & ~fields)
+		return false;
+	if (modify->level >= HFT_LEVELS)
+		return false;
+	if (modify->fields & HFT_MODIFY_PERIOD && modify->period < HFT_PERIOD_MIN)
+		return false;
+	return modify->release <= HFT_TIME_MAX && modify->deadline <= HFT_TIME_MAX &&
+	       modify->period <= HFT_TIME_MAX;
 }
 
 /**
