@@ -1,3 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The scheduler of the kernel module, for what runs in a process. */
 #include "core/sched.c"
+#include "core/job.c"

@@ -264,9 +264,8 @@ static int soft_cancel(struct hft *h, uint64_t id)
 	 */
 	if (READ_ONCE(slot->generation) == upper_32_bits(id) &&
 	    READ_ONCE(slot->ready) == &soft->ready) {
-		hft_sched_remove(slot);
-		hft_slot_free(&context->pool, slot);
-		err = 0;
+		err = hft_sched_cancel(slot);
+		soft_commit(&hold);
 	}
 	soft_unlock(&hold);
 	return err;

@@ -66,7 +66,7 @@ struct soft_sleeper {
 struct soft_queue {
 	pthread_mutex_t lock;
 	struct hft_release_queue release;
-	void *memory[HFT_CLOCKS];
+	void *memory[HFT_CLOCKS + 1];	/* of the clocks' heaps and the watch */
 	_Atomic uint64_t next;
 	struct soft_sleeper *driver;
 	uint64_t until;
@@ -90,6 +90,7 @@ struct soft_queue {
  * @area: its pages
  * @area_size: in bytes
  * @memory: of the ready heap
+ * @tracked: for the core
  */
 struct soft_ring {
 	struct soft_queue *_Atomic queue;
@@ -101,6 +102,7 @@ struct soft_ring {
 	void *area;
 	size_t area_size;
 	void *memory;
+	uint32_t *tracked;
 };
 
 struct soft_context {

@@ -200,6 +200,7 @@ void soft_commit(struct soft_hold *hold)
 {
 	struct soft_queue *queue = hold->queue;
 
+	soft_fill_touched(hold);
 	if (!queue->release.rearm)
 		return;
 	queue->release.rearm = false;
@@ -353,13 +354,16 @@ struct soft_queue *soft_queue_get(struct soft_context *context, uint32_t cpu)
 		return NULL;
 	}
 	hft_release_init(&queue->release);
-	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+	for (clock = 0; clock <= HFT_CLOCKS; clock++) {
+		struct hft_release_timer *timer = clock < HFT_CLOCKS ?
+			&queue->release.timers[clock] : &queue->release.watch;
+
 		queue->memory[clock] = aligned_alloc(HFT_HEAP_ALIGN, hft_heap_bytes(tasks));
 		if (!queue->memory[clock]) {
 			soft_queue_free(queue, true);
 			return NULL;
 		}
-		hft_heap_init(&queue->release.timers[clock].heap, queue->memory[clock], tasks);
+		hft_heap_init(&timer->heap, queue->memory[clock], tasks);
 	}
 	queue->release.online = true;
 	queue->context = context;
@@ -374,7 +378,7 @@ void soft_queue_free(struct soft_queue *queue, bool ours)
 {
 	int clock;
 
-	for (clock = 0; clock < HFT_CLOCKS; clock++)
+	for (clock = 0; clock <= HFT_CLOCKS; clock++)
 		free(queue->memory[clock]);
 	if (ours)
 		pthread_mutex_destroy(&queue->lock);

@@ -35,6 +35,7 @@ static int soft_ring_alloc(struct soft_ring *soft, uint32_t entries, uint32_t ta
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t events = entries * sizeof(struct hft_event);
+	int err;
 
 	soft->area_size = SOFT_PAGES_EVENTS * page + (events + page - 1) / page * page;
 	soft->area = mmap(NULL, soft->area_size, PROT_READ | PROT_WRITE,
@@ -46,12 +47,17 @@ static int soft_ring_alloc(struct soft_ring *soft, uint32_t entries, uint32_t ta
 		munmap(soft->area, soft->area_size);
 		return -ENOMEM;
 	}
+	soft->tracked = calloc(entries, sizeof(*soft->tracked));
 	soft->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (soft->fd >= 0)
+	if (soft->tracked && soft->fd >= 0)
 		return 0;
+	err = soft->tracked ? -errno : -ENOMEM;
+	if (soft->fd >= 0)
+		close(soft->fd);
+	free(soft->tracked);
 	free(soft->memory);
 	munmap(soft->area, soft->area_size);
-	return -errno;
+	return err;
 }
 
 static void soft_ring_init(struct soft_context *context, struct soft_ring *soft,
@@ -72,6 +78,7 @@ static void soft_ring_init(struct soft_context *context, struct soft_ring *soft,
 		.number = (uint32_t)(soft - context->rings),
 		.lead = add->lead,
 		.release = &context->queues[add->cpu]->release,
+		.tracked = soft->tracked,
 	};
 	hft_heap_init(&ready->heap, soft->memory, tasks);
 	atomic_flag_clear(&soft->busy);
@@ -155,13 +162,12 @@ static void soft_ring_drop_tasks(struct soft_hold *hold, struct soft_context *co
 {
 	uint32_t i;
 
-	for (i = 0; i < context->pool.nr && (soft->ready.waiting || soft->ready.heap.nr); i++) {
+	soft->ready.nr_tracked = 0;
+	for (i = 0; i < context->pool.nr; i++) {
 		struct hft_slot *slot = &context->pool.slots[i];
 
-		if (READ_ONCE(slot->ready) != &soft->ready)
-			continue;
-		hft_sched_remove(slot);
-		hft_slot_free(&context->pool, slot);
+		if (READ_ONCE(slot->ready) == &soft->ready)
+			hft_sched_cancel(slot);
 	}
 	/* The earliest may be gone. */
 	hold->queue->release.rearm = true;
@@ -191,6 +197,7 @@ void soft_ring_kill(struct soft_context *context, struct soft_ring *soft)
 static void soft_ring_free(struct soft_ring *soft)
 {
 	munmap(soft->area, soft->area_size);
+	free(soft->tracked);
 	free(soft->memory);
 	close(soft->fd);
 }
@@ -236,8 +243,9 @@ static int soft_wait_event(struct hft_ring *ring, struct soft_ring *soft, uint64
 
 	soft_lock(&hold, queue);
 	for (;;) {
-		if (soft->ready.producer->flags & HFT_RING_MORE)
+		if (soft->ready.producer->flags & HFT_RING_MORE || soft->ready.nr_tracked)
 			soft_fill(&hold, soft);
+		soft_commit(&hold);
 		ret = hft_ready_in_flight(&soft->ready);
 		if (ret)
 			break;
