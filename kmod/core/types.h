@@ -40,6 +40,9 @@ typedef int64_t s64;
 #ifndef U64_MAX
 #define U64_MAX			UINT64_MAX
 #endif
+#ifndef S32_MAX
+#define S32_MAX			INT32_MAX
+#endif
 #ifndef likely
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
