@@ -291,7 +291,7 @@ HFT_API void hft_sim_close(struct hft_sim *sim)
 u64 hft_sim_lead(const struct hft_sim *sim)
 {
 	return sim->opts.jitter_ns + sim->opts.interrupt_ns + sim->opts.wakeup_ns +
-	       sim->opts.switch_ns;
+	       sim->opts.switch_ns + sim->opts.cache_reload_ns;
 }
 
 static int init_ring(struct hft_sim_ring *ring, const struct hft_ring_add *add)
@@ -465,7 +465,8 @@ static void describe_job(struct hft_sim *sim, struct hft_sim_job *job, const str
 	job->event.task = hft_slot_id(&sim->pool, slot);
 	job->event.cookie = slot->cookie;
 	job->event.level = slot->level;
-	job->window = more ? slot->window : slot->deadline ? slot->deadline - slot->release : 0;
+	job->window = more ? hft_admission_window(slot->relative, slot->period) :
+		      slot->deadline ? slot->deadline - slot->release : 0;
 	job->wcet = more ? slot->wcet : 0;
 	job->seq = sim->order++;
 	job->place.id = ++sim->places;
@@ -537,8 +538,7 @@ int hft_sim_cancel_task(struct hft_sim *sim, uint64_t id)
 	if (!slot || !slot->ready)
 		return -ENOENT;
 	job = sim->job_of[slot - sim->pool.slots];
-	hft_sched_remove(slot);
-	hft_slot_free(&sim->pool, slot);
+	hft_sched_cancel(slot);
 	hft_sim_note(job, HFT_SIM_CANCEL, 0);
 	hft_sim_job_free(sim, job);
 	return 0;

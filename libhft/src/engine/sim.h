@@ -15,6 +15,7 @@
 
 #include <hft/sim.h>
 
+#include "core/admission.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "internal.h"
