@@ -148,7 +148,7 @@ static void test_preemptive(void **state)
 	struct hft_sim *sim = open_sim(&log, (struct hft_sim_opts){ 0 });
 
 	(void)state;
-	add_ring(sim, (struct hft_ring_opts){ .policy = HFT_POLICY_EDF, .window = 1 },
+	add_ring(sim, (struct hft_ring_opts){ .policy = HFT_POLICY_EDF },
 		 HFT_SIM_PREEMPTIVE);
 	submit(sim, (struct hft_task){ .cookie = 1, .release = 0, .deadline = 200, .wcet = 100 });
 	submit(sim, (struct hft_task){ .cookie = 2, .release = 10, .deadline = 19, .wcet = 10 });

@@ -11,7 +11,9 @@
  * lower; the bodies of one worker run to their end, one after the other, as those of
  * a thread do.  With HFT_SIM_PREEMPTIVE the tasks of a ring preempt each other too, by
  * the key of the ring's policy: what analysis has in mind.  Levels are compared on
- * the CPU, so a ring for each level and one ring for all are then the same.
+ * the CPU, so a ring for each level and one ring for all are then the same.  The
+ * ring's window counts from the oldest task that has not ended, as ever: give such a
+ * ring the entries for all that are released while the longest is preempted.
  *
  * A body runs at its start, at once; how long the task executes is what the model
  * says (struct hft_sim_worker_opts).
@@ -45,6 +47,8 @@ struct hft_sim;
  * @HFT_SIM_DROP: it will not run: its deadline came before its start, or its ring is
  *	closed; value: the deadline
  * @HFT_SIM_CANCEL: it was taken back
+ * @HFT_SIM_SKIP: value releases of it have no job of their own: the one before has not
+ *	ended
  * @HFT_SIM_WHATS: how many these are
  */
 enum hft_sim_what {
@@ -60,6 +64,7 @@ enum hft_sim_what {
 	HFT_SIM_MISS,
 	HFT_SIM_DROP,
 	HFT_SIM_CANCEL,
+	HFT_SIM_SKIP,
 	HFT_SIM_WHATS
 };
 
@@ -159,9 +164,11 @@ void hft_sim_stop(struct hft_sim *sim);
 
 /**
  * struct hft_sim_stats - counters of a ring or of all
- * @submitted: tasks taken
+ * @submitted: tasks taken; a periodic one counts again for each job after the first,
+ *	once that is released
  * @cancelled: of these, taken back
- * @dropped: of these, not run: too late (%HFT_SIM_DROP_LATE)
+ * @dropped: of these, not run: too late (%HFT_SIM_DROP_LATE, %HFT_TASK_DROP), or their
+ *	ring is closed
  * @ended: of these, run to the end
  * @pending: of these, none of that yet
  * @dispatched: written to a ring
@@ -169,6 +176,7 @@ void hft_sim_stop(struct hft_sim *sim);
  * @late: of @ended, after their deadlines
  * @missed: deadlines that came before the end, of @ended, @dropped and @pending
  * @preempted: times that a task lost its CPU
+ * @skipped: releases of periodic tasks that have no job of their own
  * @interrupts: of timers; of all rings only, as are the next ones
  * @noise: other interrupts
  * @busy_ns: execution, of all CPUs
@@ -185,6 +193,7 @@ struct hft_sim_stats {
 	uint64_t late;
 	uint64_t missed;
 	uint64_t preempted;
+	uint64_t skipped;
 	uint64_t interrupts;
 	uint64_t noise;
 	uint64_t busy_ns;

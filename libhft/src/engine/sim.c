@@ -8,7 +8,6 @@
 
 #define HFT_SIM_DEFAULT_TASKS	4096
 #define HFT_SIM_DEFAULT_ENTRIES	256
-#define HFT_SIM_CHUNK		64	/* jobs that are allocated at a time */
 
 static size_t round_up(size_t bytes)
 {
@@ -72,39 +71,70 @@ static int reserve_jobs(struct hft_sim *sim, u32 jobs)
 	return err;
 }
 
-static int alloc_jobs(struct hft_sim *sim)
+static int add_jobs(struct hft_sim *sim, u32 nr)
 {
-	struct hft_sim_job **chunks, *chunk;
-	u32 i;
+	struct hft_sim_chunk *chunks;
+	int err;
 
-	if (reserve_jobs(sim, (sim->nr_chunks + 1) * HFT_SIM_CHUNK))
-		return -ENOMEM;
+	err = reserve_jobs(sim, sim->nr_jobs + nr);
+	if (err)
+		return err;
 	chunks = realloc(sim->chunks, (sim->nr_chunks + 1) * sizeof(*chunks));
 	if (!chunks)
 		return hft_fail(ENOMEM, "the machine's tasks");
 	sim->chunks = chunks;
-	chunk = calloc(HFT_SIM_CHUNK, sizeof(*chunk));
-	if (!chunk)
+	chunks[sim->nr_chunks] = (struct hft_sim_chunk){
+		.jobs = calloc(nr, sizeof(struct hft_sim_job)),
+		.nr = nr,
+	};
+	if (!chunks[sim->nr_chunks].jobs)
 		return hft_fail(ENOMEM, "the machine's tasks");
-	sim->chunks[sim->nr_chunks++] = chunk;
-	for (i = HFT_SIM_CHUNK; i--;) {
-		chunk[i].next = sim->free_jobs;
-		sim->free_jobs = &chunk[i];
-	}
+	sim->nr_chunks++;
+	sim->nr_jobs += nr;
 	return 0;
 }
 
-static struct hft_sim_job *job_alloc(struct hft_sim *sim)
+/* Memory that was never used is not touched before it is. */
+static struct hft_sim_job *unused_job(struct hft_sim *sim)
 {
-	struct hft_sim_job *job;
+	struct hft_sim_job *job = sim->free_jobs;
+	struct hft_sim_chunk *chunk;
 
-	if (!sim->free_jobs && alloc_jobs(sim))
-		return NULL;
-	job = sim->free_jobs;
-	sim->free_jobs = job->next;
-	*job = (struct hft_sim_job){ .state = HFT_SIM_JOB_WAITING };
+	if (job) {
+		sim->free_jobs = job->next;
+		return job;
+	}
+	while (sim->chunks[sim->chunk].used == sim->chunks[sim->chunk].nr)
+		sim->chunk++;
+	chunk = &sim->chunks[sim->chunk];
+	return &chunk->jobs[chunk->used++];
+}
+
+/* The job of a task that is released. */
+struct hft_sim_job *hft_sim_job_take(struct hft_sim *sim, const struct hft_slot *slot)
+{
+	struct hft_sim_job *job = unused_job(sim);
+	bool more = slot->flags & HFT_SLOT_MORE;
+	u64 relative = slot->deadline ? slot->deadline - slot->release : 0;
+
+	*job = (struct hft_sim_job){
+		.ring = hft_sim_ring_of(slot->ready),
+		.event = {
+			.task = hft_slot_id(&sim->pool, slot),
+			.cookie = slot->cookie,
+			.release = slot->release,
+			.deadline = slot->deadline,
+			.level = slot->level,
+		},
+		.seq = slot->item.seq,
+		.window = more ? hft_admission_window(slot->relative, slot->period) : relative,
+		.wcet = more ? slot->wcet : 0,
+		.place.id = ++sim->places,
+	};
+	job->ring->live++;
 	hft_heap_item_init(&job->run);
 	hft_heap_item_init(&job->watch);
+	sim->job_of[slot - sim->pool.slots] = job;
 	return job;
 }
 
@@ -112,7 +142,7 @@ void hft_sim_job_free(struct hft_sim *sim, struct hft_sim_job *job)
 {
 	if (hft_heap_contains(&job->watch))
 		hft_heap_remove(&sim->watch, &job->watch);
-	job->state = HFT_SIM_JOB_FREE;
+	job->ring->live--;
 	job->next = sim->free_jobs;
 	sim->free_jobs = job;
 }
@@ -143,7 +173,7 @@ static int check_opts(struct hft_sim_opts *opts)
 
 static int init_cpu(struct hft_sim *sim, struct hft_sim_cpu *cpu, u32 number)
 {
-	u32 events = number * HFT_CLOCKS;
+	u32 events = number * (HFT_CLOCKS + 1);
 	int clock, err;
 
 	cpu->sim = sim;
@@ -153,6 +183,8 @@ static int init_cpu(struct hft_sim *sim, struct hft_sim_cpu *cpu, u32 number)
 	cpu->release.offset[HFT_CLOCK_REALTIME] = sim->opts.realtime_ns;
 	cpu->release.offset[HFT_CLOCK_TAI] = sim->opts.tai_ns;
 	hft_sim_event_init(&cpu->step, HFT_SIM_RANK_STEP, events, hft_sim_stepped);
+	hft_sim_event_init(&cpu->watch, HFT_SIM_RANK_TIMER, events + HFT_CLOCKS,
+			   hft_sim_watch_fired);
 	hft_sim_event_init(&cpu->noise, HFT_SIM_RANK_NOISE, events, hft_sim_noise_fired);
 	for (clock = 0; clock < HFT_CLOCKS; clock++) {
 		struct hft_sim_timer *timer = &cpu->timers[clock];
@@ -165,6 +197,9 @@ static int init_cpu(struct hft_sim *sim, struct hft_sim_cpu *cpu, u32 number)
 		if (err)
 			return err;
 	}
+	err = hft_sim_reserve(&cpu->release.watch.heap, sim->opts.tasks);
+	if (err)
+		return err;
 	if (sim->opts.noise_ns)
 		hft_sim_noise_arm(sim, cpu);
 	return 0;
@@ -178,7 +213,7 @@ static int init_cpus(struct hft_sim *sim)
 	sim->cpus = alloc_lines(cpus * sizeof(*sim->cpus));
 	if (!sim->cpus)
 		return hft_fail(ENOMEM, "%u CPUs", cpus);
-	err = reserve_events(sim, cpus * (HFT_CLOCKS + 2));
+	err = reserve_events(sim, cpus * (HFT_CLOCKS + 3));
 	for (i = 0; i < cpus && !err; i++)
 		err = init_cpu(sim, &sim->cpus[i], i);
 	return err;
@@ -192,7 +227,9 @@ static int init_tasks(struct hft_sim *sim)
 		return hft_fail(ENOMEM, "%u tasks", sim->opts.tasks);
 	hft_pool_init(&sim->pool, slots, sim->opts.tasks);
 	sim->job_of = calloc(sim->opts.tasks, sizeof(struct hft_sim_job *));
-	return sim->job_of ? 0 : hft_fail(ENOMEM, "%u tasks", sim->opts.tasks);
+	if (!sim->job_of)
+		return hft_fail(ENOMEM, "%u tasks", sim->opts.tasks);
+	return add_jobs(sim, sim->opts.tasks);
 }
 
 /**
@@ -241,6 +278,7 @@ static void free_ring(struct hft_sim_ring *ring)
 	free(ring->ready.consumer);
 	free(ring->ready.producer);
 	free(ring->ready.events);
+	free(ring->ready.tracked);
 	free(ring->jobs);
 	free(ring);
 }
@@ -251,6 +289,7 @@ static void free_cpu(struct hft_sim_cpu *cpu)
 
 	for (clock = 0; clock < HFT_CLOCKS; clock++)
 		free(heap_memory(&cpu->release.timers[clock].heap));
+	free(heap_memory(&cpu->release.watch.heap));
 	free(heap_memory(&cpu->run));
 }
 
@@ -270,7 +309,7 @@ HFT_API void hft_sim_close(struct hft_sim *sim)
 	for (i = 0; i < sim->nr_mutexes; i++)
 		free(sim->mutexes[i]);
 	for (i = 0; i < sim->nr_chunks; i++)
-		free(sim->chunks[i]);
+		free(sim->chunks[i].jobs);
 	for (i = 0; sim->cpus && i < sim->opts.cpus; i++)
 		free_cpu(&sim->cpus[i]);
 	while ((call = sim->all_calls)) {
@@ -308,7 +347,9 @@ static int init_ring(struct hft_sim_ring *ring, const struct hft_ring_add *add)
 	ready->producer = alloc_lines(sizeof(*ready->producer));
 	ready->events = alloc_lines(add->entries * sizeof(*ready->events));
 	ring->jobs = calloc(add->entries, sizeof(struct hft_sim_job *));
-	if (!ready->consumer || !ready->producer || !ready->events || !ring->jobs)
+	ready->tracked = calloc(add->entries, sizeof(*ready->tracked));
+	if (!ready->consumer || !ready->producer || !ready->events || !ready->tracked ||
+	    !ring->jobs)
 		return hft_fail(ENOMEM, "a ring of %u entries", add->entries);
 	ready->mask = add->entries - 1;
 	ready->window = add->window;
@@ -317,7 +358,8 @@ static int init_ring(struct hft_sim_ring *ring, const struct hft_ring_add *add)
 	ready->lead = add->lead;
 	ready->release = &ring->cpu->release;
 	hft_sim_event_init(&ring->wake, HFT_SIM_RANK_WAKE, ready->number, hft_sim_worker_woken);
-	return reserve_events(sim, 1);
+	err = add_jobs(sim, add->entries);
+	return err ? err : reserve_events(sim, 1);
 }
 
 static int free_number(const struct hft_sim *sim)
@@ -458,42 +500,19 @@ HFT_API int hft_sim_mutex_add(struct hft_sim *sim, uint32_t flags)
 	return (int)sim->nr_mutexes++;
 }
 
-static void describe_job(struct hft_sim *sim, struct hft_sim_job *job, const struct hft_slot *slot)
-{
-	bool more = slot->flags & HFT_SLOT_MORE;
-
-	job->event.task = hft_slot_id(&sim->pool, slot);
-	job->event.cookie = slot->cookie;
-	job->event.level = slot->level;
-	job->window = more ? hft_admission_window(slot->relative, slot->period) :
-		      slot->deadline ? slot->deadline - slot->release : 0;
-	job->wcet = more ? slot->wcet : 0;
-	job->seq = sim->order++;
-	job->place.id = ++sim->places;
-}
-
 static int insert(struct hft_sim *sim, struct hft_slot *slot, uint64_t *id)
 {
 	struct hft_sim_ring *ring = ring_of(sim, slot->ring_number);
-	struct hft_sim_job *job;
 	int err;
 
 	if (!ring)
 		return -ENOENT;
-	job = job_alloc(sim);
-	if (!job)
-		return -ENOMEM;
-	job->ring = ring;
-	describe_job(sim, job, slot);
-	sim->job_of[slot - sim->pool.slots] = job;
 	err = hft_sched_insert(&ring->cpu->release, &ring->ready, slot);
-	if (err) {
-		hft_sim_job_free(sim, job);
+	if (err)
 		return err;
-	}
 	ring->stats.submitted++;
 	if (id)
-		*id = job->event.task;
+		*id = hft_slot_id(&sim->pool, slot);
 	hft_sim_commit(ring->cpu);
 	return 0;
 }
@@ -518,8 +537,7 @@ int hft_sim_submit_task(struct hft_sim *sim, const struct hft_task *task, uint64
  * @task: what to run, where and when
  * @id: its id for hft_sim_cancel(), or NULL
  *
- * From a body or another call of the machine too.  Allocates when there have never
- * been as many tasks.
+ * From a body or another call of the machine too.  Does not allocate.
  *
  * Return: 0, or as hft_submit().
  */
@@ -530,17 +548,38 @@ HFT_API int hft_sim_submit(struct hft_sim *sim, const struct hft_task *task, uin
 	return err ? hft_fail(-err, "submit to ring %u of a machine", task->ring) : 0;
 }
 
-int hft_sim_cancel_task(struct hft_sim *sim, uint64_t id)
+/* A job that was released and is not dispatched goes with its task. */
+static void cancel_job(struct hft_sim *sim, const struct hft_slot *slot)
+{
+	struct hft_sim_job **job = &sim->job_of[slot - sim->pool.slots];
+
+	if (*job)
+		hft_sim_job_free(sim, *job);
+	else if (hft_sim_has_begun(slot))
+		hft_sim_ring_of(slot->ready)->stats.submitted++;
+	*job = NULL;
+	hft_sim_note_slot(slot, HFT_SIM_CANCEL, 0);
+}
+
+/* Returns the task, or NULL when there is none of that id. */
+struct hft_slot *hft_sim_find(struct hft_sim *sim, uint64_t id)
 {
 	struct hft_slot *slot = hft_slot_find(&sim->pool, id);
-	struct hft_sim_job *job;
 
-	if (!slot || !slot->ready)
+	return slot && slot->ready ? slot : NULL;
+}
+
+int hft_sim_cancel_task(struct hft_sim *sim, uint64_t id)
+{
+	struct hft_slot *slot = hft_sim_find(sim, id);
+	struct hft_sim_cpu *cpu;
+
+	if (!slot || slot->state == HFT_SLOT_DISPATCHED)
 		return -ENOENT;
-	job = sim->job_of[slot - sim->pool.slots];
+	cpu = hft_sim_ring_of(slot->ready)->cpu;
+	cancel_job(sim, slot);
 	hft_sched_cancel(slot);
-	hft_sim_note(job, HFT_SIM_CANCEL, 0);
-	hft_sim_job_free(sim, job);
+	hft_sim_commit(cpu);
 	return 0;
 }
 

@@ -7,8 +7,9 @@
  *   sim_cpu.c		who has the CPU, bodies and mutexes
  *   sim_record.c	records and counters
  *
- * Nothing is allocated while time goes by: whoever adds something reserves room for
- * it in each heap that it may get into.
+ * Nothing is allocated while time goes by: there are at most as many jobs as tasks
+ * and entries of rings, and whoever adds something reserves room for it in each heap
+ * that it may get into.
  */
 #ifndef HFT_ENGINE_SIM_H
 #define HFT_ENGINE_SIM_H
@@ -62,22 +63,14 @@ struct hft_sim_place {
 	u64 ran;			/* hft_sim_cpu.ran when it left */
 };
 
-enum hft_sim_state {
-	HFT_SIM_JOB_FREE,
-	HFT_SIM_JOB_WAITING,		/* for its release */
-	HFT_SIM_JOB_READY,		/* for room in its ring */
-	HFT_SIM_JOB_DISPATCHED,		/* in its ring, or begun */
-};
-
 /**
- * struct hft_sim_job - a task, from its submission to its end
+ * struct hft_sim_job - a job of a task, from its release to its end
  * @run: in the run queue of its CPU
  * @watch: in hft_sim.watch, by its deadline
  * @ring: its ring
  * @event: what its body is called with
- * @seq: in the order of submission
- * @window: from the descriptor, as is @wcet
- * @state: &enum hft_sim_state
+ * @seq: of the task in its release queue
+ * @window: as hft_policy_key() has it, as is @wcet
  * @key: its place in the run queue; @base without what it has inherited
  * @left: of the step it is at, ns
  * @step: what follows
@@ -95,7 +88,6 @@ struct hft_sim_job {
 	u64 seq;
 	u64 window;
 	u64 wcet;
-	enum hft_sim_state state;
 	bool started;
 	bool missed;
 	u64 base;
@@ -107,6 +99,12 @@ struct hft_sim_job {
 	struct hft_sim_job *next_waiter;
 	struct hft_sim_place place;
 	struct hft_sim_job *next;
+};
+
+struct hft_sim_chunk {
+	struct hft_sim_job *jobs;
+	u32 nr;
+	u32 used;
 };
 
 struct hft_sim_mutex {
@@ -121,7 +119,8 @@ struct hft_sim_mutex {
  * @sim: the machine
  * @cpu: of the ring
  * @memory: of @ready's heap and of the pages
- * @jobs: of the events in the ring
+ * @jobs: of the events in the ring; NULL: it has ended
+ * @live: jobs of the ring that have not ended
  * @seen: events that are in @jobs
  * @head: events that the consumer is done with, as far as it is known
  * @worker: fn, cost, steps, ...; sz is 0 without one
@@ -137,6 +136,7 @@ struct hft_sim_ring {
 	struct hft_sim_cpu *cpu;
 	void *memory;
 	struct hft_sim_job **jobs;
+	u64 live;
 	u64 seen;
 	u64 head;
 	struct hft_sim_worker_opts worker;
@@ -151,6 +151,7 @@ struct hft_sim_ring {
  * struct hft_sim_cpu - a CPU
  * @release: the scheduler's part
  * @timers: that fire for it
+ * @watch: that fires for deadlines that the scheduler watches
  * @step: when @current has done its step, or may start
  * @noise: the next interrupt of something else
  * @run: jobs that could run
@@ -166,6 +167,7 @@ struct hft_sim_cpu {
 	struct hft_sim *sim;
 	u32 number;
 	struct hft_sim_timer timers[HFT_CLOCKS];
+	struct hft_sim_event watch;
 	struct hft_sim_event step;
 	struct hft_sim_event noise;
 	struct hft_heap run;
@@ -199,10 +201,13 @@ struct hft_sim {
 	struct hft_sim_mutex **mutexes;
 	u32 nr_mutexes;
 	struct hft_pool pool;
-	struct hft_sim_job **job_of;	/* of each slot in use */
+	struct hft_sim_ring *monitor;
+	struct hft_sim_job **job_of;	/* of each slot that is released and not dispatched */
 	struct hft_sim_job *free_jobs;
-	struct hft_sim_job **chunks;
+	struct hft_sim_chunk *chunks;
 	u32 nr_chunks;
+	u32 chunk;			/* the first that may have room */
+	u32 nr_jobs;
 	struct hft_sim_call *all_calls;
 	struct hft_sim_call *free_calls;
 	u64 interrupts;
@@ -215,7 +220,9 @@ u64 hft_sim_lead(const struct hft_sim *sim);
 int hft_sim_ring_create(struct hft_sim *sim, const struct hft_ring_add *add);
 int hft_sim_submit_task(struct hft_sim *sim, const struct hft_task *task, uint64_t *id);
 int hft_sim_cancel_task(struct hft_sim *sim, uint64_t id);
+struct hft_slot *hft_sim_find(struct hft_sim *sim, uint64_t id);
 int hft_sim_reserve(struct hft_heap *heap, u32 capacity);
+struct hft_sim_job *hft_sim_job_take(struct hft_sim *sim, const struct hft_slot *slot);
 void hft_sim_job_free(struct hft_sim *sim, struct hft_sim_job *job);
 
 /* sim_run.c */
@@ -224,6 +231,7 @@ void hft_sim_event_init(struct hft_sim_event *event, enum hft_sim_rank rank, u64
 void hft_sim_schedule(struct hft_sim *sim, struct hft_sim_event *event, u64 time);
 void hft_sim_unschedule(struct hft_sim *sim, struct hft_sim_event *event);
 void hft_sim_timer_fired(struct hft_sim *sim, struct hft_sim_event *event);
+void hft_sim_watch_fired(struct hft_sim *sim, struct hft_sim_event *event);
 void hft_sim_noise_fired(struct hft_sim *sim, struct hft_sim_event *event);
 void hft_sim_noise_arm(struct hft_sim *sim, struct hft_sim_cpu *cpu);
 void hft_sim_commit(struct hft_sim_cpu *cpu);
@@ -240,7 +248,19 @@ void hft_sim_runnable(struct hft_sim_job *job, u64 key, u64 order);
 void hft_sim_worker_next(struct hft_sim_ring *ring);
 
 /* sim_record.c */
-void hft_sim_note(struct hft_sim_job *job, enum hft_sim_what what, u64 value);
+void hft_sim_note(const struct hft_sim_job *job, enum hft_sim_what what, u64 value);
+void hft_sim_note_slot(const struct hft_slot *slot, enum hft_sim_what what, u64 value);
+
+static inline struct hft_sim_ring *hft_sim_ring_of(const struct hft_ready_queue *ready)
+{
+	return container_of(ready, struct hft_sim_ring, ready);
+}
+
+/* Has a task had a release, before the one that it waits for? */
+static inline bool hft_sim_has_begun(const struct hft_slot *slot)
+{
+	return slot->flags & HFT_SLOT_TRACKED && (slot->jobs || slot->missed);
+}
 
 static inline bool hft_sim_preempts(const struct hft_sim_ring *ring)
 {

@@ -40,7 +40,7 @@ static void arm_step(struct hft_sim_cpu *cpu)
 
 	if (job->started)
 		time += job->left;
-	else if (!job->event.result && job->event.release > time)
+	else if (job->event.result >= 0 && job->event.release > time)
 		time = job->event.release;
 	hft_sim_schedule(cpu->sim, &cpu->step, time);
 }
@@ -146,7 +146,8 @@ void hft_sim_runnable(struct hft_sim_job *job, u64 key, u64 order)
 /* Have the worker's next event run, or let it sleep. */
 void hft_sim_worker_next(struct hft_sim_ring *ring)
 {
-	if (ring->seen == ring->head && ring->ready.producer->flags & HFT_RING_MORE)
+	if (ring->seen == ring->head &&
+	    (ring->ready.producer->flags & HFT_RING_MORE || ring->ready.nr_tracked))
 		hft_sim_pull(ring);
 	ring->awake = ring->seen != ring->head;
 	if (ring->awake)
@@ -248,6 +249,19 @@ static void unlock(struct hft_sim_job *job, u32 number)
 	disinherit(sim, job);
 }
 
+/* A job has ended: its entry, and those before it, are the scheduler's again. */
+static void consume(struct hft_sim_job *job)
+{
+	struct hft_sim_ring *ring = job->ring;
+	u32 mask = ring->ready.mask;
+
+	ring->jobs[job->event.sequence & mask] = NULL;
+	while (ring->head != ring->seen && !ring->jobs[ring->head & mask])
+		ring->head++;
+	smp_store_release(&ring->ready.consumer->head, lower_32_bits(ring->head));
+	hft_sim_job_free(ring->sim, job);
+}
+
 static void end_job(struct hft_sim_job *job, enum hft_sim_what what, u64 value)
 {
 	struct hft_sim_ring *ring = job->ring;
@@ -262,12 +276,11 @@ static void end_job(struct hft_sim_job *job, enum hft_sim_what what, u64 value)
 	hft_heap_remove(&ring->cpu->run, &job->run);
 	hft_sim_resched(ring->cpu);
 	hft_sim_note(job, what, value);
-	hft_sim_job_free(sim, job);
-	if (hft_sim_preempts(ring))
-		return;
-	ring->head++;
-	smp_store_release(&ring->ready.consumer->head, lower_32_bits(ring->head));
-	hft_sim_worker_next(ring);
+	consume(job);
+	if (!hft_sim_preempts(ring))
+		hft_sim_worker_next(ring);
+	else if (ring->ready.producer->flags & HFT_RING_MORE || ring->ready.nr_tracked)
+		hft_sim_pull(ring);
 }
 
 static u64 model_cost(const struct hft_sim_job *job)
@@ -297,7 +310,7 @@ static void start_job(struct hft_sim_job *job)
 	sim->body = false;
 	job->left = sim->spun;
 	/* A task that ended with an error is its body's to look at, no more. */
-	if (job->event.result)
+	if (job->event.result < 0)
 		return;
 	if (worker->steps)
 		job->step = worker->steps(&job->event, &job->nr_steps, worker->arg);
@@ -313,7 +326,10 @@ static bool next_step(struct hft_sim_job *job)
 	struct hft_sim_mutex *mutex;
 
 	if (!job->nr_steps) {
-		end_job(job, HFT_SIM_END, sim->now - job->event.release);
+		if (job->event.result < 0)
+			end_job(job, HFT_SIM_DROP, job->event.deadline);
+		else
+			end_job(job, HFT_SIM_END, sim->now - job->event.release);
 		return false;
 	}
 	job->step++;

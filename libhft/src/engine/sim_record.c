@@ -20,10 +20,11 @@ static const char *const hft_sim_names[HFT_SIM_WHATS] = {
 	[HFT_SIM_MISS] = "miss",
 	[HFT_SIM_DROP] = "drop",
 	[HFT_SIM_CANCEL] = "cancel",
+	[HFT_SIM_SKIP] = "skip",
 };
 
 static void count(struct hft_sim_stats *stats, const struct hft_sim_job *job,
-		  enum hft_sim_what what)
+		  enum hft_sim_what what, u64 value)
 {
 	switch (what) {
 	case HFT_SIM_DISPATCH:
@@ -48,17 +49,20 @@ static void count(struct hft_sim_stats *stats, const struct hft_sim_job *job,
 	case HFT_SIM_CANCEL:
 		stats->cancelled++;
 		break;
+	case HFT_SIM_SKIP:
+		stats->skipped += value;
+		break;
 	default:
 		break;
 	}
 }
 
-void hft_sim_note(struct hft_sim_job *job, enum hft_sim_what what, u64 value)
+void hft_sim_note(const struct hft_sim_job *job, enum hft_sim_what what, u64 value)
 {
 	struct hft_sim *sim = job->ring->sim;
 	struct hft_sim_record record;
 
-	count(&job->ring->stats, job, what);
+	count(&job->ring->stats, job, what, value);
 	if (!sim->opts.record)
 		return;
 	record = (struct hft_sim_record){
@@ -72,6 +76,19 @@ void hft_sim_note(struct hft_sim_job *job, enum hft_sim_what what, u64 value)
 		.level = job->event.level,
 	};
 	sim->opts.record(&record, sim->opts.record_arg);
+}
+
+/* Of a task that has no job yet. */
+void hft_sim_note_slot(const struct hft_slot *slot, enum hft_sim_what what, u64 value)
+{
+	struct hft_sim_job job = {
+		.ring = hft_sim_ring_of(slot->ready),
+		.event.task = hft_slot_id(slot->ready->pool, slot),
+		.event.cookie = slot->cookie,
+		.event.level = slot->level,
+	};
+
+	hft_sim_note(&job, what, value);
 }
 
 /**
@@ -98,8 +115,10 @@ HFT_API int hft_sim_format(const struct hft_sim_record *record, char *text, size
 	return (size_t)length < size ? length : hft_fail(EINVAL, "record: %zu bytes", size);
 }
 
-static void add(struct hft_sim_stats *sum, const struct hft_sim_stats *stats)
+static void add(struct hft_sim_stats *sum, const struct hft_sim_ring *ring)
 {
+	const struct hft_sim_stats *stats = &ring->stats;
+
 	sum->submitted += stats->submitted;
 	sum->cancelled += stats->cancelled;
 	sum->dropped += stats->dropped;
@@ -109,6 +128,8 @@ static void add(struct hft_sim_stats *sum, const struct hft_sim_stats *stats)
 	sum->late += stats->late;
 	sum->missed += stats->missed;
 	sum->preempted += stats->preempted;
+	sum->skipped += stats->skipped;
+	sum->pending += ring->ready.waiting + ring->live;
 }
 
 /**
@@ -131,9 +152,8 @@ HFT_API int hft_sim_stats(const struct hft_sim *sim, uint32_t ring, struct hft_s
 	memset(stats, 0, sizeof(*stats));
 	for (i = 0; i < HFT_MAX_RINGS; i++) {
 		if (sim->rings[i] && (ring == HFT_STATS_CONTEXT || ring == i))
-			add(stats, &sim->rings[i]->stats);
+			add(stats, sim->rings[i]);
 	}
-	stats->pending = stats->submitted - stats->cancelled - stats->dropped - stats->ended;
 	if (ring != HFT_STATS_CONTEXT)
 		return 0;
 

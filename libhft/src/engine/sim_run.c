@@ -63,16 +63,19 @@ static void arm_timers(struct hft_sim_cpu *cpu)
 	}
 }
 
-/* A task has left the release queue. */
-static void released(struct hft_sim *sim, const struct hft_slot *slot)
+/* A task has left the release queue, for the ready queue unless a job of it is in flight. */
+static void released(struct hft_sim *sim, const struct hft_slot *slot, bool begun, u32 skipped)
 {
-	struct hft_sim_job *job = sim->job_of[slot - sim->pool.slots];
+	struct hft_sim_job *job;
 
-	job->state = HFT_SIM_JOB_READY;
-	job->event.release = slot->release;
-	job->event.deadline = slot->deadline;
-	if (slot->deadline)
-		hft_heap_push(&sim->watch, &job->watch, slot->deadline);
+	if (skipped)
+		hft_sim_note_slot(slot, HFT_SIM_SKIP, skipped);
+	if (slot->state == HFT_SLOT_DISPATCHED || (skipped && slot->state == HFT_SLOT_WAITING))
+		return;
+	job = hft_sim_job_take(sim, slot);
+	job->ring->stats.submitted += begun;
+	if (job->event.deadline)
+		hft_heap_push(&sim->watch, &job->watch, job->event.deadline);
 	hft_sim_note(job, HFT_SIM_RELEASE, slot->release);
 }
 
@@ -80,16 +83,17 @@ static struct hft_sim_job *dispatched(struct hft_sim_ring *ring)
 {
 	u32 index = (u32)ring->seen++ & ring->ready.mask;
 	const struct hft_event *event = &ring->ready.events[index];
-	struct hft_sim_job *job = ring->sim->job_of[lower_32_bits(event->task)];
+	struct hft_sim_job **of = &ring->sim->job_of[lower_32_bits(event->task)];
+	struct hft_sim_job *job = *of;
 
+	*of = NULL;
 	job->event = *event;
-	job->state = HFT_SIM_JOB_DISPATCHED;
 	ring->jobs[index] = job;
 	hft_sim_note(job, HFT_SIM_DISPATCH, event->sequence);
 	return job;
 }
 
-/* Tasks that preempt each other leave the ring at once, for the CPU's run queue. */
+/* Tasks that preempt each other are in the CPU's run queue as soon as in the ring. */
 static void spread(struct hft_sim_ring *ring)
 {
 	struct hft_sim_job *job;
@@ -100,8 +104,6 @@ static void spread(struct hft_sim_ring *ring)
 						     job->event.deadline, job->window, job->wcet),
 				 job->seq);
 	}
-	ring->head = ring->seen;
-	smp_store_release(&ring->ready.consumer->head, lower_32_bits(ring->head));
 }
 
 /* Events were written: tell whom they are for. */
@@ -111,8 +113,6 @@ static void wake(struct hft_sim_ring *ring)
 
 	if (hft_sim_preempts(ring)) {
 		spread(ring);
-		if (ring->ready.producer->flags & HFT_RING_MORE)
-			hft_sim_pull(ring);
 		return;
 	}
 	while (ring->seen != ring->ready.sequence)
@@ -127,19 +127,19 @@ static void wake(struct hft_sim_ring *ring)
 		hft_sim_worker_woken(sim, &ring->wake);
 }
 
-/* Fill the ring's window from its ready tasks.  Whose worker is awake looks itself. */
+/* The consumer has made room: fill the ring's window from its ready tasks. */
 void hft_sim_pull(struct hft_sim_ring *ring)
 {
 	u64 now = ring->sim->now;
 
-	if (!hft_ready_fill(&ring->ready, HFT_BATCH, now, now))
-		return;
-	if (hft_sim_preempts(ring)) {
-		wake(ring);
-		return;
+	if (hft_ready_fill(&ring->ready, HFT_BATCH, now, now)) {
+		/* A worker that is awake looks itself, and so does who is not simulated. */
+		if (hft_sim_preempts(ring))
+			spread(ring);
+		while (ring->seen != ring->ready.sequence)
+			dispatched(ring);
 	}
-	while (ring->seen != ring->ready.sequence)
-		dispatched(ring);
+	hft_sim_commit(ring->cpu);
 }
 
 static const struct hft_slot *top(const struct hft_release_queue *queue, enum hft_clock clock)
@@ -155,53 +155,115 @@ static void fill_touched(struct hft_sim_cpu *cpu)
 
 	while ((ready = hft_sched_touched(&cpu->release))) {
 		if (hft_ready_fill_touched(ready, &spare, now, now))
-			wake(container_of(ready, struct hft_sim_ring, ready));
+			wake(hft_sim_ring_of(ready));
 	}
+}
+
+static struct hft_slot *expire_one(struct hft_sim_cpu *cpu, enum hft_clock clock, bool alone)
+{
+	struct hft_release_queue *queue = &cpu->release;
+	const struct hft_slot *first = top(queue, clock);
+	bool begun = hft_sim_has_begun(first);
+	bool tracked = first->flags & HFT_SLOT_TRACKED;
+	u32 missed = tracked ? first->missed : 0;
+	u64 now = hft_sim_clock(cpu, clock);
+	struct hft_slot *slot = NULL;
+
+	if (alone)
+		slot = hft_sched_pop_alone(queue, clock, now);
+	else
+		hft_sched_expire(queue, clock, now, 1);
+	released(cpu->sim, first, begun, tracked ? first->missed - missed : 0);
+	return slot;
 }
 
 /* As the module's hft_dispatch_due(). */
 static void dispatch_due(struct hft_sim_cpu *cpu, enum hft_clock clock)
 {
-	struct hft_release_queue *queue = &cpu->release;
 	u64 now = hft_sim_clock(cpu, clock);
-	const struct hft_slot *first;
 	struct hft_ready_queue *ready;
 	struct hft_slot *slot;
 	u32 n;
 
-	if (hft_release_next(queue, clock) > now)
+	if (hft_release_next(&cpu->release, clock) > now)
 		return;
-	first = top(queue, clock);
-	slot = hft_sched_pop_alone(queue, clock, now);
-	released(cpu->sim, first);
+	slot = expire_one(cpu, clock, true);
 	if (slot) {
 		ready = slot->ready;
 		hft_ready_write(ready, slot, cpu->sim->now, cpu->sim->now);
 		hft_ready_publish(ready);
-		wake(container_of(ready, struct hft_sim_ring, ready));
+		wake(hft_sim_ring_of(ready));
 		return;
 	}
-	for (n = 0; n < HFT_BATCH && hft_release_next(queue, clock) <= now; n++) {
-		first = top(queue, clock);
-		hft_sched_expire(queue, clock, now, 1);
-		released(cpu->sim, first);
-	}
+	for (n = 0; n < HFT_BATCH && hft_release_next(&cpu->release, clock) <= now; n++)
+		expire_one(cpu, clock, false);
 	fill_touched(cpu);
 }
 
-/* Tasks were inserted: dispatch what is due, arm for the rest. */
+static void arm_watch(struct hft_sim_cpu *cpu)
+{
+	u64 next = hft_heap_min_key(&cpu->release.watch.heap);
+
+	if (next >= cpu->release.watch.armed)
+		return;
+	cpu->release.watch.armed = next;
+	hft_sim_schedule(cpu->sim, &cpu->watch, next > cpu->sim->now ? next : cpu->sim->now);
+}
+
+/* Before the lock would be given back: dispatch what is due, arm for the rest. */
 void hft_sim_commit(struct hft_sim_cpu *cpu)
 {
 	int clock;
 
+	fill_touched(cpu);
 	if (!cpu->release.rearm)
 		return;
-	cpu->release.rearm = false;
 	for (clock = 0; clock < HFT_CLOCKS; clock++) {
 		if (hft_release_next(&cpu->release, clock) < cpu->release.timers[clock].armed)
 			dispatch_due(cpu, clock);
 	}
+	cpu->release.rearm = false;
 	arm_timers(cpu);
+	arm_watch(cpu);
+}
+
+/* To the monitor ring, if there is one; full, it counts the loss. */
+static void tell_miss(struct hft_sim *sim, const struct hft_notice *notice)
+{
+	struct hft_sim_ring *ring = sim->monitor;
+	struct hft_event *event = ring ? hft_ready_notice(&ring->ready, sim->now) : NULL;
+	u64 sequence;
+
+	if (!event)
+		return;
+	sequence = event->sequence;
+	*event = (struct hft_event){
+		.cookie = notice->cookie,
+		.task = notice->task,
+		.release = notice->release,
+		.deadline = notice->deadline,
+		.irq_entry = sim->now,
+		.published = sim->now,
+		.sequence = sequence,
+		.result = notice->state,
+		.type = HFT_EVENT_MISS,
+		.level = notice->level,
+	};
+	hft_ready_publish(&ring->ready);
+}
+
+void hft_sim_watch_fired(struct hft_sim *sim, struct hft_sim_event *event)
+{
+	struct hft_sim_cpu *cpu = container_of(event, struct hft_sim_cpu, watch);
+	struct hft_notice notice;
+
+	sim->interrupts++;
+	hft_sim_interrupt(cpu, sim->opts.interrupt_ns);
+	cpu->release.watch.armed = U64_MAX;
+	while (hft_job_late(&cpu->release, sim->now, &notice, 1))
+		tell_miss(sim, &notice);
+	cpu->release.rearm = true;
+	hft_sim_commit(cpu);
 }
 
 void hft_sim_timer_fired(struct hft_sim *sim, struct hft_sim_event *event)
@@ -213,7 +275,8 @@ void hft_sim_timer_fired(struct hft_sim *sim, struct hft_sim_event *event)
 	hft_sim_interrupt(cpu, sim->opts.interrupt_ns);
 	cpu->release.timers[timer->clock].armed = U64_MAX;
 	dispatch_due(cpu, timer->clock);
-	arm_timers(cpu);
+	cpu->release.rearm = true;
+	hft_sim_commit(cpu);
 }
 
 /* When the next one comes: from 1 ns to twice the mean. */
