@@ -24,17 +24,16 @@
  * @open: make h->state of the options, whose device and tasks are never 0, and fill
  *	in h->query; what it warns of goes to hft_warn()
  * @close: undo it; rings that are open see %HFT_RING_DEAD
- * @stats: fill in what @stats.ring asks for
+ * @command: do what HFT_IOC_ @op does with @arg: STATS, CANCEL, MODIFY, TASK, HALT
  * @ring_open: make ring->state of @add and fill in its out fields, the ring's fd and
  *	its shared pages
  * @ring_close: undo it; the handle may have been closed before
  * @submit: as hft_submit()
  * @submit_batch: of at most h->query.max_batch tasks: as %HFT_IOC_SUBMIT_BATCH
- * @cancel: as hft_cancel()
  * @wait: as hft_wait(), for who has found no event
  * @wake: end a wait as %HFT_IOC_WAKE does; for signal handlers too
  * @poll: look for what is due, without sleeping; @arm: the consumer is about to sleep
- *	on the ring's fd.  NULL: others see to that
+ *	on the ring's fd, and may if this returns true.  NULL: others see to that
  * @spin_until: wait for the release of an event.  NULL: hft_spin_until()
  *
  * All return 0, or what their description says, or a negative errno of uapi/linux/hft.h.
@@ -45,15 +44,14 @@ struct hft_backend {
 	bool unprivileged;
 	int (*open)(struct hft *h, const struct hft_opts *opts);
 	void (*close)(struct hft *h);
-	int (*stats)(struct hft *h, struct hft_stats *stats);
+	int (*command)(struct hft *h, unsigned int op, void *arg);
 	int (*ring_open)(struct hft *h, struct hft_ring *ring, struct hft_ring_add *add);
 	void (*ring_close)(struct hft_ring *ring);
 	int (*submit)(struct hft *h, const struct hft_task *task, uint64_t *id);
 	int (*submit_batch)(struct hft *h, const struct hft_submit_batch *batch);
-	int (*cancel)(struct hft *h, uint64_t id);
 	int (*wait)(struct hft_ring *ring, uint64_t timeout);
 	void (*wake)(struct hft_ring *ring);
-	void (*poll)(struct hft_ring *ring, bool arm);
+	bool (*poll)(struct hft_ring *ring, bool arm);
 	uint64_t (*spin_until)(struct hft_ring *ring, uint64_t when);
 };
 
@@ -156,7 +154,7 @@ int hft_uring_open(struct hft *h, const struct hft_opts *opts);
 void hft_uring_close(struct hft *h);
 int hft_kernel_submit(struct hft *h, const struct hft_task *task, uint64_t *id);
 int hft_kernel_submit_batch(struct hft *h, const struct hft_submit_batch *batch);
-int hft_kernel_cancel(struct hft *h, uint64_t id);
+int hft_kernel_command(struct hft *h, unsigned int op, void *arg);
 
 /* clock.c */
 int hft_clock_open(const char *device);

@@ -84,11 +84,6 @@ static void hft_kernel_close(struct hft *h)
 	close(h->fd);
 }
 
-static int hft_kernel_stats(struct hft *h, struct hft_stats *stats)
-{
-	return hft_context_ioctl(h, HFT_IOC_STATS, stats);
-}
-
 static int hft_ring_map(struct hft_ring *ring, const struct hft_ring_add *add)
 {
 	ring->page_size = (size_t)sysconf(_SC_PAGESIZE);
@@ -165,12 +160,11 @@ const struct hft_backend hft_kernel_backend = {
 	.name = "kernel",
 	.open = hft_kernel_open,
 	.close = hft_kernel_close,
-	.stats = hft_kernel_stats,
+	.command = hft_kernel_command,
 	.ring_open = hft_kernel_ring_open,
 	.ring_close = hft_kernel_ring_close,
 	.submit = hft_kernel_submit,
 	.submit_batch = hft_kernel_submit_batch,
-	.cancel = hft_kernel_cancel,
 	.wait = hft_kernel_wait,
 	.wake = hft_kernel_wake,
 };

@@ -213,6 +213,6 @@ HFT_API int hft_stats(struct hft *h, uint32_t ring, struct hft_stats *stats)
 
 	memset(stats, 0, sizeof(*stats));
 	stats->ring = ring;
-	err = h->backend->stats(h, stats);
+	err = h->backend->command(h, HFT_IOC_STATS, stats);
 	return err ? hft_fail(-err, "statistics of ring %u", ring) : 0;
 }

@@ -204,8 +204,8 @@ HFT_API void hft_ring_advance(struct hft_ring *ring)
  */
 HFT_API bool hft_ring_arm(struct hft_ring *ring)
 {
-	if (ring->backend->poll)
-		ring->backend->poll(ring, true);
+	if (ring->backend->poll && !ring->backend->poll(ring, true))
+		return true;
 	__atomic_store_n(&ring->consumer->need_wakeup, 1, __ATOMIC_RELAXED);
 	/* Pairs with the barrier in the kernel between the tail and need_wakeup. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -238,103 +238,16 @@ static int soft_submit_batch(struct hft *h, const struct hft_submit_batch *batch
 	return taken;
 }
 
-static int soft_cancel(struct hft *h, uint64_t id)
-{
-	struct soft_context *context = h->state;
-	struct soft_queue *queue;
-	struct soft_ring *soft;
-	struct soft_hold hold;
-	struct hft_slot *slot;
-	int err = -ENOENT;
-
-	if (hft_is_inherited(h->forks))
-		return -EOWNERDEAD;
-	slot = hft_slot_find(&context->pool, id);
-	if (!slot)
-		return -ENOENT;
-	soft = &context->rings[READ_ONCE(slot->ring_number)];
-	queue = atomic_load_explicit(&soft->queue, memory_order_acquire);
-	if (!queue)
-		return -ENOENT;
-
-	soft_lock(&hold, queue);
-	/*
-	 * A slot is freed under the lock of the queue it is in, and freed it is of
-	 * another generation and of no ring: if both fit, it is ours to remove.
-	 */
-	if (READ_ONCE(slot->generation) == upper_32_bits(id) &&
-	    READ_ONCE(slot->ready) == &soft->ready) {
-		err = hft_sched_cancel(slot);
-		soft_commit(&hold);
-	}
-	soft_unlock(&hold);
-	return err;
-}
-
-static void soft_stats_add(struct hft_stats *stats, struct soft_ring *soft)
-{
-	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
-	const struct hft_counters *counters = &soft->ready.counters;
-	struct soft_hold hold;
-	int in_flight;
-
-	soft_lock(&hold, queue);
-	in_flight = hft_ready_in_flight(&soft->ready);
-	stats->submitted += counters->submitted;
-	stats->dispatched += counters->dispatched;
-	stats->cancelled += counters->cancelled;
-	stats->ended += counters->ended;
-	stats->wakeups += counters->wakeups;
-	stats->full += counters->full;
-	stats->bad_head += counters->bad_head;
-	stats->waiting += soft->ready.waiting;
-	stats->ready += soft->ready.heap.nr;
-	stats->in_flight += in_flight > 0 ? (uint64_t)in_flight : 0;
-	soft_unlock(&hold);
-}
-
-static uint32_t soft_count_free(const struct soft_context *context)
-{
-	uint32_t i, count = 0;
-
-	for (i = 0; i < context->pool.nr; i++)
-		count += READ_ONCE(context->pool.slots[i].state) == HFT_SLOT_FREE;
-	return count;
-}
-
-static int soft_stats(struct hft *h, struct hft_stats *stats)
-{
-	struct soft_context *context = h->state;
-	bool all = stats->ring == HFT_STATS_CONTEXT;
-	uint32_t i;
-	int err = all ? 0 : -ENOENT;
-
-	if (hft_is_inherited(h->forks))
-		return -EOWNERDEAD;
-	pthread_mutex_lock(&context->mutex);
-	for (i = 0; i < HFT_MAX_RINGS; i++) {
-		if (!context->rings[i].used || (!all && stats->ring != i))
-			continue;
-		soft_stats_add(stats, &context->rings[i]);
-		err = 0;
-	}
-	stats->tasks = context->pool.nr;
-	stats->tasks_free = soft_count_free(context);
-	pthread_mutex_unlock(&context->mutex);
-	return err;
-}
-
 const struct hft_backend hft_soft_backend = {
 	.name = "soft",
 	.unprivileged = true,
 	.open = soft_open,
 	.close = soft_close,
-	.stats = soft_stats,
 	.ring_open = soft_ring_open,
 	.ring_close = soft_ring_close,
 	.submit = soft_submit,
 	.submit_batch = soft_submit_batch,
-	.cancel = soft_cancel,
+	.command = soft_command,
 	.wait = soft_ring_wait,
 	.wake = soft_ring_wake,
 	.poll = soft_ring_poll,

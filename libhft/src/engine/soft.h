@@ -18,7 +18,8 @@
  *   those who sleep in hft_wait() for rings of a CPU, one, the queue's driver, sleeps
  *   no longer than until the earliest release; when it leaves it wakes the next.
  *   Who sleeps in poll drives nothing: hft_ring_arm() starts a thread that is the
- *   queue's driver from then on.
+ *   queue's driver from then on.  With a monitor ring there is one, too, for the
+ *   deadlines of tasks that run too long.
  *
  *   A consumer that runs a task drives nothing meanwhile.  What was due during it is
  *   dispatched at its end, best first.
@@ -61,7 +62,10 @@ struct soft_sleeper {
  * @driver: who sees to that, or NULL
  * @until: when it wakes at the latest
  * @asleep: how many sleep
- * @timer: the thread that hft_ring_arm() started, if @has_timer
+ * @has_timer: there is a thread that sees to deadlines and, if @polled, to releases
+ * @polled: somebody sleeps in poll
+ * @watch_until: when the thread wakes at the latest
+ * @timer: the thread
  */
 struct soft_queue {
 	pthread_mutex_t lock;
@@ -75,6 +79,8 @@ struct soft_queue {
 	struct soft_context *context;
 	uint32_t cpu;
 	bool has_timer;
+	atomic_bool polled;
+	uint64_t watch_until;
 	bool stop;
 	pthread_t thread;
 	struct soft_sleeper timer;
@@ -90,6 +96,7 @@ struct soft_queue {
  * @area: its pages
  * @area_size: in bytes
  * @memory: of the ready heap
+ * @tracked: of the ready queue
  * @tracked: for the core
  */
 struct soft_ring {
@@ -110,11 +117,14 @@ struct soft_context {
 	pthread_mutex_t mutex;
 	struct hft_pool pool;
 	uint32_t nr_cpus;
-	bool have_monitor;
-	uint32_t monitor;
+	struct soft_ring *_Atomic monitor;
+	_Atomic uint32_t halt;		/* enum hft_halt_mode */
 	struct soft_queue **queues;	/* by CPU */
 	struct soft_ring rings[HFT_MAX_RINGS];
 };
+
+/* Missed deadlines that a hold tells of. */
+#define SOFT_NOTICES	8
 
 /**
  * struct soft_hold - a hold of a queue's lock
@@ -122,12 +132,16 @@ struct soft_context {
  * @now: when it began
  * @waiters: bit n: the waiter of ring n is to be woken after it
  * @driver: likewise, or NULL
+ * @notices: for the monitor ring, whose queue is locked after this one
+ * @nr_notices: how many there are
  */
 struct soft_hold {
 	struct soft_queue *queue;
 	uint64_t now;
 	uint64_t waiters;
 	struct soft_sleeper *driver;
+	unsigned int nr_notices;
+	struct hft_notice notices[SOFT_NOTICES];
 };
 
 /* soft_queue.c */
@@ -135,6 +149,7 @@ struct soft_queue *soft_queue_get(struct soft_context *context, uint32_t cpu);
 void soft_queue_free(struct soft_queue *queue, bool ours);
 void soft_lock(struct soft_hold *hold, struct soft_queue *queue);
 void soft_unlock(struct soft_hold *hold);
+void soft_translate(struct soft_hold *hold, enum hft_clock clock);
 void soft_commit(struct soft_hold *hold);
 void soft_fill(struct soft_hold *hold, struct soft_ring *ring);
 void soft_rouse(struct soft_hold *hold, struct soft_sleeper *sleeper);
@@ -147,9 +162,14 @@ int soft_queue_start_timer(struct soft_queue *queue);
 int soft_ring_open(struct hft *h, struct hft_ring *ring, struct hft_ring_add *add);
 void soft_ring_close(struct hft_ring *ring);
 void soft_ring_kill(struct soft_context *context, struct soft_ring *ring);
+uint64_t soft_ring_cancel_tasks(struct soft_context *context, struct soft_ring *ring);
 int soft_ring_wait(struct hft_ring *ring, uint64_t timeout);
 void soft_ring_wake(struct hft_ring *ring);
-void soft_ring_poll(struct hft_ring *ring, bool arm);
+bool soft_ring_poll(struct hft_ring *ring, bool arm);
+
+/* soft_task.c */
+int soft_command(struct hft *h, unsigned int op, void *arg);
+uint64_t soft_ring_halt(struct soft_context *context, struct soft_ring *ring);
 
 /* soft.c */
 void soft_context_put(struct soft_context *context, bool ours);

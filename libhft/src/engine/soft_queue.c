@@ -77,6 +77,12 @@ static uint64_t soft_clock(struct soft_queue *queue, enum hft_clock clock, uint6
 	return now + offset[clock];
 }
 
+/* Have the release queue translate what is on @clock by what is known now. */
+void soft_translate(struct soft_hold *hold, enum hft_clock clock)
+{
+	soft_clock(hold->queue, clock, hold->now);
+}
+
 static bool soft_waits_for_wall(const struct soft_queue *queue)
 {
 	return hft_release_next(&queue->release, HFT_CLOCK_REALTIME) != U64_MAX ||
@@ -141,23 +147,44 @@ static void soft_fill_touched(struct soft_hold *hold)
 	}
 }
 
-/* Dispatch what is due, as one interrupt of the module's after the other would. */
-static void soft_dispatch(struct soft_hold *hold)
+/* Find deadlines that have passed; for more than there is room for the time is up, too. */
+static void soft_watch(struct soft_hold *hold)
+{
+	struct hft_release_timer *watch = &hold->queue->release.watch;
+	unsigned int room = SOFT_NOTICES - hold->nr_notices;
+
+	if (hft_heap_min_key(&watch->heap) <= hold->now) {
+		hold->nr_notices += hft_job_late(&hold->queue->release, hold->now,
+						 &hold->notices[hold->nr_notices], room);
+		soft_fill_touched(hold);
+	}
+	watch->armed = hft_heap_min_key(&watch->heap);
+}
+
+/* Move up to a batch of what is due to its rings.  Returns whether there was any. */
+static bool soft_expire(struct soft_hold *hold)
 {
 	struct hft_release_queue *release = &hold->queue->release;
-	uint64_t earliest = U64_MAX;
-	int clock;
+	unsigned int clock, n = 0;
 
 	for (clock = 0; clock < HFT_CLOCKS; clock++) {
-		uint64_t next = hft_release_next(release, clock);
-		uint64_t now;
+		if (hft_release_next(release, clock) != U64_MAX)
+			n += hft_sched_expire(release, clock,
+					      soft_clock(hold->queue, clock, hold->now),
+					      HFT_BATCH - n);
+	}
+	soft_fill_touched(hold);
+	return n;
+}
 
-		if (next != U64_MAX) {
-			now = soft_clock(hold->queue, clock, hold->now);
-			while (hft_sched_expire(release, clock, now, HFT_BATCH))
-				soft_fill_touched(hold);
-			next = hft_release_next(release, clock);
-		}
+/* Arm for what is due next, and return when that is, CLOCK_MONOTONIC. */
+static uint64_t soft_arm(struct hft_release_queue *release)
+{
+	uint64_t next, earliest = release->watch.armed;
+	unsigned int clock;
+
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+		next = hft_release_next(release, clock);
 		release->timers[clock].armed = next;
 		if (next == U64_MAX)
 			continue;
@@ -165,14 +192,45 @@ static void soft_dispatch(struct soft_hold *hold)
 		if (next < earliest)
 			earliest = next;
 	}
-	atomic_store_explicit(&hold->queue->next, earliest, memory_order_relaxed);
+	return earliest;
+}
+
+/*
+ * Dispatch what is due, in batches as one interrupt of the module's after the other
+ * would.  Then who sleeps too long is woken.
+ */
+static void soft_dispatch(struct soft_hold *hold)
+{
+	struct soft_queue *queue = hold->queue;
+	uint64_t earliest;
+
+	do
+		soft_watch(hold);
+	while (soft_expire(hold));
+	queue->release.rearm = false;
+	earliest = soft_arm(&queue->release);
+	atomic_store_explicit(&queue->next, earliest, memory_order_relaxed);
+
+	if (queue->driver && earliest < queue->until)
+		soft_rouse(hold, queue->driver);
+	if (queue->release.watch.armed < queue->watch_until)
+		soft_rouse(hold, &queue->timer);
+}
+
+static void soft_hold(struct soft_hold *hold, struct soft_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	hold->queue = queue;
+	hold->now = hft_now();
+	hold->waiters = 0;
+	hold->driver = NULL;
+	hold->nr_notices = 0;
 }
 
 /* Take a queue's lock, and let it be as the module would have it by now. */
 void soft_lock(struct soft_hold *hold, struct soft_queue *queue)
 {
-	pthread_mutex_lock(&queue->lock);
-	*hold = (struct soft_hold){ .queue = queue, .now = hft_now() };
+	soft_hold(hold, queue);
 	if (hold->now >= atomic_load_explicit(&queue->next, memory_order_relaxed))
 		soft_dispatch(hold);
 }
@@ -183,7 +241,7 @@ void soft_wake(struct soft_sleeper *sleeper)
 	syscall(SYS_futex, &sleeper->futex, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-void soft_unlock(struct soft_hold *hold)
+static void soft_unlock_and_wake(struct soft_hold *hold)
 {
 	struct soft_context *context = hold->queue->context;
 
@@ -192,22 +250,56 @@ void soft_unlock(struct soft_hold *hold)
 		soft_wake(&context->rings[__builtin_ctzll(hold->waiters)].waiter);
 	if (hold->driver)
 		soft_wake(hold->driver);
-	hold->driver = NULL;
 }
 
-/* After insertions: dispatch what is due, have the driver wake up for the rest. */
+static void soft_notify(struct soft_context *context, const struct hft_notice *notice,
+			uint64_t now)
+{
+	struct soft_ring *monitor = atomic_load_explicit(&context->monitor, memory_order_acquire);
+	struct soft_queue *queue;
+	struct hft_event *event;
+	struct soft_hold hold;
+
+	queue = monitor ? atomic_load_explicit(&monitor->queue, memory_order_acquire) : NULL;
+	if (!queue)
+		return;
+	soft_hold(&hold, queue);
+	/* It may have been closed meanwhile. */
+	if (atomic_load_explicit(&context->monitor, memory_order_relaxed) != monitor)
+		goto unlock;
+	event = hft_ready_notice(&monitor->ready, now);
+	if (!event)
+		goto unlock;
+	event->cookie = notice->cookie;
+	event->task = notice->task;
+	event->release = notice->release;
+	event->deadline = notice->deadline;
+	event->result = notice->state;
+	event->type = HFT_EVENT_MISS;
+	event->clock = HFT_CLOCK_MONOTONIC;
+	event->level = notice->level;
+	event->published = hft_now();
+	hft_ready_publish(&monitor->ready);
+	soft_announce(&hold, monitor);
+unlock:
+	soft_unlock_and_wake(&hold);
+}
+
+void soft_unlock(struct soft_hold *hold)
+{
+	unsigned int i;
+
+	soft_unlock_and_wake(hold);
+	for (i = 0; i < hold->nr_notices; i++)
+		soft_notify(hold->queue->context, &hold->notices[i], hold->now);
+}
+
+/* After any change. */
 void soft_commit(struct soft_hold *hold)
 {
-	struct soft_queue *queue = hold->queue;
-
 	soft_fill_touched(hold);
-	if (!queue->release.rearm)
-		return;
-	queue->release.rearm = false;
-	soft_dispatch(hold);
-	if (queue->driver && queue->until > atomic_load_explicit(&queue->next,
-								 memory_order_relaxed))
-		soft_rouse(hold, queue->driver);
+	if (hold->queue->release.rearm)
+		soft_dispatch(hold);
 }
 
 static int soft_futex_wait(struct soft_sleeper *sleeper, uint32_t value, uint64_t until)
@@ -243,7 +335,7 @@ int soft_sleep(struct soft_hold *hold, struct soft_sleeper *sleeper, uint64_t ti
 	uint32_t value = atomic_load_explicit(&sleeper->futex, memory_order_relaxed);
 	int err;
 
-	if (!queue->driver)
+	if (!queue->driver && sleeper != &queue->timer)
 		queue->driver = sleeper;
 	if (queue->driver == sleeper) {
 		queue->until = soft_driver_until(hold);
@@ -294,9 +386,12 @@ static void *soft_timer_main(void *arg)
 		hft_become_worker(queue->cpu, 0, HFT_WORKER_NO_RT | HFT_WORKER_NO_LOCK);
 
 	soft_lock(&hold, queue);
-	queue->driver = &queue->timer;
-	while (!queue->stop)
-		soft_sleep(&hold, &queue->timer, HFT_WAIT_FOREVER);
+	while (!queue->stop) {
+		queue->watch_until = queue->release.watch.armed;
+		if (queue->polled)
+			queue->driver = &queue->timer;
+		soft_sleep(&hold, &queue->timer, queue->watch_until);
+	}
 	soft_unlock(&hold);
 	return NULL;
 }

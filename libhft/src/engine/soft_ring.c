@@ -31,6 +31,16 @@ static bool soft_cpu_is_online(uint32_t cpu)
 	return state != '0';
 }
 
+static void soft_ring_free(struct soft_ring *soft)
+{
+	if (soft->area != MAP_FAILED)
+		munmap(soft->area, soft->area_size);
+	free(soft->memory);
+	free(soft->tracked);
+	if (soft->fd >= 0)
+		close(soft->fd);
+}
+
 static int soft_ring_alloc(struct soft_ring *soft, uint32_t entries, uint32_t tasks)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -40,23 +50,13 @@ static int soft_ring_alloc(struct soft_ring *soft, uint32_t entries, uint32_t ta
 	soft->area_size = SOFT_PAGES_EVENTS * page + (events + page - 1) / page * page;
 	soft->area = mmap(NULL, soft->area_size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	if (soft->area == MAP_FAILED)
-		return -ENOMEM;
 	soft->memory = aligned_alloc(HFT_HEAP_ALIGN, hft_heap_bytes(tasks));
-	if (!soft->memory) {
-		munmap(soft->area, soft->area_size);
-		return -ENOMEM;
-	}
 	soft->tracked = calloc(entries, sizeof(*soft->tracked));
 	soft->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (soft->tracked && soft->fd >= 0)
+	if (soft->area != MAP_FAILED && soft->memory && soft->tracked && soft->fd >= 0)
 		return 0;
-	err = soft->tracked ? -errno : -ENOMEM;
-	if (soft->fd >= 0)
-		close(soft->fd);
-	free(soft->tracked);
-	free(soft->memory);
-	munmap(soft->area, soft->area_size);
+	err = soft->fd < 0 ? -errno : -ENOMEM;
+	soft_ring_free(soft);
 	return err;
 }
 
@@ -75,10 +75,10 @@ static void soft_ring_init(struct soft_context *context, struct soft_ring *soft,
 		.window = add->window,
 		.level_mask = add->level_mask,
 		.policy = add->policy,
+		.tracked = soft->tracked,
 		.number = (uint32_t)(soft - context->rings),
 		.lead = add->lead,
 		.release = &context->queues[add->cpu]->release,
-		.tracked = soft->tracked,
 	};
 	hft_heap_init(&ready->heap, soft->memory, tasks);
 	atomic_flag_clear(&soft->busy);
@@ -95,6 +95,18 @@ static struct soft_ring *soft_ring_find_place(struct soft_context *context)
 	return NULL;
 }
 
+static int soft_start_timers(struct soft_context *context)
+{
+	uint32_t cpu;
+	int err = 0;
+
+	for (cpu = 0; cpu < context->nr_cpus && !err; cpu++) {
+		if (context->queues[cpu])
+			err = soft_queue_start_timer(context->queues[cpu]);
+	}
+	return err;
+}
+
 /* Under the context's mutex. */
 static int soft_ring_add(struct soft_context *context, const struct hft_ring_add *add,
 			 struct soft_ring **out)
@@ -106,26 +118,32 @@ static int soft_ring_add(struct soft_context *context, const struct hft_ring_add
 	struct soft_hold hold;
 	int err;
 
-	if (!soft || (monitor && context->have_monitor))
+	if (!soft || (monitor && atomic_load(&context->monitor)))
 		return -ENOSPC;
 	if (!soft_cpu_is_online(add->cpu))
 		return -ENODEV;
 	queue = soft_queue_get(context, add->cpu);
 	if (!queue)
 		return -ENOMEM;
-	err = soft_ring_alloc(soft, add->entries, tasks);
+	if (!monitor && atomic_load(&context->monitor))
+		err = soft_queue_start_timer(queue);
+	else
+		err = monitor ? soft_start_timers(context) : 0;
+	if (!err)
+		err = soft_ring_alloc(soft, add->entries, tasks);
 	if (err)
 		return err;
 
 	soft->used = true;
-	if (monitor) {
-		context->have_monitor = true;
-		context->monitor = (uint32_t)(soft - context->rings);
-	}
 	soft_lock(&hold, queue);
 	soft_ring_init(context, soft, add, tasks);
 	atomic_store_explicit(&soft->queue, queue, memory_order_release);
 	soft_unlock(&hold);
+	/* The ring before looking whether all is halted: pairs with that in soft_halt(). */
+	smp_mb();
+	soft_ring_halt(context, soft);
+	if (monitor)
+		atomic_store_explicit(&context->monitor, soft, memory_order_release);
 	*out = soft;
 	return 0;
 }
@@ -156,22 +174,26 @@ int soft_ring_open(struct hft *h, struct hft_ring *ring, struct hft_ring_add *ad
 	return 0;
 }
 
-/* Take the ring's tasks back. */
-static void soft_ring_drop_tasks(struct soft_hold *hold, struct soft_context *context,
-				 struct soft_ring *soft)
+/* Take the ring's tasks back, in small bites.  Under the context's mutex. */
+uint64_t soft_ring_cancel_tasks(struct soft_context *context, struct soft_ring *soft)
 {
-	uint32_t i;
+	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
+	uint64_t cancelled = 0;
+	struct soft_hold hold;
+	uint32_t i, end;
 
-	soft->ready.nr_tracked = 0;
-	for (i = 0; i < context->pool.nr; i++) {
-		struct hft_slot *slot = &context->pool.slots[i];
+	for (i = 0; i < context->pool.nr; ) {
+		end = context->pool.nr - i < HFT_BATCH ? context->pool.nr : i + HFT_BATCH;
+		soft_lock(&hold, queue);
+		for (; i < end; i++) {
+			struct hft_slot *slot = &context->pool.slots[i];
 
-		if (READ_ONCE(slot->ready) == &soft->ready)
-			hft_sched_cancel(slot);
+			if (READ_ONCE(slot->ready) == &soft->ready)
+				cancelled += !hft_sched_cancel(slot);
+		}
+		soft_unlock(&hold);
 	}
-	/* The earliest may be gone. */
-	hold->queue->release.rearm = true;
-	soft_commit(hold);
+	return cancelled;
 }
 
 /* Take no more tasks, drop those queued, wake the sleepers.  Under the context's mutex. */
@@ -181,25 +203,21 @@ void soft_ring_kill(struct soft_context *context, struct soft_ring *soft)
 	struct hft_ring_producer *producer = soft->ready.producer;
 	const uint64_t one = 1;
 	struct soft_hold hold;
+	bool queued;
 
 	if (!soft->used || soft->ready.dead)
 		return;
 	soft_lock(&hold, queue);
 	soft->ready.dead = true;
 	WRITE_ONCE(producer->flags, producer->flags | HFT_RING_DEAD);
-	soft_ring_drop_tasks(&hold, context, soft);
+	queued = soft->ready.waiting || soft->ready.heap.nr || soft->ready.nr_tracked;
+	soft->ready.nr_tracked = 0;
 	soft_rouse(&hold, &soft->waiter);
 	if (write(soft->fd, &one, sizeof(one)) < 0)
 		WRITE_ONCE(soft->ready.consumer->need_wakeup, 0);
 	soft_unlock(&hold);
-}
-
-static void soft_ring_free(struct soft_ring *soft)
-{
-	munmap(soft->area, soft->area_size);
-	free(soft->tracked);
-	free(soft->memory);
-	close(soft->fd);
+	if (queued)
+		soft_ring_cancel_tasks(context, soft);
 }
 
 void soft_ring_close(struct hft_ring *ring)
@@ -218,9 +236,9 @@ void soft_ring_close(struct hft_ring *ring)
 	soft_ring_kill(context, soft);
 	soft_lock(&hold, queue);
 	atomic_store_explicit(&soft->queue, NULL, memory_order_relaxed);
+	if (atomic_load_explicit(&context->monitor, memory_order_relaxed) == soft)
+		atomic_store_explicit(&context->monitor, NULL, memory_order_relaxed);
 	soft_unlock(&hold);
-	if (context->have_monitor && context->monitor == soft->ready.number)
-		context->have_monitor = false;
 	soft_ring_free(soft);
 	soft->used = false;
 	pthread_mutex_unlock(&context->mutex);
@@ -287,32 +305,48 @@ void soft_ring_wake(struct hft_ring *ring)
 	soft_wake(&soft->waiter);
 }
 
-static int soft_ring_start_timer(struct soft_queue *queue)
+/* From now on there are pollers.  Without a thread they have to look again and again. */
+static bool soft_ring_start_driver(struct soft_queue *queue)
 {
+	struct soft_hold hold;
 	int err;
 
+	if (queue->polled)
+		return true;
 	pthread_mutex_lock(&queue->context->mutex);
 	err = soft_queue_start_timer(queue);
+	if (!err) {
+		soft_lock(&hold, queue);
+		queue->polled = true;
+		soft_rouse(&hold, &queue->timer);
+		soft_unlock(&hold);
+	}
 	pthread_mutex_unlock(&queue->context->mutex);
-	return err;
+	return !err;
 }
 
-void soft_ring_poll(struct hft_ring *ring, bool arm)
+static bool soft_ring_arm(struct soft_ring *soft, struct soft_queue *queue)
+{
+	uint64_t count;
+
+	if (read(soft->fd, &count, sizeof(count)) < 0)
+		count = 0;	/* nobody was woken since */
+	return soft_ring_start_driver(queue);
+}
+
+bool soft_ring_poll(struct hft_ring *ring, bool arm)
 {
 	struct soft_ring *soft = ring->state;
 	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
 	struct soft_hold hold;
-	uint64_t count;
+	bool driven;
 
 	if (hft_is_inherited(ring->forks))
-		return;
-	if (arm) {
-		if (read(soft->fd, &count, sizeof(count)) < 0)
-			count = 0;	/* nobody was woken since */
-		soft_ring_start_timer(queue);
+		return false;
+	driven = !arm || soft_ring_arm(soft, queue);
+	if (hft_now() >= atomic_load_explicit(&queue->next, memory_order_relaxed)) {
+		soft_lock(&hold, queue);
+		soft_unlock(&hold);
 	}
-	if (!arm && hft_now() < atomic_load_explicit(&queue->next, memory_order_relaxed))
-		return;
-	soft_lock(&hold, queue);
-	soft_unlock(&hold);
+	return driven;
 }

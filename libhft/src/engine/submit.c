@@ -92,7 +92,8 @@ HFT_API int hft_submit_batch(struct hft *h, const struct hft_task *tasks, unsign
  */
 HFT_API int hft_cancel(struct hft *h, uint64_t id)
 {
-	int err = h->backend->cancel(h, id);
+	struct hft_cancel cancel = { .task = id };
+	int err = h->backend->command(h, HFT_IOC_CANCEL, &cancel);
 
 	return err ? hft_fail(-err, "cancel: task 0x%llx is not queued",
 			      (unsigned long long)id) : 0;

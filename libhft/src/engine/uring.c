@@ -205,9 +205,13 @@ int hft_kernel_submit_batch(struct hft *h, const struct hft_submit_batch *batch)
 	return hft_command(h, HFT_IOC_SUBMIT_BATCH, batch, sizeof(*batch));
 }
 
-int hft_kernel_cancel(struct hft *h, uint64_t id)
+int hft_kernel_command(struct hft *h, unsigned int op, void *arg)
 {
-	struct hft_cancel cancel = { .task = id };
-
-	return hft_command(h, HFT_IOC_CANCEL, &cancel, sizeof(cancel));
+	switch (op) {
+	case HFT_IOC_CANCEL:
+	case HFT_IOC_MODIFY:
+		return hft_command(h, op, arg, _IOC_SIZE(op));
+	default:
+		return hft_context_ioctl(h, op, arg);
+	}
 }

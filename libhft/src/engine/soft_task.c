@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The backend soft: what is done to tasks after their submission.
+ */
+#include <errno.h>
+
+#include "soft.h"
+
+typedef int (*soft_op)(struct soft_hold *hold, struct hft_slot *slot, void *arg);
+
+/*
+ * Do @op to a task under the lock of the queue that it is in.  A slot is freed under
+ * that lock, and freed it is of another generation and of no ring: if both fit, it
+ * is @id's.
+ */
+static int soft_task_do(struct soft_context *context, uint64_t id, soft_op op, void *arg)
+{
+	struct hft_slot *slot = hft_slot_find(&context->pool, id);
+	struct soft_queue *queue;
+	struct soft_ring *soft;
+	struct soft_hold hold;
+	int ret = -ENOENT;
+
+	if (!slot)
+		return -ENOENT;
+	soft = &context->rings[READ_ONCE(slot->ring_number)];
+	queue = atomic_load_explicit(&soft->queue, memory_order_acquire);
+	if (!queue)
+		return -ENOENT;
+
+	soft_lock(&hold, queue);
+	if (READ_ONCE(slot->generation) == upper_32_bits(id) &&
+	    READ_ONCE(slot->ready) == &soft->ready) {
+		ret = op(&hold, slot, arg);
+		soft_commit(&hold);
+	}
+	soft_unlock(&hold);
+	return ret;
+}
+
+static int soft_op_cancel(struct soft_hold *hold, struct hft_slot *slot, void *arg)
+{
+	(void)hold;
+	(void)arg;
+	return hft_sched_cancel(slot);
+}
+
+static int soft_op_modify(struct soft_hold *hold, struct hft_slot *slot, void *arg)
+{
+	/* A deadline that is changed may have to be translated. */
+	soft_translate(hold, slot->clock);
+	return hft_job_modify(slot, arg);
+}
+
+static int soft_op_info(struct soft_hold *hold, struct hft_slot *slot, void *arg)
+{
+	(void)hold;
+	return hft_job_info(slot, arg);
+}
+
+/* Hold a ring to what its handle is halted to.  Returns how many tasks that stops. */
+uint64_t soft_ring_halt(struct soft_context *context, struct soft_ring *soft)
+{
+	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_acquire);
+	uint64_t stopped = 0;
+	struct soft_hold hold;
+	uint32_t mode;
+
+	if (!queue)
+		return 0;
+	soft_lock(&hold, queue);
+	mode = atomic_load(&context->halt);
+	if (mode > soft->ready.halt)
+		hft_sched_halt(&soft->ready, mode);
+	if (mode)
+		stopped = soft->ready.heap.nr;
+	soft_unlock(&hold);
+	return stopped;
+}
+
+/* The keys of tasks that were halted say nothing else: make them again, bit by bit. */
+static void soft_ring_rekey(struct soft_context *context, struct soft_ring *soft)
+{
+	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
+	struct soft_hold hold;
+	uint32_t i, end;
+
+	for (i = 0; i < context->pool.nr; ) {
+		end = context->pool.nr - i < HFT_BATCH ? context->pool.nr : i + HFT_BATCH;
+		soft_lock(&hold, queue);
+		for (; i < end; i++) {
+			struct hft_slot *slot = &context->pool.slots[i];
+
+			if (READ_ONCE(slot->ready) == &soft->ready &&
+			    slot->state == HFT_SLOT_READY)
+				hft_ready_update(slot);
+		}
+		soft_unlock(&hold);
+	}
+}
+
+/* Let a ring have what its handle allows by now. */
+static void soft_ring_resume(struct soft_context *context, struct soft_ring *soft)
+{
+	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
+	struct soft_hold hold;
+
+	soft_lock(&hold, queue);
+	if (atomic_load(&context->halt) >= soft->ready.halt) {
+		soft_unlock(&hold);
+		return;
+	}
+	hft_sched_halt(&soft->ready, HFT_HALT_ALL);
+	soft_unlock(&hold);
+
+	soft_ring_rekey(context, soft);
+
+	soft_lock(&hold, queue);
+	hft_sched_halt(&soft->ready, atomic_load(&context->halt));
+	soft_fill(&hold, soft);
+	soft_commit(&hold);
+	soft_unlock(&hold);
+}
+
+/* What may take its time is done when nothing dispatches any more. */
+static void soft_halt_follow(struct soft_context *context, struct hft_halt *halt)
+{
+	uint32_t i;
+
+	pthread_mutex_lock(&context->mutex);
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		if (!context->rings[i].used)
+			continue;
+		if (halt->mode == HFT_HALT_CANCEL)
+			halt->stopped += soft_ring_cancel_tasks(context, &context->rings[i]);
+		else
+			soft_ring_resume(context, &context->rings[i]);
+	}
+	pthread_mutex_unlock(&context->mutex);
+}
+
+/* As the module does.  Other processes' handles are none of ours: -EPERM. */
+static int soft_halt(struct soft_context *context, struct hft_halt *halt)
+{
+	uint32_t i;
+
+	if (halt->mode > HFT_HALT_CANCEL || halt->flags & ~HFT_HALT_GLOBAL || halt->reserved)
+		return -EINVAL;
+	if (halt->flags & HFT_HALT_GLOBAL)
+		return -EPERM;
+
+	halt->stopped = 0;
+	halt->rings = 0;
+	atomic_store(&context->halt, halt->mode < HFT_HALT_ALL ? halt->mode : HFT_HALT_ALL);
+	/* The word before looking for rings: pairs with that in soft_ring_add(). */
+	smp_mb();
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		if (!atomic_load_explicit(&context->rings[i].queue, memory_order_acquire))
+			continue;
+		halt->stopped += soft_ring_halt(context, &context->rings[i]);
+		halt->rings++;
+	}
+	if (halt->mode == HFT_HALT_CANCEL)
+		halt->stopped = 0;
+	if (halt->mode != HFT_HALT_ALL)
+		soft_halt_follow(context, halt);
+	return 0;
+}
+
+static void soft_stats_add(struct hft_stats *stats, struct soft_ring *soft)
+{
+	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
+	const struct hft_counters *counters = &soft->ready.counters;
+	struct soft_hold hold;
+	int in_flight;
+
+	soft_lock(&hold, queue);
+	in_flight = hft_ready_in_flight(&soft->ready);
+	stats->submitted += counters->submitted;
+	stats->dispatched += counters->dispatched;
+	stats->cancelled += counters->cancelled;
+	stats->ended += counters->ended;
+	stats->wakeups += counters->wakeups;
+	stats->full += counters->full;
+	stats->bad_head += counters->bad_head;
+	stats->waiting += soft->ready.waiting;
+	stats->ready += soft->ready.heap.nr;
+	stats->in_flight += in_flight > 0 ? (uint64_t)in_flight : 0;
+	soft_unlock(&hold);
+}
+
+static uint32_t soft_count_free(const struct soft_context *context)
+{
+	uint32_t i, count = 0;
+
+	for (i = 0; i < context->pool.nr; i++)
+		count += READ_ONCE(context->pool.slots[i].state) == HFT_SLOT_FREE;
+	return count;
+}
+
+static int soft_stats(struct soft_context *context, struct hft_stats *stats)
+{
+	bool all = stats->ring == HFT_STATS_CONTEXT;
+	uint32_t i;
+	int err = all ? 0 : -ENOENT;
+
+	pthread_mutex_lock(&context->mutex);
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		if (!context->rings[i].used || (!all && stats->ring != i))
+			continue;
+		soft_stats_add(stats, &context->rings[i]);
+		err = 0;
+	}
+	stats->tasks = context->pool.nr;
+	stats->tasks_free = soft_count_free(context);
+	pthread_mutex_unlock(&context->mutex);
+	return err;
+}
+
+
+int soft_command(struct hft *h, unsigned int op, void *arg)
+{
+	struct soft_context *context = h->state;
+	struct hft_task_info *info = arg;
+	struct hft_modify *modify = arg;
+	struct hft_cancel *cancel = arg;
+
+	if (hft_is_inherited(h->forks))
+		return -EOWNERDEAD;
+	switch (op) {
+	case HFT_IOC_CANCEL:
+		return soft_task_do(context, cancel->task, soft_op_cancel, NULL);
+	case HFT_IOC_MODIFY:
+		if (!hft_modify_valid(modify))
+			return -EINVAL;
+		return soft_task_do(context, modify->task, soft_op_modify, modify);
+	case HFT_IOC_TASK:
+		if (info->reserved)
+			return -EINVAL;
+		return soft_task_do(context, info->task, soft_op_info, info);
+	case HFT_IOC_HALT:
+		return soft_halt(context, arg);
+	case HFT_IOC_STATS:
+		return soft_stats(context, arg);
+	default:
+		return -ENOTTY;
+	}
+}
