@@ -15,6 +15,10 @@ unsigned int hft_queue_tasks __read_mostly = 65536;
 module_param_named(queue_tasks, hft_queue_tasks, uint, 0444);
 MODULE_PARM_DESC(queue_tasks, "Tasks that the contexts with a ring on a CPU can have in all (65536)");
 
+static unsigned int hft_admission_ppm __read_mostly = HFT_ADMISSION_CAP_PPM;
+module_param_named(admission_ppm, hft_admission_ppm, uint, 0444);
+MODULE_PARM_DESC(admission_ppm, "What periodic tasks may ask of a CPU, parts per million (950000)");
+
 static const clockid_t hft_clock_ids[HFT_CLOCKS] = {
 	[HFT_CLOCK_MONOTONIC] = CLOCK_MONOTONIC,
 	[HFT_CLOCK_REALTIME] = CLOCK_REALTIME,
@@ -224,6 +228,7 @@ int hft_queues_init(void)
 		queue->cpu = cpu;
 		queue->room = hft_queue_tasks;
 		hft_release_init(&queue->release);
+		queue->release.cap = hft_admission_cap(hft_admission_ppm);
 
 		for (clock = 0; clock < HFT_CLOCKS; clock++)
 			hft_timer_init(&queue->timers[clock], queue, clock, hft_dispatch_timer);

@@ -2,6 +2,7 @@
 /*
  * Slots of tasks: a context's come with its set-up and go with it.
  */
+#include <linux/capability.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -23,6 +24,7 @@ int hft_slots_alloc(struct hft_context *context, u32 tasks)
 		return -ENOMEM;
 	}
 
+	context->pool.privileged = capable(CAP_SYS_NICE);
 	hft_pool_init(&context->pool, slots, tasks);
 	return 0;
 }

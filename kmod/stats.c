@@ -18,6 +18,8 @@ void hft_counters_add(struct hft_counters *sum, const struct hft_counters *count
 	sum->wakeups += counters->wakeups;
 	sum->full += counters->full;
 	sum->bad_head += counters->bad_head;
+	sum->overruns += counters->overruns;
+	sum->deadline_misses += counters->deadline_misses;
 }
 
 static void hft_stats_add_ring(struct hft_stats *stats, struct hft_ring *ring)
@@ -32,6 +34,8 @@ static void hft_stats_add_ring(struct hft_stats *stats, struct hft_ring *ring)
 	stats->wakeups += counters->wakeups;
 	stats->full += counters->full;
 	stats->bad_head += counters->bad_head;
+	stats->overruns += counters->overruns;
+	stats->deadline_misses += counters->deadline_misses;
 	stats->waiting += ring->ready.waiting;
 	stats->ready += ring->ready.heap.nr;
 	stats->in_flight += max(hft_ready_in_flight(&ring->ready), 0);
@@ -124,9 +128,10 @@ static ssize_t events_show(struct device *dev, struct device_attribute *attr, ch
 	return sysfs_emit(buf,
 			  "rings %llu\nsubmitted %llu\ndispatched %llu\ncancelled %llu\n"
 			  "ended %llu\nwakeups %llu\nfull %llu\nbad_head %llu\n"
-			  "interrupts %llu\nkicks %llu\n",
+			  "overruns %llu\ndeadline_misses %llu\ninterrupts %llu\nkicks %llu\n",
 			  rings, sum.submitted, sum.dispatched, sum.cancelled, sum.ended,
-			  sum.wakeups, sum.full, sum.bad_head, interrupts, kicks);
+			  sum.wakeups, sum.full, sum.bad_head, sum.overruns,
+			  sum.deadline_misses, interrupts, kicks);
 }
 static DEVICE_ATTR_RO(events);
 

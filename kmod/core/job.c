@@ -30,6 +30,51 @@ void hft_job_init(struct hft_slot *slot, u32 flags, u64 period, u64 wcet)
 	slot->late = 0;
 }
 
+static bool hft_job_fits(const struct hft_ready_queue *ready,
+			 const struct hft_admission_demand *demand)
+{
+	const struct hft_release_queue *queue = ready->release;
+
+	if (ready->policy == HFT_POLICY_RM)
+		return hft_admission_fits_rm(&queue->admission, demand, queue->cap);
+	return hft_admission_fits_edf(&queue->admission, demand, queue->cap);
+}
+
+static struct hft_admission_demand hft_job_demand(const struct hft_slot *slot)
+{
+	return hft_admission_demand(slot->wcet, slot->relative, slot->period);
+}
+
+/**
+ * hft_job_admit() - count a periodic task that is to be queued, if there is room
+ * @ready: of its ring
+ * @slot: the task
+ *
+ * Return: 0 or -EBUSY.
+ */
+int hft_job_admit(struct hft_ready_queue *ready, struct hft_slot *slot)
+{
+	struct hft_admission_demand demand = hft_job_demand(slot);
+
+	if (!demand.density || slot->flags & HFT_TASK_NO_ADMIT)
+		return 0;
+	if (!hft_job_fits(ready, &demand))
+		return -EBUSY;
+	hft_admission_add(&ready->release->admission, &demand);
+	slot->flags |= HFT_SLOT_ADMITTED;
+	return 0;
+}
+
+/* The task has ended. */
+static void hft_job_discharge(struct hft_slot *slot)
+{
+	struct hft_admission_demand demand = hft_job_demand(slot);
+
+	if (slot->flags & HFT_SLOT_ADMITTED)
+		hft_admission_remove(&slot->ready->release->admission, &demand);
+	slot->flags &= ~HFT_SLOT_ADMITTED;
+}
+
 /* Where @slot is, for its owner. */
 static enum hft_task_state hft_job_state(const struct hft_slot *slot)
 {
@@ -81,6 +126,12 @@ static void hft_job_unwatch(struct hft_slot *slot)
 	slot->flags &= ~(HFT_SLOT_WATCHED | HFT_SLOT_LATE);
 }
 
+static void hft_job_end(struct hft_slot *slot)
+{
+	hft_job_discharge(slot);
+	hft_slot_free(slot->ready->pool, slot);
+}
+
 /* The job of @slot that is in flight is consumed. */
 static void hft_job_done(struct hft_slot *slot)
 {
@@ -89,7 +140,7 @@ static void hft_job_done(struct hft_slot *slot)
 	if (slot->state == HFT_SLOT_HELD)
 		hft_ready_add(slot);
 	else if (slot->state == HFT_SLOT_DISPATCHED)
-		hft_slot_free(slot->ready->pool, slot);
+		hft_job_end(slot);
 }
 
 /**
@@ -212,6 +263,7 @@ bool hft_job_cancel(struct hft_slot *slot)
 		return false;
 	}
 	hft_job_unwatch(slot);
+	hft_job_discharge(slot);
 	return true;
 }
 
@@ -287,6 +339,23 @@ static struct hft_job_change hft_job_change(const struct hft_slot *slot,
 	return to;
 }
 
+/* Admit the task as it is to be, or keep it as it is. */
+static int hft_job_readmit(struct hft_slot *slot, const struct hft_job_change *to)
+{
+	struct hft_admission_demand from = hft_job_demand(slot), demand;
+	struct hft_admission *admission = &slot->ready->release->admission;
+	bool fits;
+
+	if (!(slot->flags & HFT_SLOT_ADMITTED))
+		return 0;
+	demand = hft_admission_demand(slot->wcet, to->deadline ? to->deadline - to->release : 0,
+				      to->period);
+	hft_admission_remove(admission, &from);
+	fits = hft_job_fits(slot->ready, &demand);
+	hft_admission_add(admission, fits ? &demand : &from);
+	return fits ? 0 : -EBUSY;
+}
+
 static void hft_job_set(struct hft_slot *slot, const struct hft_job_change *to)
 {
 	slot->release = to->release;
@@ -305,7 +374,7 @@ static void hft_job_set(struct hft_slot *slot, const struct hft_job_change *to)
  * @slot: the task
  * @modify: what to change; each field for itself is in range
  *
- * Return: 0, -ENOENT it has been dispatched, -EINVAL.
+ * Return: 0, -ENOENT it has been dispatched, -EINVAL, -EBUSY it is not admitted so.
  */
 int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify)
 {
@@ -320,6 +389,8 @@ int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify)
 		return -EINVAL;
 	if (!(ready->level_mask & BIT(to.level)))
 		return -EINVAL;
+	if (hft_job_readmit(slot, &to))
+		return -EBUSY;
 
 	switch (slot->state) {
 	case HFT_SLOT_WAITING:

@@ -4,7 +4,6 @@
  * timer fires, then, best task first and up to the window, to the ring.  What does
  * not fit stays ready, and the worker pulls it.
  */
-#include "admission.h"
 #include "sched.h"
 #include "trace.h"
 
@@ -20,6 +19,7 @@ void hft_release_init(struct hft_release_queue *queue)
 	for (clock = 0; clock < HFT_CLOCKS; clock++)
 		queue->timers[clock].armed = U64_MAX;
 	queue->watch.armed = U64_MAX;
+	queue->cap = hft_admission_cap(HFT_ADMISSION_CAP_PPM);
 }
 
 /* When @slot's timer is due, on its clock. */
@@ -55,7 +55,7 @@ void hft_release_add(struct hft_ready_queue *ready, struct hft_slot *slot)
  * before unlocking.
  *
  * Return: 0, -ENOENT if the ring is dead, -ENODEV if its CPU is offline, -EINVAL
- * if it does not take the task's level.
+ * if it does not take the task's level, -EBUSY if its CPU can not take the task.
  */
 int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *ready,
 		     struct hft_slot *slot)
@@ -66,6 +66,8 @@ int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *re
 		return -ENODEV;
 	if (unlikely(!(ready->level_mask & BIT(slot->level))))
 		return -EINVAL;
+	if (unlikely(slot->flags & HFT_TASK_PERIODIC) && hft_job_admit(ready, slot))
+		return -EBUSY;
 
 	WRITE_ONCE(slot->ready, ready);
 	ready->counters.submitted++;

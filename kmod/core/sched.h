@@ -30,6 +30,7 @@
 
 #include <linux/hft.h>
 
+#include "admission.h"
 #include "heap.h"
 #include "policy.h"
 #include "slot.h"
@@ -84,6 +85,8 @@ struct hft_notice {
  * struct hft_release_queue - the tasks of a CPU that wait for their release
  * @timers: one a clock
  * @watch: deadlines of released tasks that are watched, on CLOCK_MONOTONIC
+ * @admission: what periodic tasks ask for
+ * @cap: hft_admission_cap() of it
  * @offset: of each clock from CLOCK_MONOTONIC, set by the backend before it
  *	handles tasks of that clock
  * @sequence: tasks inserted so far
@@ -95,6 +98,8 @@ struct hft_notice {
 struct hft_release_queue {
 	struct hft_release_timer timers[HFT_CLOCKS];
 	struct hft_release_timer watch;
+	struct hft_admission admission;
+	u32 cap;
 	u64 offset[HFT_CLOCKS];
 	u64 sequence;
 	u64 ended;
@@ -179,6 +184,7 @@ int hft_ready_in_flight(const struct hft_ready_queue *ready);
 
 /* job.c: tracked tasks */
 void hft_job_init(struct hft_slot *slot, u32 flags, u64 period, u64 wcet);
+int hft_job_admit(struct hft_ready_queue *ready, struct hft_slot *slot);
 bool hft_job_overrun(struct hft_slot *slot, u64 now);
 void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event);
 void hft_job_retire(struct hft_ready_queue *ready, u32 in_flight);

@@ -33,6 +33,7 @@ enum hft_slot_state {
 #define HFT_SLOT_ENDED		BIT(28)	/* has no more jobs */
 #define HFT_SLOT_LATE		BIT(27)	/* the deadline of its present job has passed */
 #define HFT_SLOT_WATCHED	BIT(26)	/* is in the heap of watched deadlines */
+#define HFT_SLOT_ADMITTED	BIT(25)	/* counts in the admission of its CPU */
 
 /**
  * struct hft_slot - a task of a pool
@@ -91,11 +92,13 @@ struct hft_slot {
  * struct hft_pool - the tasks of a context
  * @slots: them; NULL before hft_pool_init()
  * @nr: how many
+ * @privileged: may have tasks with %HFT_TASK_NO_ADMIT
  * @free: tag << 32 | index + 1 of the first free one
  */
 struct hft_pool {
 	struct hft_slot *slots;
 	u32 nr;
+	bool privileged;
 	atomic64_t free ____cacheline_aligned;
 };
 

@@ -28,15 +28,17 @@ static inline bool hft_times_valid(u64 release, u64 deadline)
 }
 
 #define HFT_TASK_FLAGS	(HFT_TASK_TRACK | HFT_TASK_PERIODIC | HFT_TASK_CATCH_UP |		\
-			 HFT_TASK_COALESCE | HFT_TASK_WATCH | HFT_TASK_DROP | HFT_TASK_REDUCE)
+			 HFT_TASK_COALESCE | HFT_TASK_WATCH | HFT_TASK_DROP |		\
+			 HFT_TASK_REDUCE | HFT_TASK_NO_ADMIT)
 
 static inline bool hft_task_flags_valid(u32 flags, u64 deadline, u64 period)
 {
 	const u32 overrun = HFT_TASK_CATCH_UP | HFT_TASK_COALESCE;
+	const u32 periodic = overrun | HFT_TASK_NO_ADMIT;
 
 	if (flags & ~HFT_TASK_FLAGS)
 		return false;
-	if (flags & HFT_TASK_PERIODIC ? period < HFT_PERIOD_MIN : flags & overrun)
+	if (flags & HFT_TASK_PERIODIC ? period < HFT_PERIOD_MIN : flags & periodic)
 		return false;
 	if ((flags & overrun) == overrun)
 		return false;
@@ -46,7 +48,8 @@ static inline bool hft_task_flags_valid(u32 flags, u64 deadline, u64 period)
 }
 
 /* What only some tasks have: not in the descriptors of most. */
-static inline int hft_task_prepare_more(struct hft_slot *slot, const struct hft_task *task)
+static inline int hft_task_prepare_more(struct hft_pool *pool, struct hft_slot *slot,
+					const struct hft_task *task)
 {
 	u64 period = READ_ONCE(task->period);
 	u64 wcet = READ_ONCE(task->wcet);
@@ -58,6 +61,8 @@ static inline int hft_task_prepare_more(struct hft_slot *slot, const struct hft_
 		return -EINVAL;
 	if (!hft_task_flags_valid(flags, slot->deadline, period))
 		return -EINVAL;
+	if (flags & HFT_TASK_NO_ADMIT && !pool->privileged)
+		return -EPERM;
 
 	hft_job_init(slot, flags, period, wcet);
 	return 0;
@@ -104,7 +109,7 @@ static __always_inline struct hft_slot *hft_task_prepare(struct hft_pool *pool,
 		     READ_ONCE(task->wcet) | READ_ONCE(task->reserved3))))
 		return slot;
 
-	err = hft_task_prepare_more(slot, task);
+	err = hft_task_prepare_more(pool, slot, task);
 	if (!err)
 		return slot;
 	hft_slot_free(pool, slot);

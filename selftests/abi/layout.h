@@ -154,7 +154,9 @@ AT64(hft_stats, in_flight, 64);
 AT64(hft_stats, wakeups, 72);
 AT64(hft_stats, full, 80);
 AT64(hft_stats, bad_head, 88);
-SIZE(hft_stats, 96);
+AT64(hft_stats, overruns, 96);
+AT64(hft_stats, deadline_misses, 104);
+SIZE(hft_stats, 112);
 
 AT64(hft_clock_pair, cycles, 0);
 AT64(hft_clock_pair, monotonic, 8);
@@ -167,11 +169,14 @@ SIZE(hft_clock_pair, 32);
 static_assert(HFT_IOC_QUERY == 0x80306800, "HFT_IOC_QUERY");
 static_assert(HFT_IOC_SETUP == 0x40106801, "HFT_IOC_SETUP");
 static_assert(HFT_IOC_RING_ADD == 0xc0406802, "HFT_IOC_RING_ADD");
-static_assert(HFT_IOC_STATS == 0xc0606803, "HFT_IOC_STATS");
+static_assert(HFT_IOC_STATS == 0xc0706803, "HFT_IOC_STATS");
 static_assert(HFT_IOC_CLOCK == 0x80206804, "HFT_IOC_CLOCK");
 static_assert(HFT_IOC_SUBMIT == 0xc0506810, "HFT_IOC_SUBMIT");
 static_assert(HFT_IOC_SUBMIT_BATCH == 0xc0206811, "HFT_IOC_SUBMIT_BATCH");
 static_assert(HFT_IOC_CANCEL == 0xc0106812, "HFT_IOC_CANCEL");
+static_assert(HFT_IOC_MODIFY == 0xc0306813, "HFT_IOC_MODIFY");
+static_assert(HFT_IOC_TASK == 0xc0386814, "HFT_IOC_TASK");
+static_assert(HFT_IOC_HALT == 0xc0186815, "HFT_IOC_HALT");
 static_assert(HFT_IOC_WAIT == 0x40106820, "HFT_IOC_WAIT");
 static_assert(HFT_IOC_WAKE == 0x6821, "HFT_IOC_WAKE");
 

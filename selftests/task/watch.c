@@ -258,11 +258,11 @@ TEST_F(watch, modified_period)
 	change.task = id;
 	ASSERT_EQ(0, modify(self->context, &change));
 	ASSERT_EQ(0, hft_test_take(&self->ring, &event, NSEC_PER_SEC));
-	EXPECT_EQ(first + 20 * MS, event.release);
+	EXPECT_EQ(first + (1 + event.result) * 20 * MS, event.release);
 	for (i = 0; i < 5; i++) {
 		last = event.release;
 		ASSERT_EQ(0, hft_test_take(&self->ring, &event, NSEC_PER_SEC));
-		EXPECT_EQ(last + 3 * MS, event.release);
+		EXPECT_EQ(last + (1 + event.result) * 3 * MS, event.release);
 		EXPECT_EQ(event.release + MS, event.deadline);
 	}
 	ASSERT_EQ(0, hft_test_cancel(self->context, id));

@@ -118,7 +118,7 @@ rmmod hft
 status 1 "hftctl query without the module" hftctl query
 prints 'is hft.ko loaded' "hftctl says what is missing"
 status 1 "hftctl stats without the module" hftctl stats
-status 1 "hft-latency without the module" hft-latency -q
+status 1 "hft-latency without the module" env HFT_BACKEND=kernel hft-latency -q
 prints 'modprobe hft' "hft-latency says what is missing"
 insmod "${HFT_KO:-/hft.ko}"
 

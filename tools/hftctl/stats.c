@@ -32,7 +32,7 @@ static int add_context(int fd, int number, void *arg)
 	if (ioctl(fd, HFT_IOC_STATS, &stats))
 		return -errno;
 	json_array_append_new(arg, json_pack(
-		"{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 		"fd", number,
 		"tasks", (json_int_t)stats.tasks,
 		"tasks_free", (json_int_t)stats.tasks_free,
@@ -45,7 +45,9 @@ static int add_context(int fd, int number, void *arg)
 		"in_flight", (json_int_t)stats.in_flight,
 		"wakeups", (json_int_t)stats.wakeups,
 		"full", (json_int_t)stats.full,
-		"bad_head", (json_int_t)stats.bad_head));
+		"bad_head", (json_int_t)stats.bad_head,
+		"overruns", (json_int_t)stats.overruns,
+		"deadline_misses", (json_int_t)stats.deadline_misses));
 	return 0;
 }
 

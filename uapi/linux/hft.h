@@ -290,6 +290,7 @@ struct hft_event {
 #define HFT_TASK_WATCH		(1U << 4)	/* its deadline is watched */
 #define HFT_TASK_DROP		(1U << 5)	/* watched: once missed, it does not start */
 #define HFT_TASK_REDUCE		(1U << 6)	/* runs while all others are halted */
+#define HFT_TASK_NO_ADMIT	(1U << 7)	/* periodic: not admitted, but let in */
 
 /**
  * struct hft_task - the descriptor of a task
@@ -323,6 +324,14 @@ struct hft_event {
  * When the deadline of a watched task passes before it is finished there is an
  * %HFT_EVENT_MISS in the context's monitor ring.  With %HFT_TASK_DROP it is not
  * started any more: its own event says -ETIME.
+ *
+ * A periodic task with a @wcet is *admitted* to its CPU: -EBUSY if all that are
+ * admitted there could not meet their deadlines with it, by the sum of the
+ * densities (@wcet to the shorter of @period and relative deadline), which is at
+ * most the module's admission_ppm, and in a ring with %HFT_POLICY_RM by the
+ * hyperbolic bound too.  It counts until its last job is consumed.  With
+ * %HFT_TASK_NO_ADMIT, which needs CAP_SYS_NICE when the context is set up (-EPERM),
+ * it is neither tested nor counted.
  */
 struct hft_task {
 	__u64 cookie;
@@ -346,14 +355,15 @@ struct hft_task {
  * struct hft_submit - submit a task (%HFT_IOC_SUBMIT)
  * @task: the task
  * @result: address of a __s64 that takes the task's id, or 0.  It is written
- *	before the task can be dispatched
+ *	before the task can be dispatched.  With -EBUSY it takes what the task would
+ *	bring its CPU to, parts per million
  * @reserved: zero
  *
  * Fills the command part of a 128-byte SQE.  Returns 0.
  *
  * Errors: -EINVAL a field is out of range, or the ring does not take the
  * level; -ENOENT no such ring, or it is closed; -ENODEV its CPU is offline;
- * -EDQUOT the context has no task left; -EFAULT.
+ * -EDQUOT the context has no task left; -EBUSY it is not admitted; -EPERM; -EFAULT.
  */
 struct hft_submit {
 	struct hft_task task;
@@ -445,7 +455,7 @@ struct hft_task_info {
  *
  * Errors: -ENOENT the task has been dispatched or cancelled, or there never was
  * one; -EINVAL a field is out of range, also together with those that stay, or the
- * task has no period.
+ * task has no period; -EBUSY it is not admitted as it would be, and stays as it is.
  */
 struct hft_modify {
 	__u64 task;
@@ -556,6 +566,8 @@ struct hft_wait {
  * @wakeups: out: times a sleeping worker was woken
  * @full: out: times a dispatch found no room
  * @bad_head: out: times the consumer's head made no sense
+ * @overruns: out: releases of periodic tasks that had no job of their own
+ * @deadline_misses: out: watched deadlines that passed
  *
  * Errors: -ENOENT no such ring; -EINVAL.
  */
@@ -574,6 +586,8 @@ struct hft_stats {
 	__u64 wakeups;
 	__u64 full;
 	__u64 bad_head;
+	__u64 overruns;
+	__u64 deadline_misses;
 };
 
 /**

@@ -183,6 +183,8 @@ static void soft_stats_add(struct hft_stats *stats, struct soft_ring *soft)
 	stats->wakeups += counters->wakeups;
 	stats->full += counters->full;
 	stats->bad_head += counters->bad_head;
+	stats->overruns += counters->overruns;
+	stats->deadline_misses += counters->deadline_misses;
 	stats->waiting += soft->ready.waiting;
 	stats->ready += soft->ready.heap.nr;
 	stats->in_flight += in_flight > 0 ? (uint64_t)in_flight : 0;
