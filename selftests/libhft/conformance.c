@@ -84,7 +84,7 @@ static bool have_backend(const char *backend)
 
 int main(void)
 {
-	static const char *const backends[] = { "kernel", "soft" };
+	static const char *const backends[] = { "kernel", "soft", "sim" };
 	int number = 0, failures = 0;
 	size_t b, i;
 
@@ -97,8 +97,12 @@ int main(void)
 			continue;
 		}
 		for (i = 0; i < CASES; i++) {
-			bool right = run_case(backends[b], i);
+			bool right;
 
+			/* A simulated machine has one thread, and clocks of its own. */
+			if (cases[i].real_time && !strcmp(backends[b], "sim"))
+				continue;
+			right = run_case(backends[b], i);
 			failures += !right;
 			printf("%sok %d %s.%s\n", right ? "" : "not ", ++number, backends[b],
 			       cases[i].name);

@@ -105,6 +105,7 @@ struct hft_sim_opts {
 
 int hft_sim_open(struct hft_sim **sim, const struct hft_sim_opts *opts);
 void hft_sim_close(struct hft_sim *sim);
+struct hft_sim *hft_sim_of(const struct hft *h);
 
 int hft_sim_ring_add(struct hft_sim *sim, const struct hft_ring_opts *opts);
 

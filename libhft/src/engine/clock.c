@@ -463,6 +463,8 @@ HFT_API uint64_t hft_now(void)
 	struct hft_base *base;
 	uint32_t sequence;
 
+	if (__builtin_expect(hft_sim_current != NULL, 0))
+		return hft_sim_virtual_now(hft_sim_current);
 	/* As hft_base_read(), without the load that is not needed here. */
 	do {
 		sequence = atomic_load_explicit(&hft_clock.sequence, memory_order_acquire);
@@ -568,6 +570,9 @@ HFT_API uint64_t hft_spin_until(uint64_t when)
 	struct hft_base_copy base = hft_base_read();
 	uint64_t age = hft_cycles() - base.cycles;
 	uint64_t until, now;
+
+	if (__builtin_expect(hft_sim_current != NULL, 0))
+		return hft_sim_virtual_spin(hft_sim_current, when);
 
 	/* The last also tells a time before the base. */
 	if (__builtin_expect(age >= base.fresh || when - base.ns >= HFT_FRESH_NS, 0))

@@ -35,6 +35,9 @@
  * @poll: look for what is due, without sleeping; @arm: the consumer is about to sleep
  *	on the ring's fd, and may if this returns true.  NULL: others see to that
  * @spin_until: wait for the release of an event.  NULL: hft_spin_until()
+ * @lead: what %HFT_LEAD_AUTO is, ns.  NULL: it is measured
+ * @work: run the ring's tasks by @opts, or, if that is NULL, no more.  NULL: that takes a
+ *	thread
  *
  * All return 0, or what their description says, or a negative errno of uapi/linux/hft.h.
  * @open and @ring_open explain theirs by hft_fail(); of the others the caller does.
@@ -53,10 +56,13 @@ struct hft_backend {
 	void (*wake)(struct hft_ring *ring);
 	bool (*poll)(struct hft_ring *ring, bool arm);
 	uint64_t (*spin_until)(struct hft_ring *ring, uint64_t when);
+	int (*lead)(struct hft *h, uint64_t *lead_ns);
+	int (*work)(struct hft_ring *ring, const struct hft_worker_opts *opts);
 };
 
 extern const struct hft_backend hft_kernel_backend;
 extern const struct hft_backend hft_soft_backend;
+extern const struct hft_backend hft_sim_backend;
 
 struct hft {
 	const struct hft_backend *backend;
@@ -160,6 +166,15 @@ int hft_kernel_command(struct hft *h, unsigned int op, void *arg);
 int hft_clock_open(const char *device);
 void hft_clock_close(void);
 void hft_clock_maintain(void);
+
+/* sim_backend.c: the machine whose time is the calling thread's, or NULL */
+struct hft_sim;
+
+extern _Thread_local struct hft_sim *hft_sim_current
+	__attribute__((tls_model("initial-exec")));
+
+uint64_t hft_sim_virtual_now(const struct hft_sim *sim);
+uint64_t hft_sim_virtual_spin(struct hft_sim *sim, uint64_t when);
 
 /* doctor.c */
 void hft_warn(struct hft *h, const char *format, ...)

@@ -112,6 +112,8 @@ int hft_measure_lead(struct hft *h, const struct hft_ring_opts *opts, uint64_t *
 	uint64_t ns;
 	int err;
 
+	if (h->backend->lead)
+		return h->backend->lead(h, lead_ns);
 	lead = calloc(1, sizeof(*lead));
 	if (!lead)
 		return hft_fail(ENOMEM, "samples of the lead");

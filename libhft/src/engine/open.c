@@ -64,6 +64,7 @@ static void hft_watch_forks(void)
 static const struct hft_backend *const hft_backends[] = {
 	&hft_kernel_backend,
 	&hft_soft_backend,
+	&hft_sim_backend,
 };
 
 static int hft_try_backend(struct hft *h, const struct hft_backend *backend,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* A simulated machine: what it is made of, and what is asked of it. */
+/* A simulated machine: what it is made of. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static void *heap_memory(const struct hft_heap *heap)
 }
 
 /* Have room for @capacity items. */
-int hft_sim_reserve(struct hft_heap *heap, u32 capacity)
+static int reserve(struct hft_heap *heap, u32 capacity)
 {
 	void *memory, *old = heap_memory(heap);
 	struct hft_heap grown;
@@ -51,9 +51,10 @@ int hft_sim_reserve(struct hft_heap *heap, u32 capacity)
 	return 0;
 }
 
-static int reserve_events(struct hft_sim *sim, u32 more)
+/* Have room for @more events in the list. */
+int hft_sim_reserve_events(struct hft_sim *sim, u32 more)
 {
-	int err = hft_sim_reserve(&sim->events, sim->nr_events + more);
+	int err = reserve(&sim->events, sim->nr_events + more);
 
 	if (!err)
 		sim->nr_events += more;
@@ -65,9 +66,9 @@ static int reserve_jobs(struct hft_sim *sim, u32 jobs)
 	u32 i;
 	int err;
 
-	err = hft_sim_reserve(&sim->watch, jobs);
+	err = reserve(&sim->watch, jobs);
 	for (i = 0; i < sim->opts.cpus && !err; i++)
-		err = hft_sim_reserve(&sim->cpus[i].run, jobs);
+		err = reserve(&sim->cpus[i].run, jobs);
 	return err;
 }
 
@@ -193,11 +194,11 @@ static int init_cpu(struct hft_sim *sim, struct hft_sim_cpu *cpu, u32 number)
 		timer->clock = clock;
 		hft_sim_event_init(&timer->event, HFT_SIM_RANK_TIMER, events + clock,
 				   hft_sim_timer_fired);
-		err = hft_sim_reserve(&cpu->release.timers[clock].heap, sim->opts.tasks);
+		err = reserve(&cpu->release.timers[clock].heap, sim->opts.tasks);
 		if (err)
 			return err;
 	}
-	err = hft_sim_reserve(&cpu->release.watch.heap, sim->opts.tasks);
+	err = reserve(&cpu->release.watch.heap, sim->opts.tasks);
 	if (err)
 		return err;
 	if (sim->opts.noise_ns)
@@ -213,7 +214,7 @@ static int init_cpus(struct hft_sim *sim)
 	sim->cpus = alloc_lines(cpus * sizeof(*sim->cpus));
 	if (!sim->cpus)
 		return hft_fail(ENOMEM, "%u CPUs", cpus);
-	err = reserve_events(sim, cpus * (HFT_CLOCKS + 3));
+	err = hft_sim_reserve_events(sim, cpus * (HFT_CLOCKS + 3));
 	for (i = 0; i < cpus && !err; i++)
 		err = init_cpu(sim, &sim->cpus[i], i);
 	return err;
@@ -339,7 +340,7 @@ static int init_ring(struct hft_sim_ring *ring, const struct hft_ring_add *add)
 	struct hft_ready_queue *ready = &ring->ready;
 	int err;
 
-	err = hft_sim_reserve(&ready->heap, sim->opts.tasks);
+	err = reserve(&ready->heap, sim->opts.tasks);
 	if (err)
 		return err;
 	ready->pool = &sim->pool;
@@ -359,7 +360,7 @@ static int init_ring(struct hft_sim_ring *ring, const struct hft_ring_add *add)
 	ready->release = &ring->cpu->release;
 	hft_sim_event_init(&ring->wake, HFT_SIM_RANK_WAKE, ready->number, hft_sim_worker_woken);
 	err = add_jobs(sim, add->entries);
-	return err ? err : reserve_events(sim, 1);
+	return err ? err : hft_sim_reserve_events(sim, 1);
 }
 
 static int free_number(const struct hft_sim *sim)
@@ -373,6 +374,17 @@ static int free_number(const struct hft_sim *sim)
 	return hft_fail(ENOSPC, "ring: the machine has its most rings");
 }
 
+/* The ring is dead, and its jobs are gone. */
+void hft_sim_ring_destroy(struct hft_sim_ring *ring)
+{
+	struct hft_sim *sim = ring->sim;
+
+	sim->rings[ring->ready.number] = NULL;
+	if (sim->monitor == ring)
+		sim->monitor = NULL;
+	free_ring(ring);
+}
+
 /* Returns the ring's number, or as hft_sim_ring_add(). */
 int hft_sim_ring_create(struct hft_sim *sim, const struct hft_ring_add *add)
 {
@@ -381,6 +393,8 @@ int hft_sim_ring_create(struct hft_sim *sim, const struct hft_ring_add *add)
 
 	if (!hft_ring_add_valid(add) || add->cpu >= sim->opts.cpus)
 		return hft_ring_add_error(-EINVAL, add);
+	if (add->flags & HFT_RING_MONITOR && sim->monitor)
+		return hft_ring_add_error(-ENOSPC, add);
 	number = free_number(sim);
 	if (number < 0)
 		return number;
@@ -391,12 +405,15 @@ int hft_sim_ring_create(struct hft_sim *sim, const struct hft_ring_add *add)
 	ring->cpu = &sim->cpus[add->cpu];
 	ring->place.id = ++sim->places;
 	ring->ready.number = number;
+	ring->ready.halt = sim->halt;
 	err = init_ring(ring, add);
 	if (err) {
 		free_ring(ring);
 		return err;
 	}
 	sim->rings[number] = ring;
+	if (add->flags & HFT_RING_MONITOR)
+		sim->monitor = ring;
 	return number;
 }
 
@@ -436,11 +453,6 @@ HFT_API int hft_sim_ring_add(struct hft_sim *sim, const struct hft_ring_opts *us
 	return hft_sim_ring_create(sim, &add);
 }
 
-static struct hft_sim_ring *ring_of(struct hft_sim *sim, u32 number)
-{
-	return number < HFT_MAX_RINGS ? sim->rings[number] : NULL;
-}
-
 /**
  * hft_sim_worker_add() - have a ring's tasks run
  * @sim: machine
@@ -453,7 +465,7 @@ static struct hft_sim_ring *ring_of(struct hft_sim *sim, u32 number)
 HFT_API int hft_sim_worker_add(struct hft_sim *sim, uint32_t number,
 			       const struct hft_sim_worker_opts *user_opts)
 {
-	struct hft_sim_ring *ring = ring_of(sim, number);
+	struct hft_sim_ring *ring = hft_sim_ring_at(sim, number);
 	struct hft_sim_worker_opts opts;
 	int err;
 
@@ -498,146 +510,4 @@ HFT_API int hft_sim_mutex_add(struct hft_sim *sim, uint32_t flags)
 	mutex->inherit = flags & HFT_SIM_INHERIT;
 	mutexes[sim->nr_mutexes] = mutex;
 	return (int)sim->nr_mutexes++;
-}
-
-static int insert(struct hft_sim *sim, struct hft_slot *slot, uint64_t *id)
-{
-	struct hft_sim_ring *ring = ring_of(sim, slot->ring_number);
-	int err;
-
-	if (!ring)
-		return -ENOENT;
-	err = hft_sched_insert(&ring->cpu->release, &ring->ready, slot);
-	if (err)
-		return err;
-	ring->stats.submitted++;
-	if (id)
-		*id = hft_slot_id(&sim->pool, slot);
-	hft_sim_commit(ring->cpu);
-	return 0;
-}
-
-/* Returns 0, or an error of hft_submit() that is not explained. */
-int hft_sim_submit_task(struct hft_sim *sim, const struct hft_task *task, uint64_t *id)
-{
-	struct hft_slot *slot = hft_task_prepare(&sim->pool, task);
-	int err;
-
-	if (IS_ERR(slot))
-		return PTR_ERR(slot);
-	err = insert(sim, slot, id);
-	if (err)
-		hft_slot_free(&sim->pool, slot);
-	return err;
-}
-
-/**
- * hft_sim_submit() - submit a task
- * @sim: machine
- * @task: what to run, where and when
- * @id: its id for hft_sim_cancel(), or NULL
- *
- * From a body or another call of the machine too.  Does not allocate.
- *
- * Return: 0, or as hft_submit().
- */
-HFT_API int hft_sim_submit(struct hft_sim *sim, const struct hft_task *task, uint64_t *id)
-{
-	int err = hft_sim_submit_task(sim, task, id);
-
-	return err ? hft_fail(-err, "submit to ring %u of a machine", task->ring) : 0;
-}
-
-/* A job that was released and is not dispatched goes with its task. */
-static void cancel_job(struct hft_sim *sim, const struct hft_slot *slot)
-{
-	struct hft_sim_job **job = &sim->job_of[slot - sim->pool.slots];
-
-	if (*job)
-		hft_sim_job_free(sim, *job);
-	else if (hft_sim_has_begun(slot))
-		hft_sim_ring_of(slot->ready)->stats.submitted++;
-	*job = NULL;
-	hft_sim_note_slot(slot, HFT_SIM_CANCEL, 0);
-}
-
-/* Returns the task, or NULL when there is none of that id. */
-struct hft_slot *hft_sim_find(struct hft_sim *sim, uint64_t id)
-{
-	struct hft_slot *slot = hft_slot_find(&sim->pool, id);
-
-	return slot && slot->ready ? slot : NULL;
-}
-
-int hft_sim_cancel_task(struct hft_sim *sim, uint64_t id)
-{
-	struct hft_slot *slot = hft_sim_find(sim, id);
-	struct hft_sim_cpu *cpu;
-
-	if (!slot || slot->state == HFT_SLOT_DISPATCHED)
-		return -ENOENT;
-	cpu = hft_sim_ring_of(slot->ready)->cpu;
-	cancel_job(sim, slot);
-	hft_sched_cancel(slot);
-	hft_sim_commit(cpu);
-	return 0;
-}
-
-/**
- * hft_sim_cancel() - take back a task that has not been dispatched
- * @sim: machine
- * @id: of the task
- *
- * Return: 0, or -ENOENT when it has been dispatched, was cancelled or never was.
- */
-HFT_API int hft_sim_cancel(struct hft_sim *sim, uint64_t id)
-{
-	int err = hft_sim_cancel_task(sim, id);
-
-	return err ? hft_fail(-err, "cancel: task 0x%llx is not queued",
-			      (unsigned long long)id) : 0;
-}
-
-static void call_fired(struct hft_sim *sim, struct hft_sim_event *event)
-{
-	struct hft_sim_call *call = container_of(event, struct hft_sim_call, event);
-	hft_sim_call_fn fn = call->fn;
-
-	call->next_free = sim->free_calls;
-	sim->free_calls = call;
-	fn(sim, sim->now, call->arg);
-}
-
-/**
- * hft_sim_call_at() - have a function called at a time
- * @sim: machine
- * @when: the time; one that has passed is now
- * @fn: called before the tasks that are released then
- * @arg: for @fn
- *
- * From a body or another call of the machine too.  Allocates when there have never
- * been as many calls.
- *
- * Return: 0, or -ENOMEM.
- */
-HFT_API int hft_sim_call_at(struct hft_sim *sim, uint64_t when, hft_sim_call_fn fn, void *arg)
-{
-	struct hft_sim_call *call = sim->free_calls;
-
-	if (call) {
-		sim->free_calls = call->next_free;
-	} else {
-		if (reserve_events(sim, 1))
-			return -ENOMEM;
-		call = calloc(1, sizeof(*call));
-		if (!call)
-			return hft_fail(ENOMEM, "a call");
-		call->next = sim->all_calls;
-		sim->all_calls = call;
-	}
-	call->fn = fn;
-	call->arg = arg;
-	hft_sim_event_init(&call->event, HFT_SIM_RANK_CALL, sim->calls++, call_fired);
-	hft_sim_schedule(sim, &call->event, when > sim->now ? when : sim->now);
-	return 0;
 }

@@ -2,7 +2,10 @@
 /*
  * What the files of the simulated machine share.
  *
- *   sim.c		what is asked of it: rings, workers, tasks
+ *   sim.c		what it is made of: CPUs, rings, workers, mutexes
+ *   sim_submit.c	tasks and calls that are asked for
+ *   sim_task.c		and after the submission
+ *   sim_backend.c	a machine behind a handle
  *   sim_run.c		the event list, timers, the way of a task to its ring
  *   sim_cpu.c		who has the CPU, bodies and mutexes
  *   sim_record.c	records and counters
@@ -202,6 +205,8 @@ struct hft_sim {
 	u32 nr_mutexes;
 	struct hft_pool pool;
 	struct hft_sim_ring *monitor;
+	u32 halt;			/* enum hft_halt_mode */
+	u32 handles;			/* of the backend: the handle and its rings */
 	struct hft_sim_job **job_of;	/* of each slot that is released and not dispatched */
 	struct hft_sim_job *free_jobs;
 	struct hft_sim_chunk *chunks;
@@ -216,16 +221,28 @@ struct hft_sim {
 };
 
 /* sim.c */
+void hft_sim_ring_destroy(struct hft_sim_ring *ring);
 u64 hft_sim_lead(const struct hft_sim *sim);
 int hft_sim_ring_create(struct hft_sim *sim, const struct hft_ring_add *add);
-int hft_sim_submit_task(struct hft_sim *sim, const struct hft_task *task, uint64_t *id);
-int hft_sim_cancel_task(struct hft_sim *sim, uint64_t id);
-struct hft_slot *hft_sim_find(struct hft_sim *sim, uint64_t id);
-int hft_sim_reserve(struct hft_heap *heap, u32 capacity);
+int hft_sim_reserve_events(struct hft_sim *sim, u32 more);
 struct hft_sim_job *hft_sim_job_take(struct hft_sim *sim, const struct hft_slot *slot);
 void hft_sim_job_free(struct hft_sim *sim, struct hft_sim_job *job);
 
+/* sim_submit.c */
+int hft_sim_submit_task(struct hft_sim *sim, const struct hft_task *task, uint64_t *id);
+int hft_sim_submit_tasks(struct hft_sim *sim, const struct hft_task *tasks, int64_t *results,
+			 u32 nr);
+int hft_sim_cancel_task(struct hft_sim *sim, uint64_t id);
+struct hft_slot *hft_sim_find(struct hft_sim *sim, uint64_t id);
+
+/* sim_task.c */
+int hft_sim_command(struct hft_sim *sim, unsigned int op, void *arg);
+void hft_sim_ring_kill(struct hft_sim_ring *ring);
+
 /* sim_run.c */
+bool hft_sim_advance(struct hft_sim *sim, u64 until);
+void hft_sim_run_due(struct hft_sim *sim);
+void hft_sim_fill(struct hft_sim_ring *ring);
 void hft_sim_event_init(struct hft_sim_event *event, enum hft_sim_rank rank, u64 number,
 			void (*fire)(struct hft_sim *sim, struct hft_sim_event *event));
 void hft_sim_schedule(struct hft_sim *sim, struct hft_sim_event *event, u64 time);
@@ -239,6 +256,7 @@ void hft_sim_pull(struct hft_sim_ring *ring);
 u64 hft_sim_clock(const struct hft_sim_cpu *cpu, enum hft_clock clock);
 
 /* sim_cpu.c */
+void hft_sim_drop_jobs(struct hft_sim_ring *ring);
 void hft_sim_interrupt(struct hft_sim_cpu *cpu, u64 ns);
 void hft_sim_resched(struct hft_sim_cpu *cpu);
 void hft_sim_settle(struct hft_sim *sim);
@@ -254,6 +272,11 @@ void hft_sim_note_slot(const struct hft_slot *slot, enum hft_sim_what what, u64 
 static inline struct hft_sim_ring *hft_sim_ring_of(const struct hft_ready_queue *ready)
 {
 	return container_of(ready, struct hft_sim_ring, ready);
+}
+
+static inline struct hft_sim_ring *hft_sim_ring_at(struct hft_sim *sim, u32 number)
+{
+	return number < HFT_MAX_RINGS ? sim->rings[number] : NULL;
 }
 
 /* Has a task had a release, before the one that it waits for? */

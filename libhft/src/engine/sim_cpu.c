@@ -116,7 +116,8 @@ static void pick(struct hft_sim_cpu *cpu)
 		if (job->started)
 			hft_sim_note(job, HFT_SIM_PREEMPT, job->left);
 	}
-	enter(cpu, best);
+	if (best)
+		enter(cpu, best);
 }
 
 /* All that happens now has happened: let the CPUs choose. */
@@ -249,6 +250,17 @@ static void unlock(struct hft_sim_job *job, u32 number)
 	disinherit(sim, job);
 }
 
+/* A job that waits for a mutex does no more. */
+static void stop_waiting(struct hft_sim_job *job)
+{
+	struct hft_sim_job **link = &job->blocked->waiters;
+
+	while (*link != job)
+		link = &(*link)->next_waiter;
+	*link = job->next_waiter;
+	job->blocked = NULL;
+}
+
 /* A job has ended: its entry, and those before it, are the scheduler's again. */
 static void consume(struct hft_sim_job *job)
 {
@@ -262,7 +274,7 @@ static void consume(struct hft_sim_job *job)
 	hft_sim_job_free(ring->sim, job);
 }
 
-static void end_job(struct hft_sim_job *job, enum hft_sim_what what, u64 value)
+static void take_off(struct hft_sim_job *job)
 {
 	struct hft_sim_ring *ring = job->ring;
 	struct hft_sim *sim = ring->sim;
@@ -272,15 +284,45 @@ static void end_job(struct hft_sim_job *job, enum hft_sim_what what, u64 value)
 		if (sim->mutexes[i]->owner == job)
 			unlock(job, i);
 	}
-	leave(ring->cpu);
-	hft_heap_remove(&ring->cpu->run, &job->run);
+	if (job->blocked)
+		stop_waiting(job);
+	if (ring->cpu->current == job)
+		leave(ring->cpu);
+	if (hft_heap_contains(&job->run))
+		hft_heap_remove(&ring->cpu->run, &job->run);
 	hft_sim_resched(ring->cpu);
+}
+
+static void end_job(struct hft_sim_job *job, enum hft_sim_what what, u64 value)
+{
+	struct hft_sim_ring *ring = job->ring;
+
+	take_off(job);
 	hft_sim_note(job, what, value);
 	consume(job);
 	if (!hft_sim_preempts(ring))
 		hft_sim_worker_next(ring);
 	else if (ring->ready.producer->flags & HFT_RING_MORE || ring->ready.nr_tracked)
 		hft_sim_pull(ring);
+}
+
+/* Of a ring that is dead: what is in it does not run, or not to its end. */
+void hft_sim_drop_jobs(struct hft_sim_ring *ring)
+{
+	struct hft_sim_job *job;
+	u64 n;
+
+	for (n = ring->head; n != ring->seen; n++) {
+		job = ring->jobs[n & ring->ready.mask];
+		ring->jobs[n & ring->ready.mask] = NULL;
+		if (!job)
+			continue;
+		take_off(job);
+		hft_sim_note(job, HFT_SIM_DROP, job->event.deadline);
+		hft_sim_job_free(ring->sim, job);
+	}
+	ring->head = ring->seen;
+	ring->awake = false;
 }
 
 static u64 model_cost(const struct hft_sim_job *job)

@@ -127,6 +127,16 @@ static void wake(struct hft_sim_ring *ring)
 		hft_sim_worker_woken(sim, &ring->wake);
 }
 
+/* As a dispatch: whoever sleeps is woken. */
+void hft_sim_fill(struct hft_sim_ring *ring)
+{
+	u64 now = ring->sim->now;
+
+	if (hft_ready_fill(&ring->ready, HFT_BATCH, now, now))
+		wake(ring);
+	hft_sim_commit(ring->cpu);
+}
+
 /* The consumer has made room: fill the ring's window from its ready tasks. */
 void hft_sim_pull(struct hft_sim_ring *ring)
 {
@@ -321,7 +331,7 @@ static u64 next_time(const struct hft_sim *sim)
 }
 
 /* One event, or one deadline after all events at its time.  Returns false past @until. */
-static bool advance(struct hft_sim *sim, u64 until)
+bool hft_sim_advance(struct hft_sim *sim, u64 until)
 {
 	struct hft_heap_item *item;
 	struct hft_sim_event *event;
@@ -329,7 +339,7 @@ static bool advance(struct hft_sim *sim, u64 until)
 
 	hft_sim_settle(sim);
 	time = next_time(sim);
-	if (time > until)
+	if (time > until || time == U64_MAX)
 		return false;
 	if (time > sim->now)
 		sim->now = time;
@@ -352,11 +362,18 @@ static int run(struct hft_sim *sim, u64 until, bool to_idle)
 	while (!sim->stop) {
 		if (to_idle && is_idle(sim) && !sim->resched)
 			break;
-		if (!advance(sim, until))
+		if (!hft_sim_advance(sim, until))
 			break;
 	}
 	sim->running = false;
 	return sim->stop ? -ECANCELED : 0;
+}
+
+/* What happens now, for who does not run the machine. */
+void hft_sim_run_due(struct hft_sim *sim)
+{
+	if (!sim->running)
+		run(sim, sim->now, false);
 }
 
 /**

@@ -248,6 +248,13 @@ HFT_API int hft_worker_start(struct hft_ring *ring, const struct hft_worker_opts
 	if (err)
 		goto free;
 	worker->ring = ring;
+	if (ring->backend->work) {
+		err = ring->backend->work(ring, &worker->opts);
+		if (err)
+			goto free;
+		*out = worker;
+		return 0;
+	}
 	sem_init(&worker->started, 0, 0);
 
 	err = hft_worker_create(worker);
@@ -282,6 +289,11 @@ HFT_API int hft_worker_stop(struct hft_worker *worker)
 
 	if (!worker)
 		return 0;
+	if (worker->ring->backend->work) {
+		err = worker->ring->backend->work(worker->ring, NULL);
+		free(worker);
+		return err;
+	}
 	hft_ring_stop(worker->ring);
 	pthread_join(worker->thread, NULL);
 	/* It may have ended before: the stop was for this worker, and not for the next. */

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* A simulated machine: what is done to tasks and rings after their submission. */
+#include <errno.h>
+#include <string.h>
+
+#include "sim.h"
+
+static int modify_task(struct hft_sim *sim, const struct hft_modify *modify)
+{
+	struct hft_slot *slot = hft_sim_find(sim, modify->task);
+	struct hft_sim_job *job;
+	struct hft_sim_cpu *cpu;
+	int err;
+
+	if (!hft_modify_valid(modify))
+		return -EINVAL;
+	if (!slot)
+		return -ENOENT;
+	cpu = hft_sim_ring_of(slot->ready)->cpu;
+	err = hft_job_modify(slot, modify);
+	job = sim->job_of[slot - sim->pool.slots];
+	if (!err && job) {
+		if (hft_heap_contains(&job->watch))
+			hft_heap_remove(&sim->watch, &job->watch);
+		job->event.deadline = slot->deadline;
+		job->event.level = slot->level;
+		if (slot->deadline)
+			hft_heap_push(&sim->watch, &job->watch, slot->deadline);
+	}
+	hft_sim_commit(cpu);
+	return err;
+}
+
+static int inform(struct hft_sim *sim, struct hft_task_info *info)
+{
+	struct hft_slot *slot = hft_sim_find(sim, info->task);
+	struct hft_sim_cpu *cpu;
+	int err;
+
+	if (info->reserved)
+		return -EINVAL;
+	if (!slot)
+		return -ENOENT;
+	cpu = hft_sim_ring_of(slot->ready)->cpu;
+	err = hft_job_info(slot, info);
+	hft_sim_commit(cpu);
+	return err;
+}
+
+/* Take the ring's tasks back.  Returns how many there were. */
+static u64 cancel_tasks(struct hft_sim_ring *ring)
+{
+	struct hft_sim *sim = ring->sim;
+	u64 cancelled = 0;
+	u32 i;
+
+	for (i = 0; i < sim->pool.nr; i++) {
+		struct hft_slot *slot = &sim->pool.slots[i];
+
+		if (slot->ready == &ring->ready)
+			cancelled += !hft_sim_cancel_task(sim, hft_slot_id(&sim->pool, slot));
+	}
+	return cancelled;
+}
+
+static void halt_ring(struct hft_sim_ring *ring, struct hft_halt *halt)
+{
+	struct hft_sim *sim = ring->sim;
+	u32 i;
+
+	halt->rings++;
+	if (halt->mode == HFT_HALT_CANCEL)
+		halt->stopped += cancel_tasks(ring);
+	else if (halt->mode)
+		halt->stopped += ring->ready.heap.nr;
+	if (sim->halt < ring->ready.halt) {
+		hft_sched_halt(&ring->ready, HFT_HALT_ALL);
+		for (i = 0; i < sim->pool.nr; i++) {
+			struct hft_slot *slot = &sim->pool.slots[i];
+
+			if (slot->ready == &ring->ready && slot->state == HFT_SLOT_READY)
+				hft_ready_update(slot);
+		}
+	}
+	hft_sched_halt(&ring->ready, sim->halt);
+	hft_sim_fill(ring);
+}
+
+static int halt_rings(struct hft_sim *sim, struct hft_halt *halt)
+{
+	u32 i;
+
+	if (halt->mode > HFT_HALT_CANCEL || halt->flags & ~HFT_HALT_GLOBAL || halt->reserved)
+		return -EINVAL;
+	if (halt->flags & HFT_HALT_GLOBAL)
+		return -EPERM;
+	halt->stopped = 0;
+	halt->rings = 0;
+	sim->halt = halt->mode < HFT_HALT_ALL ? halt->mode : HFT_HALT_ALL;
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		if (sim->rings[i])
+			halt_ring(sim->rings[i], halt);
+	}
+	return 0;
+}
+
+static void add_counters(struct hft_stats *stats, const struct hft_ready_queue *ready)
+{
+	const struct hft_counters *counters = &ready->counters;
+	int in_flight = hft_ready_in_flight(ready);
+
+	stats->submitted += counters->submitted;
+	stats->dispatched += counters->dispatched;
+	stats->cancelled += counters->cancelled;
+	stats->ended += counters->ended;
+	stats->wakeups += counters->wakeups;
+	stats->full += counters->full;
+	stats->bad_head += counters->bad_head;
+	stats->waiting += ready->waiting;
+	stats->ready += ready->heap.nr;
+	stats->in_flight += in_flight > 0 ? (u64)in_flight : 0;
+}
+
+static int read_stats(struct hft_sim *sim, struct hft_stats *stats)
+{
+	bool all = stats->ring == HFT_STATS_CONTEXT;
+	int err = all ? 0 : -ENOENT;
+	u32 i;
+
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		if (!sim->rings[i] || (!all && stats->ring != i))
+			continue;
+		add_counters(stats, &sim->rings[i]->ready);
+		err = 0;
+	}
+	stats->tasks = sim->pool.nr;
+	for (i = 0; i < sim->pool.nr; i++)
+		stats->tasks_free += sim->pool.slots[i].state == HFT_SLOT_FREE;
+	return err;
+}
+
+/* As hft_backend.command */
+int hft_sim_command(struct hft_sim *sim, unsigned int op, void *arg)
+{
+	switch (op) {
+	case HFT_IOC_CANCEL:
+		return hft_sim_cancel_task(sim, ((struct hft_cancel *)arg)->task);
+	case HFT_IOC_MODIFY:
+		return modify_task(sim, arg);
+	case HFT_IOC_TASK:
+		return inform(sim, arg);
+	case HFT_IOC_HALT:
+		return halt_rings(sim, arg);
+	case HFT_IOC_STATS:
+		return read_stats(sim, arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/* Take no more tasks, drop those that are queued and those in the ring. */
+void hft_sim_ring_kill(struct hft_sim_ring *ring)
+{
+	struct hft_ring_producer *producer = ring->ready.producer;
+
+	if (ring->ready.dead)
+		return;
+	ring->ready.dead = true;
+	WRITE_ONCE(producer->flags, producer->flags | HFT_RING_DEAD);
+	ring->ready.nr_tracked = 0;
+	cancel_tasks(ring);
+	hft_sim_drop_jobs(ring);
+	hft_sim_unschedule(ring->sim, &ring->wake);
+}
