@@ -304,6 +304,25 @@ static void test_modify(void **state)
 	close_handle(&t);
 }
 
+/* What is refused is told what it would have brought the CPU to. */
+static void test_admission(void **state)
+{
+	struct hft_task task = { .release = 1, .period = 100000, .wcet = 60000,
+				 .flags = HFT_TASK_PERIODIC };
+	struct test t;
+	uint64_t id;
+
+	(void)state;
+	open_handle(&t, NULL);
+	task.ring = hft_ring_number(t.ring);
+	assert_int_equal(hft_submit(t.h, &task, NULL), 0);
+	assert_int_equal(hft_submit(t.h, &task, &id), -EBUSY);
+	assert_in_range(id, 1200000, 1200002);
+	task.flags |= HFT_TASK_NO_ADMIT;
+	assert_int_equal(hft_submit(t.h, &task, &id), 0);
+	close_handle(&t);
+}
+
 /* Closed in the middle of things, in any order. */
 static void test_close(void **state)
 {
@@ -343,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_overruns),
 		cmocka_unit_test(test_halt),
 		cmocka_unit_test(test_modify),
+		cmocka_unit_test(test_admission),
 		cmocka_unit_test(test_close),
 	};
 

@@ -66,6 +66,17 @@ int hft_sim_submit_tasks(struct hft_sim *sim, const struct hft_task *tasks, int6
 	return taken;
 }
 
+/* What a task that is not admitted would have brought its CPU to, ppm. */
+static u64 refused_ppm(struct hft_sim *sim, const struct hft_task *task)
+{
+	u64 relative = task->deadline ? task->deadline - task->release : 0;
+	struct hft_admission_demand demand;
+
+	demand = hft_admission_demand(task->wcet, relative, task->period);
+	return hft_admission_to_ppm(demand.density +
+				    sim->rings[task->ring]->cpu->release.admission.density);
+}
+
 /* Returns 0, or an error of hft_submit() that is not explained. */
 int hft_sim_submit_task(struct hft_sim *sim, const struct hft_task *task, uint64_t *id)
 {
@@ -79,7 +90,9 @@ int hft_sim_submit_task(struct hft_sim *sim, const struct hft_task *task, uint64
 	err = insert(sim, slot);
 	if (err)
 		hft_slot_free(&sim->pool, slot);
-	else
+	if (err == -EBUSY && id)
+		*id = refused_ppm(sim, task);
+	if (!err)
 		hft_sim_commit(sim->rings[slot->ring_number]->cpu);
 	return err;
 }

@@ -113,6 +113,8 @@ static void add_counters(struct hft_stats *stats, const struct hft_ready_queue *
 	stats->dispatched += counters->dispatched;
 	stats->cancelled += counters->cancelled;
 	stats->ended += counters->ended;
+	stats->overruns += counters->overruns;
+	stats->deadline_misses += counters->deadline_misses;
 	stats->wakeups += counters->wakeups;
 	stats->full += counters->full;
 	stats->bad_head += counters->bad_head;
