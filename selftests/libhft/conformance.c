@@ -4,6 +4,7 @@
  * the same order, the same events and the same errors.
  */
 #include "conformance_calls.h"
+#include "conformance_tasks.h"
 #include "conformance_threads.h"
 
 #define CASE(name)	{ #name, case_##name, false }
@@ -37,6 +38,21 @@ static const struct {
 	REAL(wait),
 	CASE(stop),
 	CASE(closed_handle),
+	CASE(states),
+	CASE(states_of_plain_tasks),
+	CASE(submit_by_time),
+	REAL(submit_after),
+	CASE(modify),
+	CASE(refusals_of_changes),
+	CASE(refusals_of_flags),
+	CASE(periodic),
+	REAL(overrun_skip),
+	REAL(overrun_catch_up),
+	REAL(overrun_coalesce),
+	REAL(miss_is_told),
+	CASE(drop),
+	CASE(halt),
+	CASE(halt_of_new_rings),
 	REAL(two_waiters),
 	REAL(sleeper_is_woken),
 	REAL(sleeper_hears_of_earlier),

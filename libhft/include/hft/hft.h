@@ -72,6 +72,17 @@ int hft_submit_batch(struct hft *h, const struct hft_task *tasks, unsigned int n
 		     int64_t *results);
 int hft_cancel(struct hft *h, uint64_t id);
 
+int hft_submit_at(struct hft *h, const struct hft_task *task, uint64_t release, uint64_t *id);
+int hft_submit_after(struct hft *h, const struct hft_task *task, uint64_t delay_ns, uint64_t *id);
+int hft_submit_periodic(struct hft *h, const struct hft_task *task, uint64_t first,
+			uint64_t period_ns, uint64_t *id);
+
+int hft_modify(struct hft *h, const struct hft_modify *modify);
+int hft_task_state(struct hft *h, uint64_t id, struct hft_task_info *info);
+
+int hft_halt(struct hft *h, enum hft_halt_mode mode, uint32_t flags, struct hft_halt *result);
+int hft_resume(struct hft *h, uint32_t flags);
+
 uint64_t hft_now(void);
 uint64_t hft_spin_until(uint64_t when);
 bool hft_clock_is_tsc(void);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Submission and cancellation, by the handle's backend.
+ * What is done to tasks, by the handle's backend.
  */
 #include <errno.h>
+#include <time.h>
 
 #include "internal.h"
 
@@ -97,4 +98,170 @@ HFT_API int hft_cancel(struct hft *h, uint64_t id)
 
 	return err ? hft_fail(-err, "cancel: task 0x%llx is not queued",
 			      (unsigned long long)id) : 0;
+}
+
+/* A time that is out of range stays out of range. */
+static uint64_t hft_add_ns(uint64_t time, uint64_t ns)
+{
+	return time > UINT64_MAX - ns ? UINT64_MAX : time + ns;
+}
+
+static int hft_submit_released(struct hft *h, const struct hft_task *task, uint64_t release,
+			       uint64_t period_ns, uint64_t *id)
+{
+	struct hft_task copy = *task;
+
+	copy.release = release;
+	if (task->deadline)
+		copy.deadline = hft_add_ns(release, task->deadline);
+	if (period_ns) {
+		copy.period = period_ns;
+		copy.flags |= HFT_TASK_PERIODIC;
+	}
+	return hft_submit(h, &copy, id);
+}
+
+/**
+ * hft_submit_at() - submit a task for a time
+ * @h: handle
+ * @task: what to run and where; its deadline is counted from the release here
+ * @release: when, on the task's clock
+ * @id: its id, or NULL
+ *
+ * As hft_submit() otherwise.
+ *
+ * Return: as hft_submit().
+ */
+HFT_API int hft_submit_at(struct hft *h, const struct hft_task *task, uint64_t release,
+			  uint64_t *id)
+{
+	return hft_submit_released(h, task, release, 0, id);
+}
+
+static uint64_t hft_task_now(const struct hft_task *task)
+{
+	struct timespec ts;
+
+	if (task->clock == HFT_CLOCK_MONOTONIC)
+		return hft_now();
+	clock_gettime(task->clock == HFT_CLOCK_TAI ? CLOCK_TAI : CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/**
+ * hft_submit_after() - submit a task for some time from now
+ * @h: handle
+ * @task: what to run and where; its deadline is counted from the release here
+ * @delay_ns: how long from now
+ * @id: its id, or NULL
+ *
+ * As hft_submit() otherwise.
+ *
+ * Return: as hft_submit().
+ */
+HFT_API int hft_submit_after(struct hft *h, const struct hft_task *task, uint64_t delay_ns,
+			     uint64_t *id)
+{
+	return hft_submit_released(h, task, hft_add_ns(hft_task_now(task), delay_ns), 0, id);
+}
+
+/**
+ * hft_submit_periodic() - submit a task that is released again and again
+ * @h: handle
+ * @task: what to run and where; its deadline is counted from each release here, and
+ *	%HFT_TASK_CATCH_UP or %HFT_TASK_COALESCE say what becomes of overruns
+ * @first: its first release, on the task's clock
+ * @period_ns: from one release to the next, at least %HFT_PERIOD_MIN
+ * @id: its id, for hft_cancel(), which ends it; or NULL
+ *
+ * As hft_submit() otherwise.
+ *
+ * Return: as hft_submit(); -EINVAL also for a period that is too short.
+ */
+HFT_API int hft_submit_periodic(struct hft *h, const struct hft_task *task, uint64_t first,
+				uint64_t period_ns, uint64_t *id)
+{
+	if (!period_ns)
+		return hft_submit_error(-EINVAL);
+	return hft_submit_released(h, task, first, period_ns, id);
+}
+
+/**
+ * hft_modify() - change a task that has not been dispatched
+ * @h: handle
+ * @modify: the task, and what to change of it
+ *
+ * As hft_submit() otherwise.
+ *
+ * Return: 0, or -ENOENT when it has been dispatched or cancelled or never was, -EINVAL
+ * a field is out of range, also together with those that stay.
+ */
+HFT_API int hft_modify(struct hft *h, const struct hft_modify *modify)
+{
+	struct hft_modify copy = *modify;
+	int err = h->backend->command(h, HFT_IOC_MODIFY, &copy);
+
+	return err ? hft_fail(-err, "modify task 0x%llx", (unsigned long long)modify->task) : 0;
+}
+
+/**
+ * hft_task_state() - where is a task?
+ * @h: handle
+ * @id: of the task
+ * @info: the answer; see &struct hft_task_info
+ *
+ * A plain task ends with its dispatch; one that is tracked when its worker is done
+ * with it.  Enters the kernel.  Any thread.
+ *
+ * Return: 0, or -ENOENT when it has ended or never was.
+ */
+HFT_API int hft_task_state(struct hft *h, uint64_t id, struct hft_task_info *info)
+{
+	int err;
+
+	*info = (struct hft_task_info){ .task = id };
+	err = h->backend->command(h, HFT_IOC_TASK, info);
+	return err ? hft_fail(-err, "task 0x%llx has ended or never was",
+			      (unsigned long long)id) : 0;
+}
+
+/**
+ * hft_halt() - the kill switch
+ * @h: handle
+ * @mode: %HFT_HALT_REDUCE, %HFT_HALT_ALL or %HFT_HALT_CANCEL
+ * @flags: %HFT_HALT_GLOBAL for all handles of the machine, or zero for this one
+ * @result: what it stopped, or NULL
+ *
+ * When it returns, nothing that @mode does not allow is dispatched any more; what is
+ * in a ring already is its worker's to run.  Allocates nothing.  Enters the kernel;
+ * waits for no task.  Any thread.
+ *
+ * Return: 0, or -EINVAL, or -EPERM for %HFT_HALT_GLOBAL without CAP_SYS_ADMIN or by a
+ * backend other than kernel.
+ */
+HFT_API int hft_halt(struct hft *h, enum hft_halt_mode mode, uint32_t flags,
+		     struct hft_halt *result)
+{
+	struct hft_halt halt = { .mode = mode, .flags = flags };
+	int err = h->backend->command(h, HFT_IOC_HALT, &halt);
+
+	if (err)
+		return hft_fail(-err, "halt mode %u, flags 0x%x", (unsigned int)mode, flags);
+	if (result)
+		*result = halt;
+	return 0;
+}
+
+/**
+ * hft_resume() - re-arm after hft_halt()
+ * @h: handle
+ * @flags: as they were for hft_halt()
+ *
+ * What is due by now is dispatched.  A handle stays halted for as long as all are.
+ *
+ * Return: as hft_halt().
+ */
+HFT_API int hft_resume(struct hft *h, uint32_t flags)
+{
+	return hft_halt(h, HFT_HALT_NONE, flags, NULL);
 }
