@@ -8,7 +8,7 @@
 #include "hft.h"
 
 /* Deadlines that an interrupt tells of: they are on its stack. */
-#define HFT_NOTICES	8
+#define HFT_NOTICES	4
 
 /* After the tail was published. */
 static void hft_ring_wake(struct hft_ring *ring)

@@ -195,6 +195,7 @@ bool hft_job_overrun(struct hft_slot *slot, u64 now)
 	} else if (slot->flags & HFT_TASK_COALESCE) {
 		hft_job_skip(slot, passed);
 		hft_job_advance(slot, passed);
+		hft_slot_translate(slot);
 		WRITE_ONCE(slot->state, HFT_SLOT_HELD);
 	} else {
 		hft_job_skip(slot, passed + 1);

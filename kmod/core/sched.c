@@ -111,14 +111,11 @@ int hft_sched_cancel(struct hft_slot *slot)
 }
 
 /* A task is released: from here on its times are on the clock that all share. */
-static inline void hft_slot_release(struct hft_release_queue *queue, struct hft_slot *slot)
+static inline void hft_slot_release(struct hft_slot *slot)
 {
 	slot->ready->waiting--;
-	if (likely(slot->clock == HFT_CLOCK_MONOTONIC))
-		return;
-	slot->release = hft_release_to_monotonic(queue, slot->clock, slot->release);
-	if (slot->deadline)
-		slot->deadline = hft_release_to_monotonic(queue, slot->clock, slot->deadline);
+	if (unlikely(slot->clock != HFT_CLOCK_MONOTONIC))
+		hft_slot_translate(slot);
 }
 
 static u64 hft_slot_key(const struct hft_slot *slot)
@@ -174,7 +171,7 @@ static struct hft_slot *hft_release_pop(struct hft_release_queue *queue, enum hf
 	if (hft_heap_min_key(heap) > now)
 		return NULL;
 	slot = container_of(hft_heap_pop(heap), struct hft_slot, item);
-	hft_slot_release(queue, slot);
+	hft_slot_release(slot);
 	return slot;
 }
 

@@ -225,4 +225,14 @@ static inline u64 hft_release_to_monotonic(const struct hft_release_queue *queue
 	return time > queue->offset[clock] ? time - queue->offset[clock] : 1;
 }
 
+/* From the task's clock to CLOCK_MONOTONIC, as its release is. */
+static inline void hft_slot_translate(struct hft_slot *slot)
+{
+	const struct hft_release_queue *queue = slot->ready->release;
+
+	slot->release = hft_release_to_monotonic(queue, slot->clock, slot->release);
+	if (slot->deadline)
+		slot->deadline = hft_release_to_monotonic(queue, slot->clock, slot->deadline);
+}
+
 #endif /* HFT_CORE_SCHED_H */

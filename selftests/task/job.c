@@ -223,6 +223,41 @@ TEST_F(job, overrun_is_coalesced)
 	ASSERT_EQ(0, hft_test_cancel(self->context, id));
 }
 
+/* The releases of late jobs are told on CLOCK_MONOTONIC too. */
+TEST_F(job, overrun_on_the_wall_clock)
+{
+	static const uint32_t rules[] = { 0, HFT_TASK_CATCH_UP, HFT_TASK_COALESCE };
+	struct hft_event event;
+	uint64_t first, last;
+	size_t rule;
+	int64_t id;
+	int i;
+
+	for (rule = 0; rule < ARRAY_LEN(rules); rule++) {
+		struct hft_task task = periodic(hft_test_now_on(CLOCK_REALTIME) +
+						10 * NSEC_PER_MSEC, rules[rule]);
+
+		task.clock = HFT_CLOCK_REALTIME;
+		ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
+		ASSERT_EQ(1, hft_test_wait(&self->ring, NSEC_PER_SEC));
+		hft_test_sleep(5 * PERIOD);
+		ASSERT_TRUE(hft_test_next(&self->ring, &event));
+		first = event.release;
+		last = first;
+		for (i = 0; i < 8; i++) {
+			ASSERT_EQ(0, hft_test_take(&self->ring, &event, NSEC_PER_SEC));
+			EXPECT_LT(last, event.release);
+			EXPECT_EQ(0, (event.release - first) % PERIOD);
+			EXPECT_EQ(event.release + PERIOD / 2, event.deadline);
+			EXPECT_GE(hft_test_now(), event.release);
+			last = event.release;
+		}
+		ASSERT_EQ(0, hft_test_cancel(self->context, id));
+		while (hft_test_wait(&self->ring, 0) > 0)
+			hft_test_next(&self->ring, &event);
+	}
+}
+
 /* Cancelled with a job in flight, it takes its place until that is consumed. */
 TEST_F(job, cancel_with_a_job_in_flight)
 {

@@ -112,6 +112,7 @@ int bench_wake(void);
 int bench_sched(void);
 int bench_submit(void);
 int bench_ring(void);
+int bench_miss(void);
 int bench_callback(void);
 
 #endif /* HFT_BENCH_H */

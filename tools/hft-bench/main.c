@@ -27,6 +27,7 @@ static const struct group groups[] = {
 	{ "sched", "instructions that a task costs, and its spin", bench_sched },
 	{ "submit", "instructions of a submission", bench_submit },
 	{ "ring", "tasks a second through one ring", bench_ring },
+	{ "miss", "a missed deadline to its notice", bench_miss },
 	{ "callback", "tasks one at a time, for the TCG plugin to count", bench_callback },
 };
 
