@@ -100,6 +100,9 @@ status 0 "hft-latency --json" hft-latency -q -l 200 --json --histogram --spin fo
 prints '"dispatch_error_ns": \{' "hft-latency --json prints JSON"
 prints '"count": 200' "hft-latency --json has every task"
 prints '"buckets": \[' "hft-latency --json --histogram has buckets"
+status 2 "hft-latency refuses a backend that is none" hft-latency --backend none
+status 0 "hft-latency --backend soft" hft-latency -q -l 100 --backend soft
+prints '^backend +soft$' "hft-latency names the backend"
 
 # A gnuplot of our own, which keeps what it is told.
 mkdir "$dir/bin"
@@ -120,6 +123,9 @@ prints 'is hft.ko loaded' "hftctl says what is missing"
 status 1 "hftctl stats without the module" hftctl stats
 status 1 "hft-latency without the module" env HFT_BACKEND=kernel hft-latency -q
 prints 'modprobe hft' "hft-latency says what is missing"
+status 0 "hft-latency without the module, by itself" hft-latency -l 100
+prints '^backend +soft$' "hft-latency takes the backend that there is"
+prints 'modprobe hft' "hft-latency says that there could be another"
 insmod "${HFT_KO:-/hft.ko}"
 
 echo "1..$number"

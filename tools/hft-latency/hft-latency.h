@@ -54,6 +54,7 @@ struct config {
 	bool json;
 	bool quiet;
 	const char *plot;
+	const char *backend;	/* NULL: what there is */
 };
 
 struct result {
@@ -61,6 +62,7 @@ struct result {
 	uint64_t tasks;		/* that were run */
 	uint64_t early;		/* started before their release */
 	uint64_t lead_ns;
+	const char *backend;	/* its name */
 	bool tsc;
 	uint64_t clock_step_ns;	/* least difference of two readings */
 	uint64_t clock_cost_ns;	/* of a reading */

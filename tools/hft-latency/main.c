@@ -33,14 +33,16 @@ static void usage(FILE *out)
 		"      --lead NS|auto   wake the worker that long before a release; auto measures\n"
 		"                       what it needs (default auto)\n"
 		"      --spin US|forever  how long the worker spins before it sleeps (default 0)\n"
+		"      --backend NAME   kernel or soft (default: HFT_BACKEND, or what there is)\n"
 		"      --histogram      print how many tasks had which latency, too\n"
 		"  -j, --json           print JSON instead of text\n"
 		"      --plot FILE.png  draw the histogram, by gnuplot\n"
 		"  -q, --quiet          do not say what spoils latency on this machine\n"
 		"  -h, --help           this text\n"
 		"\n"
-		"It needs hft.ko, and CAP_SYS_NICE or RLIMIT_RTPRIO for a priority.  SIGINT ends\n"
-		"it early; what was measured is printed.\n"
+		"It needs CAP_SYS_NICE or RLIMIT_RTPRIO for a priority.  Without hft.ko the\n"
+		"process starts the tasks itself (backend soft), and \"interrupt\" is its own\n"
+		"waking up.  SIGINT ends it early; what was measured is printed.\n"
 		"Exit status: 0, 1 when it could not measure or a task started early, 2 for\n"
 		"wrong usage.\n",
 		MIN_INTERVAL_US, MAX_INTERVAL_US);
@@ -89,7 +91,7 @@ static bool parse_spin(const char *text, struct config *config)
 	return true;
 }
 
-enum { OPT_LEAD = 256, OPT_SPIN, OPT_HISTOGRAM, OPT_PLOT };
+enum { OPT_LEAD = 256, OPT_SPIN, OPT_BACKEND, OPT_HISTOGRAM, OPT_PLOT };
 
 static const struct option options[] = {
 	{ "affinity", required_argument, NULL, 'a' },
@@ -98,6 +100,7 @@ static const struct option options[] = {
 	{ "priority", required_argument, NULL, 'p' },
 	{ "lead", required_argument, NULL, OPT_LEAD },
 	{ "spin", required_argument, NULL, OPT_SPIN },
+	{ "backend", required_argument, NULL, OPT_BACKEND },
 	{ "histogram", no_argument, NULL, OPT_HISTOGRAM },
 	{ "json", no_argument, NULL, 'j' },
 	{ "plot", required_argument, NULL, OPT_PLOT },
@@ -132,6 +135,9 @@ static bool parse_option(int c, const char *text, struct config *config)
 		return parse_lead(text, config);
 	case OPT_SPIN:
 		return parse_spin(text, config);
+	case OPT_BACKEND:
+		config->backend = text;
+		return !strcmp(text, "kernel") || !strcmp(text, "soft");
 	case OPT_HISTOGRAM:
 		config->histogram = true;
 		return true;

@@ -161,7 +161,7 @@ static int run_session(struct session *s)
 
 int measure(const struct config *config, struct result *result)
 {
-	HFT_OPTS(hft_opts, opts, .tasks = AHEAD + 1);
+	HFT_OPTS(hft_opts, opts, .tasks = AHEAD + 1, .backend = config->backend);
 	HFT_OPTS(hft_ring_opts, ring_opts, .cpu = config->cpu, .entries = 2 * AHEAD,
 		 .lead_ns = config->lead_ns, .spin_ns = config->spin_ns);
 	struct session s = { .config = config, .result = result };
@@ -174,6 +174,7 @@ int measure(const struct config *config, struct result *result)
 	ret = hft_open(&s.hft, &opts);
 	if (ret < 0)
 		return fail_hft(ret);
+	result->backend = hft_backend(s.hft);
 	ret = become_worker(config);
 	if (ret < 0)
 		goto close;

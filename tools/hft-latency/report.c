@@ -87,6 +87,7 @@ int report_text(const struct config *config, const struct result *result)
 
 	uname(&kernel);
 	printf("kernel    %s %s %s\n", kernel.release, kernel.version, kernel.machine);
+	printf("backend   %s\n", result->backend);
 	printf("clock     %s, steps of %" PRIu64 " ns, %" PRIu64 " ns to read it\n",
 	       result->tsc ? "TSC" : "clock_gettime", result->clock_step_ns,
 	       result->clock_cost_ns);
@@ -145,8 +146,9 @@ int report_json(const struct config *config, const struct result *result)
 	int i, ret;
 
 	uname(&kernel);
-	report = json_pack("{s:s, s:s, s:{s:s, s:o, s:o}, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
+	report = json_pack("{s:s, s:s, s:s, s:{s:s, s:o, s:o}, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
 			   "kernel", kernel.release, "kernel_version", kernel.version,
+			   "backend", result->backend,
 			   "clock", "source", result->tsc ? "TSC" : "clock_gettime",
 			   "step_ns", json_number(result->clock_step_ns),
 			   "cost_ns", json_number(result->clock_cost_ns),

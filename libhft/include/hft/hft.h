@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libhft: submit tasks to the hft kernel module and run them at their release.
+ * libhft: submit tasks to the hft kernel module and run them at their release.  Where
+ * there is no module, the process does what it would (hft_opts.backend).
  *
  * Errors: a function that can fail returns a negative errno; hft_strerror()
  * tells the reason of the calling thread's last one.  Nothing prints, nothing
@@ -12,7 +13,8 @@
  *
  * Fork: a child may submit to its parent's handle, which goes by ioctl, cancel, and
  * close the handle and its rings.  It has neither the rings' mappings nor the workers:
- * calls on these other than hft_ring_close() are the parent's.
+ * calls on these other than hft_ring_close() are the parent's.  A handle of a backend
+ * other than kernel is in its parent's memory: all but closing is -EOWNERDEAD.
  *
  * Time: nanoseconds of CLOCK_MONOTONIC, absolute, unless a name says otherwise.
  *
