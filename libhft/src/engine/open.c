@@ -120,10 +120,14 @@ static int hft_open_backend(struct hft *h, struct hft_opts *opts)
  * Allocates, blocks (it calibrates the clock, 20 ms for the first handle of a
  * process) and enters the kernel.  Any thread.
  *
- * Return: 0, or -ENOENT without the module, -EACCES without permission, -EINVAL
- * for options out of range or a backend that is none, -E2BIG for options of a newer
- * library, -EDQUOT when the user's quota of tasks is used up, -ENOMEM.  io_uring being unavailable is
- * no error: ioctls take its place, and hft_opts.warn says so.
+ * Without the module, and unless a device or a backend was named, the handle is of
+ * the backend soft, which hft_opts.warn is told.
+ *
+ * Return: 0, or -ENOENT without the device or, where kernel was named, the module,
+ * -EACCES without permission, -EINVAL for options out of range or a backend that is
+ * none, -E2BIG for options of a newer library, -EDQUOT when the user's quota of tasks
+ * is used up, -ENOMEM.  io_uring being unavailable is no error: ioctls take its place,
+ * and hft_opts.warn says so.
  */
 HFT_API int hft_open(struct hft **out, const struct hft_opts *user_opts)
 {
