@@ -24,21 +24,8 @@ void hft_counters_add(struct hft_counters *sum, const struct hft_counters *count
 
 static void hft_stats_add_ring(struct hft_stats *stats, struct hft_ring *ring)
 {
-	const struct hft_counters *counters = &ring->ready.counters;
-
 	raw_spin_lock_irq(&ring->queue->lock);
-	stats->submitted += counters->submitted;
-	stats->dispatched += counters->dispatched;
-	stats->cancelled += counters->cancelled;
-	stats->ended += counters->ended;
-	stats->wakeups += counters->wakeups;
-	stats->full += counters->full;
-	stats->bad_head += counters->bad_head;
-	stats->overruns += counters->overruns;
-	stats->deadline_misses += counters->deadline_misses;
-	stats->waiting += ring->ready.waiting;
-	stats->ready += ring->ready.heap.nr;
-	stats->in_flight += max(hft_ready_in_flight(&ring->ready), 0);
+	hft_ready_stats(&ring->ready, stats);
 	raw_spin_unlock_irq(&ring->queue->lock);
 }
 

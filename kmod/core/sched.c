@@ -414,6 +414,30 @@ int hft_ready_in_flight(const struct hft_ready_queue *ready)
 }
 
 /**
+ * hft_ready_stats() - add what a ring has counted and holds
+ * @ready: the ring's
+ * @stats: the sum
+ */
+void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stats)
+{
+	const struct hft_counters *counters = &ready->counters;
+	int in_flight = hft_ready_in_flight(ready);
+
+	stats->submitted += counters->submitted;
+	stats->dispatched += counters->dispatched;
+	stats->cancelled += counters->cancelled;
+	stats->ended += counters->ended;
+	stats->wakeups += counters->wakeups;
+	stats->full += counters->full;
+	stats->bad_head += counters->bad_head;
+	stats->overruns += counters->overruns;
+	stats->deadline_misses += counters->deadline_misses;
+	stats->waiting += ready->waiting;
+	stats->ready += ready->heap.nr;
+	stats->in_flight += in_flight > 0 ? (u64)in_flight : 0;
+}
+
+/**
  * hft_sched_halt() - say what a ring may be given
  * @ready: the ring's
  * @mode: &enum hft_halt_mode

@@ -181,6 +181,7 @@ u32 hft_ready_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 pub
 u32 hft_ready_fill_touched(struct hft_ready_queue *ready, u32 *spare, u64 entry, u64 published);
 struct hft_event *hft_ready_notice(struct hft_ready_queue *ready, u64 now);
 int hft_ready_in_flight(const struct hft_ready_queue *ready);
+void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stats);
 
 /* job.c: tracked tasks */
 void hft_job_init(struct hft_slot *slot, u32 flags, u64 period, u64 wcet);

@@ -104,25 +104,6 @@ static int halt_rings(struct hft_sim *sim, struct hft_halt *halt)
 	return 0;
 }
 
-static void add_counters(struct hft_stats *stats, const struct hft_ready_queue *ready)
-{
-	const struct hft_counters *counters = &ready->counters;
-	int in_flight = hft_ready_in_flight(ready);
-
-	stats->submitted += counters->submitted;
-	stats->dispatched += counters->dispatched;
-	stats->cancelled += counters->cancelled;
-	stats->ended += counters->ended;
-	stats->overruns += counters->overruns;
-	stats->deadline_misses += counters->deadline_misses;
-	stats->wakeups += counters->wakeups;
-	stats->full += counters->full;
-	stats->bad_head += counters->bad_head;
-	stats->waiting += ready->waiting;
-	stats->ready += ready->heap.nr;
-	stats->in_flight += in_flight > 0 ? (u64)in_flight : 0;
-}
-
 static int read_stats(struct hft_sim *sim, struct hft_stats *stats)
 {
 	bool all = stats->ring == HFT_STATS_CONTEXT;
@@ -132,7 +113,7 @@ static int read_stats(struct hft_sim *sim, struct hft_stats *stats)
 	for (i = 0; i < HFT_MAX_RINGS; i++) {
 		if (!sim->rings[i] || (!all && stats->ring != i))
 			continue;
-		add_counters(stats, &sim->rings[i]->ready);
+		hft_ready_stats(&sim->rings[i]->ready, stats);
 		err = 0;
 	}
 	stats->tasks = sim->pool.nr;

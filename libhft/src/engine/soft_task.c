@@ -170,24 +170,10 @@ static int soft_halt(struct soft_context *context, struct hft_halt *halt)
 static void soft_stats_add(struct hft_stats *stats, struct soft_ring *soft)
 {
 	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
-	const struct hft_counters *counters = &soft->ready.counters;
 	struct soft_hold hold;
-	int in_flight;
 
 	soft_lock(&hold, queue);
-	in_flight = hft_ready_in_flight(&soft->ready);
-	stats->submitted += counters->submitted;
-	stats->dispatched += counters->dispatched;
-	stats->cancelled += counters->cancelled;
-	stats->ended += counters->ended;
-	stats->wakeups += counters->wakeups;
-	stats->full += counters->full;
-	stats->bad_head += counters->bad_head;
-	stats->overruns += counters->overruns;
-	stats->deadline_misses += counters->deadline_misses;
-	stats->waiting += soft->ready.waiting;
-	stats->ready += soft->ready.heap.nr;
-	stats->in_flight += in_flight > 0 ? (uint64_t)in_flight : 0;
+	hft_ready_stats(&soft->ready, stats);
 	soft_unlock(&hold);
 }
 
