@@ -123,7 +123,7 @@ static void hft_job_unwatch(struct hft_slot *slot)
 {
 	if (slot->flags & HFT_SLOT_WATCHED)
 		hft_heap_remove(&slot->ready->release->watch.heap, &slot->watch);
-	slot->flags &= ~(HFT_SLOT_WATCHED | HFT_SLOT_LATE);
+	slot->flags &= ~HFT_SLOT_WATCHED;
 }
 
 static void hft_job_end(struct hft_slot *slot)
@@ -221,8 +221,8 @@ void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event)
 
 	if (event->result)
 		slot->flags |= HFT_SLOT_ENDED;
-	else if ((slot->flags & HFT_SLOT_LATE) && (slot->flags & HFT_TASK_DROP))
-		event->result = -ETIME;
+	else if ((slot->flags & HFT_TASK_DROP) && event->published > event->deadline)
+		event->result = -ETIME;		/* whether the watch has seen it yet or not */
 	else
 		event->result = slot->skipped < S32_MAX ? slot->skipped : S32_MAX;
 	slot->skipped = 0;
@@ -293,7 +293,6 @@ unsigned int hft_job_late(struct hft_release_queue *queue, u64 now, struct hft_n
 
 		hft_heap_pop(heap);
 		slot->flags &= ~HFT_SLOT_WATCHED;
-		slot->flags |= HFT_SLOT_LATE;
 		slot->late++;
 		slot->ready->counters.deadline_misses++;
 		notices[n++] = (struct hft_notice){

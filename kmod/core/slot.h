@@ -31,9 +31,8 @@ enum hft_slot_state {
 #define HFT_SLOT_TRACKED	BIT(30)	/* is not freed before its event is consumed */
 #define HFT_SLOT_IN_FLIGHT	BIT(29)	/* a job of it is in its ring */
 #define HFT_SLOT_ENDED		BIT(28)	/* has no more jobs */
-#define HFT_SLOT_LATE		BIT(27)	/* the deadline of its present job has passed */
-#define HFT_SLOT_WATCHED	BIT(26)	/* is in the heap of watched deadlines */
-#define HFT_SLOT_ADMITTED	BIT(25)	/* counts in the admission of its CPU */
+#define HFT_SLOT_WATCHED	BIT(27)	/* is in the heap of watched deadlines */
+#define HFT_SLOT_ADMITTED	BIT(26)	/* counts in the admission of its CPU */
 
 /**
  * struct hft_slot - a task of a pool
