@@ -460,6 +460,9 @@ static uint64_t distance(uint64_t a, uint64_t b)
 	return a > b ? a - b : b - a;
 }
 
+/* Each clock has a timer: a machine that stands still for longer brings them into disorder. */
+#define CLOCKS_APART	(20 * NSEC_PER_MSEC)
+
 static void case_clocks(struct test *t)
 {
 	static const clockid_t ids[HFT_CLOCKS] = { CLOCK_MONOTONIC, CLOCK_REALTIME, CLOCK_TAI };
@@ -470,7 +473,7 @@ static void case_clocks(struct test *t)
 	uint32_t i;
 
 	for (i = 0; i < HFT_CLOCKS; i++) {
-		uint64_t release = start + (2 - i) * NSEC_PER_MSEC;
+		uint64_t release = start + (2 - i) * CLOCKS_APART;
 
 		task = make_task(ring, i, release + offset_of(ids[i]));
 		task.deadline = task.release + 5;
@@ -480,8 +483,8 @@ static void case_clocks(struct test *t)
 	for (i = HFT_CLOCKS; i-- > 0; ) {
 		event = take(t, ring, i);
 		EQUAL(i, event.clock);
-		CHECK(distance(event.release, start + (2 - i) * NSEC_PER_MSEC) <
-		      NSEC_PER_MSEC / 2);
+		CHECK(distance(event.release, start + (2 - i) * CLOCKS_APART) <
+		      CLOCKS_APART / 2);
 		EQUAL(event.release + 5, event.deadline);
 		CHECK(event.published + 100 >= event.release);
 	}
