@@ -16,7 +16,11 @@
 #define NSEC_PER_MSEC	1000000ULL
 #define NSEC_PER_SEC	1000000000ULL
 #define FOLDER		"/sys/devices/system/clocksource/clocksource0/"
-#define SLACK		50000	/* ns; what hft_now() may be wrong by until it notices */
+/*
+ * What hft_now() may be off by until it notices, ns: it looks every 0.1 s, and the
+ * kernel takes a TSC that is within 1 % of another clocksource.
+ */
+#define SLACK		NSEC_PER_MSEC
 
 static int read_line(const char *path, char *line, int size)
 {
