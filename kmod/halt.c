@@ -180,7 +180,7 @@ int hft_halt(struct hft_context *context, struct hft_halt *halt)
 	u32 mode = min_t(u32, halt->mode, HFT_HALT_ALL);
 	bool follow = halt->mode != HFT_HALT_ALL;
 
-	if (halt->mode > HFT_HALT_CANCEL || halt->flags & ~HFT_HALT_GLOBAL || halt->reserved)
+	if (!hft_halt_valid(halt))
 		return -EINVAL;
 	if (global && !capable(CAP_SYS_ADMIN))
 		return -EPERM;

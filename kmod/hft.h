@@ -92,7 +92,6 @@ struct hft_context {
 	struct hft_ring __rcu *rings[HFT_MAX_RINGS];
 	struct hft_ring __rcu *monitor;
 	u32 halt;		/* &enum hft_halt_mode */
-	bool dead;
 
 	struct hft_pool pool;	/* set once by HFT_IOC_SETUP */
 };

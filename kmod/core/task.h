@@ -133,6 +133,16 @@ static inline bool hft_modify_valid(const struct hft_modify *modify)
 }
 
 /**
+ * hft_halt_valid() - is each field of a request to halt in range?
+ * @halt: the request
+ */
+static inline bool hft_halt_valid(const struct hft_halt *halt)
+{
+	return halt->mode <= HFT_HALT_CANCEL && !(halt->flags & ~HFT_HALT_GLOBAL) &&
+	       !halt->reserved;
+}
+
+/**
  * hft_ring_add_valid() - are the fields of a request for a ring in range?
  * @add: the request; its CPU is the backend's to judge
  */

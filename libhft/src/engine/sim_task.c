@@ -90,7 +90,7 @@ static int halt_rings(struct hft_sim *sim, struct hft_halt *halt)
 {
 	u32 i;
 
-	if (halt->mode > HFT_HALT_CANCEL || halt->flags & ~HFT_HALT_GLOBAL || halt->reserved)
+	if (!hft_halt_valid(halt))
 		return -EINVAL;
 	if (halt->flags & HFT_HALT_GLOBAL)
 		return -EPERM;

@@ -144,7 +144,7 @@ static int soft_halt(struct soft_context *context, struct hft_halt *halt)
 {
 	uint32_t i;
 
-	if (halt->mode > HFT_HALT_CANCEL || halt->flags & ~HFT_HALT_GLOBAL || halt->reserved)
+	if (!hft_halt_valid(halt))
 		return -EINVAL;
 	if (halt->flags & HFT_HALT_GLOBAL)
 		return -EPERM;
