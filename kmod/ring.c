@@ -71,7 +71,7 @@ static int hft_ring_charge(struct hft_ring *ring, u32 tasks)
 	int err;
 
 	ring->charged = (u64)ring->nr_pages * PAGE_SIZE + hft_heap_bytes(tasks) +
-			((u64)ring->ready.mask + 1) * sizeof(u32);
+			sizeof(*ring);
 
 	err = hft_user_charge(user, HFT_CHARGE_RINGS, 1);
 	if (err)
@@ -93,7 +93,6 @@ static void hft_ring_free(struct hft_ring *ring)
 	hft_ring_uncharge(ring);
 	hft_ring_free_pages(ring);
 	kvfree(ring->memory);
-	kvfree(ring->ready.tracked);
 	hft_context_put(ring->context);
 	kfree(ring);
 }
@@ -139,14 +138,9 @@ static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 	if (!ring->memory)
 		goto free_pages;
 	hft_heap_init(&ring->ready.heap, ring->memory, tasks);
-	ring->ready.tracked = kvcalloc(add->entries, sizeof(u32), GFP_KERNEL_ACCOUNT);
-	if (!ring->ready.tracked)
-		goto free_memory;
 	kref_get(&context->ref);
 	return ring;
 
-free_memory:
-	kvfree(ring->memory);
 free_pages:
 	hft_ring_free_pages(ring);
 uncharge:

@@ -27,10 +27,12 @@
  * struct hft_heap_item - embedded in what is in a heap
  * @seq: order among equal keys, set by the caller; unique in a heap
  * @pos: index of the item's node, %HFT_HEAP_NONE outside a heap
+ * @link: the owner's, who would have padding here
  */
 struct hft_heap_item {
 	u64 seq;
 	u32 pos;
+	u32 link;
 };
 
 /**

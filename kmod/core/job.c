@@ -75,6 +75,16 @@ static void hft_job_discharge(struct hft_slot *slot)
 	slot->flags &= ~HFT_SLOT_ADMITTED;
 }
 
+/* Of the job that is in flight, whose times @slot has no more if it is periodic, or NULL. */
+static const struct hft_event *hft_job_event(const struct hft_slot *slot)
+{
+	const struct hft_ready_queue *ready = slot->ready;
+
+	if (!(slot->flags & HFT_SLOT_IN_FLIGHT))
+		return NULL;
+	return &ready->events[slot->watch.link & ready->mask];
+}
+
 /* Where @slot is, for its owner. */
 static enum hft_task_state hft_job_state(const struct hft_slot *slot)
 {
@@ -83,9 +93,7 @@ static enum hft_task_state hft_job_state(const struct hft_slot *slot)
 
 	if (slot->flags & HFT_SLOT_IN_FLIGHT) {
 		head = READ_ONCE(ready->consumer->head);
-		if (ready->tracked[head & ready->mask] == slot - ready->pool->slots + 1)
-			return HFT_STATE_RUNNING;
-		return HFT_STATE_DISPATCHED;
+		return slot->watch.link == head ? HFT_STATE_RUNNING : HFT_STATE_DISPATCHED;
 	}
 	return slot->state == HFT_SLOT_WAITING ? HFT_STATE_PENDING : HFT_STATE_READY;
 }
@@ -137,10 +145,12 @@ static void hft_job_done(struct hft_slot *slot)
 {
 	hft_job_unwatch(slot);
 	slot->flags &= ~HFT_SLOT_IN_FLIGHT;
-	if (slot->state == HFT_SLOT_HELD)
+	if (slot->state == HFT_SLOT_HELD) {
+		slot->ready->nr_held--;
 		hft_ready_add(slot);
-	else if (slot->state == HFT_SLOT_DISPATCHED)
+	} else if (slot->state == HFT_SLOT_DISPATCHED) {
 		hft_job_end(slot);
+	}
 }
 
 /**
@@ -150,17 +160,17 @@ static void hft_job_done(struct hft_slot *slot)
  */
 void hft_job_retire(struct hft_ready_queue *ready, u32 in_flight)
 {
-	u64 consumed = ready->sequence - in_flight;
+	u32 consumed = lower_32_bits(ready->sequence) - in_flight;
 
-	for (; ready->nr_tracked && ready->retired < consumed; ready->retired++) {
-		u32 *entry = &ready->tracked[ready->retired & ready->mask];
-		u32 index = *entry;
+	while (ready->nr_tracked) {
+		u32 first = ready->first_tracked % HFT_MAX_TRACKED;
+		const struct hft_tracked *tracked = &ready->tracked[first];
 
-		if (!index)
-			continue;
-		*entry = 0;
+		if ((s32)(consumed - tracked->sequence) <= 0)
+			return;
+		ready->first_tracked++;
 		ready->nr_tracked--;
-		hft_job_done(&ready->pool->slots[index - 1]);
+		hft_job_done(&ready->pool->slots[tracked->index]);
 	}
 }
 
@@ -170,6 +180,19 @@ static void hft_job_look(struct hft_ready_queue *ready)
 
 	if (in_flight >= 0)
 		hft_job_retire(ready, in_flight);
+}
+
+/* Have @slot go on when its job in flight is consumed, and the consumer pull then. */
+static void hft_job_hold(struct hft_slot *slot)
+{
+	struct hft_ready_queue *ready = slot->ready;
+
+	WRITE_ONCE(slot->state, HFT_SLOT_HELD);
+	ready->nr_held++;
+	hft_ready_set_more(ready);
+	/* MORE before the head: a consumer that missed the one has moved the other. */
+	smp_mb();
+	hft_job_look(ready);
 }
 
 /**
@@ -191,12 +214,12 @@ bool hft_job_overrun(struct hft_slot *slot, u64 now)
 
 	passed = now > slot->base ? (now - slot->base) / slot->period : 0;
 	if (slot->flags & HFT_TASK_CATCH_UP) {
-		WRITE_ONCE(slot->state, HFT_SLOT_HELD);
+		hft_job_hold(slot);
 	} else if (slot->flags & HFT_TASK_COALESCE) {
 		hft_job_skip(slot, passed);
 		hft_job_advance(slot, passed);
 		hft_slot_translate(slot);
-		WRITE_ONCE(slot->state, HFT_SLOT_HELD);
+		hft_job_hold(slot);
 	} else {
 		hft_job_skip(slot, passed + 1);
 		hft_job_next(slot, passed + 1);
@@ -213,9 +236,12 @@ void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event)
 {
 	struct hft_ready_queue *ready = slot->ready;
 
-	if (!ready->nr_tracked++)
-		ready->retired = event->sequence;
-	ready->tracked[event->sequence & ready->mask] = slot - ready->pool->slots + 1;
+	ready->tracked[(ready->first_tracked + ready->nr_tracked++) % HFT_MAX_TRACKED] =
+		(struct hft_tracked){
+			.sequence = lower_32_bits(event->sequence),
+			.index = slot - ready->pool->slots,
+		};
+	slot->watch.link = lower_32_bits(event->sequence);
 	slot->flags |= HFT_SLOT_IN_FLIGHT;
 	slot->jobs++;
 
@@ -281,6 +307,7 @@ unsigned int hft_job_late(struct hft_release_queue *queue, u64 now, struct hft_n
 			  unsigned int max)
 {
 	struct hft_heap *heap = &queue->watch.heap;
+	const struct hft_event *event;
 	struct hft_slot *slot;
 	unsigned int n = 0;
 
@@ -291,6 +318,7 @@ unsigned int hft_job_late(struct hft_release_queue *queue, u64 now, struct hft_n
 		if (hft_heap_min(heap) != &slot->watch)
 			continue;
 
+		event = hft_job_event(slot);
 		hft_heap_pop(heap);
 		slot->flags &= ~HFT_SLOT_WATCHED;
 		slot->late++;
@@ -299,8 +327,8 @@ unsigned int hft_job_late(struct hft_release_queue *queue, u64 now, struct hft_n
 			.pool = slot->ready->pool,
 			.cookie = slot->cookie,
 			.task = hft_slot_id(slot->ready->pool, slot),
-			.release = slot->release,
-			.deadline = slot->deadline,
+			.release = event ? event->release : slot->release,
+			.deadline = event ? event->deadline : slot->deadline,
 			.state = hft_job_state(slot),
 			.level = slot->level,
 		};

@@ -98,6 +98,7 @@ int hft_sched_cancel(struct hft_slot *slot)
 		hft_heap_remove(&ready->heap, &slot->item);
 		break;
 	case HFT_SLOT_HELD:
+		ready->nr_held--;
 		break;
 	default:
 		if (!ready->dead)
@@ -283,13 +284,6 @@ void hft_ready_write(struct hft_ready_queue *ready, struct hft_slot *slot, u64 e
 	trace_dispatch(ready, event);
 }
 
-static void hft_ready_set_more(struct hft_ready_queue *ready, bool more)
-{
-	u32 flags = ready->producer->flags & ~HFT_RING_MORE;
-
-	WRITE_ONCE(ready->producer->flags, flags | (more ? HFT_RING_MORE : 0));
-}
-
 /*
  * The best task that may be written now, in no heap any more.  Halted tasks are moved
  * behind all others as they come up: their keys are made again by hft_sched_halt().
@@ -318,6 +312,15 @@ static bool hft_ready_pending(const struct hft_ready_queue *ready)
 	       hft_heap_min_key(&ready->heap) < HFT_POLICY_HALTED;
 }
 
+/* Say whether the consumer is to pull when it has advanced. */
+void hft_ready_set_more(struct hft_ready_queue *ready)
+{
+	bool more = hft_ready_pending(ready) || ready->nr_held;
+	u32 flags = ready->producer->flags & ~HFT_RING_MORE;
+
+	WRITE_ONCE(ready->producer->flags, flags | (more ? HFT_RING_MORE : 0));
+}
+
 /* Write up to @room ready tasks.  Returns how many there were. */
 static u32 hft_ready_write_best(struct hft_ready_queue *ready, u32 room, u64 entry, u64 published)
 {
@@ -333,6 +336,15 @@ static u32 hft_ready_write_best(struct hft_ready_queue *ready, u32 room, u64 ent
 	return n;
 }
 
+/* As hft_ready_room(), and no more than can be tracked. */
+static u32 hft_ready_room_tracked(struct hft_ready_queue *ready)
+{
+	u32 limit = HFT_MAX_TRACKED - ready->nr_tracked;
+	u32 room = hft_ready_room(ready);
+
+	return room < limit ? room : limit;
+}
+
 /**
  * hft_ready_fill() - write ready tasks to their ring
  * @ready: the ring's
@@ -346,21 +358,21 @@ static u32 hft_ready_write_best(struct hft_ready_queue *ready, u32 room, u64 ent
  */
 u32 hft_ready_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 published)
 {
-	u32 room = hft_ready_room(ready);
+	u32 room = hft_ready_room_tracked(ready);
 	u32 n = 0;
 
 	do {
 		u32 left = budget - n;
 
 		n += hft_ready_write_best(ready, room < left ? room : left, entry, published);
-		hft_ready_set_more(ready, hft_ready_pending(ready));
-		if (!hft_ready_pending(ready))
+		hft_ready_set_more(ready);
+		if (likely(!hft_ready_pending(ready) && !ready->nr_held))
 			return n;
 
 		/* MORE before the head: a consumer that missed the one has moved the other. */
 		smp_mb();
-		room = hft_ready_room(ready);
-	} while (room && n < budget);
+		room = hft_ready_room_tracked(ready);
+	} while (room && n < budget && hft_ready_pending(ready));
 	ready->counters.full += !room;
 	return n;
 }
@@ -448,5 +460,5 @@ void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stat
 void hft_sched_halt(struct hft_ready_queue *ready, enum hft_halt_mode mode)
 {
 	WRITE_ONCE(ready->halt, mode);
-	hft_ready_set_more(ready, hft_ready_pending(ready));
+	hft_ready_set_more(ready);
 }

@@ -39,6 +39,12 @@
 /* Tasks handled in one hold of the lock. */
 #define HFT_BATCH		64
 
+/*
+ * Events of tracked tasks that a ring has in flight at most: the end of all of them may
+ * be found in one hold of the lock.  A power of two.
+ */
+#define HFT_MAX_TRACKED		256
+
 struct hft_counters {
 	u64 submitted;
 	u64 dispatched;
@@ -109,6 +115,16 @@ struct hft_release_queue {
 };
 
 /**
+ * struct hft_tracked - an event of a tracked task
+ * @sequence: lower half of the event's
+ * @index: of the task in its pool
+ */
+struct hft_tracked {
+	u32 sequence;
+	u32 index;
+};
+
+/**
  * struct hft_ready_queue - the released tasks of a ring
  * @heap: them, by policy
  * @pool: that the ring's tasks are from
@@ -120,9 +136,9 @@ struct hft_release_queue {
  * @level_mask: levels that it takes
  * @policy: &enum hft_policy
  * @halt: &enum hft_halt_mode
- * @tracked: of each entry, index + 1 of the task if that is tracked
- * @nr_tracked: how many entries have one
- * @retired: events up to here are known to be consumed, while there is one
+ * @first_tracked: place of the first of @tracked
+ * @nr_tracked: how many there are
+ * @nr_held: tasks that go on when an event is consumed
  * @number: of the ring
  * @waiting: tasks of the ring before their release
  * @dead: takes no tasks
@@ -133,6 +149,7 @@ struct hft_release_queue {
  * @sequence: events written; producer.tail is its lower half
  * @release: the queue of its CPU
  * @counters: of the ring
+ * @tracked: events of tracked tasks that were not found to be consumed, in order
  */
 struct hft_ready_queue {
 	struct hft_heap heap;
@@ -145,9 +162,9 @@ struct hft_ready_queue {
 	u32 level_mask;
 	u32 policy;
 	u32 halt;
+	u32 first_tracked;
 	u32 nr_tracked;
-	u32 *tracked;
-	u64 retired;
+	u32 nr_held;
 	u32 number;
 	u32 waiting;
 	u32 touched;
@@ -157,6 +174,7 @@ struct hft_ready_queue {
 	u64 sequence;
 	struct hft_release_queue *release;
 	struct hft_counters counters;
+	struct hft_tracked tracked[HFT_MAX_TRACKED];
 };
 
 /* What of it a backend must have set before the first task. */
@@ -180,6 +198,7 @@ void hft_ready_write(struct hft_ready_queue *ready, struct hft_slot *slot, u64 e
 u32 hft_ready_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 published);
 u32 hft_ready_fill_touched(struct hft_ready_queue *ready, u32 *spare, u64 entry, u64 published);
 struct hft_event *hft_ready_notice(struct hft_ready_queue *ready, u64 now);
+void hft_ready_set_more(struct hft_ready_queue *ready);
 int hft_ready_in_flight(const struct hft_ready_queue *ready);
 void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stats);
 

@@ -49,7 +49,8 @@ enum hft_slot_state {
  * @clock: from the descriptor
  * @level: from the descriptor
  * @state: &enum hft_slot_state
- * @watch: place in the heap of watched deadlines
+ * @watch: place in the heap of what is watched; its link is the lower half of the
+ *	sequence of the event of the job that is in flight
  * @relative: deadline - release, ns; 0: none
  * @period: from the descriptor
  * @wcet: from the descriptor

@@ -281,7 +281,6 @@ static void free_ring(struct hft_sim_ring *ring)
 	free(ring->ready.consumer);
 	free(ring->ready.producer);
 	free(ring->ready.events);
-	free(ring->ready.tracked);
 	free(ring->jobs);
 	free(ring);
 }
@@ -350,9 +349,7 @@ static int init_ring(struct hft_sim_ring *ring, const struct hft_ring_add *add)
 	ready->producer = alloc_lines(sizeof(*ready->producer));
 	ready->events = alloc_lines(add->entries * sizeof(*ready->events));
 	ring->jobs = calloc(add->entries, sizeof(struct hft_sim_job *));
-	ready->tracked = calloc(add->entries, sizeof(*ready->tracked));
-	if (!ready->consumer || !ready->producer || !ready->events || !ready->tracked ||
-	    !ring->jobs)
+	if (!ready->consumer || !ready->producer || !ready->events || !ring->jobs)
 		return hft_fail(ENOMEM, "a ring of %u entries", add->entries);
 	ready->mask = add->entries - 1;
 	ready->window = add->window;

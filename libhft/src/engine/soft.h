@@ -96,8 +96,6 @@ struct soft_queue {
  * @area: its pages
  * @area_size: in bytes
  * @memory: of the ready heap
- * @tracked: of the ready queue
- * @tracked: for the core
  */
 struct soft_ring {
 	struct soft_queue *_Atomic queue;
@@ -109,7 +107,6 @@ struct soft_ring {
 	void *area;
 	size_t area_size;
 	void *memory;
-	uint32_t *tracked;
 };
 
 struct soft_context {

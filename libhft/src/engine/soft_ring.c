@@ -36,7 +36,6 @@ static void soft_ring_free(struct soft_ring *soft)
 	if (soft->area != MAP_FAILED)
 		munmap(soft->area, soft->area_size);
 	free(soft->memory);
-	free(soft->tracked);
 	if (soft->fd >= 0)
 		close(soft->fd);
 }
@@ -51,9 +50,8 @@ static int soft_ring_alloc(struct soft_ring *soft, uint32_t entries, uint32_t ta
 	soft->area = mmap(NULL, soft->area_size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	soft->memory = aligned_alloc(HFT_HEAP_ALIGN, hft_heap_bytes(tasks));
-	soft->tracked = calloc(entries, sizeof(*soft->tracked));
 	soft->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (soft->area != MAP_FAILED && soft->memory && soft->tracked && soft->fd >= 0)
+	if (soft->area != MAP_FAILED && soft->memory && soft->fd >= 0)
 		return 0;
 	err = soft->fd < 0 ? -errno : -ENOMEM;
 	soft_ring_free(soft);
@@ -75,7 +73,6 @@ static void soft_ring_init(struct soft_context *context, struct soft_ring *soft,
 		.window = add->window,
 		.level_mask = add->level_mask,
 		.policy = add->policy,
-		.tracked = soft->tracked,
 		.number = (uint32_t)(soft - context->rings),
 		.lead = add->lead,
 		.release = &context->queues[add->cpu]->release,
