@@ -6,6 +6,7 @@
 #include <linux/rcupdate.h>
 
 #include "hft.h"
+#include "trace.h"
 
 /* Deadlines that an interrupt tells of: they are on its stack. */
 #define HFT_NOTICES	4
@@ -104,8 +105,28 @@ enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer)
 	return next == U64_MAX ? HRTIMER_NORESTART : HRTIMER_RESTART;
 }
 
+/* A deadline that has passed has halted its context. */
+static void hft_dispatch_halted(struct hft_context *context, const struct hft_notice *notice,
+				const struct hft_halt *halt, u64 now)
+{
+	struct hft_event event = {
+		.cookie = halt->stopped,
+		.task = notice->task,
+		.release = notice->release,
+		.deadline = notice->deadline,
+		.result = halt->mode,
+		.type = HFT_EVENT_HALT,
+		.level = notice->level,
+	};
+
+	hft_dispatch_notice(context, &event, now);
+}
+
 static void hft_dispatch_miss(const struct hft_notice *notice, u64 now)
 {
+	struct hft_context *context = container_of(notice->pool, struct hft_context, pool);
+	struct hft_halt halt = { .mode = HFT_HALT_REDUCE };
+	bool halted = unlikely(notice->flags & HFT_TASK_HALT) && hft_halt_missed(context, &halt);
 	struct hft_event event = {
 		.cookie = notice->cookie,
 		.task = notice->task,
@@ -116,7 +137,12 @@ static void hft_dispatch_miss(const struct hft_notice *notice, u64 now)
 		.level = notice->level,
 	};
 
-	hft_dispatch_notice(container_of(notice->pool, struct hft_context, pool), &event, now);
+	trace_miss(notice, now);
+	hft_dispatch_notice(context, &event, now);
+	if (unlikely(halted))
+		hft_dispatch_halted(context, notice, &halt, now);
+	if (unlikely(notice->flags & HFT_TASK_SIGNAL))
+		hft_context_signal(context);
 }
 
 /*

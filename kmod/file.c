@@ -13,6 +13,7 @@ static void hft_context_free(struct kref *ref)
 {
 	struct hft_context *context = container_of(ref, struct hft_context, ref);
 
+	irq_work_sync(&context->signal);
 	hft_slots_free(context);
 	hft_user_put(context->user);
 	mutex_destroy(&context->mutex);
@@ -22,6 +23,29 @@ static void hft_context_free(struct kref *ref)
 void hft_context_put(struct hft_context *context)
 {
 	kref_put(&context->ref, hft_context_free);
+}
+
+/* Signals take locks that sleep on PREEMPT_RT: this runs where that is no matter. */
+static void hft_context_send_signal(struct irq_work *work)
+{
+	struct hft_context *context = container_of(work, struct hft_context, signal);
+
+	kill_fasync(&context->fasync, SIGIO, POLL_PRI);
+}
+
+/* In any context of execution. */
+void hft_context_signal(struct hft_context *context)
+{
+	if (READ_ONCE(context->fasync))
+		irq_work_queue(&context->signal);
+}
+
+/* The last release of the file has taken it off before hft_context_release(). */
+static int hft_context_fasync(int fd, struct file *file, int on)
+{
+	struct hft_context *context = file->private_data;
+
+	return fasync_helper(fd, file, on, &context->fasync);
 }
 
 static int hft_context_open(struct inode *inode, struct file *file)
@@ -39,6 +63,7 @@ static int hft_context_open(struct inode *inode, struct file *file)
 	}
 	kref_init(&context->ref);
 	mutex_init(&context->mutex);
+	init_irq_work(&context->signal, hft_context_send_signal);
 	file->private_data = context;
 	return nonseekable_open(inode, file);
 }
@@ -256,6 +281,7 @@ const struct file_operations hft_context_fops = {
 	.unlocked_ioctl = hft_context_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.uring_cmd = hft_uring_cmd,
+	.fasync = hft_context_fasync,
 	.show_fdinfo = hft_context_show_fdinfo,
 	.llseek = noop_llseek,
 };

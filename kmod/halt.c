@@ -111,6 +111,25 @@ static void hft_halt_context(struct hft_context *context, struct hft_halt *halt)
 	rcu_read_unlock();
 }
 
+/**
+ * hft_halt_missed() - halt the context of a task that has missed its deadline
+ * @context: the context, which lives on; no queue is locked
+ * @halt: its mode, and zeroes; its out fields are filled in
+ *
+ * In a hard interrupt too.  Never loosens.
+ *
+ * Return: whether it was not halted before.
+ */
+bool hft_halt_missed(struct hft_context *context, struct hft_halt *halt)
+{
+	/* Ordered, as the word of hft_halt() is by its barrier. */
+	if (cmpxchg(&context->halt, HFT_HALT_NONE, halt->mode) != HFT_HALT_NONE)
+		return false;
+	hft_halt_context(context, halt);
+	trace_halt(halt);
+	return true;
+}
+
 static void hft_halt_everywhere(struct hft_halt *halt)
 {
 	struct hft_ring *ring;

@@ -92,6 +92,8 @@ struct hft_context {
 	struct hft_ring __rcu *rings[HFT_MAX_RINGS];
 	struct hft_ring __rcu *monitor;
 	u32 halt;		/* &enum hft_halt_mode */
+	struct fasync_struct *fasync;
+	struct irq_work signal;	/* to @fasync, where that is legal */
 
 	struct hft_pool pool;	/* set once by HFT_IOC_SETUP */
 };
@@ -168,6 +170,7 @@ extern unsigned int hft_queue_tasks;
 /* file.c */
 extern const struct file_operations hft_context_fops;
 void hft_context_put(struct hft_context *context);
+void hft_context_signal(struct hft_context *context);
 
 /* slot.c; the rest is in core/slot.h */
 int hft_slots_alloc(struct hft_context *context, u32 tasks);
@@ -201,6 +204,7 @@ void hft_dispatch_notice(struct hft_context *context, const struct hft_event *no
 /* halt.c */
 int hft_halt(struct hft_context *context, struct hft_halt *halt);
 u64 hft_ring_halt(struct hft_ring *ring);
+bool hft_halt_missed(struct hft_context *context, struct hft_halt *halt);
 
 /* ring.c */
 u64 hft_ring_cancel_tasks(struct hft_ring *ring);

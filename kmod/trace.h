@@ -83,6 +83,35 @@ TRACE_EVENT(dispatch,
 		  __entry->level, __entry->result)
 );
 
+/* A watched deadline has passed; @now is when that was found out, on CLOCK_MONOTONIC. */
+TRACE_EVENT(miss,
+	TP_PROTO(const struct hft_notice *notice, u64 now),
+	TP_ARGS(notice, now),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(u64, cookie)
+		__field(u64, release)
+		__field(u64, deadline)
+		__field(u64, now)
+		__field(u32, flags)
+		__field(s32, state)
+		__field(u8, level)
+	),
+	TP_fast_assign(
+		__entry->id = notice->task;
+		__entry->cookie = notice->cookie;
+		__entry->release = notice->release;
+		__entry->deadline = notice->deadline;
+		__entry->now = now;
+		__entry->flags = notice->flags & HFT_TASK_FLAGS;
+		__entry->state = notice->state;
+		__entry->level = notice->level;
+	),
+	TP_printk("task=0x%llx cookie=0x%llx release=%llu deadline=%llu now=%llu state=%d flags=0x%x level=%u",
+		  __entry->id, __entry->cookie, __entry->release, __entry->deadline, __entry->now,
+		  __entry->state, __entry->flags, __entry->level)
+);
+
 TRACE_EVENT(halt,
 	TP_PROTO(const struct hft_halt *halt),
 	TP_ARGS(halt),

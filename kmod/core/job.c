@@ -329,6 +329,7 @@ unsigned int hft_job_late(struct hft_release_queue *queue, u64 now, struct hft_n
 			.task = hft_slot_id(slot->ready->pool, slot),
 			.release = event ? event->release : slot->release,
 			.deadline = event ? event->deadline : slot->deadline,
+			.flags = slot->flags,
 			.state = hft_job_state(slot),
 			.level = slot->level,
 		};

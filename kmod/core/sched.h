@@ -74,6 +74,7 @@ struct hft_release_timer {
  * @task: its id
  * @release: of its job, CLOCK_MONOTONIC
  * @deadline: likewise
+ * @flags: the task's: what else is to be done
  * @state: &enum hft_task_state
  * @level: the task's
  */
@@ -83,6 +84,7 @@ struct hft_notice {
 	u64 task;
 	u64 release;
 	u64 deadline;
+	u32 flags;
 	s32 state;
 	u8 level;
 };

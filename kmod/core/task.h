@@ -29,12 +29,14 @@ static inline bool hft_times_valid(u64 release, u64 deadline)
 
 #define HFT_TASK_FLAGS	(HFT_TASK_TRACK | HFT_TASK_PERIODIC | HFT_TASK_CATCH_UP |		\
 			 HFT_TASK_COALESCE | HFT_TASK_WATCH | HFT_TASK_DROP |		\
-			 HFT_TASK_REDUCE | HFT_TASK_NO_ADMIT)
+			 HFT_TASK_REDUCE | HFT_TASK_NO_ADMIT | HFT_TASK_SIGNAL |		\
+			 HFT_TASK_HALT)
 
 static inline bool hft_task_flags_valid(u32 flags, u64 deadline, u64 period)
 {
 	const u32 overrun = HFT_TASK_CATCH_UP | HFT_TASK_COALESCE;
 	const u32 periodic = overrun | HFT_TASK_NO_ADMIT;
+	const u32 missed = HFT_TASK_DROP | HFT_TASK_SIGNAL | HFT_TASK_HALT;
 
 	if (flags & ~HFT_TASK_FLAGS)
 		return false;
@@ -44,7 +46,7 @@ static inline bool hft_task_flags_valid(u32 flags, u64 deadline, u64 period)
 		return false;
 	if (flags & HFT_TASK_WATCH)
 		return deadline;
-	return !(flags & HFT_TASK_DROP);
+	return !(flags & missed);
 }
 
 /* What only some tasks have: not in the descriptors of most. */

@@ -165,6 +165,8 @@ static void case_refusals_of_flags(struct test *t)
 		HFT_TASK_COALESCE,
 		HFT_TASK_WATCH,
 		HFT_TASK_DROP,
+		HFT_TASK_SIGNAL,
+		HFT_TASK_HALT,
 		1U << 20,
 	};
 	struct hft_task task;
@@ -298,6 +300,88 @@ static void case_drop(struct test *t)
 	expect_empty(t, ring);
 	EQUAL(1, stats_of(t, hft_ring_number(ring)).ended);
 	hft_ring_close(ring);
+}
+
+/* A miss halts the handle, which stays so until it is re-armed. */
+static void case_miss_halts(struct test *t)
+{
+	HFT_OPTS(hft_ring_opts, opts, .flags = HFT_RING_MONITOR);
+	struct hft_task task = make_task(t->ring, 7, 0), plain = make_task(t->ring, 1, DUE);
+	struct hft_event event;
+	struct hft_ring *monitor;
+	uint64_t id;
+
+	EQUAL(0, hft_ring_open(t->h, &opts, &monitor));
+	task.flags = HFT_TASK_WATCH | HFT_TASK_HALT;
+	task.deadline = NSEC_PER_MSEC;
+	EQUAL(0, hft_submit_at(t->h, &task, now(t), &id));
+	EQUAL(HFT_EVENT_MISS, take(t, monitor, 7).type);
+	event = take(t, monitor, 0);
+	EQUAL(HFT_EVENT_HALT, event.type);
+	EQUAL(HFT_HALT_REDUCE, event.result);
+	EQUAL(id, event.task);
+	take(t, t->ring, 7);
+	submit(t, &plain);
+	expect_empty(t, t->ring);
+	plain.cookie = 2;
+	plain.flags = HFT_TASK_REDUCE;
+	submit(t, &plain);
+	take(t, t->ring, 2);
+	expect_empty(t, t->ring);
+	EQUAL(0, hft_resume(t->h, 0));
+	take(t, t->ring, 1);
+	expect_empty(t, monitor);
+	hft_ring_close(monitor);
+}
+
+/* @tid: 0: the process */
+static void check_signal(struct test *t, int number, pid_t tid)
+{
+	HFT_OPTS(hft_ring_opts, opts, .flags = HFT_RING_MONITOR);
+	const struct timespec patient = { PATIENCE_NS / NSEC_PER_SEC, 0 };
+	struct hft_task task = make_task(t->ring, 7, 0);
+	struct hft_ring *monitor;
+	sigset_t set, saved;
+	siginfo_t info = { 0 };
+
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	pthread_sigmask(SIG_BLOCK, &set, &saved);
+	EQUAL(0, hft_ring_open(t->h, &opts, &monitor));
+	EQUAL(0, hft_signal(t->h, number, tid));
+	task.flags = HFT_TASK_WATCH | HFT_TASK_SIGNAL;
+	task.deadline = NSEC_PER_MSEC;
+	EQUAL(0, hft_submit_at(t->h, &task, hft_now(), NULL));
+	EQUAL(number, sigtimedwait(&set, &info, &patient));
+	EQUAL(strcmp(t->backend, "soft") ? POLL_PRI : SI_SIGIO, info.si_code);
+	CHECK(info.si_band & POLLPRI);
+	take(t, monitor, 7);
+	take(t, t->ring, 7);
+
+	EQUAL(0, hft_signal(t->h, 0, 0));
+	EQUAL(0, hft_submit_at(t->h, &task, hft_now(), NULL));
+	take(t, monitor, 7);
+	take(t, t->ring, 7);
+	usleep(10000);
+	CHECK(sigtimedwait(&set, &info, &(struct timespec){ 0 }) < 0);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	hft_ring_close(monitor);
+}
+
+static void case_miss_signals(struct test *t)
+{
+	check_signal(t, SIGRTMIN, 0);
+	check_signal(t, SIGUSR2, gettid());
+	EQUAL(-ESRCH, hft_signal(t->h, SIGUSR1, 0x3fffff));
+}
+
+static void case_refusals_of_signals(struct test *t)
+{
+	EQUAL(-EINVAL, hft_signal(t->h, -1, 0));
+	EQUAL(-EINVAL, hft_signal(t->h, SIGRTMAX + 1, 0));
+	EQUAL(-EINVAL, hft_signal(t->h, SIGUSR1, -1));
+	EQUAL(0, hft_signal(t->h, SIGUSR1, 0));
+	EQUAL(0, hft_signal(t->h, 0, 0));
 }
 
 static void case_halt(struct test *t)

@@ -67,6 +67,10 @@ TEST_F(job, flags_that_do_not_fit)
 		{ HFT_TASK_WATCH, 1, 0, 0 },
 		{ HFT_TASK_DROP, 1, 0, -EINVAL },
 		{ HFT_TASK_WATCH | HFT_TASK_DROP, 1, 0, 0 },
+		{ HFT_TASK_SIGNAL, 1, 0, -EINVAL },
+		{ HFT_TASK_HALT, 1, 0, -EINVAL },
+		{ HFT_TASK_WATCH | HFT_TASK_SIGNAL | HFT_TASK_HALT, 1, 0, 0 },
+		{ HFT_TASK_WATCH | HFT_TASK_SIGNAL | HFT_TASK_HALT, 0, 0, -EINVAL },
 	};
 	uint64_t far = hft_test_now() + 1000 * NSEC_PER_SEC;
 	int64_t id;

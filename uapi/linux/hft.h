@@ -245,12 +245,15 @@ struct hft_ring_producer {
  * @HFT_EVENT_CPU_ONLINE: notice: the CPU of ring @cookie is back
  * @HFT_EVENT_MISS: notice: the deadline of task @task has passed at @irq_entry, and
  *	@result is its &enum hft_task_state
+ * @HFT_EVENT_HALT: notice, after that: it has halted the context to &enum hft_halt_mode @result
+ *	(%HFT_TASK_HALT), which stops @cookie tasks that were released
  */
 enum hft_event_type {
 	HFT_EVENT_TASK = 1,
 	HFT_EVENT_CPU_OFFLINE,
 	HFT_EVENT_CPU_ONLINE,
-	HFT_EVENT_MISS
+	HFT_EVENT_MISS,
+	HFT_EVENT_HALT = 7
 };
 
 /**
@@ -291,6 +294,8 @@ struct hft_event {
 #define HFT_TASK_DROP		(1U << 5)	/* watched: once missed, it does not start */
 #define HFT_TASK_REDUCE		(1U << 6)	/* runs while all others are halted */
 #define HFT_TASK_NO_ADMIT	(1U << 7)	/* periodic: not admitted, but let in */
+#define HFT_TASK_SIGNAL		(1U << 8)	/* watched: once missed, a signal is sent */
+#define HFT_TASK_HALT		(1U << 9)	/* watched: once missed, the context is halted */
 
 /**
  * struct hft_task - the descriptor of a task
@@ -323,7 +328,11 @@ struct hft_event {
  *
  * When the deadline of a watched task passes before it is finished there is an
  * %HFT_EVENT_MISS in the context's monitor ring.  With %HFT_TASK_DROP it is not
- * started any more: its own event says -ETIME.
+ * started any more: its own event says -ETIME.  With %HFT_TASK_SIGNAL the owner of the
+ * context's file gets a signal, as fcntl() with F_SETOWN or F_SETOWN_EX, F_SETSIG and
+ * O_ASYNC have it; its si_band is POLLPRI | POLLRDBAND, and misses in quick succession
+ * may share one.  With %HFT_TASK_HALT the context is halted to %HFT_HALT_REDUCE, unless
+ * it is halted already, as if by %HFT_IOC_HALT, which alone re-arms it.
  *
  * A periodic task with a @wcet is *admitted* to its CPU: -EBUSY if all that are
  * admitted there could not meet their deadlines with it, by the sum of the

@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <linux/hft.h>
 
 #ifdef __cplusplus
@@ -82,6 +83,7 @@ int hft_submit_periodic(struct hft *h, const struct hft_task *task, uint64_t fir
 int hft_modify(struct hft *h, const struct hft_modify *modify);
 int hft_task_state(struct hft *h, uint64_t id, struct hft_task_info *info);
 
+int hft_signal(struct hft *h, int number, pid_t tid);
 int hft_halt(struct hft *h, enum hft_halt_mode mode, uint32_t flags, struct hft_halt *result);
 int hft_resume(struct hft *h, uint32_t flags);
 

@@ -49,6 +49,9 @@ struct hft_sim;
  * @HFT_SIM_CANCEL: it was taken back
  * @HFT_SIM_SKIP: value releases of it have no job of their own: the one before has not
  *	ended
+ * @HFT_SIM_SIGNAL: its miss would send a signal (%HFT_TASK_SIGNAL)
+ * @HFT_SIM_HALT: its miss has halted all rings (%HFT_TASK_HALT); value: released tasks
+ *	that this stops
  * @HFT_SIM_WHATS: how many these are
  */
 enum hft_sim_what {
@@ -65,6 +68,8 @@ enum hft_sim_what {
 	HFT_SIM_DROP,
 	HFT_SIM_CANCEL,
 	HFT_SIM_SKIP,
+	HFT_SIM_SIGNAL,
+	HFT_SIM_HALT,
 	HFT_SIM_WHATS
 };
 
@@ -178,6 +183,7 @@ void hft_sim_stop(struct hft_sim *sim);
  * @missed: deadlines that came before the end, of @ended, @dropped and @pending
  * @preempted: times that a task lost its CPU
  * @skipped: releases of periodic tasks that have no job of their own
+ * @signals: that missed deadlines would send
  * @interrupts: of timers; of all rings only, as are the next ones
  * @noise: other interrupts
  * @busy_ns: execution, of all CPUs
@@ -195,6 +201,7 @@ struct hft_sim_stats {
 	uint64_t missed;
 	uint64_t preempted;
 	uint64_t skipped;
+	uint64_t signals;
 	uint64_t interrupts;
 	uint64_t noise;
 	uint64_t busy_ns;

@@ -24,7 +24,8 @@
  * @open: make h->state of the options, whose device and tasks are never 0, and fill
  *	in h->query; what it warns of goes to hft_warn()
  * @close: undo it; rings that are open see %HFT_RING_DEAD
- * @command: do what HFT_IOC_ @op does with @arg: STATS, CANCEL, MODIFY, TASK, HALT
+ * @command: do what HFT_IOC_ @op does with @arg: STATS, CANCEL, MODIFY, TASK, HALT; or
+ *	%HFT_OP_SIGNAL, with a &struct hft_signal
  * @ring_open: make ring->state of @add and fill in its out fields, the ring's fd and
  *	its shared pages
  * @ring_close: undo it; the handle may have been closed before
@@ -58,6 +59,14 @@ struct hft_backend {
 	uint64_t (*spin_until)(struct hft_ring *ring, uint64_t when);
 	int (*lead)(struct hft *h, uint64_t *lead_ns);
 	int (*work)(struct hft_ring *ring, const struct hft_worker_opts *opts);
+};
+
+/* No number of an ioctl: hft_signal() */
+#define HFT_OP_SIGNAL	0U
+
+struct hft_signal {
+	int number;			/* 0: none */
+	pid_t tid;			/* 0: the process */
 };
 
 extern const struct hft_backend hft_kernel_backend;
@@ -129,6 +138,7 @@ static inline bool hft_is_inherited(unsigned int forks)
 
 /* kernel.c */
 int hft_context_ioctl(struct hft *h, unsigned long op, void *arg);
+int hft_context_signal(struct hft *h, const struct hft_signal *to);
 
 /* ring.c */
 int hft_ring_add_error(int err, const struct hft_ring_add *add);

@@ -18,6 +18,24 @@ int hft_context_ioctl(struct hft *h, unsigned long op, void *arg)
 	return ret < 0 ? -errno : ret;
 }
 
+int hft_context_signal(struct hft *h, const struct hft_signal *to)
+{
+	struct f_owner_ex owner = {
+		.type = to->tid ? F_OWNER_TID : F_OWNER_PID,
+		.pid = to->tid ? to->tid : getpid(),
+	};
+	int flags = fcntl(h->fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	if (!to->number)
+		return fcntl(h->fd, F_SETFL, flags & ~O_ASYNC) ? -errno : 0;
+	if (fcntl(h->fd, F_SETOWN_EX, &owner) || fcntl(h->fd, F_SETSIG, to->number) ||
+	    fcntl(h->fd, F_SETFL, flags | O_ASYNC))
+		return -errno;
+	return 0;
+}
+
 static int hft_open_device(struct hft *h, const char *device)
 {
 	h->fd = open(device, O_RDWR | O_CLOEXEC);

@@ -238,6 +238,7 @@ struct hft_slot *hft_sim_find(struct hft_sim *sim, uint64_t id);
 /* sim_task.c */
 int hft_sim_command(struct hft_sim *sim, unsigned int op, void *arg);
 void hft_sim_ring_kill(struct hft_sim_ring *ring);
+bool hft_sim_halt_missed(struct hft_sim *sim, u64 *stopped);
 
 /* sim_run.c */
 bool hft_sim_advance(struct hft_sim *sim, u64 until);

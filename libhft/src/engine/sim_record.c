@@ -21,6 +21,8 @@ static const char *const hft_sim_names[HFT_SIM_WHATS] = {
 	[HFT_SIM_DROP] = "drop",
 	[HFT_SIM_CANCEL] = "cancel",
 	[HFT_SIM_SKIP] = "skip",
+	[HFT_SIM_SIGNAL] = "signal",
+	[HFT_SIM_HALT] = "halt",
 };
 
 static void count(struct hft_sim_stats *stats, const struct hft_sim_job *job,
@@ -51,6 +53,9 @@ static void count(struct hft_sim_stats *stats, const struct hft_sim_job *job,
 		break;
 	case HFT_SIM_SKIP:
 		stats->skipped += value;
+		break;
+	case HFT_SIM_SIGNAL:
+		stats->signals++;
 		break;
 	default:
 		break;
@@ -129,6 +134,7 @@ static void add(struct hft_sim_stats *sum, const struct hft_sim_ring *ring)
 	sum->missed += stats->missed;
 	sum->preempted += stats->preempted;
 	sum->skipped += stats->skipped;
+	sum->signals += stats->signals;
 	sum->pending += ring->ready.waiting + ring->live;
 }
 

@@ -238,7 +238,8 @@ void hft_sim_commit(struct hft_sim_cpu *cpu)
 }
 
 /* To the monitor ring, if there is one; full, it counts the loss. */
-static void tell_miss(struct hft_sim *sim, const struct hft_notice *notice)
+static void tell(struct hft_sim *sim, const struct hft_notice *notice, enum hft_event_type type,
+		 u64 cookie, s32 result)
 {
 	struct hft_sim_ring *ring = sim->monitor;
 	struct hft_event *event = ring ? hft_ready_notice(&ring->ready, sim->now) : NULL;
@@ -248,18 +249,36 @@ static void tell_miss(struct hft_sim *sim, const struct hft_notice *notice)
 		return;
 	sequence = event->sequence;
 	*event = (struct hft_event){
-		.cookie = notice->cookie,
+		.cookie = cookie,
 		.task = notice->task,
 		.release = notice->release,
 		.deadline = notice->deadline,
 		.irq_entry = sim->now,
 		.published = sim->now,
 		.sequence = sequence,
-		.result = notice->state,
-		.type = HFT_EVENT_MISS,
+		.result = result,
+		.type = type,
 		.level = notice->level,
 	};
 	hft_ready_publish(&ring->ready);
+}
+
+/* What is in flight of it, or waits, stays where it is meanwhile. */
+static void missed(struct hft_sim *sim, const struct hft_notice *notice)
+{
+	const struct hft_slot *slot = hft_slot_find(&sim->pool, notice->task);
+	bool halted = false;
+	u64 stopped = 0;
+
+	if (notice->flags & HFT_TASK_HALT)
+		halted = hft_sim_halt_missed(sim, &stopped);
+	tell(sim, notice, HFT_EVENT_MISS, notice->cookie, notice->state);
+	if (halted) {
+		hft_sim_note_slot(slot, HFT_SIM_HALT, stopped);
+		tell(sim, notice, HFT_EVENT_HALT, stopped, HFT_HALT_REDUCE);
+	}
+	if (notice->flags & HFT_TASK_SIGNAL)
+		hft_sim_note_slot(slot, HFT_SIM_SIGNAL, notice->deadline);
 }
 
 void hft_sim_watch_fired(struct hft_sim *sim, struct hft_sim_event *event)
@@ -271,7 +290,7 @@ void hft_sim_watch_fired(struct hft_sim *sim, struct hft_sim_event *event)
 	hft_sim_interrupt(cpu, sim->opts.interrupt_ns);
 	cpu->release.watch.armed = U64_MAX;
 	while (hft_job_late(&cpu->release, sim->now, &notice, 1))
-		tell_miss(sim, &notice);
+		missed(sim, &notice);
 	cpu->release.rearm = true;
 	hft_sim_commit(cpu);
 }

@@ -104,6 +104,17 @@ static int halt_rings(struct hft_sim *sim, struct hft_halt *halt)
 	return 0;
 }
 
+/* A deadline was missed.  Returns whether that halts, and how many tasks. */
+bool hft_sim_halt_missed(struct hft_sim *sim, u64 *stopped)
+{
+	struct hft_halt halt = { .mode = HFT_HALT_REDUCE };
+
+	if (sim->halt || halt_rings(sim, &halt))
+		return false;
+	*stopped = halt.stopped;
+	return true;
+}
+
 static int read_stats(struct hft_sim *sim, struct hft_stats *stats)
 {
 	bool all = stats->ring == HFT_STATS_CONTEXT;
@@ -136,6 +147,8 @@ int hft_sim_command(struct hft_sim *sim, unsigned int op, void *arg)
 		return halt_rings(sim, arg);
 	case HFT_IOC_STATS:
 		return read_stats(sim, arg);
+	case HFT_OP_SIGNAL:
+		return 0;	/* it is recorded */
 	default:
 		return -ENOTTY;
 	}

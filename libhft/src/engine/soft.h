@@ -116,6 +116,7 @@ struct soft_context {
 	uint32_t nr_cpus;
 	struct soft_ring *_Atomic monitor;
 	_Atomic uint32_t halt;		/* enum hft_halt_mode */
+	_Atomic uint64_t signal;	/* the thread or 0 << 32 | the signal, or 0 */
 	struct soft_queue **queues;	/* by CPU */
 	struct soft_ring rings[HFT_MAX_RINGS];
 };
@@ -131,6 +132,7 @@ struct soft_context {
  * @driver: likewise, or NULL
  * @notices: for the monitor ring, whose queue is locked after this one
  * @nr_notices: how many there are
+ * @halted: 1 + which of them has halted the handle, or 0
  */
 struct soft_hold {
 	struct soft_queue *queue;
@@ -138,6 +140,7 @@ struct soft_hold {
 	uint64_t waiters;
 	struct soft_sleeper *driver;
 	unsigned int nr_notices;
+	unsigned int halted;
 	struct hft_notice notices[SOFT_NOTICES];
 };
 
@@ -167,6 +170,8 @@ bool soft_ring_poll(struct hft_ring *ring, bool arm);
 /* soft_task.c */
 int soft_command(struct hft *h, unsigned int op, void *arg);
 uint64_t soft_ring_halt(struct soft_context *context, struct soft_ring *ring);
+uint64_t soft_halt_rings(struct soft_context *context, uint32_t *rings);
+void soft_signal(struct soft_context *context);
 
 /* soft.c */
 void soft_context_put(struct soft_context *context, bool ours);

@@ -147,15 +147,41 @@ static void soft_fill_touched(struct soft_hold *hold)
 	}
 }
 
+/*
+ * Deadlines that have passed halt the handle: its rings here at once, before anything is
+ * dispatched, the others when the lock is let go.
+ */
+static void soft_halt_late(struct soft_hold *hold, unsigned int first)
+{
+	struct soft_context *context = hold->queue->context;
+	uint32_t none;
+	unsigned int i;
+
+	for (i = first; i < hold->nr_notices; i++) {
+		none = HFT_HALT_NONE;
+		if (hold->notices[i].flags & HFT_TASK_HALT &&
+		    atomic_compare_exchange_strong(&context->halt, &none, HFT_HALT_REDUCE))
+			hold->halted = i + 1;
+	}
+	for (i = 0; hold->halted > first && i < HFT_MAX_RINGS; i++) {
+		struct soft_ring *ring = &context->rings[i];
+
+		if (atomic_load_explicit(&ring->queue, memory_order_relaxed) == hold->queue &&
+		    !ring->ready.halt)
+			hft_sched_halt(&ring->ready, HFT_HALT_REDUCE);
+	}
+}
+
 /* Find deadlines that have passed; for more than there is room for the time is up, too. */
 static void soft_watch(struct soft_hold *hold)
 {
 	struct hft_release_timer *watch = &hold->queue->release.watch;
-	unsigned int room = SOFT_NOTICES - hold->nr_notices;
+	unsigned int first = hold->nr_notices, room = SOFT_NOTICES - first;
 
 	if (hft_heap_min_key(&watch->heap) <= hold->now) {
 		hold->nr_notices += hft_job_late(&hold->queue->release, hold->now,
-						 &hold->notices[hold->nr_notices], room);
+						 &hold->notices[first], room);
+		soft_halt_late(hold, first);
 		soft_fill_touched(hold);
 	}
 	watch->armed = hft_heap_min_key(&watch->heap);
@@ -225,6 +251,7 @@ static void soft_hold(struct soft_hold *hold, struct soft_queue *queue)
 	hold->waiters = 0;
 	hold->driver = NULL;
 	hold->nr_notices = 0;
+	hold->halted = 0;
 }
 
 /* Take a queue's lock, and let it be as the module would have it by now. */
@@ -252,13 +279,14 @@ static void soft_unlock_and_wake(struct soft_hold *hold)
 		soft_wake(hold->driver);
 }
 
-static void soft_notify(struct soft_context *context, const struct hft_notice *notice,
+static void soft_notify(struct soft_context *context, const struct hft_event *notice,
 			uint64_t now)
 {
 	struct soft_ring *monitor = atomic_load_explicit(&context->monitor, memory_order_acquire);
 	struct soft_queue *queue;
 	struct hft_event *event;
 	struct soft_hold hold;
+	uint64_t sequence;
 
 	queue = monitor ? atomic_load_explicit(&monitor->queue, memory_order_acquire) : NULL;
 	if (!queue)
@@ -270,28 +298,54 @@ static void soft_notify(struct soft_context *context, const struct hft_notice *n
 	event = hft_ready_notice(&monitor->ready, now);
 	if (!event)
 		goto unlock;
-	event->cookie = notice->cookie;
-	event->task = notice->task;
-	event->release = notice->release;
-	event->deadline = notice->deadline;
-	event->result = notice->state;
-	event->type = HFT_EVENT_MISS;
-	event->clock = HFT_CLOCK_MONOTONIC;
-	event->level = notice->level;
+	sequence = event->sequence;
+	*event = *notice;
+	event->irq_entry = now;
 	event->published = hft_now();
+	event->sequence = sequence;
 	hft_ready_publish(&monitor->ready);
 	soft_announce(&hold, monitor);
 unlock:
 	soft_unlock_and_wake(&hold);
 }
 
+/* @stopped: tasks that a halt has stopped, if this has halted the handle */
+static void soft_tell(struct soft_context *context, const struct hft_notice *notice, bool halted,
+		      uint64_t stopped, uint64_t now)
+{
+	struct hft_event event = {
+		.cookie = notice->cookie,
+		.task = notice->task,
+		.release = notice->release,
+		.deadline = notice->deadline,
+		.result = notice->state,
+		.type = HFT_EVENT_MISS,
+		.level = notice->level,
+	};
+
+	soft_notify(context, &event, now);
+	if (halted) {
+		event.cookie = stopped;
+		event.result = HFT_HALT_REDUCE;
+		event.type = HFT_EVENT_HALT;
+		soft_notify(context, &event, now);
+	}
+	if (notice->flags & HFT_TASK_SIGNAL)
+		soft_signal(context);
+}
+
 void soft_unlock(struct soft_hold *hold)
 {
+	struct soft_context *context = hold->queue->context;
+	uint64_t stopped = 0;
+	uint32_t rings = 0;
 	unsigned int i;
 
 	soft_unlock_and_wake(hold);
+	if (hold->halted)
+		stopped = soft_halt_rings(context, &rings);
 	for (i = 0; i < hold->nr_notices; i++)
-		soft_notify(hold->queue->context, &hold->notices[i], hold->now);
+		soft_tell(context, &hold->notices[i], hold->halted == i + 1, stopped, hold->now);
 }
 
 /* After any change. */

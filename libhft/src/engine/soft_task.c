@@ -3,6 +3,10 @@
  * The backend soft: what is done to tasks after their submission.
  */
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "soft.h"
 
@@ -139,31 +143,71 @@ static void soft_halt_follow(struct soft_context *context, struct hft_halt *halt
 	pthread_mutex_unlock(&context->mutex);
 }
 
+/* Hold all rings to what their handle is halted to. */
+uint64_t soft_halt_rings(struct soft_context *context, uint32_t *rings)
+{
+	uint64_t stopped = 0;
+	uint32_t i;
+
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		if (!atomic_load_explicit(&context->rings[i].queue, memory_order_acquire))
+			continue;
+		stopped += soft_ring_halt(context, &context->rings[i]);
+		++*rings;
+	}
+	return stopped;
+}
+
 /* As the module does.  Other processes' handles are none of ours: -EPERM. */
 static int soft_halt(struct soft_context *context, struct hft_halt *halt)
 {
-	uint32_t i;
-
 	if (!hft_halt_valid(halt))
 		return -EINVAL;
 	if (halt->flags & HFT_HALT_GLOBAL)
 		return -EPERM;
 
-	halt->stopped = 0;
 	halt->rings = 0;
 	atomic_store(&context->halt, halt->mode < HFT_HALT_ALL ? halt->mode : HFT_HALT_ALL);
 	/* The word before looking for rings: pairs with that in soft_ring_add(). */
 	smp_mb();
-	for (i = 0; i < HFT_MAX_RINGS; i++) {
-		if (!atomic_load_explicit(&context->rings[i].queue, memory_order_acquire))
-			continue;
-		halt->stopped += soft_ring_halt(context, &context->rings[i]);
-		halt->rings++;
-	}
+	halt->stopped = soft_halt_rings(context, &halt->rings);
 	if (halt->mode == HFT_HALT_CANCEL)
 		halt->stopped = 0;
 	if (halt->mode != HFT_HALT_ALL)
 		soft_halt_follow(context, halt);
+	return 0;
+}
+
+/*
+ * As the module has it sent, but for the descriptor, and the code: the kernel takes
+ * POLL_PRI of none but itself.
+ */
+void soft_signal(struct soft_context *context)
+{
+	uint64_t to = atomic_load_explicit(&context->signal, memory_order_relaxed);
+	pid_t tid = (pid_t)(to >> 32);
+	int number = (int)(to & UINT32_MAX);
+	siginfo_t info = {
+		.si_signo = number,
+		.si_code = SI_SIGIO,
+		.si_band = POLLPRI | POLLRDBAND,
+		.si_fd = -1,
+	};
+
+	if (!number)
+		return;
+	/* It fails if the thread has ended, as fcntl()'s owner may. */
+	if (tid)
+		syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, number, &info);
+	else
+		syscall(SYS_rt_sigqueueinfo, getpid(), number, &info);
+}
+
+static int soft_signal_to(struct soft_context *context, const struct hft_signal *to)
+{
+	if (to->number && to->tid && syscall(SYS_tgkill, getpid(), to->tid, 0))
+		return -errno;
+	atomic_store(&context->signal, (uint64_t)to->tid << 32 | (uint32_t)to->number);
 	return 0;
 }
 
@@ -230,6 +274,8 @@ int soft_command(struct hft *h, unsigned int op, void *arg)
 		return soft_halt(context, arg);
 	case HFT_IOC_STATS:
 		return soft_stats(context, arg);
+	case HFT_OP_SIGNAL:
+		return soft_signal_to(context, arg);
 	default:
 		return -ENOTTY;
 	}

@@ -3,6 +3,7 @@
  * What is done to tasks, by the handle's backend.
  */
 #include <errno.h>
+#include <signal.h>
 #include <time.h>
 
 #include "internal.h"
@@ -223,6 +224,35 @@ HFT_API int hft_task_state(struct hft *h, uint64_t id, struct hft_task_info *inf
 	err = h->backend->command(h, HFT_IOC_TASK, info);
 	return err ? hft_fail(-err, "task 0x%llx has ended or never was",
 			      (unsigned long long)id) : 0;
+}
+
+/**
+ * hft_signal() - who is told of missed deadlines by a signal
+ * @h: handle
+ * @number: the signal that a task with %HFT_TASK_SIGNAL sends when it misses its
+ *	deadline, or 0 for none, as it is at first
+ * @tid: the thread of this process that gets it, or 0 for the process
+ *
+ * As fcntl() with F_SETOWN_EX, F_SETSIG and O_ASYNC have it, which is what it does to
+ * the device: si_code is POLL_PRI, si_band POLLPRI | POLLRDBAND, si_fd the handle's
+ * descriptor.  Misses in quick succession may share a signal.  Backend soft: the same,
+ * but si_code is SI_SIGIO and si_fd -1.  Backend sim: sends none; hft_sim_record.what tells.
+ *
+ * Enters the kernel; does not allocate, but the kernel may.  Any thread.
+ *
+ * Return: 0, or -EINVAL no such signal, -ESRCH no such thread, -EOWNERDEAD in a forked
+ * child, -ENOMEM.
+ */
+HFT_API int hft_signal(struct hft *h, int number, pid_t tid)
+{
+	struct hft_signal to = { number, tid };
+	int err = -EINVAL;
+
+	if (hft_is_inherited(h->forks))
+		err = -EOWNERDEAD;
+	else if (number >= 0 && number <= SIGRTMAX && tid >= 0)
+		err = h->backend->command(h, HFT_OP_SIGNAL, &to);
+	return err ? hft_fail(-err, "signal %d to thread %d", number, (int)tid) : 0;
 }
 
 /**

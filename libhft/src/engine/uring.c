@@ -211,6 +211,8 @@ int hft_kernel_command(struct hft *h, unsigned int op, void *arg)
 	case HFT_IOC_CANCEL:
 	case HFT_IOC_MODIFY:
 		return hft_command(h, op, arg, _IOC_SIZE(op));
+	case HFT_OP_SIGNAL:
+		return hft_context_signal(h, arg);
 	default:
 		return hft_context_ioctl(h, op, arg);
 	}
