@@ -65,22 +65,40 @@ void hft_queue_arm(struct hft_queue *queue)
 	}
 }
 
+/*
+ * Dispatch what is due before its timer fires.  What is due on several clocks competes
+ * before any of it is written.
+ */
+static void hft_queue_dispatch(struct hft_queue *queue)
+{
+	struct hft_release_queue *release = &queue->release;
+	unsigned int clock, last = 0, due = 0, budget = HFT_BATCH;
+
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+		if (hft_release_next(release, clock) >= release->timers[clock].armed)
+			continue;
+		last = clock;
+		due++;
+	}
+	if (likely(due == 1)) {
+		hft_dispatch_due(queue, last, hft_queue_clock(queue, last));
+		return;
+	}
+	for (clock = 0; clock < HFT_CLOCKS && due; clock++)
+		budget -= hft_sched_expire(release, clock, hft_queue_clock(queue, clock), budget);
+	hft_dispatch_touched(queue);
+}
+
 /**
  * hft_queue_commit() - dispatch what is due, arm for the rest
  * @queue: about to be unlocked
  */
 void hft_queue_commit(struct hft_queue *queue)
 {
-	int clock;
-
 	if (queue->release.touched)
 		hft_dispatch_touched(queue);
 	if (queue->release.rearm) {
-		for (clock = 0; clock < HFT_CLOCKS; clock++) {
-			if (hft_release_next(&queue->release, clock) <
-			    queue->release.timers[clock].armed)
-				hft_dispatch_due(queue, clock, hft_queue_clock(queue, clock));
-		}
+		hft_queue_dispatch(queue);
 		hft_queue_arm(queue);
 	}
 	queue->now = 0;

@@ -87,31 +87,23 @@ static int hft_put_result(u64 address, s64 result)
 	return put_user(result, (s64 __user *)u64_to_user_ptr(address));
 }
 
-/*
- * A task was not admitted: say what it would have brought its CPU to.  By now the
- * descriptor may be another, and its sender told of that one.
- */
+/* A task was not admitted: say what it would have brought its CPU to. */
 static int hft_submit_busy(struct hft_context *context, const struct hft_task *task, u64 result)
 {
-	u64 release = READ_ONCE(task->release), deadline = READ_ONCE(task->deadline);
 	u32 number = array_index_nospec(READ_ONCE(task->ring) % HFT_MAX_RINGS, HFT_MAX_RINGS);
-	struct hft_admission_demand demand;
 	unsigned long irq_flags;
 	struct hft_ring *ring;
 	u64 density = 0;
 
-	demand = hft_admission_demand(READ_ONCE(task->wcet),
-				      deadline > release ? deadline - release : 0,
-				      READ_ONCE(task->period));
 	local_irq_save(irq_flags);
 	ring = rcu_dereference_sched(context->rings[number]);
 	if (ring) {
 		raw_spin_lock(&ring->queue->lock);
-		density = ring->queue->release.admission.density + demand.density;
+		density = ring->queue->release.admission.density;
 		raw_spin_unlock(&ring->queue->lock);
 	}
 	local_irq_restore(irq_flags);
-	if (hft_put_result(result, hft_admission_to_ppm(density)))
+	if (hft_put_result(result, hft_task_refused(task, density)))
 		return -EFAULT;
 	return -EBUSY;
 }

@@ -118,6 +118,24 @@ static __always_inline struct hft_slot *hft_task_prepare(struct hft_pool *pool,
 	return ERR_PTR(err);
 }
 
+/**
+ * hft_task_refused() - what a task that is not admitted would bring its CPU to
+ * @task: the descriptor; by now it may be another, and its sender is told of that one
+ * @density: what is admitted there
+ *
+ * Return: parts per million.
+ */
+static inline u64 hft_task_refused(const struct hft_task *task, u64 density)
+{
+	u64 release = READ_ONCE(task->release), deadline = READ_ONCE(task->deadline);
+	struct hft_admission_demand demand;
+
+	demand = hft_admission_demand(READ_ONCE(task->wcet),
+				      deadline > release ? deadline - release : 0,
+				      READ_ONCE(task->period));
+	return hft_admission_to_ppm(density + demand.density);
+}
+
 /* Each field for itself. */
 static inline bool hft_modify_valid(const struct hft_modify *modify)
 {

@@ -147,8 +147,7 @@ void hft_sim_runnable(struct hft_sim_job *job, u64 key, u64 order)
 /* Have the worker's next event run, or let it sleep. */
 void hft_sim_worker_next(struct hft_sim_ring *ring)
 {
-	if (ring->seen == ring->head &&
-	    (ring->ready.producer->flags & HFT_RING_MORE || ring->ready.nr_tracked))
+	if (ring->seen == ring->head)
 		hft_sim_pull(ring);
 	ring->awake = ring->seen != ring->head;
 	if (ring->awake)

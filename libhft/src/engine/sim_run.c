@@ -142,6 +142,8 @@ void hft_sim_pull(struct hft_sim_ring *ring)
 {
 	u64 now = ring->sim->now;
 
+	if (!(ring->ready.producer->flags & HFT_RING_MORE) && !ring->ready.nr_tracked)
+		return;
 	if (hft_ready_fill(&ring->ready, HFT_BATCH, now, now)) {
 		/* A worker that is awake looks itself, and so does who is not simulated. */
 		if (hft_sim_preempts(ring))
@@ -210,6 +212,31 @@ static void dispatch_due(struct hft_sim_cpu *cpu, enum hft_clock clock)
 	fill_touched(cpu);
 }
 
+/* As the module's hft_queue_dispatch(). */
+static void dispatch_before_timers(struct hft_sim_cpu *cpu)
+{
+	struct hft_release_queue *queue = &cpu->release;
+	u32 clock, last = 0, due = 0, n = 0;
+
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+		if (hft_release_next(queue, clock) >= queue->timers[clock].armed)
+			continue;
+		last = clock;
+		due++;
+	}
+	if (due == 1) {
+		dispatch_due(cpu, last);
+		return;
+	}
+	for (clock = 0; clock < HFT_CLOCKS && due; clock++) {
+		u64 now = hft_sim_clock(cpu, clock);
+
+		for (; n < HFT_BATCH && hft_release_next(queue, clock) <= now; n++)
+			expire_one(cpu, clock, false);
+	}
+	fill_touched(cpu);
+}
+
 static void arm_watch(struct hft_sim_cpu *cpu)
 {
 	u64 next = hft_heap_min_key(&cpu->release.watch.heap);
@@ -223,15 +250,10 @@ static void arm_watch(struct hft_sim_cpu *cpu)
 /* Before the lock would be given back: dispatch what is due, arm for the rest. */
 void hft_sim_commit(struct hft_sim_cpu *cpu)
 {
-	int clock;
-
 	fill_touched(cpu);
 	if (!cpu->release.rearm)
 		return;
-	for (clock = 0; clock < HFT_CLOCKS; clock++) {
-		if (hft_release_next(&cpu->release, clock) < cpu->release.timers[clock].armed)
-			dispatch_due(cpu, clock);
-	}
+	dispatch_before_timers(cpu);
 	cpu->release.rearm = false;
 	arm_timers(cpu);
 	arm_watch(cpu);

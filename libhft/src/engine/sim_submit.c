@@ -18,7 +18,7 @@ static int insert(struct hft_sim *sim, struct hft_slot *slot)
 	return err;
 }
 
-/* Queue prepared slots, those for the same CPU as if under one hold of its lock. */
+/* Queue prepared slots; as in the module neighbours for a CPU share a hold of its lock. */
 static void insert_chunk(struct hft_sim *sim, struct hft_slot **slots, int64_t *results, u32 nr)
 {
 	struct hft_sim_cpu *cpu = NULL, *next;
@@ -27,13 +27,13 @@ static void insert_chunk(struct hft_sim *sim, struct hft_slot **slots, int64_t *
 	int err;
 
 	for (i = 0; i < nr; i++) {
-		if (IS_ERR(slots[i]))
-			continue;
-		ring = hft_sim_ring_at(sim, slots[i]->ring_number);
+		ring = IS_ERR(slots[i]) ? NULL : hft_sim_ring_at(sim, slots[i]->ring_number);
 		next = ring ? ring->cpu : NULL;
 		if (cpu && cpu != next)
 			hft_sim_commit(cpu);
 		cpu = next;
+		if (IS_ERR(slots[i]))
+			continue;
 		err = insert(sim, slots[i]);
 		if (!err)
 			continue;
@@ -66,17 +66,6 @@ int hft_sim_submit_tasks(struct hft_sim *sim, const struct hft_task *tasks, int6
 	return taken;
 }
 
-/* What a task that is not admitted would have brought its CPU to, ppm. */
-static u64 refused_ppm(struct hft_sim *sim, const struct hft_task *task)
-{
-	u64 relative = task->deadline ? task->deadline - task->release : 0;
-	struct hft_admission_demand demand;
-
-	demand = hft_admission_demand(task->wcet, relative, task->period);
-	return hft_admission_to_ppm(demand.density +
-				    sim->rings[task->ring]->cpu->release.admission.density);
-}
-
 /* Returns 0, or an error of hft_submit() that is not explained. */
 int hft_sim_submit_task(struct hft_sim *sim, const struct hft_task *task, uint64_t *id)
 {
@@ -91,7 +80,8 @@ int hft_sim_submit_task(struct hft_sim *sim, const struct hft_task *task, uint64
 	if (err)
 		hft_slot_free(&sim->pool, slot);
 	if (err == -EBUSY && id)
-		*id = refused_ppm(sim, task);
+		*id = hft_task_refused(task,
+				       sim->rings[task->ring]->cpu->release.admission.density);
 	if (!err)
 		hft_sim_commit(sim->rings[slot->ring_number]->cpu);
 	return err;
@@ -140,10 +130,11 @@ int hft_sim_cancel_task(struct hft_sim *sim, uint64_t id)
 	struct hft_slot *slot = hft_sim_find(sim, id);
 	struct hft_sim_cpu *cpu;
 
-	if (!slot || slot->state == HFT_SLOT_DISPATCHED)
+	if (!slot || (slot->state == HFT_SLOT_DISPATCHED && !slot->ready->dead))
 		return -ENOENT;
 	cpu = hft_sim_ring_of(slot->ready)->cpu;
-	cancel_job(sim, slot);
+	if (slot->state != HFT_SLOT_DISPATCHED)
+		cancel_job(sim, slot);
 	hft_sched_cancel(slot);
 	hft_sim_commit(cpu);
 	return 0;

@@ -63,24 +63,29 @@ static u64 cancel_tasks(struct hft_sim_ring *ring)
 	return cancelled;
 }
 
-static void halt_ring(struct hft_sim_ring *ring, struct hft_halt *halt)
+static u64 halt_ring(struct hft_sim_ring *ring)
+{
+	struct hft_sim *sim = ring->sim;
+
+	if (sim->halt > ring->ready.halt)
+		hft_sched_halt(&ring->ready, sim->halt);
+	return sim->halt ? ring->ready.heap.nr : 0;
+}
+
+/* Let a ring have what is allowed by now. */
+static void resume_ring(struct hft_sim_ring *ring)
 {
 	struct hft_sim *sim = ring->sim;
 	u32 i;
 
-	halt->rings++;
-	if (halt->mode == HFT_HALT_CANCEL)
-		halt->stopped += cancel_tasks(ring);
-	else if (halt->mode)
-		halt->stopped += ring->ready.heap.nr;
-	if (sim->halt < ring->ready.halt) {
-		hft_sched_halt(&ring->ready, HFT_HALT_ALL);
-		for (i = 0; i < sim->pool.nr; i++) {
-			struct hft_slot *slot = &sim->pool.slots[i];
+	if (sim->halt >= ring->ready.halt)
+		return;
+	hft_sched_halt(&ring->ready, HFT_HALT_ALL);
+	for (i = 0; i < sim->pool.nr; i++) {
+		struct hft_slot *slot = &sim->pool.slots[i];
 
-			if (slot->ready == &ring->ready && slot->state == HFT_SLOT_READY)
-				hft_ready_update(slot);
-		}
+		if (slot->ready == &ring->ready && slot->state == HFT_SLOT_READY)
+			hft_ready_update(slot);
 	}
 	hft_sched_halt(&ring->ready, sim->halt);
 	hft_sim_fill(ring);
@@ -98,8 +103,20 @@ static int halt_rings(struct hft_sim *sim, struct hft_halt *halt)
 	halt->rings = 0;
 	sim->halt = halt->mode < HFT_HALT_ALL ? halt->mode : HFT_HALT_ALL;
 	for (i = 0; i < HFT_MAX_RINGS; i++) {
-		if (sim->rings[i])
-			halt_ring(sim->rings[i], halt);
+		if (!sim->rings[i])
+			continue;
+		halt->stopped += halt_ring(sim->rings[i]);
+		halt->rings++;
+	}
+	if (halt->mode == HFT_HALT_CANCEL)
+		halt->stopped = 0;
+	for (i = 0; i < HFT_MAX_RINGS && halt->mode != HFT_HALT_ALL; i++) {
+		if (!sim->rings[i])
+			continue;
+		if (halt->mode == HFT_HALT_CANCEL)
+			halt->stopped += cancel_tasks(sim->rings[i]);
+		else
+			resume_ring(sim->rings[i]);
 	}
 	return 0;
 }

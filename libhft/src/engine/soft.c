@@ -185,6 +185,22 @@ static unsigned int soft_queue_slots(struct soft_context *context, struct hft_sl
 	return refused;
 }
 
+/* A task was not admitted: say what it would have brought its CPU to. */
+static uint64_t soft_refused(struct soft_context *context, const struct hft_task *task)
+{
+	struct soft_queue *queue = atomic_load_explicit(&context->rings[task->ring].queue,
+							memory_order_acquire);
+	struct soft_hold hold;
+	uint64_t density;
+
+	if (!queue)
+		return 0;
+	soft_lock(&hold, queue);
+	density = queue->release.admission.density;
+	soft_unlock(&hold);
+	return hft_task_refused(task, density);
+}
+
 static int soft_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
 {
 	struct soft_context *context = h->state;
@@ -199,6 +215,8 @@ static int soft_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
 	if (id)
 		*id = hft_slot_id(&context->pool, slot);
 	soft_queue_slots(context, &slot, 1);
+	if (slot == ERR_PTR(-EBUSY) && id)
+		*id = soft_refused(context, task);
 	return IS_ERR(slot) ? (int)PTR_ERR(slot) : 0;
 }
 
