@@ -373,7 +373,7 @@ u32 hft_ready_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 pub
 		smp_mb();
 		room = hft_ready_room_tracked(ready);
 	} while (room && n < budget && hft_ready_pending(ready));
-	ready->counters.full += !room;
+	ready->counters.full += !room && hft_ready_pending(ready);
 	return n;
 }
 
