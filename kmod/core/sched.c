@@ -459,6 +459,11 @@ void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stat
  */
 void hft_sched_halt(struct hft_ready_queue *ready, enum hft_halt_mode mode)
 {
+	u32 flags = ready->producer->flags & ~(HFT_RING_REDUCE | HFT_RING_HALTED);
+
+	if (mode)
+		flags |= mode == HFT_HALT_REDUCE ? HFT_RING_REDUCE : HFT_RING_HALTED;
 	WRITE_ONCE(ready->halt, mode);
+	WRITE_ONCE(ready->producer->flags, flags);
 	hft_ready_set_more(ready);
 }

@@ -6,6 +6,7 @@
 #include "conformance_calls.h"
 #include "conformance_tasks.h"
 #include "conformance_threads.h"
+#include "conformance_inbox.h"
 
 #define CASE(name)	{ #name, case_##name, false }
 
@@ -69,6 +70,24 @@ static const struct {
 	REAL(signal),
 	REAL(fork),
 	REAL(many_handles),
+	CASE(inbox_events_say_it_all),
+	CASE(inbox_refusals),
+	CASE(inbox_of_closed_handle),
+	CASE(inbox_order),
+	CASE(inbox_and_ring),
+	CASE(inbox_task_stays),
+	CASE(inbox_and_full_ring),
+	CASE(inbox_full),
+	CASE(inbox_halt),
+	REAL(inbox_wakes_sleeper),
+	REAL(inbox_turns),
+	REAL(inbox_turns_spinning),
+	REAL(inbox_poll),
+	REAL(inbox_crowd),
+	REAL(inbox_halt_races),
+	REAL(inbox_resume_wakes),
+	REAL(inbox_worker),
+	REAL(inbox_fork),
 };
 
 #define CASES	(sizeof(cases) / sizeof(cases[0]))

@@ -221,12 +221,14 @@ struct hft_ring_consumer {
 #define HFT_RING_MORE		(1U << 0)	/* released tasks wait: HFT_IOC_WAIT pulls them */
 #define HFT_RING_OFFLINE	(1U << 1)	/* the ring's CPU is offline */
 #define HFT_RING_DEAD		(1U << 2)	/* the context is closed: nothing will come */
+#define HFT_RING_REDUCE		(1U << 3)	/* only tasks with HFT_TASK_REDUCE may run */
+#define HFT_RING_HALTED		(1U << 4)	/* no task may run */
 
 /**
  * struct hft_ring_producer - the page of a ring that the kernel writes
  * @tail: events written so far, modulo 2^32.  Load with acquire semantics;
  *	event n is at index n modulo the ring's entries
- * @flags: HFT_RING_MORE, _OFFLINE, _DEAD
+ * @flags: HFT_RING_MORE, _OFFLINE, _DEAD, _REDUCE, _HALTED
  * @dropped: notices that a full monitor ring lost; always zero for others
  * @reserved: zero
  */

@@ -80,6 +80,22 @@ int hft_submit_after(struct hft *h, const struct hft_task *task, uint64_t delay_
 int hft_submit_periodic(struct hft *h, const struct hft_task *task, uint64_t first,
 			uint64_t period_ns, uint64_t *id);
 
+int hft_submit_now(struct hft_ring *ring, const struct hft_task *task);
+
+struct hft_inbox_stats {
+	size_t sz;
+	uint64_t entries;		/* most tasks that wait at a time */
+	uint64_t submitted;
+	uint64_t waiting;
+	uint64_t taken;			/* by the worker */
+	uint64_t cancelled;		/* by %HFT_HALT_CANCEL */
+	uint64_t passed_on;		/* that woke a worker in poll: they went to the ring */
+	uint64_t refused;		/* for want of room; not in @submitted */
+	uint64_t wakeups;		/* of a worker that slept */
+};
+
+int hft_inbox_stats(const struct hft_ring *ring, struct hft_inbox_stats *stats);
+
 int hft_modify(struct hft *h, const struct hft_modify *modify);
 int hft_task_state(struct hft *h, uint64_t id, struct hft_task_info *info);
 
@@ -101,6 +117,8 @@ struct hft_ring_opts {
 	uint32_t flags;			/* HFT_RING_MONITOR */
 	uint64_t lead_ns;		/* 0: none; HFT_LEAD_AUTO: measured at start */
 	uint64_t spin_ns;		/* how long hft_wait() spins before it sleeps */
+	uint32_t inbox;			/* 256: a power of two: most tasks of hft_submit_now() */
+	uint32_t reserved;		/* 0 */
 };
 
 #define HFT_LEAD_AUTO		(~0ULL)

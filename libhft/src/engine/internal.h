@@ -30,6 +30,7 @@
  *	its shared pages
  * @ring_close: undo it; the handle may have been closed before
  * @submit: as hft_submit()
+ * @submit_now: as hft_submit_now().  NULL: hft_inbox_submit()
  * @submit_batch: of at most h->query.max_batch tasks: as %HFT_IOC_SUBMIT_BATCH
  * @wait: as hft_wait(), for who has found no event
  * @wake: end a wait as %HFT_IOC_WAKE does; for signal handlers too
@@ -52,6 +53,7 @@ struct hft_backend {
 	int (*ring_open)(struct hft *h, struct hft_ring *ring, struct hft_ring_add *add);
 	void (*ring_close)(struct hft_ring *ring);
 	int (*submit)(struct hft *h, const struct hft_task *task, uint64_t *id);
+	int (*submit_now)(struct hft_ring *ring, const struct hft_task *task);
 	int (*submit_batch)(struct hft *h, const struct hft_submit_batch *batch);
 	int (*wait)(struct hft_ring *ring, uint64_t timeout);
 	void (*wake)(struct hft_ring *ring);
@@ -80,6 +82,8 @@ struct hft {
 	hft_warn_fn warn;
 	void *warn_arg;
 	unsigned int forks;		/* hft_forks when it was opened */
+	pthread_mutex_t lock;		/* of @rings and who halts them */
+	struct hft_ring *rings;
 
 	/* The kernel backend's.  Whoever sets @busy has the submission queue, others use ioctls. */
 	int fd;
@@ -92,6 +96,27 @@ struct hft {
 	struct io_uring plain;		/* without the registration, to close it */
 };
 
+/**
+ * struct hft_inbox_view - what a worker looks at again and again
+ * @turn: of the slot at the head
+ * @next: what it is when that is published
+ * @held: tasks that are taken over, also one that the worker is at
+ * @taken: the worker is at one of them
+ */
+struct hft_inbox_view {
+	const _Atomic uint64_t *turn;
+	uint64_t next;
+	uint32_t held;
+	bool taken;
+};
+
+/* May there be something?  One load but for the worker's own. */
+static inline bool hft_inbox_look(const struct hft_inbox_view *view)
+{
+	return view->held ||
+	       atomic_load_explicit(view->turn, memory_order_relaxed) == view->next;
+}
+
 struct hft_ring {
 	struct hft_ring_consumer *consumer;
 	const struct hft_ring_producer *producer;
@@ -102,8 +127,13 @@ struct hft_ring {
 	void *state;			/* the backend's */
 	uint64_t spin_ns;
 	atomic_bool stop;
+	uint32_t policy;
+	struct hft_inbox_view view;
+	struct hft_inbox *inbox;	/* NULL of a monitor ring */
 
 	struct hft *h;
+	struct hft *listed;		/* in whose rings it is */
+	struct hft_ring *next;		/* there */
 	int fd;
 	uint32_t number;
 	uint32_t cpu;
@@ -143,6 +173,9 @@ int hft_context_signal(struct hft *h, const struct hft_signal *to);
 /* ring.c */
 int hft_ring_add_error(int err, const struct hft_ring_add *add);
 int hft_ring_spin(struct hft_ring *ring, uint64_t timeout);
+void hft_ring_unlist_all(struct hft *h);
+void hft_ring_pull(struct hft_ring *ring);
+const struct hft_event *hft_ring_look(struct hft_ring *ring);
 bool hft_ring_take_stop(struct hft_ring *ring);
 
 /* Was hft_ring_stop() called?  Says so once. */
@@ -159,6 +192,33 @@ static inline uint32_t hft_ring_available(const struct hft_ring *ring)
 static inline uint32_t hft_ring_flags(const struct hft_ring *ring)
 {
 	return __atomic_load_n(&ring->producer->flags, __ATOMIC_RELAXED);
+}
+
+/* inbox.c */
+int hft_inbox_open(struct hft_ring *ring, uint32_t entries);
+void hft_inbox_close(struct hft_ring *ring);
+int hft_inbox_submit(struct hft_ring *ring, const struct hft_task *task);
+
+const struct hft_event *hft_inbox_choose(struct hft_ring *ring, const struct hft_event *event);
+void hft_inbox_begin(struct hft_ring *ring);
+uint32_t hft_inbox_count(struct hft_ring *ring);
+void hft_inbox_look_behind(struct hft_ring *ring);
+uint64_t hft_inbox_arm(struct hft_ring *ring, uint64_t timeout);
+void hft_inbox_disarm(struct hft_ring *ring);
+bool hft_inbox_arm_poll(struct hft_ring *ring);
+
+void hft_inbox_rouse(struct hft_ring *ring);
+uint64_t hft_inbox_settle(const struct hft_ring *ring);
+void hft_inbox_cancel(struct hft_ring *ring);
+
+/* How many events and tasks of the inbox there are. */
+static inline int hft_ring_ready(struct hft_ring *ring)
+{
+	uint32_t ready = hft_ring_available(ring);
+
+	if (hft_inbox_look(&ring->view))
+		ready += hft_inbox_count(ring);
+	return (int)ready;
 }
 
 /* uring.c */

@@ -145,19 +145,33 @@ static void hft_kernel_ring_close(struct hft_ring *ring)
 	close(ring->fd);
 }
 
+/* Whether to sleep on: it was not for @err, of a sleep until @until, that it ended. */
+static bool hft_kernel_sleeps_on(struct hft_ring *ring, int err, uint64_t until, uint64_t timeout)
+{
+	/* By a task of the inbox, or one that is gone; or by a stop that was noticed before. */
+	if (err == -ECANCELED)
+		return !hft_ring_stopped(ring);
+	return err == -ETIMEDOUT && until < timeout;
+}
+
 /* Let the kernel fill the window, and sleep until @timeout for an event. */
 static int hft_kernel_sleep(struct hft_ring *ring, uint64_t timeout)
 {
-	struct hft_wait wait = { .timeout = timeout };
+	struct hft_wait wait = { 0 };
 	int ret;
 
 	do {
+		wait.timeout = hft_inbox_arm(ring, timeout);
 		ret = ioctl(ring->fd, HFT_IOC_WAIT, &wait);
-		if (__builtin_expect(ret >= 0, 1))
-			return ret;
-		/* A stop that was noticed before its wake-up leaves one without a stop. */
-	} while (errno == ECANCELED && !hft_ring_stopped(ring));
-	return -errno;
+		if (ret < 0)
+			ret = -errno;
+		if (ret == -EBUSY)
+			return ret;	/* another thread has armed it, and sleeps */
+		hft_inbox_disarm(ring);
+		if (__builtin_expect(hft_inbox_look(&ring->view), 0))
+			ret = hft_ring_ready(ring) ?: ret;
+	} while (ret < 0 && hft_kernel_sleeps_on(ring, ret, wait.timeout, timeout));
+	return ret;
 }
 
 static int hft_kernel_wait(struct hft_ring *ring, uint64_t timeout)

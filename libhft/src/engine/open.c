@@ -149,9 +149,11 @@ HFT_API int hft_open(struct hft **out, const struct hft_opts *user_opts)
 	h->fd = -1;
 	hft_watch_forks();
 	h->forks = hft_forks;
+	pthread_mutex_init(&h->lock, NULL);
 
 	err = hft_open_backend(h, &opts);
 	if (err) {
+		pthread_mutex_destroy(&h->lock);
 		free(h);
 		return err;
 	}
@@ -174,6 +176,10 @@ HFT_API void hft_close(struct hft *h)
 	if (!h)
 		return;
 	h->backend->close(h);
+	if (!hft_is_inherited(h->forks)) {
+		hft_ring_unlist_all(h);
+		pthread_mutex_destroy(&h->lock);
+	}
 	free(h);
 }
 

@@ -41,9 +41,43 @@ static int hft_ring_fill_opts(struct hft *h, struct hft_ring_opts *opts)
 		opts->window = opts->entries;
 	if (!opts->level_mask && !monitor)
 		opts->level_mask = HFT_LEVEL_MASK_ALL;
+	if (opts->reserved)
+		return hft_fail(EINVAL, "options of a ring: reserved is not zero");
 	if (opts->lead_ns != HFT_LEAD_AUTO)
 		return 0;
 	return hft_measure_lead(h, opts, &opts->lead_ns);
+}
+
+/* A halt has to find the handle's rings.  They may outlive it. */
+static void hft_ring_list(struct hft *h, struct hft_ring *ring)
+{
+	pthread_mutex_lock(&h->lock);
+	ring->listed = h;
+	ring->next = h->rings;
+	h->rings = ring;
+	pthread_mutex_unlock(&h->lock);
+}
+
+static void hft_ring_unlist(struct hft_ring *ring)
+{
+	struct hft *h = ring->listed;
+	struct hft_ring **link;
+
+	if (!h)
+		return;
+	pthread_mutex_lock(&h->lock);
+	for (link = &h->rings; *link != ring; link = &(*link)->next)
+		;
+	*link = ring->next;
+	pthread_mutex_unlock(&h->lock);
+}
+
+void hft_ring_unlist_all(struct hft *h)
+{
+	pthread_mutex_lock(&h->lock);
+	for (; h->rings; h->rings = h->rings->next)
+		h->rings->listed = NULL;
+	pthread_mutex_unlock(&h->lock);
 }
 
 /**
@@ -92,18 +126,23 @@ HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 	ring->backend = h->backend;
 	ring->h = h;
 	ring->fd = -1;
-	err = h->backend->ring_open(h, ring, &add);
+	ring->level_mask = opts.level_mask;
+	err = hft_inbox_open(ring, opts.inbox);
+	if (!err)
+		err = h->backend->ring_open(h, ring, &add);
 	if (err) {
+		hft_inbox_close(ring);
 		free(ring);
 		return err;
 	}
 	ring->forks = h->forks;
 	ring->number = add.ring;
 	ring->cpu = opts.cpu;
-	ring->level_mask = opts.level_mask;
+	ring->policy = opts.policy;
 	ring->lead_ns = opts.lead_ns;
 	ring->spin_ns = opts.spin_ns;
 	ring->mask = opts.entries - 1;
+	hft_ring_list(h, ring);
 	*out = ring;
 	return 0;
 }
@@ -118,7 +157,10 @@ HFT_API void hft_ring_close(struct hft_ring *ring)
 {
 	if (!ring)
 		return;
+	if (!hft_is_inherited(ring->forks))
+		hft_ring_unlist(ring);
 	ring->backend->ring_close(ring);
+	hft_inbox_close(ring);
 	free(ring);
 }
 
@@ -158,25 +200,44 @@ HFT_API int hft_ring_fd(const struct hft_ring *ring)
 	return ring->fd;
 }
 
+/*
+ * As hft_ring_peek(), but for a task of the inbox the worker has yet to say
+ * hft_inbox_begin().
+ */
+const struct hft_event *hft_ring_look(struct hft_ring *ring)
+{
+	const struct hft_event *event = NULL;
+
+	if (!hft_ring_available(ring) && ring->backend->poll)
+		ring->backend->poll(ring, false);
+	if (hft_ring_available(ring))
+		event = &ring->events[ring->head & ring->mask];
+	if (__builtin_expect(hft_inbox_look(&ring->view), 0))
+		return hft_inbox_choose(ring, event);
+	return event;
+}
+
 /**
  * hft_ring_peek() - the next event
  * @ring: ring
  *
- * The event may be before its release, by the ring's lead at most: see
- * hft_spin_until().  The ring's consumer only; wait-free; does not enter the kernel.
+ * The better of the ring's next event and the tasks of hft_submit_now(), by level, then
+ * the policy's key, then time: an event of the ring has the time of its dispatch.
+ *
+ * An event of the ring may be before its release, by the ring's lead at most: see
+ * hft_spin_until(); until hft_ring_advance(), another call may return a task of
+ * hft_submit_now() that goes before it, and hft_ring_advance() is for what was returned
+ * last.  The ring's consumer only; wait-free; does not enter the kernel.
  *
  * Return: the event, valid until hft_ring_advance(), or NULL if there is none.
  */
 HFT_API const struct hft_event *hft_ring_peek(struct hft_ring *ring)
 {
-	if (!hft_ring_available(ring)) {
-		if (__builtin_expect(!ring->backend->poll, 1))
-			return NULL;
-		ring->backend->poll(ring, false);
-		if (!hft_ring_available(ring))
-			return NULL;
-	}
-	return &ring->events[ring->head & ring->mask];
+	const struct hft_event *event = hft_ring_look(ring);
+
+	if (__builtin_expect(ring->view.taken, 0))
+		hft_inbox_begin(ring);
+	return event;
 }
 
 /**
@@ -188,6 +249,11 @@ HFT_API const struct hft_event *hft_ring_peek(struct hft_ring *ring)
  */
 HFT_API void hft_ring_advance(struct hft_ring *ring)
 {
+	if (__builtin_expect(ring->view.taken, 0)) {
+		ring->view.taken = false;
+		ring->view.held--;
+		return;
+	}
 	__atomic_store_n(&ring->consumer->head, ++ring->head, __ATOMIC_RELEASE);
 }
 
@@ -206,12 +272,15 @@ HFT_API bool hft_ring_arm(struct hft_ring *ring)
 {
 	if (ring->backend->poll && !ring->backend->poll(ring, true))
 		return true;
+	if (!hft_inbox_arm_poll(ring))
+		return true;
 	__atomic_store_n(&ring->consumer->need_wakeup, 1, __ATOMIC_RELAXED);
 	/* Pairs with the barrier in the kernel between the tail and need_wakeup. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!hft_ring_available(ring) && !(hft_ring_flags(ring) & HFT_RING_MORE))
 		return false;
 	__atomic_store_n(&ring->consumer->need_wakeup, 0, __ATOMIC_RELAXED);
+	hft_inbox_disarm(ring);
 	return true;
 }
 
@@ -222,18 +291,18 @@ bool hft_ring_take_stop(struct hft_ring *ring)
 
 /*
  * Returns how many events there are; 0 when it is time to ask the backend.  Looks at
- * the clock now and then only: the tail is what the spin is for.
+ * the clock now and then only: the tail and the inbox are what the spin is for.
  */
 int hft_ring_spin(struct hft_ring *ring, uint64_t timeout)
 {
 	uint64_t now = hft_now();
 	uint64_t end = ring->spin_ns > UINT64_MAX - now ? UINT64_MAX : now + ring->spin_ns;
 	unsigned int turn = 0;
-	uint32_t available;
+	int ready;
 
 	if (timeout < end)
 		end = timeout;
-	while (!(available = hft_ring_available(ring))) {
+	while (!(ready = hft_ring_ready(ring))) {
 		if (hft_ring_flags(ring) & (HFT_RING_MORE | HFT_RING_DEAD))
 			break;
 		if (ring->backend->poll)
@@ -242,10 +311,11 @@ int hft_ring_spin(struct hft_ring *ring, uint64_t timeout)
 			continue;
 		if (hft_ring_stopped(ring))
 			return -ECANCELED;
+		hft_inbox_look_behind(ring);
 		if (hft_now() >= end)
 			break;
 	}
-	return (int)available;
+	return ready;
 }
 
 static int hft_wait_error(const struct hft_ring *ring, int err)
@@ -264,6 +334,17 @@ static int hft_wait_error(const struct hft_ring *ring, int err)
 	}
 }
 
+/*
+ * Immediate tasks keep a worker from waiting: those that found no room in the ring are
+ * pulled all the same.
+ */
+void hft_ring_pull(struct hft_ring *ring)
+{
+	if (hft_inbox_look(&ring->view) && !hft_ring_available(ring) &&
+	    hft_ring_flags(ring) & HFT_RING_MORE)
+		ring->backend->wait(ring, 0);
+}
+
 /**
  * hft_wait() - wait for an event
  * @ring: ring
@@ -273,14 +354,18 @@ static int hft_wait_error(const struct hft_ring *ring, int err)
  * Spins for the ring's spin_ns, then sleeps in the kernel, which also writes
  * released tasks that found no room to the ring.
  *
+ * Tasks of hft_submit_now() that may run are events here.
+ *
  * Return: how many events there are, -ETIMEDOUT, -EINTR by a signal, -ECANCELED by
  * hft_ring_stop(), -EBUSY when another thread waits for the ring, -ESHUTDOWN when
  * the handle is closed.
  */
 HFT_API int hft_wait(struct hft_ring *ring, uint64_t timeout)
 {
-	int ret = (int)hft_ring_available(ring);
+	int ret;
 
+	hft_ring_pull(ring);
+	ret = hft_ring_ready(ring);
 	if (!ret)
 		ret = ring->backend->wait(ring, timeout);
 	return __builtin_expect(ret >= 0, 1) ? ret : hft_wait_error(ring, ret);

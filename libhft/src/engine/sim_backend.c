@@ -215,6 +215,26 @@ static int sim_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
 	return hft_sim_submit_task(use(h->state), task, id);
 }
 
+/* A worker that is part of the machine has no inbox: its tasks go by the event list. */
+static int sim_submit_now(struct hft_ring *ring, const struct hft_task *task)
+{
+	struct hft_sim_ring *made = ring->state;
+	struct hft_task copy = *task;
+	struct hft_sim *sim;
+
+	if (hft_is_inherited(ring->forks))
+		return -EOWNERDEAD;
+	sim = use(made->sim);
+	if (!made->worker.sz)
+		return hft_inbox_submit(ring, task);
+	copy.ring = ring->number;
+	copy.clock = HFT_CLOCK_MONOTONIC;
+	copy.release = hft_sim_virtual_now(sim);
+	if (copy.deadline)
+		copy.deadline += copy.release;
+	return hft_sim_submit_task(sim, &copy, NULL);
+}
+
 static int sim_submit_batch(struct hft *h, const struct hft_submit_batch *batch)
 {
 	const struct hft_task *tasks = (const void *)(uintptr_t)batch->tasks;
@@ -239,6 +259,8 @@ static int sim_wait(struct hft_ring *ring, uint64_t timeout)
 	for (;;) {
 		hft_sim_pull(made);
 		ret = hft_ready_in_flight(&made->ready);
+		if (hft_inbox_look(&ring->view))
+			ret += (int)hft_inbox_count(ring);
 		if (ret)
 			return ret;
 		if (made->ready.dead)
@@ -360,6 +382,7 @@ const struct hft_backend hft_sim_backend = {
 	.ring_open = sim_ring_open,
 	.ring_close = sim_ring_close,
 	.submit = sim_submit,
+	.submit_now = sim_submit_now,
 	.submit_batch = sim_submit_batch,
 	.wait = sim_wait,
 	.wake = sim_wake,

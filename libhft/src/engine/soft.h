@@ -46,10 +46,12 @@ struct soft_context;
 /**
  * struct soft_sleeper - a thread that may be asleep
  * @futex: counts wake-ups
+ * @seen: how many there were before it looked whether to sleep
  * @asleep: it waits for one; under the queue's lock
  */
 struct soft_sleeper {
 	_Atomic uint32_t futex;
+	uint32_t seen;
 	bool asleep;
 };
 
@@ -153,6 +155,7 @@ void soft_translate(struct soft_hold *hold, enum hft_clock clock);
 void soft_commit(struct soft_hold *hold);
 void soft_fill(struct soft_hold *hold, struct soft_ring *ring);
 void soft_rouse(struct soft_hold *hold, struct soft_sleeper *sleeper);
+void soft_before_sleep(struct soft_sleeper *sleeper);
 int soft_sleep(struct soft_hold *hold, struct soft_sleeper *sleeper, uint64_t timeout);
 void soft_leave(struct soft_hold *hold, struct soft_sleeper *sleeper);
 void soft_wake(struct soft_sleeper *sleeper);

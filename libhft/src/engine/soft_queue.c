@@ -379,6 +379,12 @@ static uint64_t soft_driver_until(struct soft_hold *hold)
 	return next > look && soft_waits_for_wall(hold->queue) ? look : next;
 }
 
+/* A wake-up from here on ends soft_sleep(): call it before looking whether to sleep. */
+void soft_before_sleep(struct soft_sleeper *sleeper)
+{
+	sleeper->seen = atomic_load_explicit(&sleeper->futex, memory_order_acquire);
+}
+
 /*
  * Give the lock back, sleep until @timeout, a wake-up or, as the queue's driver, what
  * is due next, and take it again.  Returns 0 or -EINTR.
@@ -386,7 +392,6 @@ static uint64_t soft_driver_until(struct soft_hold *hold)
 int soft_sleep(struct soft_hold *hold, struct soft_sleeper *sleeper, uint64_t timeout)
 {
 	struct soft_queue *queue = hold->queue;
-	uint32_t value = atomic_load_explicit(&sleeper->futex, memory_order_relaxed);
 	int err;
 
 	if (!queue->driver && sleeper != &queue->timer)
@@ -400,7 +405,7 @@ int soft_sleep(struct soft_hold *hold, struct soft_sleeper *sleeper, uint64_t ti
 	queue->asleep++;
 	soft_unlock(hold);
 
-	err = soft_futex_wait(sleeper, value, timeout);
+	err = soft_futex_wait(sleeper, sleeper->seen, timeout);
 
 	soft_lock(hold, queue);
 	if (sleeper->asleep) {
@@ -444,6 +449,7 @@ static void *soft_timer_main(void *arg)
 		queue->watch_until = queue->release.watch.armed;
 		if (queue->polled)
 			queue->driver = &queue->timer;
+		soft_before_sleep(&queue->timer);
 		soft_sleep(&hold, &queue->timer, queue->watch_until);
 	}
 	soft_unlock(&hold);

@@ -255,24 +255,30 @@ static int soft_wait_event(struct hft_ring *ring, struct soft_ring *soft, uint64
 	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
 	int ret, err = timeout ? 0 : -ETIMEDOUT;
 	struct soft_hold hold;
+	uint64_t until;
 
 	soft_lock(&hold, queue);
 	for (;;) {
+		soft_before_sleep(&soft->waiter);
+		until = hft_inbox_arm(ring, timeout);
 		if (soft->ready.producer->flags & HFT_RING_MORE || soft->ready.nr_tracked)
 			soft_fill(&hold, soft);
 		soft_commit(&hold);
 		ret = hft_ready_in_flight(&soft->ready);
+		if (hft_inbox_look(&ring->view))
+			ret += (int)hft_inbox_count(ring);
 		if (ret)
 			break;
 		ret = soft_wait_end(ring, soft, err);
 		if (ret)
 			break;
-		err = soft_sleep(&hold, &soft->waiter, timeout);
+		err = soft_sleep(&hold, &soft->waiter, until);
 		if (hold.now >= timeout)
 			err = -ETIMEDOUT;
 	}
 	soft_leave(&hold, &soft->waiter);
 	soft_unlock(&hold);
+	hft_inbox_disarm(ring);
 	return ret;
 }
 

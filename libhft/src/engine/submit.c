@@ -187,6 +187,60 @@ HFT_API int hft_submit_periodic(struct hft *h, const struct hft_task *task, uint
 	return hft_submit_released(h, task, first, period_ns, id);
 }
 
+static int hft_submit_now_error(const struct hft_ring *ring, int err)
+{
+	switch (err) {
+	case -EAGAIN:
+		return err;		/* no failure */
+	case -EINVAL:
+		return hft_fail(EINVAL, "submit to ring %u now: a field is out of range, or the ring does not take the level",
+				ring->number);
+	case -ENOENT:
+		return hft_fail(ENOENT, "submit to ring %u now: its handle is closed", ring->number);
+	default:
+		return hft_submit_error(err);
+	}
+}
+
+/**
+ * hft_submit_now() - submit a task to a worker of this process, to start at once
+ * @ring: the worker's ring
+ * @task: what to run: its deadline is counted from now; flags %HFT_TASK_REDUCE or none;
+ *	release, clock and ring are not looked at
+ *
+ * It goes to the worker's inbox and never to the kernel, so it has no id, is in no
+ * counter of hft_stats() but in hft_inbox_stats(), is not in the ring's window, and its
+ * deadline and period say where it goes and no more.  Its event has task 0, and
+ * the time of this call as its release and dispatch.
+ *
+ * The worker takes the better of inbox and ring: by level, then by the ring's policy, then
+ * in order of submission; an event of the ring counts as submitted when it was dispatched,
+ * with a window up to its deadline and without its WCET, which are all that is known of it.
+ * hft_ring_run() and hft_worker_start() take from both, and so do hft_ring_peek() and
+ * hft_wait().  hft_halt() holds for the inbox as well.
+ *
+ * Any thread, a task of the ring too; not a forked child.  Lock-free, does not allocate
+ * or block.  Enters the kernel only to wake a worker that sleeps: one in hft_wait() as
+ * hft_ring_stop() would; one that sleeps on hft_ring_fd() gets the task as an event of
+ * the ring, by hft_submit().  hft_submit() never takes this way.  In the backend sim a
+ * worker of hft_worker_start() is part of the machine, and gets it in its ring.
+ *
+ * Return: 0, or -EAGAIN the inbox is full (hft_ring_opts.inbox), -EINVAL a field is out of
+ * range, or the ring does not take the level or is for notices, -ENOENT the handle is
+ * closed, -ENODEV the ring's CPU is offline, -EOWNERDEAD in a forked child; -EDQUOT where
+ * hft_submit() takes part.
+ */
+HFT_API int hft_submit_now(struct hft_ring *ring, const struct hft_task *task)
+{
+	int err;
+
+	if (__builtin_expect(ring->backend->submit_now != NULL, 0))
+		err = ring->backend->submit_now(ring, task);
+	else
+		err = hft_inbox_submit(ring, task);
+	return __builtin_expect(!err, 1) ? 0 : hft_submit_now_error(ring, err);
+}
+
 /**
  * hft_modify() - change a task that has not been dispatched
  * @h: handle
@@ -226,6 +280,25 @@ HFT_API int hft_task_state(struct hft *h, uint64_t id, struct hft_task_info *inf
 			      (unsigned long long)id) : 0;
 }
 
+/* The backend has halted the rings, and what is in their flags holds for their workers. */
+static void hft_halt_inboxes(struct hft *h, struct hft_halt *halt)
+{
+	struct hft_ring *ring;
+
+	pthread_mutex_lock(&h->lock);
+	for (ring = h->rings; ring; ring = ring->next) {
+		if (!ring->inbox)
+			continue;
+		if (halt->mode != HFT_HALT_NONE)
+			halt->stopped += hft_inbox_settle(ring);
+		if (halt->mode == HFT_HALT_CANCEL)
+			hft_inbox_cancel(ring);
+		/* What it allows by now may be waited for. */
+		hft_inbox_rouse(ring);
+	}
+	pthread_mutex_unlock(&h->lock);
+}
+
 /**
  * hft_signal() - who is told of missed deadlines by a signal
  * @h: handle
@@ -263,8 +336,11 @@ HFT_API int hft_signal(struct hft *h, int number, pid_t tid)
  * @result: what it stopped, or NULL
  *
  * When it returns, nothing that @mode does not allow is dispatched any more; what is
- * in a ring already is its worker's to run.  Allocates nothing.  Enters the kernel;
- * waits for no task.  Any thread.
+ * in a ring already is its worker's to run.  Nothing that it does not allow starts from
+ * an inbox either: hft_ring_run() has entered the body of what it took before, for which
+ * this waits, and hft_ring_peek() has returned it.  Room that %HFT_HALT_CANCEL makes in an
+ * inbox is there when its worker has looked.  Allocates nothing.  Enters the kernel; waits
+ * for no task.  Any thread, but no signal handler.
  *
  * Return: 0, or -EINVAL, or -EPERM for %HFT_HALT_GLOBAL without CAP_SYS_ADMIN or by a
  * backend other than kernel.
@@ -277,6 +353,8 @@ HFT_API int hft_halt(struct hft *h, enum hft_halt_mode mode, uint32_t flags,
 
 	if (err)
 		return hft_fail(-err, "halt mode %u, flags 0x%x", (unsigned int)mode, flags);
+	if (!hft_is_inherited(h->forks))
+		hft_halt_inboxes(h, &halt);
 	if (result)
 		*result = halt;
 	return 0;

@@ -94,18 +94,40 @@ int hft_become_worker(uint32_t cpu, uint32_t level, uint32_t flags)
 	return flags & HFT_WORKER_NO_RT ? 0 : hft_set_scheduling(level);
 }
 
+/* How long before a release only its time is looked at. */
+#define HFT_EXACT_NS	500
+
+/*
+ * Wait for the release of an event of the ring, but for the last moments.  Returns whether
+ * there is an immediate task, which may go before it.
+ */
+static bool hft_await_release(struct hft_ring *ring, const struct hft_event *event)
+{
+	const _Atomic uint64_t *turn = ring->view.turn;
+
+	if (ring->lead_ns <= HFT_EXACT_NS || ring->backend->spin_until || event->result)
+		return false;
+	while (hft_now() + HFT_EXACT_NS < event->release) {
+		if (atomic_load_explicit(turn, memory_order_relaxed) == ring->view.next)
+			return true;
+	}
+	return false;
+}
+
 static void hft_run_event(struct hft_ring *ring, const struct hft_event *event, hft_task_fn fn,
 			  void *arg)
 {
 	uint64_t start;
 
-	if (event->result)
+	if (event->result || ring->view.taken)
 		start = hft_now();
 	else if (ring->backend->spin_until)
 		start = ring->backend->spin_until(ring, event->release);
 	else
 		start = hft_spin_until(event->release);
 
+	if (ring->view.taken)
+		hft_inbox_begin(ring);
 	fn(event, start, arg);
 	hft_ring_advance(ring);
 }
@@ -118,7 +140,8 @@ static void hft_run_event(struct hft_ring *ring, const struct hft_event *event, 
  * @arg: for @fn
  *
  * Spins from an event to its release, calls @fn, then gives the event back.  The
- * thread's CPU and priority are the caller's.  Blocks, and enters the kernel, while
+ * A task of hft_submit_now() that goes before that event runs first, though the event
+ * may be late for it.  The thread's CPU and priority are the caller's.  Blocks, and enters the kernel, while
  * there is no task.  One thread at a time; the ring has no other consumer.
  *
  * Return: 0 after hft_ring_stop(), else an error of hft_wait().
@@ -126,11 +149,14 @@ static void hft_run_event(struct hft_ring *ring, const struct hft_event *event, 
 HFT_API int hft_ring_run(struct hft_ring *ring, hft_task_fn fn, void *arg)
 {
 	while (!hft_ring_stopped(ring)) {
-		const struct hft_event *event = hft_ring_peek(ring);
+		const struct hft_event *event = hft_ring_look(ring);
 		int ret;
 
+		if (event && !ring->view.taken && hft_await_release(ring, event))
+			continue;
 		if (event) {
 			hft_run_event(ring, event, fn, arg);
+			hft_ring_pull(ring);
 			continue;
 		}
 		hft_clock_maintain();
