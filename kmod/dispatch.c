@@ -84,7 +84,7 @@ enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer)
 	struct hft_timer *timer = container_of(hrtimer, struct hft_timer, hrtimer);
 	struct hft_queue *queue = timer->queue;
 	u64 entry = ktime_get_ns();
-	u64 now, next;
+	u64 now, next, late;
 
 	raw_spin_lock(&queue->lock);
 	queue->now = entry;
@@ -92,6 +92,10 @@ enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer)
 	now = hft_queue_clock(queue, timer->clock);
 	__hft_dispatch_due(queue, timer->clock, now);
 
+	late = now - ktime_to_ns(hrtimer_get_expires(hrtimer));
+	/* 0 wraps around, and so is never reached. */
+	if (unlikely(late > READ_ONCE(hft_late_ns) - 1))
+		hft_clock_late(queue, timer->clock, late);
 	next = hft_release_next(&queue->release, timer->clock);
 	if (next != U64_MAX)
 		hrtimer_set_expires(hrtimer, ns_to_ktime(max(next, now + HFT_MIN_GAP)));

@@ -9,10 +9,27 @@
 
 #include "hft.h"
 
+static DEFINE_MUTEX(hft_contexts_lock);
+static LIST_HEAD(hft_contexts);
+
+/* Call @fn for each context there is. */
+void hft_contexts_each(void (*fn)(struct hft_context *context, void *arg), void *arg)
+{
+	struct hft_context *context;
+
+	mutex_lock(&hft_contexts_lock);
+	list_for_each_entry(context, &hft_contexts, link)
+		fn(context, arg);
+	mutex_unlock(&hft_contexts_lock);
+}
+
 static void hft_context_free(struct kref *ref)
 {
 	struct hft_context *context = container_of(ref, struct hft_context, ref);
 
+	mutex_lock(&hft_contexts_lock);
+	list_del(&context->link);
+	mutex_unlock(&hft_contexts_lock);
 	irq_work_sync(&context->signal);
 	hft_slots_free(context);
 	hft_user_put(context->user);
@@ -65,6 +82,10 @@ static int hft_context_open(struct inode *inode, struct file *file)
 	mutex_init(&context->mutex);
 	init_irq_work(&context->signal, hft_context_send_signal);
 	file->private_data = context;
+
+	mutex_lock(&hft_contexts_lock);
+	list_add_tail(&context->link, &hft_contexts);
+	mutex_unlock(&hft_contexts_lock);
 	return nonseekable_open(inode, file);
 }
 

@@ -15,6 +15,7 @@
  *
  * Locks, outer before inner
  *
+ *   hft_contexts_lock   the list of all contexts (file.c)
  *   hft_context.mutex   set-up of a context: slots, rings
  *   hft_queue.mutex     the queue's list of rings; held over a CPU's offlining,
  *                       with the CPU hotplug lock outside it: nothing is
@@ -86,6 +87,8 @@ struct hft_user;
 struct hft_context {
 	struct kref ref;
 	struct hft_user *user;
+	struct list_head link;	/* in the list of all, as is @clock_faults under its lock */
+	u64 clock_faults;
 	struct mutex mutex;	/* setting up: @slots, @rings, @monitor */
 
 	/* Written under @mutex, read under RCU. */
@@ -133,6 +136,18 @@ static inline struct hft_ring *hft_ring_of(struct hft_ready_queue *ready)
 	return container_of(ready, struct hft_ring, ready);
 }
 
+/**
+ * struct hft_fault - faults of a clock that are not told yet
+ * @nr: how many
+ * @by: sum of them, ns; of late timers the most
+ * @when: the last of them was, CLOCK_MONOTONIC; of late timers when that one was due
+ */
+struct hft_fault {
+	u64 nr;
+	s64 by;
+	u64 when;
+};
+
 struct hft_timer {
 	struct hrtimer hrtimer;
 	struct hft_queue *queue;
@@ -151,6 +166,8 @@ struct hft_queue {
 	call_single_data_t csd;
 	u64 interrupts;
 	u64 kicks;
+	struct hft_fault late;
+	enum hft_clock late_clock;
 
 	/* Protected by @mutex. */
 	struct mutex mutex;
@@ -171,6 +188,7 @@ extern unsigned int hft_queue_tasks;
 extern const struct file_operations hft_context_fops;
 void hft_context_put(struct hft_context *context);
 void hft_context_signal(struct hft_context *context);
+void hft_contexts_each(void (*fn)(struct hft_context *context, void *arg), void *arg);
 
 /* slot.c; the rest is in core/slot.h */
 int hft_slots_alloc(struct hft_context *context, u32 tasks);
@@ -218,6 +236,14 @@ int hft_stats_read(struct hft_context *context, struct hft_stats *stats);
 void hft_ring_show_fdinfo(struct seq_file *m, struct file *file);
 void hft_context_show_fdinfo(struct seq_file *m, struct file *file);
 void hft_counters_add(struct hft_counters *sum, const struct hft_counters *counters);
+
+/* clock.c */
+extern u64 hft_late_ns;
+int hft_clock_init(void);
+void hft_clock_exit(void);
+bool hft_clock_is_tsc(void);
+u64 hft_clock_faults(enum hft_clock_fault kind);
+void hft_clock_late(struct hft_queue *queue, enum hft_clock clock, u64 late);
 
 /* user.c */
 enum hft_charge {

@@ -28,9 +28,12 @@ static int __init hft_init(void)
 
 	if (!hft_max_tasks || hft_max_tasks > HFT_MOST_TASKS)
 		return -EINVAL;
-	err = hft_queues_init();
+	err = hft_clock_init();
 	if (err)
 		return err;
+	err = hft_queues_init();
+	if (err)
+		goto exit_clock;
 	err = hft_hotplug_init();
 	if (err)
 		goto exit_queues;
@@ -43,6 +46,8 @@ exit_hotplug:
 	hft_hotplug_exit();
 exit_queues:
 	hft_queues_exit();
+exit_clock:
+	hft_clock_exit();
 	return err;
 }
 
@@ -51,6 +56,7 @@ static void __exit hft_exit(void)
 	misc_deregister(&hft_device);
 	hft_hotplug_exit();
 	hft_queues_exit();
+	hft_clock_exit();
 }
 
 module_init(hft_init);

@@ -44,6 +44,8 @@ int hft_stats_read(struct hft_context *context, struct hft_stats *stats)
 	stats->ring = number;
 	stats->tasks = context->pool.nr;
 	stats->tasks_free = hft_slots_count_free(context);
+	stats->clock_faults = READ_ONCE(context->clock_faults);
+	stats->tsc = hft_clock_is_tsc();
 
 	mutex_lock(&context->mutex);
 	for (i = 0; i < HFT_MAX_RINGS; i++) {
@@ -115,10 +117,15 @@ static ssize_t events_show(struct device *dev, struct device_attribute *attr, ch
 	return sysfs_emit(buf,
 			  "rings %llu\nsubmitted %llu\ndispatched %llu\ncancelled %llu\n"
 			  "ended %llu\nwakeups %llu\nfull %llu\nbad_head %llu\n"
-			  "overruns %llu\ndeadline_misses %llu\ninterrupts %llu\nkicks %llu\n",
+			  "overruns %llu\ndeadline_misses %llu\ninterrupts %llu\nkicks %llu\n"
+			  "clock_steps %llu\nclocksource_changes %llu\ntsc_unstable %llu\n"
+			  "late_timers %llu\n",
 			  rings, sum.submitted, sum.dispatched, sum.cancelled, sum.ended,
 			  sum.wakeups, sum.full, sum.bad_head, sum.overruns,
-			  sum.deadline_misses, interrupts, kicks);
+			  sum.deadline_misses, interrupts, kicks,
+			  hft_clock_faults(HFT_FAULT_STEP),
+			  hft_clock_faults(HFT_FAULT_CLOCKSOURCE),
+			  hft_clock_faults(HFT_FAULT_TSC), hft_clock_faults(HFT_FAULT_LATE));
 }
 static DEVICE_ATTR_RO(events);
 

@@ -131,6 +131,31 @@ TRACE_EVENT(halt,
 		  __entry->mode, __entry->flags, __entry->stopped, __entry->rings)
 );
 
+/* As the notice of it. */
+TRACE_EVENT(clock_fault,
+	TP_PROTO(const struct hft_event *notice),
+	TP_ARGS(notice),
+	TP_STRUCT__entry(
+		__field(s64, by)
+		__field(u64, nr)
+		__field(u64, when)
+		__field(u32, cpu)
+		__field(u32, fault)
+		__field(u8, clock)
+	),
+	TP_fast_assign(
+		__entry->by = notice->cookie;
+		__entry->nr = notice->task;
+		__entry->when = notice->release;
+		__entry->cpu = notice->deadline;
+		__entry->fault = notice->result;
+		__entry->clock = notice->clock;
+	),
+	TP_printk("fault=%u clock=%u by=%lld nr=%llu when=%llu cpu=%u",
+		  __entry->fault, __entry->clock, __entry->by, __entry->nr, __entry->when,
+		  __entry->cpu)
+);
+
 #endif /* HFT_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

@@ -139,7 +139,7 @@ static inline int hft_test_module_load(void)
 
 	if (fd < 0)
 		return -errno;
-	err = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	err = syscall(SYS_finit_module, fd, "late_ns=0", 0) ? -errno : 0;
 	close(fd);
 	return err;
 }

@@ -149,6 +149,25 @@ TEST_F(trace, filter)
 	EXPECT_EQ(3, count(self->text, " submit: "));
 }
 
+TEST_F(trace, clock_fault)
+{
+	uint64_t real = hft_test_now_on(CLOCK_REALTIME) + NSEC_PER_SEC;
+	struct timespec ts = { real / NSEC_PER_SEC, real % NSEC_PER_SEC };
+	uint64_t end = hft_test_now() + 10 * NSEC_PER_SEC;
+
+	if (!has_tracefs())
+		SKIP(return, "this kernel has no tracefs");
+	ASSERT_EQ(0, hft_test_write_file(TRACEFS "/trace", ""));
+	ASSERT_EQ(0, hft_test_write_file(EVENTS "/clock_fault/enable", "1"));
+	ASSERT_EQ(0, clock_settime(CLOCK_REALTIME, &ts));
+	do {
+		ASSERT_EQ(0, hft_test_read_file(TRACEFS "/trace", self->text, TEXT));
+	} while (count(self->text, " clock_fault: fault=1 clock=") < 2 && hft_test_now() < end);
+	ASSERT_EQ(0, hft_test_write_file(EVENTS "/clock_fault/enable", "0"));
+	EXPECT_EQ(1, count(self->text, " clock_fault: fault=1 clock=1 by="));
+	EXPECT_EQ(1, count(self->text, " clock_fault: fault=1 clock=2 by="));
+}
+
 static int64_t module_counter(const char *name)
 {
 	char text[4096], line[64];

@@ -32,7 +32,7 @@ static int add_context(int fd, int number, void *arg)
 	if (ioctl(fd, HFT_IOC_STATS, &stats))
 		return -errno;
 	json_array_append_new(arg, json_pack(
-		"{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
 		"fd", number,
 		"tasks", (json_int_t)stats.tasks,
 		"tasks_free", (json_int_t)stats.tasks_free,
@@ -47,7 +47,9 @@ static int add_context(int fd, int number, void *arg)
 		"full", (json_int_t)stats.full,
 		"bad_head", (json_int_t)stats.bad_head,
 		"overruns", (json_int_t)stats.overruns,
-		"deadline_misses", (json_int_t)stats.deadline_misses));
+		"deadline_misses", (json_int_t)stats.deadline_misses,
+		"clock_faults", (json_int_t)stats.clock_faults,
+		"tsc", (int)stats.tsc));
 	return 0;
 }
 

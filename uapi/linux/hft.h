@@ -247,15 +247,40 @@ struct hft_ring_producer {
  * @HFT_EVENT_CPU_ONLINE: notice: the CPU of ring @cookie is back
  * @HFT_EVENT_MISS: notice: the deadline of task @task has passed at @irq_entry, and
  *	@result is its &enum hft_task_state
- * @HFT_EVENT_HALT: notice, after that: it has halted the context to &enum hft_halt_mode @result
- *	(%HFT_TASK_HALT), which stops @cookie tasks that were released
+ * @HFT_EVENT_CLOCK: notice: a clock is not what it was, and @result is the
+ *	&enum hft_clock_fault.  It stands for @task of them, the last at @release; they
+ *	come to @cookie ns in all, as a __s64
+ * @HFT_EVENT_HALT: notice, after an %HFT_EVENT_MISS: it has halted the context to
+ *	&enum hft_halt_mode @result (%HFT_TASK_HALT), which stops @cookie tasks that were
+ *	released
  */
 enum hft_event_type {
 	HFT_EVENT_TASK = 1,
 	HFT_EVENT_CPU_OFFLINE,
 	HFT_EVENT_CPU_ONLINE,
 	HFT_EVENT_MISS,
+	HFT_EVENT_CLOCK = 6,
 	HFT_EVENT_HALT = 7
+};
+
+/**
+ * enum hft_clock_fault - what has happened to a clock
+ * @HFT_FAULT_STEP: clock @clock was set; one notice for each clock that this moved
+ * @HFT_FAULT_CLOCKSOURCE: all clocks run on another counter
+ * @HFT_FAULT_TSC: the kernel trusts the TSC no more
+ * @HFT_FAULT_LATE: a timer of clock @clock on CPU @deadline fired later than the
+ *	module's late_ns allows: @cookie is by how much the latest was, and it was due at
+ *	@release.  For contexts with a ring on that CPU
+ * @HFT_FAULTS: more than each of these
+ *
+ * @clock and the like are of &struct hft_event.
+ */
+enum hft_clock_fault {
+	HFT_FAULT_STEP = 1,
+	HFT_FAULT_CLOCKSOURCE,
+	HFT_FAULT_TSC,
+	HFT_FAULT_LATE,
+	HFT_FAULTS
 };
 
 /**
@@ -579,6 +604,11 @@ struct hft_wait {
  * @bad_head: out: times the consumer's head made no sense
  * @overruns: out: releases of periodic tasks that had no job of their own
  * @deadline_misses: out: watched deadlines that passed
+ * @clock_faults: out: %HFT_EVENT_CLOCK faults since the context was opened, also those
+ *	that no monitor ring was there for
+ * @tsc: out: 1: the clocks run on the TSC; by hft_stats() of the library: hft_now()
+ *	reads the TSC
+ * @reserved: out: zero
  *
  * Errors: -ENOENT no such ring; -EINVAL.
  */
@@ -599,6 +629,9 @@ struct hft_stats {
 	__u64 bad_head;
 	__u64 overruns;
 	__u64 deadline_misses;
+	__u64 clock_faults;
+	__u32 tsc;
+	__u32 reserved;
 };
 
 /**

@@ -20,7 +20,8 @@
  * a reader only tries.
  *
  * hft_now() goes by clock_gettime() until two pairs are HFT_SLOPE_NS apart, and
- * for good when the TSC is not what the kernel's clock runs on.
+ * for good when the TSC is not what the kernel's clock runs on: by a look at the
+ * clocksource, a pair that does not fit, or a notice of the module.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -86,6 +87,7 @@ static struct {
 
 static _Atomic int clock_state;
 static _Atomic uint64_t clock_second_ns;	/* when to read the second pair */
+static atomic_bool clock_distrusted;		/* the module has said that the TSC is no good */
 
 /* Under this: what follows, and writing to hft_clock. */
 static pthread_mutex_t clock_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -177,9 +179,23 @@ static void hft_set_state(enum hft_clock_state state)
 {
 	static const struct hft_base_copy none;
 
+	if (atomic_load(&clock_distrusted))
+		state = HFT_CLOCK_KERNEL;
 	if (state != HFT_CLOCK_TSC)
 		hft_base_write(&none);
 	atomic_store_explicit(&clock_state, state, memory_order_release);
+}
+
+/* Leave the lock, with what the module has said meanwhile. */
+static void hft_clock_unlock(void)
+{
+	pthread_mutex_unlock(&clock_lock);
+	while (atomic_load(&clock_distrusted) &&
+	       atomic_load_explicit(&clock_state, memory_order_relaxed) != HFT_CLOCK_KERNEL &&
+	       !pthread_mutex_trylock(&clock_lock)) {
+		hft_set_state(HFT_CLOCK_KERNEL);
+		pthread_mutex_unlock(&clock_lock);
+	}
 }
 
 static bool hft_clocksource_is_tsc(void)
@@ -366,7 +382,7 @@ void hft_clock_maintain(void)
 	/* Again: another thread may have done it meanwhile. */
 	if (hft_clock_due())
 		hft_clock_update();
-	pthread_mutex_unlock(&clock_lock);
+	hft_clock_unlock();
 	errno = saved;
 }
 
@@ -378,6 +394,7 @@ static void hft_clock_calibrate(void)
 
 	/* Pairs of another kind than those before: a slope is not taken across. */
 	clock_doubts = 0;
+	atomic_store(&clock_distrusted, false);
 	if (!hft_clocksource_is_tsc() || !hft_pair_read(&pair)) {
 		hft_set_state(HFT_CLOCK_KERNEL);
 		return;
@@ -412,7 +429,7 @@ int hft_clock_open(const char *device)
 		hft_clock_calibrate();
 	if (!err)
 		clock_users++;
-	pthread_mutex_unlock(&clock_lock);
+	hft_clock_unlock();
 	return err;
 }
 
@@ -423,7 +440,19 @@ void hft_clock_close(void)
 		close(clock_fd);
 		clock_fd = -1;
 	}
-	pthread_mutex_unlock(&clock_lock);
+	hft_clock_unlock();
+}
+
+/* The module's notice: leave the TSC at once, also where another thread has the lock. */
+void hft_clock_fault(const struct hft_event *notice)
+{
+	if (notice->result != HFT_FAULT_CLOCKSOURCE && notice->result != HFT_FAULT_TSC)
+		return;
+	atomic_store(&clock_distrusted, true);
+	if (pthread_mutex_trylock(&clock_lock))
+		return;			/* who has it sees to that when it leaves */
+	hft_set_state(HFT_CLOCK_KERNEL);
+	hft_clock_unlock();
 }
 
 static bool hft_base_is_old(const struct hft_base_copy *base, uint64_t times)
@@ -486,7 +515,9 @@ HFT_API uint64_t hft_now(void)
  * hft_clock_is_tsc() - does hft_now() read the TSC?
  *
  * False before the clock is calibrated, which hft_open() does, and where the
- * kernel's clocksource is not "tsc".
+ * kernel's clocksource is not "tsc", or was not at some time: a change is noticed
+ * within 0.1 s where the time is asked for, and at once where a monitor ring is read.
+ * hft_stats.tsc says the same.
  *
  * Return: true or false.  Any thread, wait-free, no system call.
  */

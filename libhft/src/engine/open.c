@@ -214,7 +214,7 @@ HFT_API int hft_query(struct hft *h, struct hft_query *query)
  * hft_stats() - read the counters of a ring or of all
  * @h: handle
  * @ring: number of a ring, or %HFT_STATS_CONTEXT
- * @stats: the answer
+ * @stats: the answer; hft_stats.tsc is hft_clock_is_tsc()
  *
  * Enters the kernel, which may block.  Any thread.
  *
@@ -227,5 +227,6 @@ HFT_API int hft_stats(struct hft *h, uint32_t ring, struct hft_stats *stats)
 	memset(stats, 0, sizeof(*stats));
 	stats->ring = ring;
 	err = h->backend->command(h, HFT_IOC_STATS, stats);
+	stats->tsc = hft_clock_is_tsc();
 	return err ? hft_fail(-err, "statistics of ring %u", ring) : 0;
 }

@@ -217,6 +217,13 @@ const struct hft_event *hft_ring_look(struct hft_ring *ring)
 	return event;
 }
 
+/* The machine of a simulation has a clock of its own, and soft no notices of these. */
+static void hft_ring_clock_fault(const struct hft_ring *ring, const struct hft_event *event)
+{
+	if (ring->backend == &hft_kernel_backend)
+		hft_clock_fault(event);
+}
+
 /**
  * hft_ring_peek() - the next event
  * @ring: ring
@@ -229,6 +236,8 @@ const struct hft_event *hft_ring_look(struct hft_ring *ring)
  * hft_submit_now() that goes before it, and hft_ring_advance() is for what was returned
  * last.  The ring's consumer only; wait-free; does not enter the kernel.
  *
+ * Where the event is a notice that the clocks have left the TSC, hft_now() does too.
+ *
  * Return: the event, valid until hft_ring_advance(), or NULL if there is none.
  */
 HFT_API const struct hft_event *hft_ring_peek(struct hft_ring *ring)
@@ -237,6 +246,8 @@ HFT_API const struct hft_event *hft_ring_peek(struct hft_ring *ring)
 
 	if (__builtin_expect(ring->view.taken, 0))
 		hft_inbox_begin(ring);
+	else if (event && __builtin_expect(event->type == HFT_EVENT_CLOCK, 0))
+		hft_ring_clock_fault(ring, event);
 	return event;
 }
 
