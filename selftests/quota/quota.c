@@ -326,7 +326,7 @@ TEST_F(user, bytes)
 }
 
 /*
- * Two pages, one with a single event, 64 bytes for the heap of a task, and what the
+ * Three pages, one of them with a single event, 64 bytes for the heap of a task, and what the
  * module has of its own for a ring, which is no whole page.
  */
 TEST_F(user, bytes_of_a_part_of_a_page)
