@@ -219,6 +219,7 @@ union hft_ioc_arg {
 	struct hft_submit_batch batch;
 	struct hft_cancel cancel;
 	struct hft_modify modify;
+	struct hft_arrival arrival;
 	struct hft_task_info task_info;
 	struct hft_halt halt;
 };
@@ -241,6 +242,8 @@ static size_t hft_ioc_arg_size(unsigned int op)
 		return sizeof(struct hft_cancel);
 	case HFT_IOC_MODIFY & ~IOCSIZE_MASK:
 		return sizeof(struct hft_modify);
+	case HFT_IOC_RELEASE & ~IOCSIZE_MASK:
+		return sizeof(struct hft_arrival);
 	case HFT_IOC_TASK & ~IOCSIZE_MASK:
 		return sizeof(struct hft_task_info);
 	case HFT_IOC_HALT & ~IOCSIZE_MASK:
@@ -284,6 +287,8 @@ static long hft_context_ioctl(struct file *file, unsigned int cmd, unsigned long
 		return hft_cancel(context, &u.cancel);
 	case HFT_IOC_MODIFY & ~IOCSIZE_MASK:
 		return hft_modify(context, &u.modify);
+	case HFT_IOC_RELEASE & ~IOCSIZE_MASK:
+		return hft_arrive(context, &u.arrival);
 	case HFT_IOC_TASK & ~IOCSIZE_MASK:
 		err = hft_task_info(context, &u.task_info);
 		return err ?: hft_copy_out(arg, usize, &u.task_info, sizeof(u.task_info));

@@ -201,6 +201,7 @@ int hft_submit(struct hft_context *context, const struct hft_submit *submit);
 int hft_submit_batch(struct hft_context *context, const struct hft_submit_batch *batch);
 int hft_cancel(struct hft_context *context, const struct hft_cancel *cancel);
 int hft_modify(struct hft_context *context, const struct hft_modify *modify);
+int hft_arrive(struct hft_context *context, const struct hft_arrival *arrival);
 int hft_task_info(struct hft_context *context, struct hft_task_info *info);
 
 /* queue.c */

@@ -221,7 +221,8 @@ void hft_ring_kill(struct hft_ring *ring)
 
 	raw_spin_lock_irq(&ring->queue->lock);
 	ring->ready.dead = true;
-	queued = ring->ready.waiting || ring->ready.heap.nr || ring->ready.nr_tracked;
+	queued = ring->ready.waiting || ring->ready.heap.nr || ring->ready.nr_tracked ||
+		 ring->ready.nr_blocked;
 	ring->ready.nr_tracked = 0;
 	WRITE_ONCE(ring->ready.producer->flags, ring->ready.producer->flags | HFT_RING_DEAD);
 	raw_spin_unlock_irq(&ring->queue->lock);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The commands: submit, submit a batch, cancel, modify.  Each completes inline, from an
+ * The commands: submit, submit a batch, cancel, modify, release.  Each completes inline, from an
  * io_uring (whose handler may run in the polling thread or a worker of it: what
  * it needs comes from the file and the descriptor, never from current) or from
  * the ioctl of the same number.
@@ -355,6 +355,26 @@ int hft_modify(struct hft_context *context, const struct hft_modify *from)
 	return hft_task_do(context, modify.task, hft_op_modify, &modify);
 }
 
+static int hft_op_arrive(struct hft_slot *slot, void *arg)
+{
+	u64 now = hft_queue_clock(hft_ring_of(slot->ready)->queue, slot->clock);
+
+	return hft_job_arrive(slot, *(const u64 *)arg, now);
+}
+
+int hft_arrive(struct hft_context *context, const struct hft_arrival *from)
+{
+	struct hft_arrival arrival = {
+		.task = READ_ONCE(from->task),
+		.release = READ_ONCE(from->release),
+		.reserved = READ_ONCE(from->reserved),
+	};
+
+	if (!hft_arrival_valid(&arrival))
+		return -EINVAL;
+	return hft_task_do(context, arrival.task, hft_op_arrive, &arrival.release);
+}
+
 static int hft_op_info(struct hft_slot *slot, void *arg)
 {
 	return hft_job_info(slot, arg);
@@ -397,6 +417,7 @@ static noinline int hft_uring_cmd_sized(struct hft_context *context, const struc
 		struct hft_submit_batch batch;
 		struct hft_cancel cancel;
 		struct hft_modify modify;
+		struct hft_arrival arrival;
 	} u;
 
 	switch (cmd->cmd_op & ~IOCSIZE_MASK) {
@@ -412,6 +433,9 @@ static noinline int hft_uring_cmd_sized(struct hft_context *context, const struc
 	case HFT_IOC_MODIFY & ~IOCSIZE_MASK:
 		return hft_read_sized_payload(&u.modify, sizeof(u.modify), cmd) ?:
 		       hft_modify(context, &u.modify);
+	case HFT_IOC_RELEASE & ~IOCSIZE_MASK:
+		return hft_read_sized_payload(&u.arrival, sizeof(u.arrival), cmd) ?:
+		       hft_arrive(context, &u.arrival);
 	default:
 		return -ENOTTY;
 	}
@@ -434,6 +458,8 @@ int hft_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 		return hft_cancel(context, payload);
 	case HFT_IOC_MODIFY:
 		return hft_modify(context, payload);
+	case HFT_IOC_RELEASE:
+		return hft_arrive(context, payload);
 	default:
 		return hft_uring_result(cmd, hft_uring_cmd_sized(context, cmd), issue_flags);
 	}

@@ -8,6 +8,7 @@
  * whatever depends on it looks first.
  */
 #include "sched.h"
+#include "trace.h"
 
 /**
  * hft_job_init() - fill in what a plain task has not
@@ -45,23 +46,48 @@ static struct hft_admission_demand hft_job_demand(const struct hft_slot *slot)
 	return hft_admission_demand(slot->wcet, slot->relative, slot->period);
 }
 
-/**
- * hft_job_admit() - count a periodic task that is to be queued, if there is room
- * @ready: of its ring
- * @slot: the task
- *
- * Return: 0 or -EBUSY.
- */
-int hft_job_admit(struct hft_ready_queue *ready, struct hft_slot *slot)
+/* Count a task that comes again and again, if there is room.  Returns 0 or -EBUSY. */
+static int hft_job_admit(struct hft_ready_queue *ready, struct hft_slot *slot)
 {
 	struct hft_admission_demand demand = hft_job_demand(slot);
 
+	if (!(slot->flags & (HFT_TASK_PERIODIC | HFT_TASK_SPORADIC)))
+		return 0;
 	if (!demand.density || slot->flags & HFT_TASK_NO_ADMIT)
 		return 0;
 	if (!hft_job_fits(ready, &demand))
 		return -EBUSY;
 	hft_admission_add(&ready->release->admission, &demand);
 	slot->flags |= HFT_SLOT_ADMITTED;
+	return 0;
+}
+
+/* Let @slot wait for what releases it. */
+static void hft_job_block(struct hft_slot *slot)
+{
+	WRITE_ONCE(slot->state, HFT_SLOT_BLOCKED);
+	slot->ready->nr_blocked++;
+}
+
+/**
+ * hft_job_insert() - as hft_sched_insert(), of a tracked task that its ring takes
+ * @ready: of the ring
+ * @slot: the task
+ *
+ * Return: 0, or -EBUSY if its CPU can not take it.
+ */
+int hft_job_insert(struct hft_ready_queue *ready, struct hft_slot *slot)
+{
+	if (hft_job_admit(ready, slot))
+		return -EBUSY;
+
+	WRITE_ONCE(slot->ready, ready);
+	ready->counters.submitted++;
+	trace_submit(slot);
+	if (slot->flags & HFT_TASK_SPORADIC)
+		hft_job_block(slot);
+	else
+		hft_release_add(ready, slot);
 	return 0;
 }
 
@@ -95,6 +121,8 @@ static enum hft_task_state hft_job_state(const struct hft_slot *slot)
 		head = READ_ONCE(ready->consumer->head);
 		return slot->watch.link == head ? HFT_STATE_RUNNING : HFT_STATE_DISPATCHED;
 	}
+	if (slot->state == HFT_SLOT_BLOCKED)
+		return HFT_STATE_BLOCKED;
 	return slot->state == HFT_SLOT_WAITING ? HFT_STATE_PENDING : HFT_STATE_READY;
 }
 
@@ -117,12 +145,17 @@ static void hft_job_skip(struct hft_slot *slot, u64 n)
 	slot->ready->counters.overruns += n;
 }
 
-/* Wait for the next release, or for the end of the job in flight if there is none. */
+/*
+ * Wait for the next release or arrival, or for the end of the job in flight if there is
+ * none.
+ */
 static void hft_job_next(struct hft_slot *slot, u64 n)
 {
 	hft_job_advance(slot, n);
 	if (slot->flags & HFT_SLOT_ENDED)
 		WRITE_ONCE(slot->state, HFT_SLOT_DISPATCHED);
+	else if (slot->flags & HFT_TASK_SPORADIC)
+		hft_job_block(slot);
 	else
 		hft_release_add(slot->ready, slot);
 }
@@ -213,7 +246,7 @@ bool hft_job_overrun(struct hft_slot *slot, u64 now)
 		return false;
 
 	passed = now > slot->base ? (now - slot->base) / slot->period : 0;
-	if (slot->flags & HFT_TASK_CATCH_UP) {
+	if (slot->flags & (HFT_TASK_CATCH_UP | HFT_TASK_SPORADIC)) {
 		hft_job_hold(slot);
 	} else if (slot->flags & HFT_TASK_COALESCE) {
 		hft_job_skip(slot, passed);
@@ -253,10 +286,46 @@ void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event)
 		event->result = slot->skipped < S32_MAX ? slot->skipped : S32_MAX;
 	slot->skipped = 0;
 
-	if ((slot->flags & HFT_TASK_PERIODIC) && !(slot->flags & HFT_SLOT_ENDED))
+	if ((slot->flags & (HFT_TASK_PERIODIC | HFT_TASK_SPORADIC)) &&
+	    !(slot->flags & HFT_SLOT_ENDED))
 		hft_job_next(slot, 1);
 	else
 		WRITE_ONCE(slot->state, HFT_SLOT_DISPATCHED);
+}
+
+/**
+ * hft_job_arrive() - a sporadic task arrives
+ * @slot: the task
+ * @release: when it is to be released, on its clock
+ * @now: on that clock
+ *
+ * Return: 0, -EINVAL it is not sporadic or that would be too late, -ENOENT it has
+ * ended, -EBUSY it has arrived already, -ENODEV its CPU is offline.
+ */
+int hft_job_arrive(struct hft_slot *slot, u64 release, u64 now)
+{
+	struct hft_ready_queue *ready = slot->ready;
+
+	if (!(slot->flags & HFT_TASK_SPORADIC))
+		return -EINVAL;
+	if (slot->state == HFT_SLOT_DISPATCHED || ready->dead)
+		return -ENOENT;
+	if (slot->state != HFT_SLOT_BLOCKED)
+		return -EBUSY;
+	if (!ready->release->online)
+		return -ENODEV;
+
+	if (release < now)
+		release = now;
+	if (release < slot->base)
+		release = slot->base;
+	if (release > HFT_TIME_MAX - slot->relative)
+		return -EINVAL;
+	slot->base = release;
+	hft_job_advance(slot, 0);
+	ready->nr_blocked--;
+	hft_release_add(ready, slot);
+	return 0;
 }
 
 /**
@@ -345,12 +414,18 @@ struct hft_job_change {
 	u8 level;
 };
 
+/* The task's times are on its own clock. */
+static bool hft_job_unreleased(const struct hft_slot *slot)
+{
+	return slot->state == HFT_SLOT_WAITING || slot->state == HFT_SLOT_BLOCKED;
+}
+
 /* The times of a released task are on CLOCK_MONOTONIC, and its release has been. */
 static struct hft_job_change hft_job_change(const struct hft_slot *slot,
 					    const struct hft_modify *modify)
 {
 	struct hft_job_change to = { slot->release, slot->deadline, 0, slot->level };
-	bool waiting = slot->state == HFT_SLOT_WAITING;
+	bool waiting = hft_job_unreleased(slot);
 
 	if (slot->flags & HFT_SLOT_MORE)
 		to.period = slot->period;
@@ -387,6 +462,8 @@ static int hft_job_readmit(struct hft_slot *slot, const struct hft_job_change *t
 
 static void hft_job_set(struct hft_slot *slot, const struct hft_job_change *to)
 {
+	u64 period = slot->period;
+
 	slot->release = to->release;
 	slot->deadline = to->deadline;
 	slot->level = to->level;
@@ -394,8 +471,13 @@ static void hft_job_set(struct hft_slot *slot, const struct hft_job_change *to)
 		return;
 	slot->period = to->period;
 	slot->relative = to->deadline ? to->deadline - to->release : 0;
-	if (slot->state == HFT_SLOT_WAITING)
+	if (hft_job_unreleased(slot))
 		slot->base = to->release;
+	if (slot->state != HFT_SLOT_BLOCKED || !slot->jobs)
+		return;
+	/* From its last job on. */
+	slot->base += to->period - period;
+	hft_job_advance(slot, 0);
 }
 
 /**
@@ -414,7 +496,10 @@ int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify)
 		return -ENOENT;
 	if (to.deadline && to.deadline < to.release)
 		return -EINVAL;
-	if (modify->fields & HFT_MODIFY_PERIOD && !(slot->flags & HFT_TASK_PERIODIC))
+	if (modify->fields & HFT_MODIFY_PERIOD &&
+	    !(slot->flags & (HFT_TASK_PERIODIC | HFT_TASK_SPORADIC)))
+		return -EINVAL;
+	if (modify->fields & HFT_MODIFY_RELEASE && slot->flags & HFT_TASK_SPORADIC)
 		return -EINVAL;
 	if (!(ready->level_mask & BIT(to.level)))
 		return -EINVAL;

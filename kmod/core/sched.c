@@ -66,8 +66,8 @@ int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *re
 		return -ENODEV;
 	if (unlikely(!(ready->level_mask & BIT(slot->level))))
 		return -EINVAL;
-	if (unlikely(slot->flags & HFT_TASK_PERIODIC) && hft_job_admit(ready, slot))
-		return -EBUSY;
+	if (unlikely(slot->flags & HFT_SLOT_TRACKED))
+		return hft_job_insert(ready, slot);
 
 	WRITE_ONCE(slot->ready, ready);
 	ready->counters.submitted++;
@@ -99,6 +99,9 @@ int hft_sched_cancel(struct hft_slot *slot)
 		break;
 	case HFT_SLOT_HELD:
 		ready->nr_held--;
+		break;
+	case HFT_SLOT_BLOCKED:
+		ready->nr_blocked--;
 		break;
 	default:
 		if (!ready->dead)
@@ -444,7 +447,7 @@ void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stat
 	stats->bad_head += counters->bad_head;
 	stats->overruns += counters->overruns;
 	stats->deadline_misses += counters->deadline_misses;
-	stats->waiting += ready->waiting;
+	stats->waiting += ready->waiting + ready->nr_blocked;
 	stats->ready += ready->heap.nr;
 	stats->in_flight += in_flight > 0 ? (u64)in_flight : 0;
 }

@@ -143,6 +143,7 @@ struct hft_tracked {
  * @nr_held: tasks that go on when an event is consumed
  * @number: of the ring
  * @waiting: tasks of the ring before their release
+ * @nr_blocked: tasks that wait for what releases them, in no heap
  * @dead: takes no tasks
  * @touched: tasks that got ready under this hold of the lock: it is in
  *	hft_release_queue.touched
@@ -167,6 +168,7 @@ struct hft_ready_queue {
 	u32 first_tracked;
 	u32 nr_tracked;
 	u32 nr_held;
+	u32 nr_blocked;
 	u32 number;
 	u32 waiting;
 	u32 touched;
@@ -206,7 +208,8 @@ void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stat
 
 /* job.c: tracked tasks */
 void hft_job_init(struct hft_slot *slot, u32 flags, u64 period, u64 wcet);
-int hft_job_admit(struct hft_ready_queue *ready, struct hft_slot *slot);
+int hft_job_insert(struct hft_ready_queue *ready, struct hft_slot *slot);
+int hft_job_arrive(struct hft_slot *slot, u64 release, u64 now);
 bool hft_job_overrun(struct hft_slot *slot, u64 now);
 void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event);
 void hft_job_retire(struct hft_ready_queue *ready, u32 in_flight);

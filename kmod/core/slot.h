@@ -24,6 +24,7 @@ enum hft_slot_state {
 	HFT_SLOT_READY,		/* in the ready queue of its ring */
 	HFT_SLOT_HELD,		/* released, and its job before is in flight */
 	HFT_SLOT_DISPATCHED,	/* its last job is in flight */
+	HFT_SLOT_BLOCKED,	/* waits for what releases it; a job may be in flight */
 };
 
 /* hft_slot.flags, above those of the descriptor */
@@ -54,7 +55,7 @@ enum hft_slot_state {
  * @relative: deadline - release, ns; 0: none
  * @period: from the descriptor
  * @wcet: from the descriptor
- * @base: release of the present job, on @clock
+ * @base: release of the present job, on @clock; if blocked, the earliest of the next
  * @jobs: jobs that were dispatched
  * @missed: releases without a job of their own
  * @skipped: those since the last job

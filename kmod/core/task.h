@@ -30,19 +30,21 @@ static inline bool hft_times_valid(u64 release, u64 deadline)
 #define HFT_TASK_FLAGS	(HFT_TASK_TRACK | HFT_TASK_PERIODIC | HFT_TASK_CATCH_UP |		\
 			 HFT_TASK_COALESCE | HFT_TASK_WATCH | HFT_TASK_DROP |		\
 			 HFT_TASK_REDUCE | HFT_TASK_NO_ADMIT | HFT_TASK_SIGNAL |		\
-			 HFT_TASK_HALT)
+			 HFT_TASK_HALT | HFT_TASK_SPORADIC)
 
 static inline bool hft_task_flags_valid(u32 flags, u64 deadline, u64 period)
 {
 	const u32 overrun = HFT_TASK_CATCH_UP | HFT_TASK_COALESCE;
-	const u32 periodic = overrun | HFT_TASK_NO_ADMIT;
+	const u32 recurring = HFT_TASK_PERIODIC | HFT_TASK_SPORADIC;
 	const u32 missed = HFT_TASK_DROP | HFT_TASK_SIGNAL | HFT_TASK_HALT;
 
 	if (flags & ~HFT_TASK_FLAGS)
 		return false;
-	if (flags & HFT_TASK_PERIODIC ? period < HFT_PERIOD_MIN : flags & periodic)
+	if (flags & recurring ? period < HFT_PERIOD_MIN : flags & HFT_TASK_NO_ADMIT)
 		return false;
-	if ((flags & overrun) == overrun)
+	if ((flags & recurring) == recurring || (flags & overrun) == overrun)
+		return false;
+	if (flags & overrun && !(flags & HFT_TASK_PERIODIC))
 		return false;
 	if (flags & HFT_TASK_WATCH)
 		return deadline;
@@ -150,6 +152,11 @@ static inline bool hft_modify_valid(const struct hft_modify *modify)
 		return false;
 	return modify->release <= HFT_TIME_MAX && modify->deadline <= HFT_TIME_MAX &&
 	       modify->period <= HFT_TIME_MAX;
+}
+
+static inline bool hft_arrival_valid(const struct hft_arrival *arrival)
+{
+	return arrival->release <= HFT_TIME_MAX && !arrival->reserved;
 }
 
 /**

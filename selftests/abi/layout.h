@@ -112,6 +112,11 @@ AT64(hft_modify, period, 32);
 AT64(hft_modify, reserved, 40);
 SIZE(hft_modify, 48);
 
+AT64(hft_arrival, task, 0);
+AT64(hft_arrival, release, 8);
+AT64(hft_arrival, reserved, 16);
+SIZE(hft_arrival, 24);
+
 AT(hft_halt, mode, 0);
 AT(hft_halt, flags, 4);
 AT64(hft_halt, stopped, 8);
@@ -180,6 +185,7 @@ static_assert(HFT_IOC_CANCEL == 0xc0106812, "HFT_IOC_CANCEL");
 static_assert(HFT_IOC_MODIFY == 0xc0306813, "HFT_IOC_MODIFY");
 static_assert(HFT_IOC_TASK == 0xc0386814, "HFT_IOC_TASK");
 static_assert(HFT_IOC_HALT == 0xc0186815, "HFT_IOC_HALT");
+static_assert(HFT_IOC_RELEASE == 0xc0186817, "HFT_IOC_RELEASE");
 static_assert(HFT_IOC_WAIT == 0x40106820, "HFT_IOC_WAIT");
 static_assert(HFT_IOC_WAKE == 0x6821, "HFT_IOC_WAKE");
 

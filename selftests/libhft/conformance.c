@@ -47,6 +47,8 @@ static const struct {
 	CASE(refusals_of_changes),
 	CASE(refusals_of_flags),
 	CASE(periodic),
+	CASE(sporadic),
+	CASE(refusals_of_arrivals),
 	REAL(overrun_skip),
 	REAL(overrun_catch_up),
 	REAL(overrun_coalesce),

@@ -167,6 +167,7 @@ static void case_refusals_of_flags(struct test *t)
 		HFT_TASK_DROP,
 		HFT_TASK_SIGNAL,
 		HFT_TASK_HALT,
+		HFT_TASK_SPORADIC,
 		1U << 20,
 	};
 	struct hft_task task;
@@ -250,6 +251,72 @@ static void case_overrun_catch_up(struct test *t)
 static void case_overrun_coalesce(struct test *t)
 {
 	check_overrun(t, HFT_TASK_COALESCE);
+}
+
+/* An arrival is a job, no sooner than the interval allows; there is one at a time. */
+static void case_sporadic(struct test *t)
+{
+	struct hft_ring *ring = open_ring(t, 8, 8, HFT_POLICY_FIFO);
+	struct hft_task task = make_task(ring, 1, now(t) + PERIOD);
+	uint64_t id, last = task.release, start = task.release;
+	struct hft_event event;
+	int i;
+
+	task.deadline = 700;
+	EQUAL(0, hft_submit_sporadic(t->h, &task, PERIOD, &id));
+	EQUAL(HFT_STATE_BLOCKED, state_of(t, id).state);
+	EQUAL(start, state_of(t, id).release);
+	expect_empty(t, ring);
+	EQUAL(1, stats_of(t, hft_ring_number(ring)).waiting);
+	for (i = 0; i < 4; i++) {
+		EQUAL(0, hft_arrive(t->h, id, 0));
+		event = take(t, ring, 1);
+		CHECK(event.release >= last);
+		EQUAL(event.release + 700, event.deadline);
+		EQUAL(id, event.task);
+		last = event.release + PERIOD;
+	}
+	start = last + PERIOD;
+	EQUAL(0, hft_arrive(t->h, id, start));
+	EQUAL(HFT_STATE_PENDING, state_of(t, id).state);
+	EQUAL(-EBUSY, hft_arrive(t->h, id, 0));
+	CHECK(hft_wait(ring, patience()) > 0);
+	/* The job before is at work: the next is held. */
+	EQUAL(0, hft_arrive(t->h, id, 0));
+	EQUAL(-EBUSY, hft_arrive(t->h, id, 0));
+	EQUAL(-ETIMEDOUT, hft_wait(t->ring, start + 2 * PERIOD));
+	EQUAL(start, take(t, ring, 1).release);
+	event = take(t, ring, 1);
+	CHECK(event.release >= start + PERIOD);
+	CHECK(event.published >= event.release);
+	EQUAL(-ETIMEDOUT, hft_wait(ring, 0));
+	EQUAL(6, state_of(t, id).jobs);
+	EQUAL(0, state_of(t, id).missed);
+	EQUAL(0, hft_cancel(t->h, id));
+	EQUAL(-ENOENT, hft_arrive(t->h, id, 0));
+	hft_ring_close(ring);
+	EQUAL(TASKS, stats_of(t, HFT_STATS_CONTEXT).tasks_free);
+}
+
+static void case_refusals_of_arrivals(struct test *t)
+{
+	struct hft_task task = make_task(t->ring, 1, DUE);
+	struct hft_modify modify = { .fields = HFT_MODIFY_RELEASE, .release = HFT_TIME_MAX };
+	uint64_t id, plain = submit_at(t, t->ring, 1, now(t) + 1000 * NSEC_PER_SEC);
+
+	EQUAL(-EINVAL, hft_submit_sporadic(t->h, &task, 0, &id));
+	EQUAL(-EINVAL, hft_submit_sporadic(t->h, &task, HFT_PERIOD_MIN - 1, &id));
+	EQUAL(-EINVAL, hft_arrive(t->h, plain, 0));
+	EQUAL(-ENOENT, hft_arrive(t->h, plain + 1, 0));
+	EQUAL(0, hft_submit_sporadic(t->h, &task, PERIOD, &id));
+	EQUAL(-EINVAL, hft_arrive(t->h, id, HFT_TIME_MAX + 1));
+	modify.task = id;
+	EQUAL(-EINVAL, hft_modify(t->h, &modify));
+	modify.fields = HFT_MODIFY_PERIOD;
+	modify.period = 2 * PERIOD;
+	EQUAL(0, hft_modify(t->h, &modify));
+	EQUAL(0, hft_cancel(t->h, id));
+	EQUAL(0, hft_cancel(t->h, plain));
 }
 
 /* While it runs too long, nobody else looks: the notice comes all the same. */

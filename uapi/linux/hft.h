@@ -13,7 +13,7 @@
  *
  * Commands
  *
- *   %HFT_IOC_SUBMIT, %HFT_IOC_SUBMIT_BATCH and %HFT_IOC_CANCEL are both ioctls
+ *   %HFT_IOC_SUBMIT, _SUBMIT_BATCH, _CANCEL, _MODIFY and _RELEASE are both ioctls
  *   and io_uring commands (IORING_OP_URING_CMD, the same number in sqe->cmd_op,
  *   the struct in sqe->cmd) on the context's descriptor, with the same results.
  *   An io_uring needs IORING_SETUP_SQE128: in a 64-byte entry only 16 bytes are
@@ -320,9 +320,10 @@ struct hft_event {
 #define HFT_TASK_WATCH		(1U << 4)	/* its deadline is watched */
 #define HFT_TASK_DROP		(1U << 5)	/* watched: once missed, it does not start */
 #define HFT_TASK_REDUCE		(1U << 6)	/* runs while all others are halted */
-#define HFT_TASK_NO_ADMIT	(1U << 7)	/* periodic: not admitted, but let in */
+#define HFT_TASK_NO_ADMIT	(1U << 7)	/* periodic, sporadic: not admitted, but let in */
 #define HFT_TASK_SIGNAL		(1U << 8)	/* watched: once missed, a signal is sent */
 #define HFT_TASK_HALT		(1U << 9)	/* watched: once missed, the context is halted */
+#define HFT_TASK_SPORADIC	(1U << 10)	/* is released at each arrival, until cancelled */
 
 /**
  * struct hft_task - the descriptor of a task
@@ -336,7 +337,8 @@ struct hft_event {
  * @reserved1: zero
  * @reserved2: zero
  * @period: ns from one release to the next, at least %HFT_PERIOD_MIN with
- *	%HFT_TASK_PERIODIC; without it for %HFT_POLICY_RM alone; 0: none
+ *	%HFT_TASK_PERIODIC or %HFT_TASK_SPORADIC; without for %HFT_POLICY_RM alone;
+ *	0: none
  * @wcet: worst-case execution time, ns, for %HFT_POLICY_LLF; 0: unknown
  * @reserved3: zero
  *
@@ -353,6 +355,12 @@ struct hft_event {
  * %HFT_TASK_COALESCE one for all of them.  How many were skipped or coalesced since
  * the last job is in hft_event.result.
  *
+ * A sporadic task has a job for each *arrival*, which %HFT_IOC_RELEASE tells of, none
+ * released before @release and at least @period apart; it waits for one as
+ * %HFT_STATE_BLOCKED.  A deadline is as long after the release of its job as @deadline
+ * is after @release.  A job that is released while the one before is not finished is
+ * held until that is.
+ *
  * When the deadline of a watched task passes before it is finished there is an
  * %HFT_EVENT_MISS in the context's monitor ring.  With %HFT_TASK_DROP it is not
  * started any more: its own event says -ETIME.  With %HFT_TASK_SIGNAL the owner of the
@@ -361,7 +369,7 @@ struct hft_event {
  * may share one.  With %HFT_TASK_HALT the context is halted to %HFT_HALT_REDUCE, unless
  * it is halted already, as if by %HFT_IOC_HALT, which alone re-arms it.
  *
- * A periodic task with a @wcet is *admitted* to its CPU: -EBUSY if all that are
+ * A periodic or sporadic task with a @wcet is *admitted* to its CPU: -EBUSY if all that are
  * admitted there could not meet their deadlines with it, by the sum of the
  * densities (@wcet to the shorter of @period and relative deadline), which is at
  * most the module's admission_ppm, and in a ring with %HFT_POLICY_RM by the
@@ -437,12 +445,14 @@ struct hft_submit_batch {
  * @HFT_STATE_READY: is released and waits for room in its ring
  * @HFT_STATE_DISPATCHED: is in its ring
  * @HFT_STATE_RUNNING: is the next that its worker advances over
+ * @HFT_STATE_BLOCKED: waits for an arrival
  */
 enum hft_task_state {
 	HFT_STATE_PENDING = 1,
 	HFT_STATE_READY,
 	HFT_STATE_DISPATCHED,
-	HFT_STATE_RUNNING
+	HFT_STATE_RUNNING,
+	HFT_STATE_BLOCKED
 };
 
 /**
@@ -452,7 +462,8 @@ enum hft_task_state {
  *	released, else %HFT_STATE_PENDING
  * @ring: out: number of its ring
  * @release: out: of its next job, or the present one; on the task's clock while it
- *	is pending, then on CLOCK_MONOTONIC
+ *	is pending, then on CLOCK_MONOTONIC; of a blocked one the earliest that its
+ *	next job can have
  * @jobs: out: how many of its jobs were dispatched
  * @missed: out: how many releases it has missed
  * @deadlines_missed: out: how many deadlines it has missed
@@ -489,9 +500,13 @@ struct hft_task_info {
  *
  * Returns 0.
  *
+ * Of a sporadic task that is blocked, @deadline belongs to hft_task_info.release, and
+ * @period counts from its last job on.
+ *
  * Errors: -ENOENT the task has been dispatched or cancelled, or there never was
- * one; -EINVAL a field is out of range, also together with those that stay, or the
- * task has no period; -EBUSY it is not admitted as it would be, and stays as it is.
+ * one; -EINVAL a field is out of range, also together with those that stay, the
+ * task has no period, or @release of a sporadic one; -EBUSY it is not admitted as it
+ * would be, and stays as it is.
  */
 struct hft_modify {
 	__u64 task;
@@ -500,6 +515,25 @@ struct hft_modify {
 	__u64 release;
 	__u64 deadline;
 	__u64 period;
+	__u64 reserved;
+};
+
+/**
+ * struct hft_arrival - a sporadic task arrives (%HFT_IOC_RELEASE)
+ * @task: the task's id
+ * @release: when its next job is to be released, on its clock.  It is not before now,
+ *	nor before hft_task.period has passed since the one before: later then.  0: now
+ * @reserved: zero
+ *
+ * Returns 0.
+ *
+ * Errors: -EBUSY an arrival waits for its release, or to be dispatched: one at a time;
+ * -ENODEV the CPU is offline; -ENOENT the task has been cancelled or has ended, or there
+ * never was one; -EINVAL a field is out of range, or the task is not sporadic.
+ */
+struct hft_arrival {
+	__u64 task;
+	__u64 release;
 	__u64 reserved;
 };
 
@@ -596,7 +630,7 @@ struct hft_wait {
  * @dispatched: out: tasks written to a ring
  * @cancelled: out: tasks taken back
  * @ended: out: of @dispatched, those that ended with an error
- * @waiting: out: tasks before their release
+ * @waiting: out: tasks before their release or arrival
  * @ready: out: tasks past it that wait for room in a ring
  * @in_flight: out: events that the worker has not advanced over
  * @wakeups: out: times a sleeping worker was woken
@@ -664,6 +698,7 @@ struct hft_clock_pair {
 #define HFT_IOC_MODIFY		_IOWR('h', 0x13, struct hft_modify)
 #define HFT_IOC_TASK		_IOWR('h', 0x14, struct hft_task_info)
 #define HFT_IOC_HALT		_IOWR('h', 0x15, struct hft_halt)
+#define HFT_IOC_RELEASE		_IOWR('h', 0x17, struct hft_arrival)
 
 /* On a ring */
 #define HFT_IOC_WAIT		_IOW('h', 0x20, struct hft_wait)

@@ -79,6 +79,9 @@ int hft_submit_at(struct hft *h, const struct hft_task *task, uint64_t release, 
 int hft_submit_after(struct hft *h, const struct hft_task *task, uint64_t delay_ns, uint64_t *id);
 int hft_submit_periodic(struct hft *h, const struct hft_task *task, uint64_t first,
 			uint64_t period_ns, uint64_t *id);
+int hft_submit_sporadic(struct hft *h, const struct hft_task *task, uint64_t interval_ns,
+			uint64_t *id);
+int hft_arrive(struct hft *h, uint64_t id, uint64_t release);
 
 int hft_submit_now(struct hft_ring *ring, const struct hft_task *task);
 

@@ -24,8 +24,8 @@
  * @open: make h->state of the options, whose device and tasks are never 0, and fill
  *	in h->query; what it warns of goes to hft_warn()
  * @close: undo it; rings that are open see %HFT_RING_DEAD
- * @command: do what HFT_IOC_ @op does with @arg: STATS, CANCEL, MODIFY, TASK, HALT; or
- *	%HFT_OP_SIGNAL, with a &struct hft_signal
+ * @command: do what HFT_IOC_ @op does with @arg: STATS, CANCEL, MODIFY, RELEASE, TASK,
+ *	HALT; or %HFT_OP_SIGNAL, with a &struct hft_signal
  * @ring_open: make ring->state of @add and fill in its out fields, the ring's fd and
  *	its shared pages
  * @ring_close: undo it; the handle may have been closed before

@@ -135,7 +135,7 @@ static void add(struct hft_sim_stats *sum, const struct hft_sim_ring *ring)
 	sum->preempted += stats->preempted;
 	sum->skipped += stats->skipped;
 	sum->signals += stats->signals;
-	sum->pending += ring->ready.waiting + ring->live;
+	sum->pending += ring->ready.waiting + ring->ready.nr_blocked + ring->live;
 }
 
 /**

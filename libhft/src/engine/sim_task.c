@@ -31,6 +31,22 @@ static int modify_task(struct hft_sim *sim, const struct hft_modify *modify)
 	return err;
 }
 
+static int arrive(struct hft_sim *sim, const struct hft_arrival *arrival)
+{
+	struct hft_slot *slot = hft_sim_find(sim, arrival->task);
+	struct hft_sim_cpu *cpu;
+	int err;
+
+	if (!hft_arrival_valid(arrival))
+		return -EINVAL;
+	if (!slot)
+		return -ENOENT;
+	cpu = hft_sim_ring_of(slot->ready)->cpu;
+	err = hft_job_arrive(slot, arrival->release, hft_sim_clock(cpu, slot->clock));
+	hft_sim_commit(cpu);
+	return err;
+}
+
 static int inform(struct hft_sim *sim, struct hft_task_info *info)
 {
 	struct hft_slot *slot = hft_sim_find(sim, info->task);
@@ -158,6 +174,8 @@ int hft_sim_command(struct hft_sim *sim, unsigned int op, void *arg)
 		return hft_sim_cancel_task(sim, ((struct hft_cancel *)arg)->task);
 	case HFT_IOC_MODIFY:
 		return modify_task(sim, arg);
+	case HFT_IOC_RELEASE:
+		return arrive(sim, arg);
 	case HFT_IOC_TASK:
 		return inform(sim, arg);
 	case HFT_IOC_HALT:

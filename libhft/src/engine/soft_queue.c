@@ -77,10 +77,10 @@ static uint64_t soft_clock(struct soft_queue *queue, enum hft_clock clock, uint6
 	return now + offset[clock];
 }
 
-/* Have the release queue translate what is on @clock by what is known now. */
-void soft_translate(struct soft_hold *hold, enum hft_clock clock)
+/* The time on @clock, by which the release queue translates from now on. */
+uint64_t soft_translate(struct soft_hold *hold, enum hft_clock clock)
 {
-	soft_clock(hold->queue, clock, hold->now);
+	return soft_clock(hold->queue, clock, hold->now);
 }
 
 static bool soft_waits_for_wall(const struct soft_queue *queue)

@@ -207,7 +207,8 @@ void soft_ring_kill(struct soft_context *context, struct soft_ring *soft)
 	soft_lock(&hold, queue);
 	soft->ready.dead = true;
 	WRITE_ONCE(producer->flags, producer->flags | HFT_RING_DEAD);
-	queued = soft->ready.waiting || soft->ready.heap.nr || soft->ready.nr_tracked;
+	queued = soft->ready.waiting || soft->ready.heap.nr || soft->ready.nr_tracked ||
+		 soft->ready.nr_blocked;
 	soft->ready.nr_tracked = 0;
 	soft_rouse(&hold, &soft->waiter);
 	if (write(soft->fd, &one, sizeof(one)) < 0)

@@ -56,6 +56,13 @@ static int soft_op_modify(struct soft_hold *hold, struct hft_slot *slot, void *a
 	return hft_job_modify(slot, arg);
 }
 
+static int soft_op_arrive(struct soft_hold *hold, struct hft_slot *slot, void *arg)
+{
+	const struct hft_arrival *arrival = arg;
+
+	return hft_job_arrive(slot, arrival->release, soft_translate(hold, slot->clock));
+}
+
 static int soft_op_info(struct soft_hold *hold, struct hft_slot *slot, void *arg)
 {
 	(void)hold;
@@ -256,6 +263,7 @@ int soft_command(struct hft *h, unsigned int op, void *arg)
 	struct hft_task_info *info = arg;
 	struct hft_modify *modify = arg;
 	struct hft_cancel *cancel = arg;
+	struct hft_arrival *arrival = arg;
 
 	if (hft_is_inherited(h->forks))
 		return -EOWNERDEAD;
@@ -266,6 +274,10 @@ int soft_command(struct hft *h, unsigned int op, void *arg)
 		if (!hft_modify_valid(modify))
 			return -EINVAL;
 		return soft_task_do(context, modify->task, soft_op_modify, modify);
+	case HFT_IOC_RELEASE:
+		if (!hft_arrival_valid(arrival))
+			return -EINVAL;
+		return soft_task_do(context, arrival->task, soft_op_arrive, arrival);
 	case HFT_IOC_TASK:
 		if (info->reserved)
 			return -EINVAL;

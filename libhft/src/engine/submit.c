@@ -108,7 +108,7 @@ static uint64_t hft_add_ns(uint64_t time, uint64_t ns)
 }
 
 static int hft_submit_released(struct hft *h, const struct hft_task *task, uint64_t release,
-			       uint64_t period_ns, uint64_t *id)
+			       uint32_t flags, uint64_t period_ns, uint64_t *id)
 {
 	struct hft_task copy = *task;
 
@@ -117,7 +117,7 @@ static int hft_submit_released(struct hft *h, const struct hft_task *task, uint6
 		copy.deadline = hft_add_ns(release, task->deadline);
 	if (period_ns) {
 		copy.period = period_ns;
-		copy.flags |= HFT_TASK_PERIODIC;
+		copy.flags |= flags;
 	}
 	return hft_submit(h, &copy, id);
 }
@@ -136,7 +136,7 @@ static int hft_submit_released(struct hft *h, const struct hft_task *task, uint6
 HFT_API int hft_submit_at(struct hft *h, const struct hft_task *task, uint64_t release,
 			  uint64_t *id)
 {
-	return hft_submit_released(h, task, release, 0, id);
+	return hft_submit_released(h, task, release, 0, 0, id);
 }
 
 static uint64_t hft_task_now(const struct hft_task *task)
@@ -163,7 +163,7 @@ static uint64_t hft_task_now(const struct hft_task *task)
 HFT_API int hft_submit_after(struct hft *h, const struct hft_task *task, uint64_t delay_ns,
 			     uint64_t *id)
 {
-	return hft_submit_released(h, task, hft_add_ns(hft_task_now(task), delay_ns), 0, id);
+	return hft_submit_released(h, task, hft_add_ns(hft_task_now(task), delay_ns), 0, 0, id);
 }
 
 /**
@@ -184,7 +184,49 @@ HFT_API int hft_submit_periodic(struct hft *h, const struct hft_task *task, uint
 {
 	if (!period_ns)
 		return hft_submit_error(-EINVAL);
-	return hft_submit_released(h, task, first, period_ns, id);
+	return hft_submit_released(h, task, first, HFT_TASK_PERIODIC, period_ns, id);
+}
+
+/**
+ * hft_submit_sporadic() - submit a task that is released when it arrives
+ * @h: handle
+ * @task: what to run and where; its deadline is counted from each release here, and none
+ *	is before its release
+ * @interval_ns: from one release to the next at least, no less than %HFT_PERIOD_MIN
+ * @id: its id, for hft_arrive() and hft_cancel(), which ends it
+ *
+ * As hft_submit() otherwise.
+ *
+ * Return: as hft_submit(); -EINVAL also for an interval that is too short, -EBUSY when it
+ * is not admitted.
+ */
+HFT_API int hft_submit_sporadic(struct hft *h, const struct hft_task *task, uint64_t interval_ns,
+				uint64_t *id)
+{
+	if (!interval_ns)
+		return hft_submit_error(-EINVAL);
+	return hft_submit_released(h, task, task->release, HFT_TASK_SPORADIC, interval_ns, id);
+}
+
+/**
+ * hft_arrive() - a sporadic task arrives
+ * @h: handle
+ * @id: of the task
+ * @release: when its job is to be released, on its clock, or 0 for now; if its interval
+ *	has not passed since the one before, it is when it has
+ *
+ * As hft_submit() otherwise.
+ *
+ * Return: 0, -EBUSY when the arrival before has not been dispatched, -EINVAL @release is
+ * out of range or the task is not sporadic, -ENODEV its CPU is offline, -ENOENT it was
+ * cancelled or never was.
+ */
+HFT_API int hft_arrive(struct hft *h, uint64_t id, uint64_t release)
+{
+	struct hft_arrival arrival = { .task = id, .release = release };
+	int err = h->backend->command(h, HFT_IOC_RELEASE, &arrival);
+
+	return err ? hft_fail(-err, "arrival of task 0x%llx", (unsigned long long)id) : 0;
 }
 
 static int hft_submit_now_error(const struct hft_ring *ring, int err)

@@ -210,6 +210,7 @@ int hft_kernel_command(struct hft *h, unsigned int op, void *arg)
 	switch (op) {
 	case HFT_IOC_CANCEL:
 	case HFT_IOC_MODIFY:
+	case HFT_IOC_RELEASE:
 		return hft_command(h, op, arg, _IOC_SIZE(op));
 	case HFT_OP_SIGNAL:
 		return hft_context_signal(h, arg);
