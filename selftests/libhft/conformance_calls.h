@@ -418,7 +418,7 @@ static void case_stale_ids(struct test *t)
 /* The earliest of some is taken back: the others come all the same. */
 static void case_cancel_the_earliest(struct test *t)
 {
-	uint64_t start = now(t) + 10 * NSEC_PER_MSEC;
+	uint64_t start = now(t) + 300 * NSEC_PER_MSEC;
 	uint64_t first = submit_at(t, t->ring, 1, start);
 
 	submit_at(t, t->ring, 2, start + 10 * NSEC_PER_MSEC);
