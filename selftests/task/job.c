@@ -182,7 +182,8 @@ TEST_F(job, overrun_is_skipped)
 	EXPECT_EQ(first + k * PERIOD, event.release);
 	EXPECT_EQ((int)k - 1, event.result);
 	ASSERT_EQ(0, info_of(self->context, id, &info));
-	EXPECT_EQ(k - 1, info.missed);
+	/* We may have been late again since. */
+	EXPECT_LE(k - 1, info.missed);
 	ASSERT_EQ(0, hft_test_cancel(self->context, id));
 }
 
