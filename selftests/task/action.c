@@ -209,14 +209,14 @@ TEST_F(action, halt)
 	}
 }
 
-/* What a halt stops is told; what is halted more than that stays so. */
+/* What is halted more than that stays so. */
 TEST_F(action, halt_of_what_is_halted)
 {
 	struct hft_halt result;
 	struct hft_event event;
 
-	ASSERT_EQ(0, submit_late(self->context, &self->ring, 7, HFT_TASK_HALT, NULL));
 	ASSERT_EQ(0, halt(self->context, HFT_HALT_ALL, &result));
+	ASSERT_EQ(0, submit_late(self->context, &self->ring, 7, HFT_TASK_HALT, NULL));
 	ASSERT_EQ(0, hft_test_take(&self->monitor, &event, 20 * NSEC_PER_SEC));
 	EXPECT_EQ(HFT_EVENT_MISS, event.type);
 	EXPECT_EQ(-ETIMEDOUT, hft_test_wait(&self->monitor, 20 * MS));
