@@ -37,6 +37,8 @@ static void fake_init(struct fake *f)
 	f->ring.mask = ENTRIES - 1;
 	f->ring.fd = -1;
 	f->ring.backend = &hft_kernel_backend;
+	/* Without levels there is no inbox. */
+	hft_inbox_open(&f->ring, 0);
 }
 
 static uint32_t fake_in_flight(struct fake *f)

@@ -14,13 +14,7 @@
 #define HFT_DEFAULT_INBOX	256
 
 /* Slots that are fetched ahead of the tail; in the one at it the worker spins. */
-#define HFT_INBOX_AHEAD		4
-
-/* How long a worker sleeps at most while a place is claimed and not published. */
-#define HFT_INBOX_CLAIM_NS	100000ULL
-
-/* Likewise while tasks are halted: another process may resume them. */
-#define HFT_INBOX_HALTED_NS	10000000ULL
+#define HFT_INBOX_AHEAD		2
 
 #define HFT_INBOX_SPINS		1000
 #define HFT_INBOX_SLEEP_US	20
@@ -30,16 +24,7 @@ static size_t hft_inbox_lines(size_t bytes)
 	return (bytes + 63) / 64 * 64;
 }
 
-static void hft_inbox_view(struct hft_ring *ring)
-{
-	struct hft_inbox *inbox = ring->inbox;
-
-	ring->view.turn = &inbox->slots[inbox->head & inbox->mask].turn;
-	ring->view.next = inbox->head + 1;
-	ring->view.held = inbox->heaps[0].nr + inbox->heaps[1].nr + ring->view.taken;
-}
-
-/* One piece of memory: the inbox, its slots, nodes, heaps and spare indices. */
+/* One piece of memory: the inbox, its slots, nodes, heaps, run and spare indices. */
 static void hft_inbox_lay_out(struct hft_inbox *inbox, uint32_t entries)
 {
 	char *memory = (char *)inbox + hft_inbox_lines(sizeof(*inbox));
@@ -55,6 +40,8 @@ static void hft_inbox_lay_out(struct hft_inbox *inbox, uint32_t entries)
 		hft_heap_init(&inbox->heaps[i], memory, entries);
 		memory += hft_heap_bytes(entries);
 	}
+	inbox->run = (struct hft_heap_node *)memory;
+	memory += hft_heap_bytes(entries);
 	inbox->spare = (uint32_t *)memory;
 	for (i = 0; i < entries; i++)
 		inbox->spare[inbox->nr_spare++] = i;
@@ -64,7 +51,7 @@ static size_t hft_inbox_bytes(uint32_t entries)
 {
 	return hft_inbox_lines(sizeof(struct hft_inbox)) +
 	       entries * (sizeof(struct hft_inbox_slot) + sizeof(struct hft_inbox_node)) +
-	       2 * hft_heap_bytes(entries) + hft_inbox_lines(entries * sizeof(uint32_t));
+	       3 * hft_heap_bytes(entries) + hft_inbox_lines(entries * sizeof(uint32_t));
 }
 
 /* @entries: 0 for as many as is usual */
@@ -140,14 +127,22 @@ static bool hft_inbox_claim(struct hft_inbox *inbox, uint64_t *place)
 	return true;
 }
 
-static void hft_inbox_publish(struct hft_inbox *inbox, uint64_t place,
-			      const struct hft_inbox_task *task)
+/* Have a line that the worker has read, some time ago, to write to. */
+static void hft_inbox_fetch(struct hft_inbox_slot *slot)
 {
-	struct hft_inbox_slot *slot = &inbox->slots[place & inbox->mask];
+#ifdef __x86_64__
+	/* The compiler's own is this one only for CPUs that it is told of. */
+	__asm__("prefetchw %0" : : "m" (*slot));
+#else
+	__builtin_prefetch(slot, 1);
+#endif
+}
 
-	slot->task = *task;
-	atomic_store_explicit(&slot->turn, place + 1, memory_order_release);
-	__builtin_prefetch(&inbox->slots[(place + HFT_INBOX_AHEAD) & inbox->mask], 1);
+static void hft_inbox_publish(struct hft_inbox *inbox, uint64_t place)
+{
+	atomic_store_explicit(&hft_inbox_slot(inbox, place)->turn, place + 1,
+			      memory_order_release);
+	hft_inbox_fetch(hft_inbox_slot(inbox, place + HFT_INBOX_AHEAD));
 }
 
 /* Of those who find a worker asleep like that one has to wake it. */
@@ -171,8 +166,9 @@ void hft_inbox_rouse(struct hft_ring *ring)
  * A worker that sleeps on the ring's descriptor is woken by an event of the ring alone:
  * so it gets this task as one, and nothing where it was claimed.
  */
-static int hft_inbox_pass_on(struct hft_ring *ring, uint64_t place, struct hft_inbox_task *task)
+static int hft_inbox_pass_on(struct hft_ring *ring, uint64_t place)
 {
+	struct hft_inbox_task *task = &hft_inbox_slot(ring->inbox, place)->task;
 	struct hft_task event = {
 		.cookie = task->cookie,
 		.release = task->release,
@@ -183,21 +179,21 @@ static int hft_inbox_pass_on(struct hft_ring *ring, uint64_t place, struct hft_i
 		.period = task->window,
 		.wcet = task->wcet,
 	};
-	struct hft_inbox_task nothing = { .level = HFT_LEVELS };
 	int err;
 
-	hft_inbox_publish(ring->inbox, place, &nothing);
+	task->level = HFT_LEVELS;
+	hft_inbox_publish(ring->inbox, place);
 	err = ring->backend->submit(ring->h, &event, NULL);
 	if (err)	/* It still sleeps, and the next submitter has to try. */
 		atomic_store(&ring->inbox->asleep, HFT_INBOX_POLLS);
 	return err;
 }
 
-static int hft_inbox_deliver(struct hft_ring *ring, uint64_t place, struct hft_inbox_task *task)
+static int hft_inbox_deliver(struct hft_ring *ring, uint64_t place)
 {
 	if (hft_inbox_take_sleeper(ring->inbox, HFT_INBOX_POLLS))
-		return hft_inbox_pass_on(ring, place, task);
-	hft_inbox_publish(ring->inbox, place, task);
+		return hft_inbox_pass_on(ring, place);
+	hft_inbox_publish(ring->inbox, place);
 	hft_inbox_rouse(ring);
 	return 0;
 }
@@ -212,319 +208,31 @@ static uint64_t hft_inbox_window(const struct hft_task *task)
 int hft_inbox_submit(struct hft_ring *ring, const struct hft_task *task)
 {
 	struct hft_inbox *inbox = ring->inbox;
-	struct hft_inbox_task copy;
-	uint64_t place;
+	struct hft_inbox_task *to;
+	uint64_t place, now;
 	int err;
 
 	err = hft_inbox_check(ring, task);
 	if (__builtin_expect(err, 0))
 		return err;
-	copy.cookie = task->cookie;
-	copy.release = hft_now();
-	copy.deadline = task->deadline ? copy.release + task->deadline : 0;
-	copy.window = hft_inbox_window(task);
-	copy.wcet = task->wcet;
-	copy.flags = task->flags;
-	copy.level = task->level;
+	now = hft_now();
 	if (__builtin_expect(!hft_inbox_claim(inbox, &place), 0)) {
 		atomic_fetch_add_explicit(&inbox->refused, 1, memory_order_relaxed);
 		return -EAGAIN;
 	}
+	to = &hft_inbox_slot(inbox, place)->task;
+	to->cookie = task->cookie;
+	to->release = now;
+	to->deadline = task->deadline ? now + task->deadline : 0;
+	to->window = hft_inbox_window(task);
+	to->wcet = task->wcet;
+	to->flags = task->flags;
+	to->level = task->level;
+	/* After the claim: see inbox.h. */
 	if (__builtin_expect(atomic_load(&inbox->asleep), 0))
-		return hft_inbox_deliver(ring, place, &copy);
-	hft_inbox_publish(inbox, place, &copy);
+		return hft_inbox_deliver(ring, place);
+	hft_inbox_publish(inbox, place);
 	return 0;
-}
-
-/* The worker */
-
-static uint64_t hft_inbox_key(const struct hft_ring *ring, const struct hft_inbox_task *task,
-			      uint64_t order)
-{
-	return hft_policy_key(ring->policy, task->level, order, task->deadline, task->window,
-			      task->wcet);
-}
-
-static void hft_inbox_add(_Atomic uint64_t *counter, uint64_t n)
-{
-	/* The worker's alone: others only read it. */
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
-			      memory_order_relaxed);
-}
-
-/* Room for another: after a task has left. */
-static void hft_inbox_make_room(struct hft_inbox *inbox)
-{
-	uint64_t removed = atomic_load_explicit(&inbox->removed, memory_order_relaxed);
-	uint64_t free = removed < inbox->head ? removed : inbox->head;
-
-	atomic_store_explicit(&inbox->limit, free + inbox->mask + 1, memory_order_release);
-}
-
-/* Take over what is published at @place. */
-static void hft_inbox_take_over(struct hft_ring *ring, uint64_t place)
-{
-	struct hft_inbox *inbox = ring->inbox;
-	const struct hft_inbox_task *task = &inbox->slots[place & inbox->mask].task;
-	struct hft_inbox_node *node;
-
-	if (__builtin_expect(task->level == HFT_LEVELS, 0)) {
-		hft_inbox_add(&inbox->passed_on, 1);
-		hft_inbox_add(&inbox->removed, 1);
-		return;
-	}
-	node = &inbox->nodes[inbox->spare[--inbox->nr_spare]];
-	node->task = *task;
-	node->item.seq = place;
-	hft_heap_push(&inbox->heaps[!!(task->flags & HFT_TASK_REDUCE)], &node->item,
-		      hft_inbox_key(ring, task, place));
-}
-
-static void hft_inbox_drain(struct hft_ring *ring)
-{
-	struct hft_inbox *inbox = ring->inbox;
-	uint64_t turn;
-
-	for (;; inbox->head++) {
-		turn = atomic_load_explicit(&inbox->slots[inbox->head & inbox->mask].turn,
-					    memory_order_acquire);
-		if (turn == inbox->head + 1)
-			hft_inbox_take_over(ring, inbox->head);
-		else if (turn != (HFT_INBOX_PASSED | (inbox->head + 1)))
-			break;
-	}
-	hft_inbox_make_room(inbox);
-	hft_inbox_view(ring);
-}
-
-/* Behind a place that is claimed and not published there may be others that are. */
-void hft_inbox_look_behind(struct hft_ring *ring)
-{
-	struct hft_inbox *inbox = ring->inbox;
-	struct hft_inbox_slot *slot;
-	uint64_t place, tail;
-
-	if (!inbox)
-		return;
-	tail = atomic_load_explicit(&inbox->tail, memory_order_relaxed);
-	for (place = inbox->head + 1; place < tail; place++) {
-		slot = &inbox->slots[place & inbox->mask];
-		if (atomic_load_explicit(&slot->turn, memory_order_acquire) != place + 1)
-			continue;
-		hft_inbox_take_over(ring, place);
-		/* Nobody claims it again before the head is past it. */
-		atomic_store_explicit(&slot->turn, HFT_INBOX_PASSED | (place + 1),
-				      memory_order_relaxed);
-	}
-	hft_inbox_drain(ring);
-}
-
-static void hft_inbox_free(struct hft_inbox *inbox, struct hft_inbox_node *node)
-{
-	inbox->spare[inbox->nr_spare++] = (uint32_t)(node - inbox->nodes);
-	hft_inbox_add(&inbox->removed, 1);
-}
-
-static void hft_inbox_cancel_heap(struct hft_inbox *inbox, struct hft_heap *heap, uint64_t cut)
-{
-	struct hft_inbox_node *node;
-	uint32_t i = 0;
-
-	while (i < heap->nr) {
-		node = container_of(heap->node[i].item, struct hft_inbox_node, item);
-		if (node->item.seq >= cut) {
-			i++;
-			continue;
-		}
-		hft_heap_remove(heap, &node->item);
-		hft_inbox_free(inbox, node);
-		hft_inbox_add(&inbox->cancelled, 1);
-		i = 0;		/* the heap is another one */
-	}
-}
-
-/* Drop what was cancelled: all that was claimed in front of the cut. */
-static void hft_inbox_heed_cut(struct hft_ring *ring, uint64_t cut)
-{
-	struct hft_inbox *inbox = ring->inbox;
-	int i;
-
-	hft_inbox_look_behind(ring);
-	for (i = 0; i < 2; i++)
-		hft_inbox_cancel_heap(inbox, &inbox->heaps[i], cut);
-	/* A claim in front of it that is not published yet is looked for again. */
-	if (inbox->head >= cut)
-		atomic_store_explicit(&inbox->seen_cut, cut, memory_order_release);
-	hft_inbox_make_room(inbox);
-	hft_inbox_view(ring);
-}
-
-static void hft_inbox_update(struct hft_ring *ring)
-{
-	struct hft_inbox *inbox = ring->inbox;
-	uint64_t cut = atomic_load_explicit(&inbox->cut, memory_order_acquire);
-
-	hft_inbox_drain(ring);
-	if (__builtin_expect(cut != atomic_load_explicit(&inbox->seen_cut, memory_order_relaxed),
-			     0))
-		hft_inbox_heed_cut(ring, cut);
-}
-
-/* What may run now, by the ring's flags: none, [1] or both of the heaps. */
-static bool hft_inbox_allows(uint32_t flags, int i)
-{
-	if (flags & (HFT_RING_HALTED | HFT_RING_DEAD))
-		return false;
-	return i || !(flags & HFT_RING_REDUCE);
-}
-
-/* The best task that may run, or NULL. */
-static struct hft_inbox_node *hft_inbox_best(const struct hft_inbox *inbox, uint32_t flags)
-{
-	const struct hft_heap *plain = &inbox->heaps[0], *reduce = &inbox->heaps[1];
-	const struct hft_heap *heap = plain;
-
-	if (!hft_inbox_allows(flags, 1))
-		return NULL;
-	if (!hft_inbox_allows(flags, 0) || !plain->nr ||
-	    (reduce->nr && hft_heap_before(&reduce->node[0], &plain->node[0])))
-		heap = reduce;
-	return heap->nr ? container_of(heap->node[0].item, struct hft_inbox_node, item) : NULL;
-}
-
-/*
- * Does an immediate task go before an event of the ring?  Where their keys are equal, and
- * by FIFO, the one does that was submitted, or dispatched, first.
- */
-static bool hft_inbox_before(const struct hft_ring *ring, const struct hft_inbox_task *task,
-			     const struct hft_event *event)
-{
-	struct hft_inbox_task other = {
-		.deadline = event->deadline,
-		.window = event->deadline ? event->deadline - event->release : 0,
-		.level = event->level,
-	};
-	uint64_t key = hft_inbox_key(ring, task, task->release);
-	uint64_t other_key = hft_inbox_key(ring, &other, event->published);
-
-	return key != other_key ? key < other_key : task->release < event->published;
-}
-
-static void hft_inbox_take(struct hft_ring *ring, struct hft_inbox_node *node)
-{
-	struct hft_inbox *inbox = ring->inbox;
-	const struct hft_inbox_task *task = &node->task;
-
-	inbox->event = (struct hft_event){
-		.cookie = task->cookie,
-		.release = task->release,
-		.deadline = task->deadline,
-		.irq_entry = task->release,
-		.published = task->release,
-		.sequence = node->item.seq,
-		.type = HFT_EVENT_TASK,
-		.clock = HFT_CLOCK_MONOTONIC,
-		.level = task->level,
-	};
-	hft_heap_pop(&inbox->heaps[!!(task->flags & HFT_TASK_REDUCE)]);
-	hft_inbox_free(inbox, node);
-	hft_inbox_make_room(inbox);
-	/* It is still held. */
-	ring->view.taken = true;
-}
-
-/*
- * The better of @event, of the ring or NULL, and the inbox.  If that is a task of the
- * inbox hft_halt() waits for hft_inbox_begin().
- */
-const struct hft_event *hft_inbox_choose(struct hft_ring *ring, const struct hft_event *event)
-{
-	struct hft_inbox *inbox = ring->inbox;
-	struct hft_inbox_node *node;
-
-	if (ring->view.taken)
-		return &inbox->event;
-	hft_inbox_update(ring);
-	atomic_store(&inbox->busy, 1);
-	node = hft_inbox_best(inbox, __atomic_load_n(&ring->producer->flags, __ATOMIC_SEQ_CST));
-	if (!node || (event && !hft_inbox_before(ring, &node->task, event))) {
-		hft_inbox_begin(ring);
-		return event;
-	}
-	hft_inbox_take(ring, node);
-	return &inbox->event;
-}
-
-/* The worker has begun with a task. */
-void hft_inbox_begin(struct hft_ring *ring)
-{
-	atomic_store_explicit(&ring->inbox->busy, 0, memory_order_release);
-}
-
-/* How many tasks may run now, or do. */
-uint32_t hft_inbox_count(struct hft_ring *ring)
-{
-	struct hft_inbox *inbox = ring->inbox;
-	uint32_t flags = hft_ring_flags(ring);
-	uint32_t count = ring->view.taken;
-	int i;
-
-	if (!inbox)
-		return 0;
-	hft_inbox_update(ring);
-	for (i = 0; i < 2; i++) {
-		if (hft_inbox_allows(flags, i))
-			count += inbox->heaps[i].nr;
-	}
-	return count;
-}
-
-/* The worker is about to sleep until @timeout.  Returns until when it may: 0: not at all. */
-uint64_t hft_inbox_arm(struct hft_ring *ring, uint64_t timeout)
-{
-	struct hft_inbox *inbox = ring->inbox;
-	uint64_t until;
-
-	if (!inbox || !timeout)
-		return timeout;
-	atomic_store(&inbox->asleep, HFT_INBOX_WAITS);
-	if (atomic_load(&inbox->tail) == inbox->head && !ring->view.held)
-		return timeout;
-
-	hft_inbox_look_behind(ring);
-	if (hft_inbox_count(ring))
-		return 0;
-	until = hft_now();
-	if (atomic_load(&inbox->tail) != inbox->head)
-		until += HFT_INBOX_CLAIM_NS;
-	else
-		until += HFT_INBOX_HALTED_NS;
-	return until < timeout ? until : timeout;
-}
-
-/* The worker has slept. */
-void hft_inbox_disarm(struct hft_ring *ring)
-{
-	if (ring->inbox)
-		atomic_store_explicit(&ring->inbox->asleep, HFT_INBOX_AWAKE, memory_order_relaxed);
-}
-
-/* The worker is about to sleep on the ring's descriptor.  Returns whether it may. */
-bool hft_inbox_arm_poll(struct hft_ring *ring)
-{
-	struct hft_inbox *inbox = ring->inbox;
-
-	if (!inbox)
-		return true;
-	atomic_store(&inbox->asleep, HFT_INBOX_POLLS);
-	if (atomic_load(&inbox->tail) == inbox->head && !ring->view.held)
-		return true;
-	hft_inbox_look_behind(ring);
-	/* A claim without a task is moments old: look again. */
-	if (!hft_inbox_count(ring) && atomic_load(&inbox->tail) == inbox->head)
-		return true;
-	hft_inbox_disarm(ring);
-	return false;
 }
 
 /* The kill switch */

@@ -4,10 +4,10 @@
  * sees.
  *
  * Submitters claim places one after the other, write the slot of theirs, and publish
- * it by its turn.  The worker takes over what is published into a heap of its own, in
+ * it by its turn.  The worker takes over what is published into heaps of its own, in
  * its policy's order, and runs the better of that and of its ring.  A place is claimed
  * only when the task before it in the slot is out of it and fewer than @mask + 1 tasks
- * wait: so the heap has room for all that is published, and the order is the policy's
+ * wait: so there is room for all that is published, and the order is the policy's
  * up to the last of them.
  *
  * A submitter that stops between its claim and its turn holds up nobody: the worker
@@ -84,7 +84,8 @@ struct hft_inbox_node {
  * @known: a @limit that was seen
  * @refused: tasks that found no room
  * @wakeups: times a sleeping worker was woken
- * @limit: the first place that may not be claimed
+ * @limit: the first place that may not be claimed; it moves in strides, since who finds
+ *	no room looks at it all the time
  * @busy: the worker chooses, or has chosen and has not begun
  * @seen_cut: the @cut that the worker has heeded
  * @removed: tasks that are in the inbox no more
@@ -92,7 +93,9 @@ struct hft_inbox_node {
  * @passed_on: of those the ones that went to the ring after all
  * @head: places in front of it are taken over, as are some behind
  * @heaps: what is taken over: [1] tasks with %HFT_TASK_REDUCE, [0] others
- * @nodes: memory of what is in the heaps
+ * @run: of the others, those that came in their order: most do, and need no heap.  A
+ *	ring, @run_nr from @run_head on
+ * @nodes: memory of what is in these
  * @spare: indices of free nodes, @nr_spare of them
  * @event: the task that the worker is at
  *
@@ -110,18 +113,30 @@ struct hft_inbox {
 	_Atomic uint64_t wakeups;
 
 	_Atomic uint64_t limit __attribute__((aligned(64)));
-	_Atomic uint32_t busy;
+
+	_Atomic uint32_t busy __attribute__((aligned(64)));
 	_Atomic uint64_t seen_cut;
 	_Atomic uint64_t removed;
 	_Atomic uint64_t cancelled;
 	_Atomic uint64_t passed_on;
 
-	uint64_t head __attribute__((aligned(64)));
+	uint64_t head;
 	struct hft_heap heaps[2];
+	struct hft_heap_node *run;
+	uint64_t run_head;
+	uint32_t run_nr;
 	struct hft_inbox_node *nodes;
 	uint32_t *spare;
 	uint32_t nr_spare;
 	struct hft_event event __attribute__((aligned(64)));
 };
+
+static inline struct hft_inbox_slot *hft_inbox_slot(const struct hft_inbox *inbox, uint64_t place)
+{
+	return &inbox->slots[place & inbox->mask];
+}
+
+/* inbox_worker.c */
+void hft_inbox_view(struct hft_ring *ring);
 
 #endif /* HFT_ENGINE_INBOX_H */

@@ -101,12 +101,14 @@ struct hft {
  * @turn: of the slot at the head
  * @next: what it is when that is published
  * @held: tasks that are taken over, also one that the worker is at
+ * @empty: times hft_ring_peek() found nothing
  * @taken: the worker is at one of them
  */
 struct hft_inbox_view {
 	const _Atomic uint64_t *turn;
 	uint64_t next;
 	uint32_t held;
+	uint32_t empty;
 	bool taken;
 };
 
@@ -121,14 +123,12 @@ struct hft_ring {
 	struct hft_ring_consumer *consumer;
 	const struct hft_ring_producer *producer;
 	const struct hft_event *events;
-	uint32_t head;			/* ours: the shared one is for the backend */
 	uint32_t mask;
 	const struct hft_backend *backend;
 	void *state;			/* the backend's */
 	uint64_t spin_ns;
 	atomic_bool stop;
 	uint32_t policy;
-	struct hft_inbox_view view;
 	struct hft_inbox *inbox;	/* NULL of a monitor ring */
 
 	struct hft *h;
@@ -143,6 +143,10 @@ struct hft_ring {
 	size_t page_size;
 	size_t pages_size;
 	void *pages;
+
+	/* The worker writes these all the time, and those who submit read the others. */
+	uint32_t head __attribute__((aligned(64)));	/* the shared one is for the backend */
+	struct hft_inbox_view view;
 };
 
 /* error.c */
@@ -199,17 +203,18 @@ int hft_inbox_open(struct hft_ring *ring, uint32_t entries);
 void hft_inbox_close(struct hft_ring *ring);
 int hft_inbox_submit(struct hft_ring *ring, const struct hft_task *task);
 
+uint64_t hft_inbox_settle(const struct hft_ring *ring);
+void hft_inbox_cancel(struct hft_ring *ring);
+void hft_inbox_rouse(struct hft_ring *ring);
+
+/* inbox_worker.c */
 const struct hft_event *hft_inbox_choose(struct hft_ring *ring, const struct hft_event *event);
 void hft_inbox_begin(struct hft_ring *ring);
 uint32_t hft_inbox_count(struct hft_ring *ring);
-void hft_inbox_look_behind(struct hft_ring *ring);
+void hft_inbox_glance(struct hft_ring *ring, bool thoroughly);
 uint64_t hft_inbox_arm(struct hft_ring *ring, uint64_t timeout);
 void hft_inbox_disarm(struct hft_ring *ring);
 bool hft_inbox_arm_poll(struct hft_ring *ring);
-
-void hft_inbox_rouse(struct hft_ring *ring);
-uint64_t hft_inbox_settle(const struct hft_ring *ring);
-void hft_inbox_cancel(struct hft_ring *ring);
 
 /* How many events and tasks of the inbox there are. */
 static inline int hft_ring_ready(struct hft_ring *ring)

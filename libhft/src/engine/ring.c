@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "internal.h"
 
@@ -12,6 +13,14 @@
 
 /* Turns of a spin between two looks at the clock. */
 #define HFT_SPIN_TURNS		64
+
+/*
+ * Turns of a spin, and events of a ring, between two glances behind a place of the inbox
+ * that may be claimed, and between two looks at all that are: those are seldom, for the
+ * next to claim has to fetch the line back.
+ */
+#define HFT_GLANCE_TURNS	1024
+#define HFT_BEHIND_TURNS	(1024 * HFT_GLANCE_TURNS)
 
 /* Explain an error of %HFT_IOC_RING_ADD. */
 int hft_ring_add_error(int err, const struct hft_ring_add *add)
@@ -110,9 +119,10 @@ HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 	if (err)
 		return err;
 
-	ring = calloc(1, sizeof(*ring));
+	ring = aligned_alloc(_Alignof(struct hft_ring), sizeof(*ring));
 	if (!ring)
 		return hft_fail(ENOMEM, "a ring");
+	memset(ring, 0, sizeof(*ring));
 
 	add = (struct hft_ring_add){
 		.cpu = opts.cpu,
@@ -214,6 +224,8 @@ const struct hft_event *hft_ring_look(struct hft_ring *ring)
 		event = &ring->events[ring->head & ring->mask];
 	if (__builtin_expect(hft_inbox_look(&ring->view), 0))
 		return hft_inbox_choose(ring, event);
+	if (!event && ++ring->view.empty % HFT_GLANCE_TURNS == 0)
+		hft_inbox_glance(ring, ring->view.empty % HFT_BEHIND_TURNS == 0);
 	return event;
 }
 
@@ -266,6 +278,8 @@ HFT_API void hft_ring_advance(struct hft_ring *ring)
 		return;
 	}
 	__atomic_store_n(&ring->consumer->head, ++ring->head, __ATOMIC_RELEASE);
+	if (__builtin_expect(ring->head % HFT_GLANCE_TURNS == 0, 0))
+		hft_inbox_glance(ring, ring->head % HFT_BEHIND_TURNS == 0);
 }
 
 /**
@@ -322,7 +336,8 @@ int hft_ring_spin(struct hft_ring *ring, uint64_t timeout)
 			continue;
 		if (hft_ring_stopped(ring))
 			return -ECANCELED;
-		hft_inbox_look_behind(ring);
+		if (turn % HFT_GLANCE_TURNS == 0)
+			hft_inbox_glance(ring, turn % HFT_BEHIND_TURNS == 0);
 		if (hft_now() >= end)
 			break;
 	}

@@ -343,12 +343,14 @@ bool soft_ring_poll(struct hft_ring *ring, bool arm)
 	struct soft_ring *soft = ring->state;
 	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
 	struct soft_hold hold;
+	uint64_t next;
 	bool driven;
 
 	if (hft_is_inherited(ring->forks))
 		return false;
 	driven = !arm || soft_ring_arm(soft, queue);
-	if (hft_now() >= atomic_load_explicit(&queue->next, memory_order_relaxed)) {
+	next = atomic_load_explicit(&queue->next, memory_order_relaxed);
+	if (next != U64_MAX && hft_now() >= next) {
 		soft_lock(&hold, queue);
 		soft_unlock(&hold);
 	}
