@@ -12,11 +12,12 @@
 #
 # Instruments: "icount VM": QEMU executes one instruction per virtual nanosecond,
 # so ns and instructions are the same and a run repeats exactly; "TCG plugin":
-# instructions counted one by one; "native ratio": both sides timed in turns in
-# one process on this machine, the median of the ratios is the figure.
+# instructions counted one by one; "native" and "native ratio": both sides timed in
+# turns in one process on this machine, their medians, or that of the ratios, are the
+# figure.
 #
 # Exit status: 0 when every figure could be measured, whether it reaches its
-# target or not, else 1.
+# target or not, or was skipped for the reason that is told, else 1.
 # ---
 set -euo pipefail
 
@@ -63,7 +64,7 @@ measure() {
 	echo "bench: $command" >&2
 	echo "command ${command//$tmp/build}" >>"$results"
 	"$@" >"$tmp/out" || { status=1; echo "bench: it failed: $command" >&2; }
-	grep -E '^(figure|peer|note) ' "$tmp/out" >>"$results" || :
+	grep -E '^(figure|peer|note|skip) ' "$tmp/out" >>"$results" || :
 }
 
 run_native() {
@@ -103,7 +104,7 @@ run_plugin() {
 [ -z "$only" ] || grep -q "^$only|" "$HERE/figures" || die "no figure is called $only"
 # shellcheck disable=SC2046
 {
-	run_native $(groups "native ratio")
+	run_native $(groups "native ratio") $(groups native)
 	run_icount $(groups "icount VM")
 	run_plugin $(groups "TCG plugin")
 }

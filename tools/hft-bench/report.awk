@@ -57,6 +57,10 @@ function report(row,    f, name, value, peer, peer_v, ratio, met)
 {
 	split(row, f, "|")
 	name = f[1]
+	if (name in skipped) {
+		printf "%-28s %10s %-13s skipped: %s\n", name, "-", f[2], skipped[name]
+		return
+	}
 	if (!(name in figure)) {
 		printf "%-28s %10s %-13s not measured\n", name, "-", f[2]
 		missing = 1
@@ -94,6 +98,10 @@ FNR == NR {
 
 $1 == "command" { command = substr($0, 9) }
 $1 == "figure" { figure[$2] = $3; command_of[$2] = command }
+$1 == "skip" {
+	skipped[$2] = $0
+	sub(/^skip [^ ]+ /, "", skipped[$2])
+}
 $1 == "note" { notes[++nr_notes] = substr($0, 6) }
 $1 == "peer" {
 	text = $0
