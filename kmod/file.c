@@ -222,6 +222,8 @@ union hft_ioc_arg {
 	struct hft_arrival arrival;
 	struct hft_task_info task_info;
 	struct hft_halt halt;
+	struct hft_ring_set ring_set;
+	struct hft_class_info class_info;
 };
 
 /* How much of a command's argument this kernel reads; 0: none of it. */
@@ -248,6 +250,10 @@ static size_t hft_ioc_arg_size(unsigned int op)
 		return sizeof(struct hft_task_info);
 	case HFT_IOC_HALT & ~IOCSIZE_MASK:
 		return sizeof(struct hft_halt);
+	case HFT_IOC_RING_SET & ~IOCSIZE_MASK:
+		return sizeof(struct hft_ring_set);
+	case HFT_IOC_CLASS & ~IOCSIZE_MASK:
+		return sizeof(struct hft_class_info);
 	default:
 		return 0;
 	}
@@ -295,6 +301,11 @@ static long hft_context_ioctl(struct file *file, unsigned int cmd, unsigned long
 	case HFT_IOC_HALT & ~IOCSIZE_MASK:
 		err = hft_halt(context, &u.halt);
 		return err ?: hft_copy_out(arg, usize, &u.halt, sizeof(u.halt));
+	case HFT_IOC_RING_SET & ~IOCSIZE_MASK:
+		return hft_ring_set(context, &u.ring_set);
+	case HFT_IOC_CLASS & ~IOCSIZE_MASK:
+		err = hft_class_info(context, &u.class_info);
+		return err ?: hft_copy_out(arg, usize, &u.class_info, sizeof(u.class_info));
 	default:
 		return -ENOTTY;
 	}

@@ -74,25 +74,52 @@ static void hft_ring_rekey(struct hft_ring *ring)
 	}
 }
 
-/* Let a ring have what its context and all allow by now.  It does not go away. */
-static void hft_ring_resume(struct hft_ring *ring)
+/* Hold a ring for hft_ring_rekey(). */
+static void hft_ring_hold(struct hft_ring *ring)
 {
-	struct hft_queue *queue = ring->queue;
-
-	if (hft_halt_of(ring->context) >= READ_ONCE(ring->ready.halt))
-		return;
-
-	raw_spin_lock_irq(&queue->lock);
+	raw_spin_lock_irq(&ring->queue->lock);
 	hft_sched_halt(&ring->ready, HFT_HALT_ALL);
-	raw_spin_unlock_irq(&queue->lock);
+	raw_spin_unlock_irq(&ring->queue->lock);
+}
 
+/* Let a ring have what its context and all allow by now, in the order of its new keys. */
+static void hft_ring_let_go(struct hft_ring *ring)
+{
 	hft_ring_rekey(ring);
 
-	raw_spin_lock_irq(&queue->lock);
+	raw_spin_lock_irq(&ring->queue->lock);
 	hft_sched_halt(&ring->ready, hft_halt_of(ring->context));
 	hft_dispatch_fill(ring);
-	hft_queue_commit(queue);
-	raw_spin_unlock_irq(&queue->lock);
+	hft_queue_commit(ring->queue);
+	raw_spin_unlock_irq(&ring->queue->lock);
+}
+
+/* Of what its context and all allow by now.  The ring does not go away. */
+static void hft_ring_resume(struct hft_ring *ring)
+{
+	if (hft_halt_of(ring->context) >= READ_ONCE(ring->ready.halt))
+		return;
+	hft_ring_hold(ring);
+	hft_ring_let_go(ring);
+}
+
+/**
+ * hft_ring_set_policy() - change the order of a ring's tasks
+ * @ring: under its context's mutex
+ * @policy: in range
+ *
+ * Return: 0 or an error of hft_sched_set_policy().
+ */
+int hft_ring_set_policy(struct hft_ring *ring, u32 policy)
+{
+	int err;
+
+	hft_ring_hold(ring);
+	raw_spin_lock_irq(&ring->queue->lock);
+	err = hft_sched_set_policy(&ring->ready, policy);
+	raw_spin_unlock_irq(&ring->queue->lock);
+	hft_ring_let_go(ring);
+	return err;
 }
 
 static void hft_halt_context(struct hft_context *context, struct hft_halt *halt)
@@ -163,8 +190,7 @@ static void hft_halt_follow_context(struct hft_context *context, struct hft_halt
 
 	mutex_lock(&context->mutex);
 	for (i = 0; i < HFT_MAX_RINGS; i++) {
-		ring = rcu_dereference_protected(context->rings[i],
-						 lockdep_is_held(&context->mutex));
+		ring = hft_context_ring(context, i);
 		if (ring)
 			hft_halt_follow(ring, halt);
 	}

@@ -116,6 +116,7 @@ struct hft_ring {
 	struct hft_queue *queue;		/* of its CPU */
 	struct hft_context *context;		/* holds a reference */
 	u32 nr_pages;
+	u32 nr_consumer_pages;			/* the first of them */
 	u32 flags;
 	u64 charged;
 	struct page **pages;			/* shared with the worker */
@@ -224,15 +225,19 @@ void hft_dispatch_notice(struct hft_context *context, const struct hft_event *no
 int hft_halt(struct hft_context *context, struct hft_halt *halt);
 u64 hft_ring_halt(struct hft_ring *ring);
 bool hft_halt_missed(struct hft_context *context, struct hft_halt *halt);
+int hft_ring_set_policy(struct hft_ring *ring, u32 policy);
 
 /* ring.c */
 u64 hft_ring_cancel_tasks(struct hft_ring *ring);
 extern const struct file_operations hft_ring_fops;
+struct hft_ring *hft_context_ring(struct hft_context *context, u32 number);
+int hft_ring_set(struct hft_context *context, const struct hft_ring_set *set);
 struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *add);
 void hft_ring_kill(struct hft_ring *ring);
 
 /* stats.c */
 extern const struct attribute_group *hft_groups[];
+int hft_class_info(struct hft_context *context, struct hft_class_info *info);
 int hft_stats_read(struct hft_context *context, struct hft_stats *stats);
 void hft_ring_show_fdinfo(struct seq_file *m, struct file *file);
 void hft_context_show_fdinfo(struct seq_file *m, struct file *file);

@@ -3,8 +3,9 @@
  * A ring: pages shared with its worker, in a file of their own.
  *
  *	page 0		struct hft_ring_consumer, the worker's
- *	page 1		struct hft_ring_producer, read-only to user space
- *	page 2...	struct hft_event[entries], likewise
+ *	page 1...	struct hft_report[entries], likewise, with HFT_RING_REPORT
+ *	then a page	struct hft_ring_producer, read-only to user space
+ *	then pages	struct hft_event[entries], likewise
  */
 #include <linux/anon_inodes.h>
 #include <linux/hrtimer.h>
@@ -16,9 +17,6 @@
 #include <linux/vmalloc.h>
 
 #include "hft.h"
-
-#define HFT_RING_PAGE_PRODUCER	1
-#define HFT_RING_PAGE_EVENTS	2
 
 /* Wait queues are not for hard interrupts on PREEMPT_RT: this runs where they are. */
 static void hft_ring_wake_pollers(struct irq_work *work)
@@ -57,11 +55,36 @@ static int hft_ring_alloc_pages(struct hft_ring *ring)
 		goto free;
 
 	ring->ready.consumer = ring->area;
-	ring->ready.producer = ring->area + HFT_RING_PAGE_PRODUCER * PAGE_SIZE;
-	ring->ready.events = ring->area + HFT_RING_PAGE_EVENTS * PAGE_SIZE;
+	if (ring->flags & HFT_RING_REPORT)
+		ring->ready.reports = ring->area + PAGE_SIZE;
+	ring->ready.producer = ring->area + ring->nr_consumer_pages * PAGE_SIZE;
+	ring->ready.events = (void *)ring->ready.producer + PAGE_SIZE;
 	return 0;
 free:
 	hft_ring_free_pages(ring);
+	return -ENOMEM;
+}
+
+static size_t hft_ring_classes_size(const struct hft_ring *ring)
+{
+	return ring->flags & HFT_RING_REPORT ? HFT_CLASSES * sizeof(struct hft_class) : 0;
+}
+
+/* What the scheduler has for the ring alone. */
+static int hft_ring_alloc_memory(struct hft_ring *ring, u32 tasks)
+{
+	int node = cpu_to_node(ring->queue->cpu);
+
+	ring->memory = kvmalloc_node(hft_heap_bytes(tasks), GFP_KERNEL_ACCOUNT, node);
+	if (!ring->memory)
+		return -ENOMEM;
+	hft_heap_init(&ring->ready.heap, ring->memory, tasks);
+	if (!(ring->flags & HFT_RING_REPORT))
+		return 0;
+	ring->ready.classes = kvzalloc_node(hft_ring_classes_size(ring), GFP_KERNEL_ACCOUNT, node);
+	if (ring->ready.classes)
+		return 0;
+	kvfree(ring->memory);
 	return -ENOMEM;
 }
 
@@ -71,7 +94,7 @@ static int hft_ring_charge(struct hft_ring *ring, u32 tasks)
 	int err;
 
 	ring->charged = (u64)ring->nr_pages * PAGE_SIZE + hft_heap_bytes(tasks) +
-			sizeof(*ring);
+			sizeof(*ring) + hft_ring_classes_size(ring);
 
 	err = hft_user_charge(user, HFT_CHARGE_RINGS, 1);
 	if (err)
@@ -93,6 +116,7 @@ static void hft_ring_free(struct hft_ring *ring)
 	hft_ring_uncharge(ring);
 	hft_ring_free_pages(ring);
 	kvfree(ring->memory);
+	kvfree(ring->ready.classes);
 	hft_context_put(ring->context);
 	kfree(ring);
 }
@@ -112,15 +136,14 @@ static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 	ring->queue = queue;
 	ring->context = context;
 	ring->flags = add->flags;
-	ring->nr_pages = HFT_RING_PAGE_EVENTS +
+	ring->nr_consumer_pages = 1;
+	if (add->flags & HFT_RING_REPORT)
+		ring->nr_consumer_pages += PFN_UP((size_t)add->entries * sizeof(struct hft_report));
+	ring->nr_pages = ring->nr_consumer_pages + 1 +
 			 PFN_UP((size_t)add->entries * sizeof(struct hft_event));
 	ring->ready.release = &queue->release;
 	ring->ready.pool = &context->pool;
-	ring->ready.mask = add->entries - 1;
-	ring->ready.window = add->window;
-	ring->ready.level_mask = add->level_mask;
-	ring->ready.policy = add->policy;
-	ring->ready.lead = add->lead;
+	hft_ready_init(&ring->ready, add);
 	init_irq_work(&ring->work, hft_ring_wake_pollers);
 	init_waitqueue_head(&ring->pollers);
 	rcuwait_init(&ring->waiter);
@@ -132,12 +155,9 @@ static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 	if (err)
 		goto uncharge;
 
-	err = -ENOMEM;
-	ring->memory = kvmalloc_node(hft_heap_bytes(tasks), GFP_KERNEL_ACCOUNT,
-				     cpu_to_node(add->cpu));
-	if (!ring->memory)
+	err = hft_ring_alloc_memory(ring, tasks);
+	if (err)
 		goto free_pages;
-	hft_heap_init(&ring->ready.heap, ring->memory, tasks);
 	kref_get(&context->ref);
 	return ring;
 
@@ -148,6 +168,16 @@ uncharge:
 free_ring:
 	kfree(ring);
 	return ERR_PTR(err);
+}
+
+/* The ring of a number, or NULL.  Called with the context's mutex. */
+struct hft_ring *hft_context_ring(struct hft_context *context, u32 number)
+{
+	if (number >= HFT_MAX_RINGS)
+		return NULL;
+	number = array_index_nospec(number, HFT_MAX_RINGS);
+	return rcu_dereference_protected(context->rings[number],
+					 lockdep_is_held(&context->mutex));
 }
 
 /* Called with the context's mutex. */
@@ -207,6 +237,29 @@ u64 hft_ring_cancel_tasks(struct hft_ring *ring)
 }
 
 /**
+ * hft_ring_set() - HFT_IOC_RING_SET
+ * @context: whose file it is
+ * @set: the request
+ *
+ * Return: 0, or an error of &struct hft_ring_set.
+ */
+int hft_ring_set(struct hft_context *context, const struct hft_ring_set *set)
+{
+	struct hft_ring *ring;
+	int err = -ENOENT;
+
+	if (!hft_ring_set_valid(set))
+		return -EINVAL;
+	mutex_lock(&context->mutex);
+	ring = hft_context_ring(context, set->ring);
+	if (ring)
+		err = ring->flags & HFT_RING_MONITOR ? -EINVAL :
+		      hft_ring_set_policy(ring, set->policy);
+	mutex_unlock(&context->mutex);
+	return err;
+}
+
+/**
  * hft_ring_kill() - take no more tasks, drop those queued, wake the sleepers
  * @ring: under its context's mutex; killing it again does nothing
  */
@@ -220,11 +273,7 @@ void hft_ring_kill(struct hft_ring *ring)
 		return;
 
 	raw_spin_lock_irq(&ring->queue->lock);
-	ring->ready.dead = true;
-	queued = ring->ready.waiting || ring->ready.heap.nr || ring->ready.nr_tracked ||
-		 ring->ready.nr_blocked;
-	ring->ready.nr_tracked = 0;
-	WRITE_ONCE(ring->ready.producer->flags, ring->ready.producer->flags | HFT_RING_DEAD);
+	queued = hft_ready_kill(&ring->ready);
 	raw_spin_unlock_irq(&ring->queue->lock);
 
 	if (queued)
@@ -285,9 +334,10 @@ struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *a
 		return ERR_PTR(err);
 
 	add->ring = ring->ready.number;
-	add->pages_off = HFT_RING_PAGE_PRODUCER * PAGE_SIZE;
-	add->events_off = (HFT_RING_PAGE_EVENTS - HFT_RING_PAGE_PRODUCER) * PAGE_SIZE;
-	add->pages_size = (u64)(ring->nr_pages - HFT_RING_PAGE_PRODUCER) * PAGE_SIZE;
+	add->consumer_size = ring->nr_consumer_pages * PAGE_SIZE;
+	add->pages_off = add->consumer_size;
+	add->events_off = PAGE_SIZE;
+	add->pages_size = (u64)ring->nr_pages * PAGE_SIZE - add->consumer_size;
 
 	file = anon_inode_getfile("[hft-ring]", &hft_ring_fops, ring, O_RDWR);
 	if (IS_ERR(file))
@@ -442,10 +492,13 @@ static int hft_ring_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
 	if (!vma->vm_pgoff) {
-		if (vma->vm_end - vma->vm_start != PAGE_SIZE)
+		if (vma->vm_end - vma->vm_start != ring->nr_consumer_pages * PAGE_SIZE)
 			return -EINVAL;
 		vm_flags_mod(vma, VM_DONTCOPY, 0);
 	} else {
+		/* The worker's part is mapped as a whole, or not. */
+		if (vma->vm_pgoff < ring->nr_consumer_pages)
+			return -EINVAL;
 		if (vma->vm_flags & VM_WRITE)
 			return -EPERM;
 		/* Nor by mprotect() later. */

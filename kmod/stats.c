@@ -49,12 +49,30 @@ int hft_stats_read(struct hft_context *context, struct hft_stats *stats)
 
 	mutex_lock(&context->mutex);
 	for (i = 0; i < HFT_MAX_RINGS; i++) {
-		ring = rcu_dereference_protected(context->rings[i],
-						 lockdep_is_held(&context->mutex));
+		ring = hft_context_ring(context, i);
 		if (ring && (number == HFT_STATS_CONTEXT || number == i))
 			hft_stats_add_ring(stats, ring);
 		else if (!ring && number == i)
 			err = -ENOENT;
+	}
+	mutex_unlock(&context->mutex);
+	return err;
+}
+
+int hft_class_info(struct hft_context *context, struct hft_class_info *info)
+{
+	struct hft_ring *ring;
+	int err = -ENOENT;
+
+	if (!hft_class_info_valid(info))
+		return -EINVAL;
+	mutex_lock(&context->mutex);
+	ring = hft_context_ring(context, info->ring);
+	if (ring) {
+		raw_spin_lock_irq(&ring->queue->lock);
+		err = hft_ready_class_info(&ring->ready, info, hft_queue_now(ring->queue));
+		hft_queue_commit(ring->queue);
+		raw_spin_unlock_irq(&ring->queue->lock);
 	}
 	mutex_unlock(&context->mutex);
 	return err;

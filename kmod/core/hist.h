@@ -36,17 +36,55 @@ struct hft_hist {
 };
 
 /**
+ * hft_log_linear_index() - the bucket of a value
+ * @value: any
+ * @bits: values below 2^@bits have one each, as has each 2^@bits'th of a power of two
+ */
+static inline u32 hft_log_linear_index(u64 value, u32 bits)
+{
+	u32 shift;
+
+	if (value < 1ULL << bits)
+		return (u32)value;
+	shift = 63 - bits - (u32)__builtin_clzll(value);
+	return (shift << bits) + (u32)(value >> shift);
+}
+
+/**
+ * hft_log_linear_low() - the smallest value of a bucket
+ * @index: of hft_log_linear_index()
+ * @bits: likewise
+ */
+static inline u64 hft_log_linear_low(u32 index, u32 bits)
+{
+	u32 sub = 1U << bits;
+
+	if (index < sub)
+		return index;
+	return (u64)(index % sub + sub) << (index / sub - 1);
+}
+
+/**
+ * hft_log_linear_high() - the largest value of a bucket
+ * @index: of hft_log_linear_index()
+ * @bits: likewise
+ */
+static inline u64 hft_log_linear_high(u32 index, u32 bits)
+{
+	u32 sub = 1U << bits;
+
+	if (index < sub)
+		return index;
+	return hft_log_linear_low(index, bits) + ((1ULL << (index / sub - 1)) - 1);
+}
+
+/**
  * hft_hist_index() - the bucket of a value
  * @value: any
  */
 static inline u32 hft_hist_index(u64 value)
 {
-	u32 shift;
-
-	if (value < HFT_HIST_SUB)
-		return (u32)value;
-	shift = 63 - HFT_HIST_SUB_BITS - (u32)__builtin_clzll(value);
-	return (shift << HFT_HIST_SUB_BITS) + (u32)(value >> shift);
+	return hft_log_linear_index(value, HFT_HIST_SUB_BITS);
 }
 
 /**
@@ -55,9 +93,7 @@ static inline u32 hft_hist_index(u64 value)
  */
 static inline u64 hft_hist_low(u32 index)
 {
-	if (index < HFT_HIST_SUB)
-		return index;
-	return (u64)(index % HFT_HIST_SUB + HFT_HIST_SUB) << (index / HFT_HIST_SUB - 1);
+	return hft_log_linear_low(index, HFT_HIST_SUB_BITS);
 }
 
 /**
@@ -66,9 +102,7 @@ static inline u64 hft_hist_low(u32 index)
  */
 static inline u64 hft_hist_high(u32 index)
 {
-	if (index < HFT_HIST_SUB)
-		return index;
-	return hft_hist_low(index) + ((1ULL << (index / HFT_HIST_SUB - 1)) - 1);
+	return hft_log_linear_high(index, HFT_HIST_SUB_BITS);
 }
 
 /**

@@ -31,6 +31,17 @@ void hft_job_init(struct hft_slot *slot, u32 flags, u64 period, u64 wcet)
 	slot->late = 0;
 }
 
+/**
+ * hft_job_track() - have a task tracked that did not ask for it
+ * @slot: to be queued
+ */
+void hft_job_track(struct hft_slot *slot)
+{
+	if (!(slot->flags & HFT_SLOT_MORE))
+		hft_job_init(slot, slot->flags, 0, 0);
+	slot->flags |= HFT_SLOT_TRACKED;
+}
+
 static bool hft_job_fits(const struct hft_ready_queue *ready,
 			 const struct hft_admission_demand *demand)
 {
@@ -167,6 +178,25 @@ static void hft_job_unwatch(struct hft_slot *slot)
 	slot->flags &= ~HFT_SLOT_WATCHED;
 }
 
+/* Take a run into account as its worker has reported it, if it has. */
+static void hft_job_account(const struct hft_slot *slot)
+{
+	const struct hft_ready_queue *ready = slot->ready;
+	const struct hft_event *event = hft_job_event(slot);
+	const struct hft_report *report = &ready->reports[slot->watch.link & ready->mask];
+	struct hft_class *class = &ready->classes[hft_slot_class(slot)];
+	u64 start = READ_ONCE(report->start);
+	u64 end = READ_ONCE(report->end);
+
+	if (event->result < 0 || start < event->published || end < start)
+		return;
+	class->busy += end - start;
+	class->failed += READ_ONCE(report->result) < 0;
+	class->over_budget += slot->wcet && end - start > slot->wcet;
+	hft_wcet_record(&class->wcet, end - start);
+	hft_fair_use(class, ready->quantum, start, end - start);
+}
+
 static void hft_job_end(struct hft_slot *slot)
 {
 	hft_job_discharge(slot);
@@ -176,6 +206,8 @@ static void hft_job_end(struct hft_slot *slot)
 /* The job of @slot that is in flight is consumed. */
 static void hft_job_done(struct hft_slot *slot)
 {
+	if (slot->ready->reports)
+		hft_job_account(slot);
 	hft_job_unwatch(slot);
 	slot->flags &= ~HFT_SLOT_IN_FLIGHT;
 	if (slot->state == HFT_SLOT_HELD) {
@@ -549,5 +581,31 @@ int hft_job_info(const struct hft_slot *slot, struct hft_task_info *info)
 	info->jobs = tracked ? slot->jobs : 0;
 	info->missed = tracked ? slot->missed : 0;
 	info->deadlines_missed = tracked ? slot->late : 0;
+	return 0;
+}
+
+/**
+ * hft_ready_class_info() - tell what is known of a class of a ring's tasks
+ * @ready: the ring's
+ * @info: the rest is filled in
+ * @now: CLOCK_MONOTONIC
+ *
+ * Return: 0 or -EOPNOTSUPP.
+ */
+int hft_ready_class_info(struct hft_ready_queue *ready, struct hft_class_info *info, u64 now)
+{
+	const struct hft_class *class;
+
+	if (!ready->classes)
+		return -EOPNOTSUPP;
+	hft_job_look(ready);
+	class = &ready->classes[info->task_class];
+	info->runs = class->wcet.runs;
+	info->failed = class->failed;
+	info->over_budget = class->over_budget;
+	info->busy = class->busy;
+	info->max = hft_wcet_max(&class->wcet);
+	info->p999 = hft_wcet_above(&class->wcet, 1000);
+	info->step = hft_fair_step(class, now);
 	return 0;
 }

@@ -23,7 +23,8 @@
  * @level: &enum hft_level of the task
  * @seq: the task's place in the order of submission
  * @deadline: the task's deadline, ns; 0: none
- * @window: from its release to its deadline or next release, ns; 0: unbounded
+ * @window: with RM, from its release to its deadline or next release, ns; 0: unbounded;
+ *	with FAIR, hft_fair_place()
  * @wcet: its worst-case execution time, ns
  *
  * Times and sequence numbers saturate at 61 bits, which is 73 years of
@@ -45,6 +46,9 @@ static inline u64 hft_policy_key(u32 policy, u32 level, u64 seq, u64 deadline, u
 		break;
 	case HFT_POLICY_RM:
 		key = window ? window : HFT_POLICY_KEY_MAX;
+		break;
+	case HFT_POLICY_FAIR:
+		key = window;
 		break;
 	case HFT_POLICY_LLF:
 		key = HFT_POLICY_KEY_MAX;

@@ -22,6 +22,40 @@ void hft_release_init(struct hft_release_queue *queue)
 	queue->cap = hft_admission_cap(HFT_ADMISSION_CAP_PPM);
 }
 
+/**
+ * hft_ready_init() - what a ready queue takes from the request for its ring
+ * @ready: of zeroes
+ * @add: the request, in range
+ */
+void hft_ready_init(struct hft_ready_queue *ready, const struct hft_ring_add *add)
+{
+	ready->mask = add->entries - 1;
+	ready->window = add->window;
+	ready->level_mask = add->level_mask;
+	ready->plain_levels = add->flags & HFT_RING_REPORT ? 0 : add->level_mask;
+	ready->policy = add->policy;
+	ready->quantum = add->quantum ? add->quantum : HFT_FAIR_QUANTUM;
+	ready->lead = add->lead;
+}
+
+/**
+ * hft_ready_kill() - take no more tasks, and say so
+ * @ready: the ring's
+ *
+ * Return: whether there are tasks of the ring, for hft_sched_cancel().
+ */
+bool hft_ready_kill(struct hft_ready_queue *ready)
+{
+	struct hft_ring_producer *producer = ready->producer;
+	bool queued = ready->waiting || ready->heap.nr || ready->nr_tracked || ready->nr_blocked;
+
+	ready->dead = true;
+	ready->plain_levels = 0;
+	ready->nr_tracked = 0;
+	WRITE_ONCE(producer->flags, producer->flags | HFT_RING_DEAD);
+	return queued;
+}
+
 /* When @slot's timer is due, on its clock. */
 static inline u64 hft_slot_fire(const struct hft_ready_queue *ready, const struct hft_slot *slot)
 {
@@ -60,12 +94,15 @@ void hft_release_add(struct hft_ready_queue *ready, struct hft_slot *slot)
 int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *ready,
 		     struct hft_slot *slot)
 {
-	if (unlikely(ready->dead))
-		return -ENOENT;
 	if (unlikely(!queue->online))
 		return -ENODEV;
-	if (unlikely(!(ready->level_mask & BIT(slot->level))))
-		return -EINVAL;
+	if (unlikely(!(ready->plain_levels & BIT(slot->level)))) {
+		if (ready->dead)
+			return -ENOENT;
+		if (!(ready->level_mask & BIT(slot->level)))
+			return -EINVAL;
+		hft_job_track(slot);
+	}
 	if (unlikely(slot->flags & HFT_SLOT_TRACKED))
 		return hft_job_insert(ready, slot);
 
@@ -122,17 +159,22 @@ static inline void hft_slot_release(struct hft_slot *slot)
 		hft_slot_translate(slot);
 }
 
-static u64 hft_slot_key(const struct hft_slot *slot)
+/* Of a released task, as hft_policy_key() has it. */
+u64 hft_slot_window(const struct hft_slot *slot)
 {
-	u32 policy = slot->ready->policy;
-	u64 window;
+	const struct hft_ready_queue *ready = slot->ready;
 
 	if (likely(!(slot->flags & HFT_SLOT_MORE)))
-		return hft_policy_key(policy, slot->level, slot->item.seq, slot->deadline,
-				      slot->deadline ? slot->deadline - slot->release : 0, 0);
-	window = hft_admission_window(slot->relative, slot->period);
-	return hft_policy_key(policy, slot->level, slot->item.seq, slot->deadline, window,
-			      slot->wcet);
+		return slot->deadline ? slot->deadline - slot->release : 0;
+	if (ready->policy == HFT_POLICY_FAIR)
+		return hft_fair_place(&ready->classes[hft_slot_class(slot)], slot->release);
+	return hft_admission_window(slot->relative, slot->period);
+}
+
+static u64 hft_slot_key(const struct hft_slot *slot)
+{
+	return hft_policy_key(slot->ready->policy, slot->level, slot->item.seq, slot->deadline,
+			      hft_slot_window(slot), slot->flags & HFT_SLOT_MORE ? slot->wcet : 0);
 }
 
 /* Let a released task compete for its ring. */
@@ -469,4 +511,27 @@ void hft_sched_halt(struct hft_ready_queue *ready, enum hft_halt_mode mode)
 	WRITE_ONCE(ready->halt, mode);
 	WRITE_ONCE(ready->producer->flags, flags);
 	hft_ready_set_more(ready);
+}
+
+/**
+ * hft_sched_set_policy() - change the order of a ring
+ * @ready: the ring's, halted by %HFT_HALT_ALL
+ * @policy: in range
+ *
+ * Make the keys of all ready tasks by hft_ready_update() after.
+ *
+ * Return: 0, -EINVAL the ring has no reports, -EBUSY the tasks that are admitted to its
+ * CPU are too many for rate-monotonic priorities.
+ */
+int hft_sched_set_policy(struct hft_ready_queue *ready, u32 policy)
+{
+	const struct hft_admission_demand none = {};
+
+	if (policy == HFT_POLICY_FAIR && !ready->classes)
+		return -EINVAL;
+	if (policy == HFT_POLICY_RM && !hft_admission_fits_rm(&ready->release->admission, &none,
+							      ready->release->cap))
+		return -EBUSY;
+	ready->policy = policy;
+	return 0;
 }

@@ -31,6 +31,7 @@
 #include <linux/hft.h>
 
 #include "admission.h"
+#include "class.h"
 #include "heap.h"
 #include "policy.h"
 #include "slot.h"
@@ -136,11 +137,16 @@ struct hft_tracked {
  * @mask: entries - 1
  * @window: most events in flight
  * @level_mask: levels that it takes
+ * @plain_levels: those of which a task goes to the release queue as it is
  * @policy: &enum hft_policy
  * @halt: &enum hft_halt_mode
  * @first_tracked: place of the first of @tracked
  * @nr_tracked: how many there are
  * @nr_held: tasks that go on when an event is consumed
+ * @reports: with %HFT_RING_REPORT, what the consumer writes, entries of them; nothing
+ *	in it is believed
+ * @classes: likewise, %HFT_CLASSES of them
+ * @quantum: of FAIR's first step, ns
  * @number: of the ring
  * @waiting: tasks of the ring before their release
  * @nr_blocked: tasks that wait for what releases them, in no heap
@@ -163,12 +169,14 @@ struct hft_ready_queue {
 	u32 mask;
 	u32 window;
 	u32 level_mask;
+	u32 plain_levels;
 	u32 policy;
 	u32 halt;
 	u32 first_tracked;
 	u32 nr_tracked;
 	u32 nr_held;
 	u32 nr_blocked;
+	u32 quantum;
 	u32 number;
 	u32 waiting;
 	u32 touched;
@@ -177,12 +185,16 @@ struct hft_ready_queue {
 	u64 lead;
 	u64 sequence;
 	struct hft_release_queue *release;
+	struct hft_report *reports;
+	struct hft_class *classes;
 	struct hft_counters counters;
 	struct hft_tracked tracked[HFT_MAX_TRACKED];
 };
 
 /* What of it a backend must have set before the first task. */
 void hft_release_init(struct hft_release_queue *queue);
+void hft_ready_init(struct hft_ready_queue *ready, const struct hft_ring_add *add);
+bool hft_ready_kill(struct hft_ready_queue *ready);
 
 int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *ready,
 		     struct hft_slot *slot);
@@ -193,7 +205,9 @@ struct hft_slot *hft_sched_pop_alone(struct hft_release_queue *queue, enum hft_c
 				     u64 now);
 
 void hft_sched_halt(struct hft_ready_queue *ready, enum hft_halt_mode mode);
+int hft_sched_set_policy(struct hft_ready_queue *ready, u32 policy);
 
+u64 hft_slot_window(const struct hft_slot *slot);
 void hft_release_add(struct hft_ready_queue *ready, struct hft_slot *slot);
 void hft_ready_add(struct hft_slot *slot);
 void hft_ready_update(struct hft_slot *slot);
@@ -210,6 +224,7 @@ void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stat
 void hft_job_init(struct hft_slot *slot, u32 flags, u64 period, u64 wcet);
 int hft_job_insert(struct hft_ready_queue *ready, struct hft_slot *slot);
 int hft_job_arrive(struct hft_slot *slot, u64 release, u64 now);
+void hft_job_track(struct hft_slot *slot);
 bool hft_job_overrun(struct hft_slot *slot, u64 now);
 void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event);
 void hft_job_retire(struct hft_ready_queue *ready, u32 in_flight);
@@ -219,6 +234,7 @@ unsigned int hft_job_late(struct hft_release_queue *queue, u64 now, struct hft_n
 			  unsigned int max);
 int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify);
 int hft_job_info(const struct hft_slot *slot, struct hft_task_info *info);
+int hft_ready_class_info(struct hft_ready_queue *ready, struct hft_class_info *info, u64 now);
 
 /* The earliest key of a clock's heap, U64_MAX if it is empty. */
 static inline u64 hft_release_next(const struct hft_release_queue *queue, enum hft_clock clock)

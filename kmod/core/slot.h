@@ -28,6 +28,7 @@ enum hft_slot_state {
 };
 
 /* hft_slot.flags, above those of the descriptor */
+#define HFT_SLOT_CLASS_SHIFT	16		/* 4 bits */
 #define HFT_SLOT_MORE		BIT(31)	/* the second line is valid */
 #define HFT_SLOT_TRACKED	BIT(30)	/* is not freed before its event is consumed */
 #define HFT_SLOT_IN_FLIGHT	BIT(29)	/* a job of it is in its ring */
@@ -181,6 +182,11 @@ static inline void hft_slot_free(struct hft_pool *pool, struct hft_slot *slot)
 		WRITE_ONCE(slot->next, lower_32_bits(head));
 		first = (head & GENMASK_ULL(63, 32)) | index;
 	} while (!atomic64_try_cmpxchg_release(&pool->free, &head, first));
+}
+
+static inline u32 hft_slot_class(const struct hft_slot *slot)
+{
+	return slot->flags >> HFT_SLOT_CLASS_SHIFT & (HFT_CLASSES - 1);
 }
 
 static inline u64 hft_slot_id(const struct hft_pool *pool, const struct hft_slot *slot)

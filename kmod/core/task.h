@@ -59,7 +59,11 @@ static inline int hft_task_prepare_more(struct hft_pool *pool, struct hft_slot *
 	u64 wcet = READ_ONCE(task->wcet);
 	u32 flags = READ_ONCE(task->flags);
 
+	u8 class = READ_ONCE(task->task_class);
+
 	if (READ_ONCE(task->reserved1) | READ_ONCE(task->reserved2) | READ_ONCE(task->reserved3))
+		return -EINVAL;
+	if (class >= HFT_CLASSES)
 		return -EINVAL;
 	if (period > HFT_TIME_MAX || wcet > HFT_TIME_MAX)
 		return -EINVAL;
@@ -69,6 +73,7 @@ static inline int hft_task_prepare_more(struct hft_pool *pool, struct hft_slot *
 		return -EPERM;
 
 	hft_job_init(slot, flags, period, wcet);
+	slot->flags |= (u32)class << HFT_SLOT_CLASS_SHIFT;
 	return 0;
 }
 
@@ -108,8 +113,9 @@ static __always_inline struct hft_slot *hft_task_prepare(struct hft_pool *pool,
 	WRITE_ONCE(slot->ring_number, array_index_nospec(ring, HFT_MAX_RINGS));
 	slot->clock = clock;
 	slot->level = level;
-	if (likely(!(READ_ONCE(task->flags) | READ_ONCE(task->reserved1) |
-		     READ_ONCE(task->reserved2) | READ_ONCE(task->period) |
+	if (likely(!(READ_ONCE(task->flags) | READ_ONCE(task->task_class) |
+		     READ_ONCE(task->reserved1) | READ_ONCE(task->reserved2) |
+		     READ_ONCE(task->period) |
 		     READ_ONCE(task->wcet) | READ_ONCE(task->reserved3))))
 		return slot;
 
@@ -175,19 +181,34 @@ static inline bool hft_halt_valid(const struct hft_halt *halt)
  */
 static inline bool hft_ring_add_valid(const struct hft_ring_add *add)
 {
-	if (add->reserved || add->flags & ~HFT_RING_MONITOR)
+	if (add->flags & ~(HFT_RING_MONITOR | HFT_RING_REPORT))
 		return false;
-	if (add->ring || add->events_off || add->pages_off || add->pages_size)
+	if (add->quantum && !(add->flags & HFT_RING_REPORT))
+		return false;
+	if (add->consumer_size || add->ring || add->events_off || add->pages_off || add->pages_size)
 		return false;
 	if (!add->entries || add->entries & (add->entries - 1) || add->entries > HFT_MAX_ENTRIES)
 		return false;
 	if (!add->window || add->window > add->entries)
 		return false;
 	if (add->flags & HFT_RING_MONITOR)
-		return !add->level_mask && !add->policy && !add->lead;
+		return !(add->level_mask | add->policy | add->lead) &&
+		       !(add->flags & HFT_RING_REPORT);
 	if (!add->level_mask || add->level_mask & ~HFT_LEVEL_MASK_ALL)
 		return false;
+	if (add->policy == HFT_POLICY_FAIR && !(add->flags & HFT_RING_REPORT))
+		return false;
 	return add->policy < HFT_POLICIES && add->lead <= HFT_MAX_LEAD;
+}
+
+static inline bool hft_ring_set_valid(const struct hft_ring_set *set)
+{
+	return set->policy < HFT_POLICIES && !set->reserved;
+}
+
+static inline bool hft_class_info_valid(const struct hft_class_info *info)
+{
+	return info->task_class < HFT_CLASSES && !info->reserved;
 }
 
 #endif /* HFT_CORE_TASK_H */

@@ -160,9 +160,9 @@ TEST_F(fields, ring_add_reserved_bits)
 	static const struct field reserved[] = {
 		FIELD(hft_ring_add, ring), FIELD(hft_ring_add, events_off),
 		FIELD(hft_ring_add, pages_off), FIELD(hft_ring_add, pages_size),
-		FIELD(hft_ring_add, reserved),
-		/* The one flag that there is does not go with a level mask. */
-		FIELD(hft_ring_add, flags),
+		FIELD(hft_ring_add, consumer_size),
+		/* Not without HFT_RING_REPORT. */
+		FIELD(hft_ring_add, quantum),
 	};
 	union argument valid = { .ring_add = hft_test_ring_default() };
 	struct hft_ring_add add = valid.ring_add;
@@ -180,7 +180,18 @@ TEST_F(fields, ring_add_reserved_bits)
 		add = valid.ring_add;
 		add.policy = 1U << bit;
 		EXPECT_EQ(1U << bit < HFT_POLICIES ? 0 : -EINVAL, ring_add(self->context, &add));
+		/* HFT_RING_MONITOR does not go with a level mask. */
+		add = valid.ring_add;
+		add.flags = 1U << bit;
+		EXPECT_EQ(add.flags == HFT_RING_REPORT ? 0 : -EINVAL,
+			  ring_add(self->context, &add));
 	}
+	add = valid.ring_add;
+	add.policy = HFT_POLICY_FAIR;
+	EXPECT_EQ(-EINVAL, ring_add(self->context, &add));
+	add.flags = HFT_RING_REPORT;
+	add.quantum = UINT32_MAX;
+	EXPECT_EQ(0, ring_add(self->context, &add));
 }
 
 TEST_F(fields, ring_add_ranges)
@@ -246,6 +257,9 @@ TEST_F(fields, monitor_ring)
 	EXPECT_EQ(-EINVAL, ring_add(self->context, &add));
 	add = valid;
 	add.lead = 1;
+	EXPECT_EQ(-EINVAL, ring_add(self->context, &add));
+	add = valid;
+	add.flags |= HFT_RING_REPORT;
 	EXPECT_EQ(-EINVAL, ring_add(self->context, &add));
 
 	ASSERT_EQ(0, hft_test_ring_make(self->context, &valid, &monitor));

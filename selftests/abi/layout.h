@@ -53,7 +53,8 @@ AT(hft_ring_add, ring, 32);
 AT(hft_ring_add, events_off, 36);
 AT64(hft_ring_add, pages_off, 40);
 AT64(hft_ring_add, pages_size, 48);
-AT64(hft_ring_add, reserved, 56);
+AT(hft_ring_add, quantum, 56);
+AT(hft_ring_add, consumer_size, 60);
 SIZE(hft_ring_add, 64);
 
 AT(hft_ring_consumer, head, 0);
@@ -86,7 +87,8 @@ AT(hft_task, ring, 24);
 AT(hft_task, flags, 28);
 AT(hft_task, clock, 32);
 AT(hft_task, level, 33);
-AT(hft_task, reserved1, 34);
+AT(hft_task, task_class, 34);
+AT(hft_task, reserved1, 35);
 AT(hft_task, reserved2, 36);
 AT64(hft_task, period, 40);
 AT64(hft_task, wcet, 48);
@@ -102,6 +104,29 @@ AT64(hft_task_info, missed, 32);
 AT64(hft_task_info, deadlines_missed, 40);
 AT64(hft_task_info, reserved, 48);
 SIZE(hft_task_info, 56);
+
+AT(hft_ring_set, ring, 0);
+AT(hft_ring_set, policy, 4);
+AT64(hft_ring_set, reserved, 8);
+SIZE(hft_ring_set, 16);
+
+AT64(hft_report, start, 0);
+AT64(hft_report, end, 8);
+AT(hft_report, result, 16);
+AT(hft_report, reserved, 20);
+SIZE(hft_report, 32);
+
+AT(hft_class_info, ring, 0);
+AT(hft_class_info, task_class, 4);
+AT64(hft_class_info, runs, 8);
+AT64(hft_class_info, failed, 16);
+AT64(hft_class_info, over_budget, 24);
+AT64(hft_class_info, busy, 32);
+AT64(hft_class_info, max, 40);
+AT64(hft_class_info, p999, 48);
+AT(hft_class_info, step, 56);
+AT(hft_class_info, reserved, 60);
+SIZE(hft_class_info, 64);
 
 AT64(hft_modify, task, 0);
 AT(hft_modify, fields, 8);

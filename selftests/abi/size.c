@@ -238,7 +238,7 @@ TEST_F(size, commands_that_there_are_not)
 	unsigned int nr, dir, known[] = {
 		HFT_IOC_QUERY, HFT_IOC_SETUP, HFT_IOC_RING_ADD, HFT_IOC_STATS, HFT_IOC_CLOCK,
 		HFT_IOC_SUBMIT, HFT_IOC_SUBMIT_BATCH, HFT_IOC_CANCEL, HFT_IOC_MODIFY,
-		HFT_IOC_TASK, HFT_IOC_HALT, HFT_IOC_RELEASE,
+		HFT_IOC_TASK, HFT_IOC_HALT, HFT_IOC_RING_SET, HFT_IOC_RELEASE, HFT_IOC_CLASS,
 	};
 	size_t i;
 
@@ -278,7 +278,7 @@ TEST_F(size, arguments_that_are_not_mapped)
 	static const unsigned int cmds[] = {
 		HFT_IOC_QUERY, HFT_IOC_SETUP, HFT_IOC_RING_ADD, HFT_IOC_STATS, HFT_IOC_CLOCK,
 		HFT_IOC_SUBMIT, HFT_IOC_SUBMIT_BATCH, HFT_IOC_CANCEL, HFT_IOC_MODIFY,
-		HFT_IOC_TASK, HFT_IOC_HALT, HFT_IOC_RELEASE,
+		HFT_IOC_TASK, HFT_IOC_HALT, HFT_IOC_RING_SET, HFT_IOC_RELEASE, HFT_IOC_CLASS,
 	};
 	static const uintptr_t bad[] = { 0, 1, 1UL << 63, -1UL, 0xffffffff81000000 };
 	struct hft_ring_add *read_only;

@@ -235,7 +235,7 @@ static inline struct hft_ring_add hft_test_ring_default(void)
 static inline void hft_test_ring_unmap(struct hft_test_ring *ring)
 {
 	if (ring->consumer)
-		munmap(ring->consumer, HFT_TEST_PAGE);
+		munmap(ring->consumer, ring->add.consumer_size);
 	if (ring->producer)
 		munmap((void *)ring->producer, ring->add.pages_size);
 	ring->consumer = NULL;
@@ -253,8 +253,8 @@ static inline void hft_test_ring_close(struct hft_test_ring *ring)
 
 static inline int hft_test_ring_map(struct hft_test_ring *ring)
 {
-	void *area = mmap(NULL, HFT_TEST_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd,
-			  HFT_RING_OFF_CONSUMER);
+	void *area = mmap(NULL, ring->add.consumer_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  ring->fd, HFT_RING_OFF_CONSUMER);
 
 	if (area == MAP_FAILED)
 		return -errno;

@@ -4,6 +4,7 @@
  * the same order, the same events and the same errors.
  */
 #include "conformance_calls.h"
+#include "conformance_reports.h"
 #include "conformance_tasks.h"
 #include "conformance_threads.h"
 #include "conformance_inbox.h"
@@ -59,6 +60,12 @@ static const struct {
 	CASE(refusals_of_signals),
 	CASE(halt),
 	CASE(halt_of_new_rings),
+	CASE(reports),
+	CASE(reports_of_many),
+	CASE(fair),
+	CASE(fair_starves_nobody),
+	CASE(policy_changes),
+	CASE(policy_changes_while_halted),
 	REAL(two_waiters),
 	REAL(sleeper_is_woken),
 	REAL(sleeper_hears_of_earlier),

@@ -72,6 +72,8 @@ enum hft_level {
  * @HFT_POLICY_LLF: the least laxity first, which is what is left until the deadline
  *	beyond the WCET.  Tasks that wait lose it at the same rate, so their order
  *	does not change; a task without a deadline goes last
+ * @HFT_POLICY_FAIR: a multi-level feedback queue: the class of tasks that has run less
+ *	in this 2^24 ns first; for rings with %HFT_RING_REPORT
  * @HFT_POLICIES: how many policies there are
  *
  * Tasks that are equal by the policy keep the order they were submitted in.
@@ -82,6 +84,7 @@ enum hft_policy {
 	HFT_POLICY_FP,
 	HFT_POLICY_RM,
 	HFT_POLICY_LLF,
+	HFT_POLICY_FAIR,
 	HFT_POLICIES
 };
 
@@ -151,6 +154,7 @@ struct hft_setup {
 
 /* hft_ring_add.flags */
 #define HFT_RING_MONITOR	(1U << 0)	/* carries notices of the context, no tasks */
+#define HFT_RING_REPORT		(1U << 1)	/* its worker reports its runs */
 
 /* Of the offset of a mapping of a ring: which of its two parts it is. */
 #define HFT_RING_OFF_CONSUMER	0ULL
@@ -163,7 +167,7 @@ struct hft_setup {
  *	tasks run in strict policy order, a larger one amortises the hand-over
  * @level_mask: bit n: the ring takes tasks of level n; zero for a monitor ring
  * @policy: &enum hft_policy; zero for a monitor ring
- * @flags: %HFT_RING_MONITOR or zero
+ * @flags: %HFT_RING_MONITOR, or %HFT_RING_REPORT, or zero
  * @lead: how long before its release a task is written to the ring, at most
  *	hft_query.max_lead; the worker must wait for the release itself
  * @ring: out: the ring's number in its context, for hft_task.ring
@@ -172,12 +176,17 @@ struct hft_setup {
  *	pages of their own
  * @events_off: out: offset of the first &struct hft_event from @pages_off
  * @pages_size: out: bytes of the read-only part
- * @reserved: zero
+ * @quantum: of %HFT_POLICY_FAIR: how long a class may run before it goes down the first
+ *	step, ns; 0: 100000.  Only with %HFT_RING_REPORT
+ * @consumer_size: out: bytes of the consumer's part: a page with a
+ *	&struct hft_ring_consumer and, with %HFT_RING_REPORT, on pages of their own
+ *	@entries of &struct hft_report
  *
- * Returns the ring's file descriptor (close-on-exec).  The consumer page, a
- * &struct hft_ring_consumer, is mapped by itself, shared, at offset
- * %HFT_RING_OFF_CONSUMER with the size of a page; the rest can not be mapped
- * for writing (-EPERM).
+ * Returns the ring's file descriptor (close-on-exec).  The consumer's part is mapped
+ * by itself, shared, at offset %HFT_RING_OFF_CONSUMER with its own size; the rest can
+ * not be mapped for writing (-EPERM).
+ *
+ * With %HFT_RING_REPORT all of the ring's tasks are tracked.
  *
  * Errors: -EINVAL a field is out of range or the context is not set up; -ENODEV
  * the CPU is offline; -ENOSPC the context has its most rings, one monitor ring
@@ -196,7 +205,45 @@ struct hft_ring_add {
 	__u32 events_off;
 	__u64 pages_off;
 	__u64 pages_size;
+	__u32 quantum;
+	__u32 consumer_size;
+};
+
+/**
+ * struct hft_ring_set - change a ring (%HFT_IOC_RING_SET)
+ * @ring: number of the ring
+ * @policy: &enum hft_policy
+ * @reserved: zero
+ *
+ * Tasks that wait in the ring get their place by the new policy; meanwhile none of
+ * them is dispatched.  It takes time by the number of the context's tasks.
+ *
+ * Errors: -ENOENT no such ring; -EINVAL a field is out of range, it is a monitor ring,
+ * or the policy needs %HFT_RING_REPORT; -EBUSY not all periodic tasks that are admitted
+ * to the CPU could meet their deadlines by %HFT_POLICY_RM.
+ */
+struct hft_ring_set {
+	__u32 ring;
+	__u32 policy;
 	__u64 reserved;
+};
+
+/**
+ * struct hft_report - what a worker reports of a run, with %HFT_RING_REPORT
+ * @start: CLOCK_MONOTONIC when the task of the event began to run; stored when it did
+ * @end: when it had run; stored, as is @result, before the head is advanced over it
+ * @result: 0, or a negative errno: the task has failed
+ * @reserved: zero
+ *
+ * The report of event n is at index n modulo the ring's entries.  A @start before the
+ * event was published is none.  The kernel believes it in no other matter than the
+ * estimates and the places of the ring's own tasks.
+ */
+struct hft_report {
+	__u64 start;
+	__u64 end;
+	__s32 result;
+	__u32 reserved[3];
 };
 
 /**
@@ -334,6 +381,8 @@ struct hft_event {
  * @flags: HFT_TASK_* bits
  * @clock: &enum hft_clock of @release and @deadline
  * @level: &enum hft_level
+ * @task_class: the kind of work it is, below %HFT_CLASSES: for the estimates and
+ *	%HFT_POLICY_FAIR of rings with %HFT_RING_REPORT
  * @reserved1: zero
  * @reserved2: zero
  * @period: ns from one release to the next, at least %HFT_PERIOD_MIN with
@@ -385,7 +434,8 @@ struct hft_task {
 	__u32 flags;
 	__u8 clock;
 	__u8 level;
-	__u16 reserved1;
+	__u8 task_class;
+	__u8 reserved1;
 	__u32 reserved2;
 	__u64 period;
 	__u64 wcet;
@@ -393,6 +443,7 @@ struct hft_task {
 };
 
 #define HFT_TIME_MAX	((1ULL << 61) - 1)
+#define HFT_CLASSES	16
 #define HFT_PERIOD_MIN	10000ULL		/* ns: no user livelocks a CPU */
 
 /**
@@ -480,6 +531,37 @@ struct hft_task_info {
 	__u64 missed;
 	__u64 deadlines_missed;
 	__u64 reserved;
+};
+
+/**
+ * struct hft_class_info - what is known of a class of tasks (%HFT_IOC_CLASS)
+ * @ring: in: number of a ring with %HFT_RING_REPORT
+ * @task_class: in: the class
+ * @runs: out: runs that were reported
+ * @failed: out: of them, those that ended with an error
+ * @over_budget: out: of them, those that took longer than their task's WCET
+ * @busy: out: how long they took in all, ns
+ * @max: out: the longest of the last 2048 to 4096 runs, ns
+ * @p999: out: what 99.9 % of the runs were no longer than, ns: too large by an eighth at
+ *	most.  A run weighs half as much after 2048 others
+ * @step: out: that %HFT_POLICY_FAIR has the class on now; 0 goes first
+ * @reserved: in: zero
+ *
+ * Runs are counted when the kernel looks at the ring: at a dispatch or a wait.
+ *
+ * Errors: -ENOENT no such ring; -EINVAL; -EOPNOTSUPP the ring has no reports.
+ */
+struct hft_class_info {
+	__u32 ring;
+	__u32 task_class;
+	__u64 runs;
+	__u64 failed;
+	__u64 over_budget;
+	__u64 busy;
+	__u64 max;
+	__u64 p999;
+	__u32 step;
+	__u32 reserved;
 };
 
 /* hft_modify.fields */
@@ -698,7 +780,9 @@ struct hft_clock_pair {
 #define HFT_IOC_MODIFY		_IOWR('h', 0x13, struct hft_modify)
 #define HFT_IOC_TASK		_IOWR('h', 0x14, struct hft_task_info)
 #define HFT_IOC_HALT		_IOWR('h', 0x15, struct hft_halt)
+#define HFT_IOC_RING_SET	_IOW('h', 0x16, struct hft_ring_set)
 #define HFT_IOC_RELEASE		_IOWR('h', 0x17, struct hft_arrival)
+#define HFT_IOC_CLASS		_IOWR('h', 0x18, struct hft_class_info)
 
 /* On a ring */
 #define HFT_IOC_WAIT		_IOW('h', 0x20, struct hft_wait)

@@ -117,11 +117,11 @@ struct hft_ring_opts {
 	uint32_t window;		/* the entries: most events in the ring at a time */
 	uint32_t level_mask;		/* HFT_LEVEL_MASK_ALL */
 	uint32_t policy;		/* HFT_POLICY_FIFO */
-	uint32_t flags;			/* HFT_RING_MONITOR */
+	uint32_t flags;			/* HFT_RING_MONITOR, HFT_RING_REPORT */
 	uint64_t lead_ns;		/* 0: none; HFT_LEAD_AUTO: measured at start */
 	uint64_t spin_ns;		/* how long hft_wait() spins before it sleeps */
 	uint32_t inbox;			/* 256: a power of two: most tasks of hft_submit_now() */
-	uint32_t reserved;		/* 0 */
+	uint32_t quantum_ns;		/* 100000: with HFT_POLICY_FAIR, of the first step */
 };
 
 #define HFT_LEAD_AUTO		(~0ULL)
@@ -136,6 +136,10 @@ int hft_ring_fd(const struct hft_ring *ring);
 const struct hft_event *hft_ring_peek(struct hft_ring *ring);
 void hft_ring_advance(struct hft_ring *ring);
 bool hft_ring_arm(struct hft_ring *ring);
+void hft_ring_begin(struct hft_ring *ring, const struct hft_event *event, uint64_t start);
+void hft_ring_fail(struct hft_ring *ring, const struct hft_event *event, int err);
+int hft_ring_set_policy(struct hft_ring *ring, uint32_t policy);
+int hft_class(struct hft *h, uint32_t ring, uint32_t task_class, struct hft_class_info *info);
 int hft_wait(struct hft_ring *ring, uint64_t timeout);
 
 /**

@@ -25,7 +25,7 @@
  *	in h->query; what it warns of goes to hft_warn()
  * @close: undo it; rings that are open see %HFT_RING_DEAD
  * @command: do what HFT_IOC_ @op does with @arg: STATS, CANCEL, MODIFY, RELEASE, TASK,
- *	HALT; or %HFT_OP_SIGNAL, with a &struct hft_signal
+ *	HALT, RING_SET, CLASS; or %HFT_OP_SIGNAL, with a &struct hft_signal
  * @ring_open: make ring->state of @add and fill in its out fields, the ring's fd and
  *	its shared pages
  * @ring_close: undo it; the handle may have been closed before
@@ -123,6 +123,7 @@ struct hft_ring {
 	struct hft_ring_consumer *consumer;
 	const struct hft_ring_producer *producer;
 	const struct hft_event *events;
+	struct hft_report *reports;	/* NULL without HFT_RING_REPORT */
 	uint32_t mask;
 	const struct hft_backend *backend;
 	void *state;			/* the backend's */
@@ -140,7 +141,7 @@ struct hft_ring {
 	uint32_t level_mask;
 	unsigned int forks;		/* hft_forks when it was opened */
 	uint64_t lead_ns;
-	size_t page_size;
+	size_t consumer_size;
 	size_t pages_size;
 	void *pages;
 
@@ -181,6 +182,9 @@ void hft_ring_unlist_all(struct hft *h);
 void hft_ring_pull(struct hft_ring *ring);
 const struct hft_event *hft_ring_look(struct hft_ring *ring);
 bool hft_ring_take_stop(struct hft_ring *ring);
+
+/* report.c */
+void hft_ring_end(struct hft_ring *ring);
 
 /* Was hft_ring_stop() called?  Says so once. */
 static inline bool hft_ring_stopped(struct hft_ring *ring)

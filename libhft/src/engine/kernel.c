@@ -104,19 +104,21 @@ static void hft_kernel_close(struct hft *h)
 
 static int hft_ring_map(struct hft_ring *ring, const struct hft_ring_add *add)
 {
-	ring->page_size = (size_t)sysconf(_SC_PAGESIZE);
+	ring->consumer_size = add->consumer_size;
 	ring->pages_size = add->pages_size;
 
-	ring->consumer = mmap(NULL, ring->page_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+	ring->consumer = mmap(NULL, ring->consumer_size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			      ring->fd, HFT_RING_OFF_CONSUMER);
 	if (ring->consumer == MAP_FAILED)
 		return hft_fail(errno, "map the consumer page of a ring");
 	ring->pages = mmap(NULL, ring->pages_size, PROT_READ, MAP_SHARED | MAP_POPULATE, ring->fd,
 			   (off_t)add->pages_off);
 	if (ring->pages == MAP_FAILED) {
-		munmap(ring->consumer, ring->page_size);
+		munmap(ring->consumer, ring->consumer_size);
 		return hft_fail(errno, "map the pages of a ring");
 	}
+	if (add->flags & HFT_RING_REPORT)
+		ring->reports = (void *)((char *)ring->consumer + sysconf(_SC_PAGESIZE));
 	ring->producer = ring->pages;
 	ring->events = (const struct hft_event *)((const char *)ring->pages + add->events_off);
 	return 0;
@@ -140,7 +142,7 @@ static void hft_kernel_ring_close(struct hft_ring *ring)
 	/* Mappings are not inherited: something else may be there by now. */
 	if (!hft_is_inherited(ring->forks)) {
 		munmap(ring->pages, ring->pages_size);
-		munmap(ring->consumer, ring->page_size);
+		munmap(ring->consumer, ring->consumer_size);
 	}
 	close(ring->fd);
 }

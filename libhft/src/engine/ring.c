@@ -50,8 +50,6 @@ static int hft_ring_fill_opts(struct hft *h, struct hft_ring_opts *opts)
 		opts->window = opts->entries;
 	if (!opts->level_mask && !monitor)
 		opts->level_mask = HFT_LEVEL_MASK_ALL;
-	if (opts->reserved)
-		return hft_fail(EINVAL, "options of a ring: reserved is not zero");
 	if (opts->lead_ns != HFT_LEAD_AUTO)
 		return 0;
 	return hft_measure_lead(h, opts, &opts->lead_ns);
@@ -132,6 +130,7 @@ HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 		.policy = opts.policy,
 		.flags = opts.flags,
 		.lead = opts.lead_ns,
+		.quantum = opts.quantum_ns,
 	};
 	ring->backend = h->backend;
 	ring->h = h;
@@ -277,6 +276,8 @@ HFT_API void hft_ring_advance(struct hft_ring *ring)
 		ring->view.held--;
 		return;
 	}
+	if (__builtin_expect(ring->reports != NULL, 0))
+		hft_ring_end(ring);
 	__atomic_store_n(&ring->consumer->head, ++ring->head, __ATOMIC_RELEASE);
 	if (__builtin_expect(ring->head % HFT_GLANCE_TURNS == 0, 0))
 		hft_inbox_glance(ring, ring->head % HFT_BEHIND_TURNS == 0);

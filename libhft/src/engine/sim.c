@@ -115,8 +115,6 @@ static struct hft_sim_job *unused_job(struct hft_sim *sim)
 struct hft_sim_job *hft_sim_job_take(struct hft_sim *sim, const struct hft_slot *slot)
 {
 	struct hft_sim_job *job = unused_job(sim);
-	bool more = slot->flags & HFT_SLOT_MORE;
-	u64 relative = slot->deadline ? slot->deadline - slot->release : 0;
 
 	*job = (struct hft_sim_job){
 		.ring = hft_sim_ring_of(slot->ready),
@@ -128,8 +126,8 @@ struct hft_sim_job *hft_sim_job_take(struct hft_sim *sim, const struct hft_slot 
 			.level = slot->level,
 		},
 		.seq = slot->item.seq,
-		.window = more ? hft_admission_window(slot->relative, slot->period) : relative,
-		.wcet = more ? slot->wcet : 0,
+		.window = hft_slot_window(slot),
+		.wcet = slot->flags & HFT_SLOT_MORE ? slot->wcet : 0,
 		.place.id = ++sim->places,
 	};
 	job->ring->live++;
@@ -281,6 +279,8 @@ static void free_ring(struct hft_sim_ring *ring)
 	free(ring->ready.consumer);
 	free(ring->ready.producer);
 	free(ring->ready.events);
+	free(ring->ready.reports);
+	free(ring->ready.classes);
 	free(ring->jobs);
 	free(ring);
 }
@@ -351,11 +351,13 @@ static int init_ring(struct hft_sim_ring *ring, const struct hft_ring_add *add)
 	ring->jobs = calloc(add->entries, sizeof(struct hft_sim_job *));
 	if (!ready->consumer || !ready->producer || !ready->events || !ring->jobs)
 		return hft_fail(ENOMEM, "a ring of %u entries", add->entries);
-	ready->mask = add->entries - 1;
-	ready->window = add->window;
-	ready->level_mask = add->level_mask;
-	ready->policy = add->policy;
-	ready->lead = add->lead;
+	if (add->flags & HFT_RING_REPORT) {
+		ready->reports = alloc_lines(add->entries * sizeof(*ready->reports));
+		ready->classes = alloc_lines(HFT_CLASSES * sizeof(*ready->classes));
+		if (!ready->reports || !ready->classes)
+			return hft_fail(ENOMEM, "the reports of %u entries", add->entries);
+	}
+	hft_ready_init(ready, add);
 	ready->release = &ring->cpu->release;
 	hft_sim_event_init(&ring->wake, HFT_SIM_RANK_WAKE, ready->number, hft_sim_worker_woken);
 	err = add_jobs(sim, add->entries);

@@ -194,6 +194,7 @@ static int sim_ring_open(struct hft *h, struct hft_ring *ring, struct hft_ring_a
 	ring->consumer = made->ready.consumer;
 	ring->producer = made->ready.producer;
 	ring->events = made->ready.events;
+	ring->reports = made->ready.reports;
 	return 0;
 }
 

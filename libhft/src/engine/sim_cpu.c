@@ -292,12 +292,22 @@ static void take_off(struct hft_sim_job *job)
 	hft_sim_resched(ring->cpu);
 }
 
+/* Of a job in a ring with reports. */
+static struct hft_report *report(const struct hft_sim_job *job)
+{
+	const struct hft_ready_queue *ready = &job->ring->ready;
+
+	return &ready->reports[job->event.sequence & ready->mask];
+}
+
 static void end_job(struct hft_sim_job *job, enum hft_sim_what what, u64 value)
 {
 	struct hft_sim_ring *ring = job->ring;
 
 	take_off(job);
 	hft_sim_note(job, what, value);
+	if (ring->ready.reports)
+		report(job)->end = ring->sim->now;
 	consume(job);
 	if (!hft_sim_preempts(ring))
 		hft_sim_worker_next(ring);
@@ -344,6 +354,8 @@ static void start_job(struct hft_sim_job *job)
 
 	job->started = true;
 	hft_sim_note(job, HFT_SIM_START, sim->now - job->event.release);
+	if (job->ring->ready.reports)
+		*report(job) = (struct hft_report){ .start = sim->now };
 	sim->spun = 0;
 	sim->body = true;
 	if (worker->fn)

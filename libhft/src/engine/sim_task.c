@@ -88,21 +88,28 @@ static u64 halt_ring(struct hft_sim_ring *ring)
 	return sim->halt ? ring->ready.heap.nr : 0;
 }
 
-/* Let a ring have what is allowed by now. */
-static void resume_ring(struct hft_sim_ring *ring)
+static void rekey(struct hft_sim_ring *ring)
 {
 	struct hft_sim *sim = ring->sim;
 	u32 i;
 
-	if (sim->halt >= ring->ready.halt)
-		return;
-	hft_sched_halt(&ring->ready, HFT_HALT_ALL);
 	for (i = 0; i < sim->pool.nr; i++) {
 		struct hft_slot *slot = &sim->pool.slots[i];
 
 		if (slot->ready == &ring->ready && slot->state == HFT_SLOT_READY)
 			hft_ready_update(slot);
 	}
+}
+
+/* Let a ring have what is allowed by now. */
+static void resume_ring(struct hft_sim_ring *ring)
+{
+	struct hft_sim *sim = ring->sim;
+
+	if (sim->halt >= ring->ready.halt)
+		return;
+	hft_sched_halt(&ring->ready, HFT_HALT_ALL);
+	rekey(ring);
 	hft_sched_halt(&ring->ready, sim->halt);
 	hft_sim_fill(ring);
 }
@@ -148,6 +155,37 @@ bool hft_sim_halt_missed(struct hft_sim *sim, u64 *stopped)
 	return true;
 }
 
+static int set_ring(struct hft_sim *sim, const struct hft_ring_set *set)
+{
+	struct hft_sim_ring *ring = hft_sim_ring_at(sim, set->ring);
+	int err;
+
+	if (!hft_ring_set_valid(set))
+		return -EINVAL;
+	if (!ring)
+		return -ENOENT;
+	if (ring == sim->monitor)
+		return -EINVAL;
+	err = hft_sched_set_policy(&ring->ready, set->policy);
+	rekey(ring);
+	hft_sim_fill(ring);
+	return err;
+}
+
+static int read_class(struct hft_sim *sim, struct hft_class_info *info)
+{
+	struct hft_sim_ring *ring = hft_sim_ring_at(sim, info->ring);
+	int err;
+
+	if (!hft_class_info_valid(info))
+		return -EINVAL;
+	if (!ring)
+		return -ENOENT;
+	err = hft_ready_class_info(&ring->ready, info, sim->now);
+	hft_sim_commit(ring->cpu);
+	return err;
+}
+
 static int read_stats(struct hft_sim *sim, struct hft_stats *stats)
 {
 	bool all = stats->ring == HFT_STATS_CONTEXT;
@@ -182,6 +220,10 @@ int hft_sim_command(struct hft_sim *sim, unsigned int op, void *arg)
 		return halt_rings(sim, arg);
 	case HFT_IOC_STATS:
 		return read_stats(sim, arg);
+	case HFT_IOC_RING_SET:
+		return set_ring(sim, arg);
+	case HFT_IOC_CLASS:
+		return read_class(sim, arg);
 	case HFT_OP_SIGNAL:
 		return 0;	/* it is recorded */
 	default:

@@ -98,6 +98,7 @@ struct soft_queue {
  * @area: its pages
  * @area_size: in bytes
  * @memory: of the ready heap
+ * @classes: of the ready queue, or NULL
  */
 struct soft_ring {
 	struct soft_queue *_Atomic queue;
@@ -109,6 +110,7 @@ struct soft_ring {
 	void *area;
 	size_t area_size;
 	void *memory;
+	struct hft_class *classes;
 };
 
 struct soft_context {

@@ -13,7 +13,7 @@
 
 #include "soft.h"
 
-/* Page 0 is the consumer's, page 1 the producer's, then the events. */
+/* Page 0 is the consumer's, page 1 the producer's, then the events, then the reports. */
 #define SOFT_PAGES_EVENTS	2
 
 static bool soft_cpu_is_online(uint32_t cpu)
@@ -36,22 +36,33 @@ static void soft_ring_free(struct soft_ring *soft)
 	if (soft->area != MAP_FAILED)
 		munmap(soft->area, soft->area_size);
 	free(soft->memory);
+	free(soft->classes);
 	if (soft->fd >= 0)
 		close(soft->fd);
 }
 
-static int soft_ring_alloc(struct soft_ring *soft, uint32_t entries, uint32_t tasks)
+static size_t soft_round_up(size_t bytes, size_t page)
+{
+	return (bytes + page - 1) / page * page;
+}
+
+static int soft_ring_alloc(struct soft_ring *soft, const struct hft_ring_add *add, uint32_t tasks)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t events = entries * sizeof(struct hft_event);
+	bool report = add->flags & HFT_RING_REPORT;
 	int err;
 
-	soft->area_size = SOFT_PAGES_EVENTS * page + (events + page - 1) / page * page;
+	soft->area_size = SOFT_PAGES_EVENTS * page +
+			  soft_round_up(add->entries * sizeof(struct hft_event), page);
+	if (report)
+		soft->area_size += add->entries * sizeof(struct hft_report);
+	soft->classes = report ? calloc(HFT_CLASSES, sizeof(*soft->classes)) : NULL;
 	soft->area = mmap(NULL, soft->area_size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	soft->memory = aligned_alloc(HFT_HEAP_ALIGN, hft_heap_bytes(tasks));
 	soft->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (soft->area != MAP_FAILED && soft->memory && soft->fd >= 0)
+	if (soft->area != MAP_FAILED && soft->memory && soft->fd >= 0 &&
+	    (soft->classes || !report))
 		return 0;
 	err = soft->fd < 0 ? -errno : -ENOMEM;
 	soft_ring_free(soft);
@@ -63,20 +74,21 @@ static void soft_ring_init(struct soft_context *context, struct soft_ring *soft,
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct hft_ready_queue *ready = &soft->ready;
+	char *events = (char *)soft->area + SOFT_PAGES_EVENTS * page;
 
 	*ready = (struct hft_ready_queue){
 		.pool = &context->pool,
 		.consumer = soft->area,
 		.producer = (void *)((char *)soft->area + page),
-		.events = (void *)((char *)soft->area + SOFT_PAGES_EVENTS * page),
-		.mask = add->entries - 1,
-		.window = add->window,
-		.level_mask = add->level_mask,
-		.policy = add->policy,
+		.events = (void *)events,
+		.classes = soft->classes,
 		.number = (uint32_t)(soft - context->rings),
-		.lead = add->lead,
 		.release = &context->queues[add->cpu]->release,
 	};
+	hft_ready_init(ready, add);
+	if (soft->classes)
+		ready->reports = (void *)(events + soft_round_up(add->entries *
+								 sizeof(*ready->events), page));
 	hft_heap_init(&ready->heap, soft->memory, tasks);
 	atomic_flag_clear(&soft->busy);
 }
@@ -127,7 +139,7 @@ static int soft_ring_add(struct soft_context *context, const struct hft_ring_add
 	else
 		err = monitor ? soft_start_timers(context) : 0;
 	if (!err)
-		err = soft_ring_alloc(soft, add->entries, tasks);
+		err = soft_ring_alloc(soft, add, tasks);
 	if (err)
 		return err;
 
@@ -168,6 +180,7 @@ int soft_ring_open(struct hft *h, struct hft_ring *ring, struct hft_ring_add *ad
 	ring->consumer = soft->ready.consumer;
 	ring->producer = soft->ready.producer;
 	ring->events = soft->ready.events;
+	ring->reports = soft->ready.reports;
 	return 0;
 }
 
@@ -197,7 +210,6 @@ uint64_t soft_ring_cancel_tasks(struct soft_context *context, struct soft_ring *
 void soft_ring_kill(struct soft_context *context, struct soft_ring *soft)
 {
 	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
-	struct hft_ring_producer *producer = soft->ready.producer;
 	const uint64_t one = 1;
 	struct soft_hold hold;
 	bool queued;
@@ -205,11 +217,7 @@ void soft_ring_kill(struct soft_context *context, struct soft_ring *soft)
 	if (!soft->used || soft->ready.dead)
 		return;
 	soft_lock(&hold, queue);
-	soft->ready.dead = true;
-	WRITE_ONCE(producer->flags, producer->flags | HFT_RING_DEAD);
-	queued = soft->ready.waiting || soft->ready.heap.nr || soft->ready.nr_tracked ||
-		 soft->ready.nr_blocked;
-	soft->ready.nr_tracked = 0;
+	queued = hft_ready_kill(&soft->ready);
 	soft_rouse(&hold, &soft->waiter);
 	if (write(soft->fd, &one, sizeof(one)) < 0)
 		WRITE_ONCE(soft->ready.consumer->need_wakeup, 0);

@@ -110,27 +110,79 @@ static void soft_ring_rekey(struct soft_context *context, struct soft_ring *soft
 	}
 }
 
-/* Let a ring have what its handle allows by now. */
-static void soft_ring_resume(struct soft_context *context, struct soft_ring *soft)
+static void soft_ring_set_halt(struct soft_ring *soft, uint32_t mode)
 {
-	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
 	struct soft_hold hold;
 
-	soft_lock(&hold, queue);
-	if (atomic_load(&context->halt) >= soft->ready.halt) {
-		soft_unlock(&hold);
-		return;
-	}
-	hft_sched_halt(&soft->ready, HFT_HALT_ALL);
-	soft_unlock(&hold);
-
-	soft_ring_rekey(context, soft);
-
-	soft_lock(&hold, queue);
-	hft_sched_halt(&soft->ready, atomic_load(&context->halt));
-	soft_fill(&hold, soft);
+	soft_lock(&hold, atomic_load_explicit(&soft->queue, memory_order_relaxed));
+	hft_sched_halt(&soft->ready, mode);
+	if (mode != HFT_HALT_ALL)
+		soft_fill(&hold, soft);
 	soft_commit(&hold);
 	soft_unlock(&hold);
+}
+
+/* Let a ring have what its handle allows by now, in the order of its new keys. */
+static void soft_ring_let_go(struct soft_context *context, struct soft_ring *soft)
+{
+	soft_ring_rekey(context, soft);
+	soft_ring_set_halt(soft, atomic_load(&context->halt));
+}
+
+static void soft_ring_resume(struct soft_context *context, struct soft_ring *soft)
+{
+	if (atomic_load(&context->halt) >= READ_ONCE(soft->ready.halt))
+		return;
+	soft_ring_set_halt(soft, HFT_HALT_ALL);
+	soft_ring_let_go(context, soft);
+}
+
+static int soft_ring_set_policy(struct soft_context *context, struct soft_ring *soft,
+				uint32_t policy)
+{
+	struct soft_hold hold;
+	int err;
+
+	soft_ring_set_halt(soft, HFT_HALT_ALL);
+	soft_lock(&hold, atomic_load_explicit(&soft->queue, memory_order_relaxed));
+	err = hft_sched_set_policy(&soft->ready, policy);
+	soft_unlock(&hold);
+	soft_ring_let_go(context, soft);
+	return err;
+}
+
+static int soft_ring_set(struct soft_context *context, const struct hft_ring_set *set)
+{
+	struct soft_ring *soft = &context->rings[set->ring % HFT_MAX_RINGS];
+	int err = -ENOENT;
+
+	if (!hft_ring_set_valid(set))
+		return -EINVAL;
+	pthread_mutex_lock(&context->mutex);
+	if (set->ring < HFT_MAX_RINGS && soft->used)
+		err = soft == atomic_load(&context->monitor) ? -EINVAL :
+		      soft_ring_set_policy(context, soft, set->policy);
+	pthread_mutex_unlock(&context->mutex);
+	return err;
+}
+
+static int soft_class_info(struct soft_context *context, struct hft_class_info *info)
+{
+	struct soft_ring *soft = &context->rings[info->ring % HFT_MAX_RINGS];
+	struct soft_hold hold;
+	int err = -ENOENT;
+
+	if (!hft_class_info_valid(info))
+		return -EINVAL;
+	pthread_mutex_lock(&context->mutex);
+	if (info->ring < HFT_MAX_RINGS && soft->used) {
+		soft_lock(&hold, atomic_load_explicit(&soft->queue, memory_order_relaxed));
+		err = hft_ready_class_info(&soft->ready, info, hold.now);
+		soft_commit(&hold);
+		soft_unlock(&hold);
+	}
+	pthread_mutex_unlock(&context->mutex);
+	return err;
 }
 
 /* What may take its time is done when nothing dispatches any more. */
@@ -288,6 +340,10 @@ int soft_command(struct hft *h, unsigned int op, void *arg)
 		return soft_stats(context, arg);
 	case HFT_OP_SIGNAL:
 		return soft_signal_to(context, arg);
+	case HFT_IOC_RING_SET:
+		return soft_ring_set(context, arg);
+	case HFT_IOC_CLASS:
+		return soft_class_info(context, arg);
 	default:
 		return -ENOTTY;
 	}

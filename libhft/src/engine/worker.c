@@ -128,6 +128,8 @@ static void hft_run_event(struct hft_ring *ring, const struct hft_event *event, 
 
 	if (ring->view.taken)
 		hft_inbox_begin(ring);
+	else
+		hft_ring_begin(ring, event, start);
 	fn(event, start, arg);
 	hft_ring_advance(ring);
 }

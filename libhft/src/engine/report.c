@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What a worker tells of its runs, what is made of it, and when it is to make way. */
+#include <errno.h>
+
+#include "internal.h"
+
+static struct hft_report *hft_ring_report(struct hft_ring *ring, const struct hft_event *event)
+{
+	return &ring->reports[event->sequence & ring->mask];
+}
+
+/**
+ * hft_ring_begin() - the task of an event begins to run
+ * @ring: ring
+ * @event: of hft_ring_peek()
+ * @start: when, CLOCK_MONOTONIC
+ *
+ * For who calls hft_ring_peek() rather than hft_ring_run(), which does it.  Without
+ * %HFT_RING_REPORT, and for a task of hft_submit_now(), it does nothing.  The ring's consumer only; wait-free; does not enter
+ * the kernel.
+ */
+HFT_API void hft_ring_begin(struct hft_ring *ring, const struct hft_event *event, uint64_t start)
+{
+	struct hft_report *report;
+
+	if (!ring->reports || ring->view.taken)
+		return;
+	report = hft_ring_report(ring, event);
+	report->result = 0;
+	__atomic_store_n(&report->start, start, __ATOMIC_RELAXED);
+}
+
+/**
+ * hft_ring_fail() - the task of an event has failed
+ * @ring: ring
+ * @event: what the body was called with
+ * @err: negative errno
+ *
+ * From the body.  It is counted in struct hft_class_info, and a task that was to be
+ * released after this one ends with -ECANCELED.  Without %HFT_RING_REPORT it does
+ * nothing.  The ring's consumer only; wait-free; does not enter the kernel.
+ */
+HFT_API void hft_ring_fail(struct hft_ring *ring, const struct hft_event *event, int err)
+{
+	if (ring->reports && !ring->view.taken)
+		hft_ring_report(ring, event)->result = err;
+}
+
+/* The consumer is about to advance over the event at the ring's head. */
+void hft_ring_end(struct hft_ring *ring)
+{
+	__atomic_store_n(&ring->reports[ring->head & ring->mask].end, hft_now(), __ATOMIC_RELAXED);
+}
+
+/**
+ * hft_class() - what is known of a class of tasks
+ * @h: handle
+ * @ring: number of a ring with %HFT_RING_REPORT
+ * @task_class: below %HFT_CLASSES
+ * @info: the answer
+ *
+ * Enters the kernel.  Any thread.
+ *
+ * Return: 0, or -ENOENT no such ring, -EOPNOTSUPP it has no reports, -EINVAL.
+ */
+HFT_API int hft_class(struct hft *h, uint32_t ring, uint32_t task_class,
+		      struct hft_class_info *info)
+{
+	int err;
+
+	*info = (struct hft_class_info){ .ring = ring, .task_class = task_class };
+	err = h->backend->command(h, HFT_IOC_CLASS, info);
+	return err ? hft_fail(-err, "class %u of ring %u", task_class, ring) : 0;
+}
+
+/**
+ * hft_ring_set_policy() - change the order of a ring's tasks, those that wait too
+ * @ring: ring
+ * @policy: &enum hft_policy
+ *
+ * Enters the kernel; takes time by the number of the handle's tasks, in which the ring
+ * is given none.  Any thread.
+ *
+ * Return: 0, or -EINVAL out of range or without the reports that %HFT_POLICY_FAIR needs,
+ * -EBUSY too many admitted tasks for %HFT_POLICY_RM.
+ */
+HFT_API int hft_ring_set_policy(struct hft_ring *ring, uint32_t policy)
+{
+	struct hft_ring_set set = { .ring = ring->number, .policy = policy };
+	int err = ring->backend->command(ring->h, HFT_IOC_RING_SET, &set);
+
+	if (err)
+		return hft_fail(-err, "policy %u for ring %u", policy, ring->number);
+	__atomic_store_n(&ring->policy, policy, __ATOMIC_RELAXED);
+	return 0;
+}

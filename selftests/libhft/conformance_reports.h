@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a worker reports, what is made of it, and rings whose policy changes. */
+#ifndef SELFTESTS_LIBHFT_CONFORMANCE_REPORTS_H
+#define SELFTESTS_LIBHFT_CONFORMANCE_REPORTS_H
+
+#include "conformance.h"
+
+#define EPOCH_SHIFT	24
+#define TRIES		100
+
+static struct hft_ring *open_reporting(struct test *t, uint32_t window, uint32_t policy,
+				       uint32_t quantum)
+{
+	HFT_OPTS(hft_ring_opts, opts, .entries = 16, .window = window, .policy = policy,
+		 .flags = HFT_RING_REPORT, .quantum_ns = quantum);
+	struct hft_ring *ring = NULL;
+
+	if (!EQUAL(0, hft_ring_open(t->h, &opts, &ring)))
+		exit(1);
+	return ring;
+}
+
+static struct hft_class_info class_of(struct test *t, struct hft_ring *ring, uint32_t number)
+{
+	struct hft_class_info info = { 0 };
+
+	EQUAL(0, hft_class(t->h, hft_ring_number(ring), number, &info));
+	return info;
+}
+
+/* Run the next event, which is that of @cookie, for @ns at least.  Returns its start. */
+static uint64_t run(struct test *t, struct hft_ring *ring, uint64_t cookie, uint64_t ns, int err)
+{
+	const struct hft_event *event;
+	uint64_t start;
+
+	CHECK(hft_wait(ring, patience()) > 0);
+	event = hft_ring_peek(ring);
+	if (!CHECK(event))
+		return 0;
+	EQUAL(cookie, event->cookie);
+	start = hft_now();
+	hft_ring_begin(ring, event, start);
+	hft_spin_until(start + ns);
+	if (err)
+		hft_ring_fail(ring, event, err);
+	hft_ring_advance(ring);
+	return start;
+}
+
+static void submit_class(struct test *t, struct hft_ring *ring, uint32_t number, uint64_t wcet,
+			 uint64_t release)
+{
+	struct hft_task task = make_task(ring, number, release);
+
+	task.task_class = (uint8_t)number;
+	task.wcet = wcet;
+	submit(t, &task);
+}
+
+static void case_reports(struct test *t)
+{
+	struct hft_ring *ring = open_reporting(t, 16, HFT_POLICY_FIFO, 0);
+	struct hft_class_info info;
+	struct hft_task task = make_task(ring, 0, DUE);
+
+	submit_class(t, ring, 3, 0, DUE);
+	submit_class(t, ring, 3, 1000, DUE);
+	submit_class(t, ring, 3, 1000 * NSEC_PER_SEC, DUE);
+	submit_class(t, ring, 15, 0, DUE);
+	run(t, ring, 3, 100000, 0);
+	run(t, ring, 3, 200000, -EIO);
+	run(t, ring, 3, 50000, 0);
+	info = class_of(t, ring, 3);
+	EQUAL(3, info.runs);
+	EQUAL(1, info.failed);
+	EQUAL(1, info.over_budget);
+	CHECK(info.max >= 200000 && info.max <= info.busy);
+	CHECK(info.busy >= 350000);
+	CHECK(info.p999 >= 200000 && info.p999 <= info.max);
+	EQUAL(0, class_of(t, ring, 15).runs);
+	EQUAL(0, class_of(t, ring, 0).runs);
+
+	/* Without a report there is no run. */
+	take(t, ring, 15);
+	EQUAL(0, class_of(t, ring, 15).runs);
+
+	task.task_class = HFT_CLASSES;
+	EQUAL(-EINVAL, hft_submit(t->h, &task, NULL));
+	EQUAL(-EINVAL, hft_class(t->h, hft_ring_number(ring), HFT_CLASSES, &info));
+	EQUAL(-ENOENT, hft_class(t->h, 63, 0, &info));
+	EQUAL(-ENOENT, hft_class(t->h, UINT32_MAX, 0, &info));
+	EQUAL(-EOPNOTSUPP, hft_class(t->h, hft_ring_number(t->ring), 0, &info));
+	hft_ring_close(ring);
+}
+
+/* All tasks of such a ring are tracked, and none is lost of many. */
+static void case_reports_of_many(struct test *t)
+{
+	struct hft_ring *ring = open_reporting(t, 16, HFT_POLICY_FIFO, 0);
+	uint64_t done = 0;
+	uint32_t i;
+
+	for (i = 0; i < 3 * TASKS; i++) {
+		submit_class(t, ring, i % HFT_CLASSES, 0, DUE);
+		if (i % 8 != 7)
+			continue;
+		for (; done <= i; done++)
+			run(t, ring, done % HFT_CLASSES, 0, 0);
+	}
+	for (i = 0; i < HFT_CLASSES; i++)
+		EQUAL(3 * TASKS / HFT_CLASSES, class_of(t, ring, i).runs);
+	EQUAL(TASKS, stats_of(t, HFT_STATS_CONTEXT).tasks_free);
+	hft_ring_close(ring);
+}
+
+/* In one epoch: a machine that stands still may leave it on the way. */
+static bool try_fair(struct test *t, struct hft_ring *ring)
+{
+	uint64_t start, release;
+
+	submit_class(t, ring, 1, 0, DUE);
+	start = run(t, ring, 1, 3000, 0);
+	submit_class(t, ring, 4, 0, DUE);
+	release = hft_now();
+	submit_class(t, ring, 1, 0, release);
+	submit_class(t, ring, 2, 0, release);
+	if (start >> EPOCH_SHIFT != release >> EPOCH_SHIFT ||
+	    hft_now() >> EPOCH_SHIFT != start >> EPOCH_SHIFT) {
+		while (hft_wait(ring, 0) > 0)
+			hft_ring_advance(ring);
+		return false;
+	}
+	/* Class 1 has used its first quanta, class 2 none. */
+	CHECK(class_of(t, ring, 1).step >= 1 || hft_now() >> EPOCH_SHIFT != start >> EPOCH_SHIFT);
+	EQUAL(0, class_of(t, ring, 2).step);
+	take(t, ring, 4);
+	take(t, ring, 2);
+	take(t, ring, 1);
+	return true;
+}
+
+static void case_fair(struct test *t)
+{
+	struct hft_ring *ring = open_reporting(t, 1, HFT_POLICY_FAIR, 1000);
+	int i;
+
+	for (i = 0; i < TRIES && !try_fair(t, ring); i++)
+		;
+	CHECK(i < TRIES);
+	hft_ring_close(ring);
+}
+
+/* What waits longer goes first, whatever its class has used. */
+static void case_fair_starves_nobody(struct test *t)
+{
+	struct hft_ring *ring = open_reporting(t, 1, HFT_POLICY_FAIR, 1000);
+	uint64_t start;
+
+	submit_class(t, ring, 1, 0, DUE);
+	start = run(t, ring, 1, 1000000, 0);
+	submit_class(t, ring, 4, 0, DUE);
+	submit_class(t, ring, 1, 0, start);
+	hft_spin_until(start + (9ULL << EPOCH_SHIFT));
+	submit_class(t, ring, 2, 0, hft_now());
+	take(t, ring, 4);
+	take(t, ring, 1);
+	take(t, ring, 2);
+	EQUAL(0, class_of(t, ring, 1).step);
+	hft_ring_close(ring);
+}
+
+static void change_policy(struct test *t, const struct order *order)
+{
+	struct hft_ring *ring = open_reporting(t, 1, HFT_POLICY_FIFO, 0);
+	struct hft_task task;
+	size_t i;
+
+	submit_at(t, ring, 'z', DUE);
+	for (i = 0; i < MIXED; i++) {
+		task = mixed[i];
+		task.release = 1000;
+		task.ring = hft_ring_number(ring);
+		submit(t, &task);
+	}
+	EQUAL(0, hft_ring_set_policy(ring, HFT_POLICY_EDF));
+	EQUAL(0, hft_ring_set_policy(ring, order->policy));
+	take(t, ring, 'z');
+	for (i = 0; i < MIXED; i++)
+		take(t, ring, (uint64_t)order->cookies[i]);
+	expect_empty(t, ring);
+	hft_ring_close(ring);
+}
+
+static void case_policy_changes(struct test *t)
+{
+	struct hft_ring *ring = open_ring(t, 4, 1, HFT_POLICY_FIFO);
+	size_t i;
+
+	for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
+		change_policy(t, &orders[i]);
+
+	EQUAL(-EINVAL, hft_ring_set_policy(ring, HFT_POLICIES));
+	EQUAL(-EINVAL, hft_ring_set_policy(ring, HFT_POLICY_FAIR));
+	EQUAL(0, hft_ring_set_policy(ring, HFT_POLICY_LLF));
+	hft_ring_close(ring);
+}
+
+/* A halt holds over a change, and a change over a halt. */
+static void case_policy_changes_while_halted(struct test *t)
+{
+	struct hft_ring *ring = open_ring(t, 4, 4, HFT_POLICY_FIFO);
+	struct hft_task task = make_task(ring, 1, DUE);
+
+	EQUAL(0, hft_halt(t->h, HFT_HALT_ALL, 0, NULL));
+	task.deadline = 900;
+	submit(t, &task);
+	task.cookie = 2;
+	task.deadline = 800;
+	submit(t, &task);
+	EQUAL(0, hft_ring_set_policy(ring, HFT_POLICY_EDF));
+	expect_empty(t, ring);
+	EQUAL(0, hft_resume(t->h, 0));
+	take(t, ring, 2);
+	take(t, ring, 1);
+	hft_ring_close(ring);
+}
+
+#endif /* SELFTESTS_LIBHFT_CONFORMANCE_REPORTS_H */
