@@ -94,7 +94,7 @@ static int hft_ring_charge(struct hft_ring *ring, u32 tasks)
 	int err;
 
 	ring->charged = (u64)ring->nr_pages * PAGE_SIZE + hft_heap_bytes(tasks) +
-			sizeof(*ring) + hft_ring_classes_size(ring);
+			hft_ring_classes_size(ring);
 
 	err = hft_user_charge(user, HFT_CHARGE_RINGS, 1);
 	if (err)

@@ -149,6 +149,9 @@ TEST_F(job, periodic_task_does_not_drift)
 	EXPECT_LE(k, info.jobs + info.missed);
 	EXPECT_LE(first + k * PERIOD, info.release);
 	ASSERT_EQ(0, hft_test_cancel(self->context, id));
+	/* On a busy host there may be a job in flight by now. */
+	while (hft_test_wait(&self->ring, 0) > 0)
+		hft_test_next(&self->ring, &event);
 	EXPECT_EQ(TASKS, tasks_free(self->context));
 	hft_test_sleep(3 * PERIOD);
 	EXPECT_EQ(0, hft_test_pending(&self->ring));
@@ -285,6 +288,7 @@ TEST_F(job, full_ring)
 {
 	struct hft_task task = periodic(hft_test_now(), 0), plain = hft_test_task(0, 1, 0);
 	struct hft_event event;
+	uint64_t before;
 	int64_t id;
 	int i;
 
@@ -294,6 +298,7 @@ TEST_F(job, full_ring)
 	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	hft_test_sleep(10 * PERIOD);
 	EXPECT_EQ(16, hft_test_pending(&self->ring));
+	before = hft_test_now();
 	for (i = 0; i < 16; i++) {
 		ASSERT_TRUE(hft_test_next(&self->ring, &event));
 		EXPECT_EQ(1, event.cookie);
@@ -302,7 +307,7 @@ TEST_F(job, full_ring)
 	EXPECT_EQ(7, event.cookie);
 	EXPECT_EQ(task.release, event.release);
 	ASSERT_EQ(0, hft_test_take(&self->ring, &event, NSEC_PER_SEC));
-	EXPECT_LE(hft_test_now() - PERIOD, event.release);
+	EXPECT_LT(before, event.release);
 	ASSERT_EQ(0, hft_test_cancel(self->context, id));
 }
 
