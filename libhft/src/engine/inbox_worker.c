@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The worker's side of its inbox.  See inbox.h. */
+#include "core/class.h"
 #include "inbox.h"
 
 /* How long a worker sleeps at most while a place is claimed and not published. */
@@ -19,18 +20,33 @@
 
 void hft_inbox_view(struct hft_ring *ring)
 {
+	static const _Atomic uint64_t held;
 	struct hft_inbox *inbox = ring->inbox;
 
-	ring->view.turn = &inbox->slots[inbox->head & inbox->mask].turn;
-	ring->view.next = inbox->head + 1;
 	ring->view.held = inbox->heaps[0].nr + inbox->heaps[1].nr + inbox->run_nr +
 			  ring->view.taken;
+	ring->view.turn = ring->view.held ? &held : &hft_inbox_slot(inbox, inbox->head)->turn;
+	ring->view.next = ring->view.held ? 0 : inbox->head + 1;
+}
+
+/* Is there something that the worker has not taken over? */
+bool hft_inbox_has_news(const struct hft_ring *ring)
+{
+	const struct hft_inbox *inbox = ring->inbox;
+
+	return inbox && atomic_load_explicit(&hft_inbox_slot(inbox, inbox->head)->turn,
+					     memory_order_relaxed) == inbox->head + 1;
 }
 
 static uint64_t hft_inbox_key(const struct hft_ring *ring, const struct hft_inbox_task *task,
 			      uint64_t order)
 {
-	return hft_policy_key(ring->policy, task->level, order, task->deadline, task->window,
+	uint32_t policy = __atomic_load_n(&ring->policy, __ATOMIC_RELAXED);
+
+	/* An immediate task has no class, which could have been demoted. */
+	return hft_policy_key(policy, task->level, order, task->deadline,
+			      policy == HFT_POLICY_FAIR ?
+				      task->release >> HFT_FAIR_EPOCH_SHIFT : task->window,
 			      task->wcet);
 }
 
@@ -250,6 +266,7 @@ static bool hft_inbox_before(const struct hft_ring *ring, const struct hft_inbox
 			     const struct hft_event *event)
 {
 	struct hft_inbox_task other = {
+		.release = event->release,
 		.deadline = event->deadline,
 		.window = event->deadline ? event->deadline - event->release : 0,
 		.level = event->level,
@@ -316,6 +333,13 @@ const struct hft_event *hft_inbox_choose(struct hft_ring *ring, const struct hft
 void hft_inbox_begin(struct hft_ring *ring)
 {
 	atomic_store_explicit(&ring->inbox->busy, 0, memory_order_release);
+}
+
+/* The worker is done with a task. */
+void hft_inbox_end(struct hft_ring *ring)
+{
+	ring->view.taken = false;
+	hft_inbox_view(ring);
 }
 
 /* How many tasks may run now, or do. */

@@ -98,7 +98,7 @@ struct hft {
 
 /**
  * struct hft_inbox_view - what a worker looks at again and again
- * @turn: of the slot at the head
+ * @turn: of the slot at the head; while something is held, a word that is @next
  * @next: what it is when that is published
  * @held: tasks that are taken over, also one that the worker is at
  * @empty: times hft_ring_peek() found nothing
@@ -115,8 +115,7 @@ struct hft_inbox_view {
 /* May there be something?  One load but for the worker's own. */
 static inline bool hft_inbox_look(const struct hft_inbox_view *view)
 {
-	return view->held ||
-	       atomic_load_explicit(view->turn, memory_order_relaxed) == view->next;
+	return atomic_load_explicit(view->turn, memory_order_relaxed) == view->next;
 }
 
 struct hft_ring {
@@ -180,7 +179,7 @@ int hft_ring_add_error(int err, const struct hft_ring_add *add);
 int hft_ring_spin(struct hft_ring *ring, uint64_t timeout);
 void hft_ring_unlist_all(struct hft *h);
 void hft_ring_pull(struct hft_ring *ring);
-const struct hft_event *hft_ring_look(struct hft_ring *ring);
+void hft_ring_clock_fault(const struct hft_ring *ring, const struct hft_event *event);
 bool hft_ring_take_stop(struct hft_ring *ring);
 
 /* report.c */
@@ -212,13 +211,48 @@ void hft_inbox_cancel(struct hft_ring *ring);
 void hft_inbox_rouse(struct hft_ring *ring);
 
 /* inbox_worker.c */
+/*
+ * Turns of a spin, and events of a ring, between two glances behind a place of the inbox
+ * that may be claimed, and between two looks at all that are: those are seldom, for the
+ * next to claim has to fetch the line back.
+ */
+#define HFT_GLANCE_TURNS	1024
+#define HFT_BEHIND_TURNS	(1024 * HFT_GLANCE_TURNS)
+
 const struct hft_event *hft_inbox_choose(struct hft_ring *ring, const struct hft_event *event);
 void hft_inbox_begin(struct hft_ring *ring);
+void hft_inbox_end(struct hft_ring *ring);
 uint32_t hft_inbox_count(struct hft_ring *ring);
+bool hft_inbox_has_news(const struct hft_ring *ring);
 void hft_inbox_glance(struct hft_ring *ring, bool thoroughly);
 uint64_t hft_inbox_arm(struct hft_ring *ring, uint64_t timeout);
 void hft_inbox_disarm(struct hft_ring *ring);
 bool hft_inbox_arm_poll(struct hft_ring *ring);
+
+/*
+ * As hft_ring_peek(), but for a task of the inbox the worker has yet to say
+ * hft_inbox_begin().
+ */
+static inline const struct hft_event *hft_ring_look(struct hft_ring *ring)
+{
+	uint32_t available = hft_ring_available(ring);
+	const struct hft_event *event = NULL;
+
+	if (!available && __builtin_expect(ring->backend->poll != NULL, 0)) {
+		ring->backend->poll(ring, false);
+		available = hft_ring_available(ring);
+	}
+	if (available) {
+		event = &ring->events[ring->head & ring->mask];
+		if (__builtin_expect(event->type == HFT_EVENT_CLOCK, 0))
+			hft_ring_clock_fault(ring, event);
+	}
+	if (__builtin_expect(hft_inbox_look(&ring->view), 0))
+		return hft_inbox_choose(ring, event);
+	if (!event && ++ring->view.empty % HFT_GLANCE_TURNS == 0)
+		hft_inbox_glance(ring, ring->view.empty % HFT_BEHIND_TURNS == 0);
+	return event;
+}
 
 /* How many events and tasks of the inbox there are. */
 static inline int hft_ring_ready(struct hft_ring *ring)

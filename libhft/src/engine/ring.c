@@ -14,14 +14,6 @@
 /* Turns of a spin between two looks at the clock. */
 #define HFT_SPIN_TURNS		64
 
-/*
- * Turns of a spin, and events of a ring, between two glances behind a place of the inbox
- * that may be claimed, and between two looks at all that are: those are seldom, for the
- * next to claim has to fetch the line back.
- */
-#define HFT_GLANCE_TURNS	1024
-#define HFT_BEHIND_TURNS	(1024 * HFT_GLANCE_TURNS)
-
 /* Explain an error of %HFT_IOC_RING_ADD. */
 int hft_ring_add_error(int err, const struct hft_ring_add *add)
 {
@@ -209,27 +201,8 @@ HFT_API int hft_ring_fd(const struct hft_ring *ring)
 	return ring->fd;
 }
 
-/*
- * As hft_ring_peek(), but for a task of the inbox the worker has yet to say
- * hft_inbox_begin().
- */
-const struct hft_event *hft_ring_look(struct hft_ring *ring)
-{
-	const struct hft_event *event = NULL;
-
-	if (!hft_ring_available(ring) && ring->backend->poll)
-		ring->backend->poll(ring, false);
-	if (hft_ring_available(ring))
-		event = &ring->events[ring->head & ring->mask];
-	if (__builtin_expect(hft_inbox_look(&ring->view), 0))
-		return hft_inbox_choose(ring, event);
-	if (!event && ++ring->view.empty % HFT_GLANCE_TURNS == 0)
-		hft_inbox_glance(ring, ring->view.empty % HFT_BEHIND_TURNS == 0);
-	return event;
-}
-
 /* The machine of a simulation has a clock of its own, and soft no notices of these. */
-static void hft_ring_clock_fault(const struct hft_ring *ring, const struct hft_event *event)
+void hft_ring_clock_fault(const struct hft_ring *ring, const struct hft_event *event)
 {
 	if (ring->backend == &hft_kernel_backend)
 		hft_clock_fault(event);
@@ -257,8 +230,6 @@ HFT_API const struct hft_event *hft_ring_peek(struct hft_ring *ring)
 
 	if (__builtin_expect(ring->view.taken, 0))
 		hft_inbox_begin(ring);
-	else if (event && __builtin_expect(event->type == HFT_EVENT_CLOCK, 0))
-		hft_ring_clock_fault(ring, event);
 	return event;
 }
 
@@ -272,8 +243,7 @@ HFT_API const struct hft_event *hft_ring_peek(struct hft_ring *ring)
 HFT_API void hft_ring_advance(struct hft_ring *ring)
 {
 	if (__builtin_expect(ring->view.taken, 0)) {
-		ring->view.taken = false;
-		ring->view.held--;
+		hft_inbox_end(ring);
 		return;
 	}
 	if (__builtin_expect(ring->reports != NULL, 0))

@@ -103,12 +103,10 @@ int hft_become_worker(uint32_t cpu, uint32_t level, uint32_t flags)
  */
 static bool hft_await_release(struct hft_ring *ring, const struct hft_event *event)
 {
-	const _Atomic uint64_t *turn = ring->view.turn;
-
-	if (ring->lead_ns <= HFT_EXACT_NS || ring->backend->spin_until || event->result)
+	if (ring->backend->spin_until || event->result)
 		return false;
 	while (hft_now() + HFT_EXACT_NS < event->release) {
-		if (atomic_load_explicit(turn, memory_order_relaxed) == ring->view.next)
+		if (hft_inbox_has_news(ring))
 			return true;
 	}
 	return false;
@@ -119,19 +117,27 @@ static void hft_run_event(struct hft_ring *ring, const struct hft_event *event, 
 {
 	uint64_t start;
 
-	if (event->result || ring->view.taken)
+	if (event->result)
 		start = hft_now();
 	else if (ring->backend->spin_until)
 		start = ring->backend->spin_until(ring, event->release);
 	else
 		start = hft_spin_until(event->release);
 
-	if (ring->view.taken)
-		hft_inbox_begin(ring);
-	else
-		hft_ring_begin(ring, event, start);
+	hft_ring_begin(ring, event, start);
 	fn(event, start, arg);
 	hft_ring_advance(ring);
+}
+
+static void hft_run_immediate(struct hft_ring *ring, const struct hft_event *event,
+			      hft_task_fn fn, void *arg)
+{
+	uint64_t start = hft_now();
+
+	hft_inbox_begin(ring);
+	fn(event, start, arg);
+	hft_ring_advance(ring);
+	hft_ring_pull(ring);
 }
 
 /**
@@ -141,10 +147,10 @@ static void hft_run_event(struct hft_ring *ring, const struct hft_event *event, 
  *	event->result tells, and of a notice, which event->type tells
  * @arg: for @fn
  *
- * Spins from an event to its release, calls @fn, then gives the event back.  The
- * A task of hft_submit_now() that goes before that event runs first, though the event
- * may be late for it.  The thread's CPU and priority are the caller's.  Blocks, and enters the kernel, while
- * there is no task.  One thread at a time; the ring has no other consumer.
+ * Spins from an event to its release, calls @fn, then gives the event back.  A task of
+ * hft_submit_now() that goes before that event runs first, though the event may be late
+ * for it.  The thread's CPU and priority are the caller's.  Blocks, and enters the kernel,
+ * while there is no task.  One thread at a time; the ring has no other consumer.
  *
  * Return: 0 after hft_ring_stop(), else an error of hft_wait().
  */
@@ -154,11 +160,13 @@ HFT_API int hft_ring_run(struct hft_ring *ring, hft_task_fn fn, void *arg)
 		const struct hft_event *event = hft_ring_look(ring);
 		int ret;
 
-		if (event && !ring->view.taken && hft_await_release(ring, event))
+		if (__builtin_expect(ring->view.taken, 0)) {
+			hft_run_immediate(ring, event, fn, arg);
 			continue;
+		}
 		if (event) {
-			hft_run_event(ring, event, fn, arg);
-			hft_ring_pull(ring);
+			if (ring->lead_ns <= HFT_EXACT_NS || !hft_await_release(ring, event))
+				hft_run_event(ring, event, fn, arg);
 			continue;
 		}
 		hft_clock_maintain();
