@@ -156,6 +156,7 @@ void hft_ring_stop(struct hft_ring *ring);
 /* hft_worker_opts.flags */
 #define HFT_WORKER_NO_RT	(1U << 0)	/* stay SCHED_OTHER */
 #define HFT_WORKER_NO_LOCK	(1U << 1)	/* do not mlockall() */
+#define HFT_WORKER_MAY		(1U << 2)	/* do both if it may, neither if not */
 
 struct hft_worker_opts {
 	size_t sz;
@@ -165,6 +166,17 @@ struct hft_worker_opts {
 	uint32_t flags;
 };
 
+/**
+ * struct hft_level_sched - of a level, for sched_setscheduler()
+ * @policy: SCHED_IDLE, SCHED_BATCH, SCHED_OTHER or SCHED_FIFO
+ * @priority: 1 to 99 with SCHED_FIFO, else 0
+ */
+struct hft_level_sched {
+	int policy;
+	int priority;
+};
+
+int hft_level_sched(uint32_t level, struct hft_level_sched *sched);
 int hft_worker_start(struct hft_ring *ring, const struct hft_worker_opts *opts,
 		     struct hft_worker **worker);
 int hft_worker_stop(struct hft_worker *worker);

@@ -23,10 +23,7 @@
  * threads that must preempt everything (migration, stop: 99); above interrupt
  * threads (50) from HIGH on.
  */
-static const struct {
-	int policy;
-	int priority;
-} hft_level_sched[HFT_LEVELS] = {
+static const struct hft_level_sched hft_levels[HFT_LEVELS] = {
 	[HFT_LEVEL_IDLE]	= { SCHED_IDLE, 0 },
 	[HFT_LEVEL_BACKGROUND]	= { SCHED_BATCH, 0 },
 	[HFT_LEVEL_LOW]		= { SCHED_OTHER, 0 },
@@ -45,6 +42,26 @@ struct hft_worker {
 	struct hft_error error;		/* when the thread has ended */
 };
 
+/**
+ * hft_level_sched() - what the scheduler of the kernel is told of a level
+ * @level: &enum hft_level
+ * @sched: the answer
+ *
+ * The one table that workers go by (Documentation/library.rst), for threads that the
+ * caller makes itself: sched_setscheduler() of both.  A worker of a higher level
+ * preempts one of a lower on the same CPU, from NORMAL on by its real-time priority.
+ *
+ * Return: 0, or -EINVAL for no such level.  Any thread, signal handlers; wait-free, no
+ * system call.
+ */
+HFT_API int hft_level_sched(uint32_t level, struct hft_level_sched *sched)
+{
+	if (level >= HFT_LEVELS)
+		return -EINVAL;
+	*sched = hft_levels[level];
+	return 0;
+}
+
 /* A monitor ring takes none; who reads it must not starve. */
 uint32_t hft_top_level(uint32_t level_mask)
 {
@@ -62,9 +79,9 @@ static void hft_prefault_stack(void)
 
 static int hft_set_scheduling(uint32_t level)
 {
-	struct sched_param param = { .sched_priority = hft_level_sched[level].priority };
+	struct sched_param param = { .sched_priority = hft_levels[level].priority };
 
-	if (!sched_setscheduler(0, hft_level_sched[level].policy, &param))
+	if (!sched_setscheduler(0, hft_levels[level].policy, &param))
 		return 0;
 	return hft_fail(errno, "priority %d for level %u (RLIMIT_RTPRIO, or CAP_SYS_NICE)",
 			param.sched_priority, level);
@@ -203,7 +220,7 @@ static void *hft_worker_main(void *arg)
 
 	int err = hft_become_worker(ring->cpu, worker->opts.level, worker->opts.flags);
 
-	if (err && ring->backend->unprivileged)
+	if (err && (ring->backend->unprivileged || worker->opts.flags & HFT_WORKER_MAY))
 		err = hft_become_worker(ring->cpu, worker->opts.level,
 					HFT_WORKER_NO_RT | HFT_WORKER_NO_LOCK);
 	if (err) {
@@ -247,7 +264,7 @@ static int hft_worker_read_opts(struct hft_worker_opts *opts, const struct hft_w
 	if (err)
 		return err;
 	if (!opts->fn || opts->level >= HFT_LEVELS ||
-	    opts->flags & ~(HFT_WORKER_NO_RT | HFT_WORKER_NO_LOCK))
+	    opts->flags & ~(HFT_WORKER_NO_RT | HFT_WORKER_NO_LOCK | HFT_WORKER_MAY))
 		return hft_fail(EINVAL, "a worker needs a body, a level below %u and known flags",
 				HFT_LEVELS);
 	if (!opts->level)
@@ -263,7 +280,9 @@ static int hft_worker_read_opts(struct hft_worker_opts *opts, const struct hft_w
  *
  * The thread is pinned to the ring's CPU, has the priority of hft_worker_opts.level
  * (of the ring's highest level if that is 0, HIGH for a monitor ring), memory that
- * is locked, a stack that is there, and the name "hft/CPU.RING".
+ * is locked, a stack that is there, and the name "hft/CPU.RING".  It does without
+ * priority and lock where it has no right to them with %HFT_WORKER_MAY, and wherever
+ * hft_backend() is not "kernel".
  *
  * Allocates, blocks until the thread runs, enters the kernel.  Any thread.
  *
