@@ -113,6 +113,11 @@ int bench_sched(void);
 int bench_submit(void);
 int bench_ring(void);
 int bench_miss(void);
+int bench_memory(void);
+int bench_ready(void);
+int bench_preempt(void);
+int bench_rate(void);
+int bench_halt(void);
 int bench_callback(void);
 
 #endif /* HFT_BENCH_H */

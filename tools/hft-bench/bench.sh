@@ -90,9 +90,13 @@ size() {
 }
 
 # Real-time throttling would stop the peer that spins.
+# run_icount CPUS [GROUP]...
 run_icount() {
+	local cpus=$1
+
+	shift
 	[ $# -gt 0 ] || return 0
-	measure "$TOP/tools/vm/run" --kernel "$kernel" --icount --timeout 1800 -- sh -c \
+	measure "$TOP/tools/vm/run" --kernel "$kernel" --icount --cpus "$cpus" --timeout 1800 -- sh -c \
 		"echo -1 > /proc/sys/kernel/sched_rt_runtime_us && exec hft-bench $*"
 }
 
@@ -105,7 +109,8 @@ run_plugin() {
 # shellcheck disable=SC2046
 {
 	run_native $(groups "native ratio") $(groups native)
-	run_icount $(groups "icount VM")
+	run_icount 1 $(groups "icount VM")
+	run_icount 4 $(groups "icount VM, 4 CPUs")
 	run_plugin $(groups "TCG plugin")
 }
 mkdir -p "$BUILD"

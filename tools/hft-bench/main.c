@@ -28,6 +28,11 @@ static const struct group groups[] = {
 	{ "submit", "instructions of a submission", bench_submit },
 	{ "ring", "tasks a second through one ring", bench_ring },
 	{ "miss", "a missed deadline to its notice", bench_miss },
+	{ "memory", "kernel memory of a queued task; first of all groups", bench_memory },
+	{ "ready", "instructions of a key, a push and a pop at 4,096 ready tasks", bench_ready },
+	{ "preempt", "CRITICAL starts while NORMAL runs, beside clock_nanosleep", bench_preempt },
+	{ "rate", "deadlines missed at 10 kHz with the CPU loaded to 95 %", bench_rate },
+	{ "halt", "instructions of the kill switch, a ring on each CPU", bench_halt },
 	{ "callback", "tasks one at a time, for the TCG plugin to count", bench_callback },
 };
 
