@@ -83,6 +83,49 @@ TRACE_EVENT(dispatch,
 		  __entry->level, __entry->result)
 );
 
+#define hft_state_names						\
+	{ 0, "none" },						\
+	{ HFT_STATE_PENDING, "pending" },			\
+	{ HFT_STATE_READY, "ready" },				\
+	{ HFT_STATE_DISPATCHED, "dispatched" },			\
+	{ HFT_STATE_RUNNING, "running" },			\
+	{ HFT_STATE_BLOCKED, "blocked" },			\
+	{ HFT_STATE_COMPLETED, "completed" },			\
+	{ HFT_STATE_FAILED, "failed" },				\
+	{ HFT_STATE_CANCELLED, "cancelled" },			\
+	{ HFT_STATE_DEADLINE_MISSED, "deadline_missed" }
+
+/*
+ * Job @job of a tracked task goes from one &enum hft_task_state to another, as far as it
+ * is noticed: that it runs or has run, when its ring is looked at.
+ */
+TRACE_EVENT(task_state,
+	TP_PROTO(const struct hft_slot *slot, u32 job, u32 from, u32 to),
+	TP_ARGS(slot, job, from, to),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(u64, cookie)
+		__field(int, cpu)
+		__field(u32, ring)
+		__field(u32, job)
+		__field(u32, from)
+		__field(u32, to)
+	),
+	TP_fast_assign(
+		__entry->id = hft_slot_id(slot->ready->pool, slot);
+		__entry->cookie = slot->cookie;
+		__entry->cpu = hft_ring_of(slot->ready)->queue->cpu;
+		__entry->ring = slot->ready->number;
+		__entry->job = job;
+		__entry->from = from;
+		__entry->to = to;
+	),
+	TP_printk("task=0x%llx cpu=%d ring=%u cookie=0x%llx job=%u from=%s to=%s",
+		  __entry->id, __entry->cpu, __entry->ring, __entry->cookie, __entry->job,
+		  __print_symbolic(__entry->from, hft_state_names),
+		  __print_symbolic(__entry->to, hft_state_names))
+);
+
 /* A watched deadline has passed; @now is when that was found out, on CLOCK_MONOTONIC. */
 TRACE_EVENT(miss,
 	TP_PROTO(const struct hft_notice *notice, u64 now),

@@ -382,9 +382,12 @@ static int hft_op_info(struct hft_slot *slot, void *arg)
 
 int hft_task_info(struct hft_context *context, struct hft_task_info *info)
 {
+	int err;
+
 	if (info->reserved)
 		return -EINVAL;
-	return hft_task_do(context, info->task, hft_op_info, info);
+	err = hft_task_do(context, info->task, hft_op_info, info);
+	return err == -ENOENT ? hft_slot_ended(&context->pool, info) : err;
 }
 
 /*

@@ -73,11 +73,31 @@ static int hft_job_admit(struct hft_ready_queue *ready, struct hft_slot *slot)
 	return 0;
 }
 
-/* Let @slot wait for what releases it. */
-static void hft_job_block(struct hft_slot *slot)
+/* Where the job of @slot is that is not in flight. */
+static enum hft_task_state hft_job_waits(const struct hft_slot *slot)
 {
-	WRITE_ONCE(slot->state, HFT_SLOT_BLOCKED);
-	slot->ready->nr_blocked++;
+	switch (slot->state) {
+	case HFT_SLOT_WAITING:
+		return HFT_STATE_PENDING;
+	case HFT_SLOT_BLOCKED:
+		return HFT_STATE_BLOCKED;
+	case HFT_SLOT_DISPATCHED:
+		return HFT_STATE_DISPATCHED;
+	default:
+		return HFT_STATE_READY;
+	}
+}
+
+/* Let the next job of @slot wait for its release, or for what releases it. */
+static void hft_job_await(struct hft_slot *slot)
+{
+	if (slot->flags & HFT_TASK_SPORADIC) {
+		WRITE_ONCE(slot->state, HFT_SLOT_BLOCKED);
+		slot->ready->nr_blocked++;
+	} else {
+		hft_release_add(slot->ready, slot);
+	}
+	trace_task_state(slot, slot->jobs, 0, hft_job_waits(slot));
 }
 
 /**
@@ -95,10 +115,7 @@ int hft_job_insert(struct hft_ready_queue *ready, struct hft_slot *slot)
 	WRITE_ONCE(slot->ready, ready);
 	ready->counters.submitted++;
 	trace_submit(slot);
-	if (slot->flags & HFT_TASK_SPORADIC)
-		hft_job_block(slot);
-	else
-		hft_release_add(ready, slot);
+	hft_job_await(slot);
 	return 0;
 }
 
@@ -132,9 +149,7 @@ static enum hft_task_state hft_job_state(const struct hft_slot *slot)
 		head = READ_ONCE(ready->consumer->head);
 		return slot->watch.link == head ? HFT_STATE_RUNNING : HFT_STATE_DISPATCHED;
 	}
-	if (slot->state == HFT_SLOT_BLOCKED)
-		return HFT_STATE_BLOCKED;
-	return slot->state == HFT_SLOT_WAITING ? HFT_STATE_PENDING : HFT_STATE_READY;
+	return hft_job_waits(slot);
 }
 
 /* The release @n periods on.  A time beyond what a clock can show is never. */
@@ -165,10 +180,8 @@ static void hft_job_next(struct hft_slot *slot, u64 n)
 	hft_job_advance(slot, n);
 	if (slot->flags & HFT_SLOT_ENDED)
 		WRITE_ONCE(slot->state, HFT_SLOT_DISPATCHED);
-	else if (slot->flags & HFT_TASK_SPORADIC)
-		hft_job_block(slot);
 	else
-		hft_release_add(slot->ready, slot);
+		hft_job_await(slot);
 }
 
 static void hft_job_unwatch(struct hft_slot *slot)
@@ -178,8 +191,8 @@ static void hft_job_unwatch(struct hft_slot *slot)
 	slot->flags &= ~HFT_SLOT_WATCHED;
 }
 
-/* Take a run into account as its worker has reported it, if it has. */
-static void hft_job_account(const struct hft_slot *slot)
+/* Take a run into account as its worker has reported it, if it has.  Returns how it ended. */
+static enum hft_task_state hft_job_account(const struct hft_slot *slot)
 {
 	const struct hft_ready_queue *ready = slot->ready;
 	const struct hft_event *event = hft_job_event(slot);
@@ -187,14 +200,16 @@ static void hft_job_account(const struct hft_slot *slot)
 	struct hft_class *class = &ready->classes[hft_slot_class(slot)];
 	u64 start = READ_ONCE(report->start);
 	u64 end = READ_ONCE(report->end);
+	s32 result = READ_ONCE(report->result);
 
 	if (event->result < 0 || start < event->published || end < start)
-		return;
+		return HFT_STATE_COMPLETED;
 	class->busy += end - start;
-	class->failed += READ_ONCE(report->result) < 0;
+	class->failed += result < 0;
 	class->over_budget += slot->wcet && end - start > slot->wcet;
 	hft_wcet_record(&class->wcet, end - start);
 	hft_fair_use(class, ready->quantum, start, end - start);
+	return result < 0 ? HFT_STATE_FAILED : HFT_STATE_COMPLETED;
 }
 
 static void hft_job_end(struct hft_slot *slot)
@@ -206,16 +221,37 @@ static void hft_job_end(struct hft_slot *slot)
 /* The job of @slot that is in flight is consumed. */
 static void hft_job_done(struct hft_slot *slot)
 {
+	enum hft_task_state outcome = HFT_STATE_COMPLETED;
+
 	if (slot->ready->reports)
-		hft_job_account(slot);
+		outcome = hft_job_account(slot);
 	hft_job_unwatch(slot);
-	slot->flags &= ~HFT_SLOT_IN_FLIGHT;
+	slot->flags &= ~(HFT_SLOT_IN_FLIGHT | HFT_SLOT_RUNNING);
+	if (!(slot->flags & HFT_SLOT_OUTCOME))
+		hft_slot_set_outcome(slot, outcome);
+	trace_task_state(slot, slot->jobs - 1, HFT_STATE_RUNNING, hft_slot_outcome(slot->flags));
 	if (slot->state == HFT_SLOT_HELD) {
 		slot->ready->nr_held--;
 		hft_ready_add(slot);
 	} else if (slot->state == HFT_SLOT_DISPATCHED) {
 		hft_job_end(slot);
 	}
+}
+
+/* The event at @head is the next that the consumer is done with. */
+static void hft_job_trace_running(struct hft_ready_queue *ready, u32 head)
+{
+	const struct hft_tracked *tracked;
+	struct hft_slot *slot;
+
+	if (!trace_task_state_enabled() || !ready->nr_tracked)
+		return;
+	tracked = &ready->tracked[ready->first_tracked % HFT_MAX_TRACKED];
+	slot = &ready->pool->slots[tracked->index];
+	if (tracked->sequence != head || slot->flags & HFT_SLOT_RUNNING)
+		return;
+	slot->flags |= HFT_SLOT_RUNNING;
+	trace_task_state(slot, slot->jobs - 1, HFT_STATE_DISPATCHED, HFT_STATE_RUNNING);
 }
 
 /**
@@ -232,11 +268,12 @@ void hft_job_retire(struct hft_ready_queue *ready, u32 in_flight)
 		const struct hft_tracked *tracked = &ready->tracked[first];
 
 		if ((s32)(consumed - tracked->sequence) <= 0)
-			return;
+			break;
 		ready->first_tracked++;
 		ready->nr_tracked--;
 		hft_job_done(&ready->pool->slots[tracked->index]);
 	}
+	hft_job_trace_running(ready, consumed);
 }
 
 static void hft_job_look(struct hft_ready_queue *ready)
@@ -308,14 +345,18 @@ void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event)
 		};
 	slot->watch.link = lower_32_bits(event->sequence);
 	slot->flags |= HFT_SLOT_IN_FLIGHT;
-	slot->jobs++;
+	trace_task_state(slot, slot->jobs++, HFT_STATE_READY, HFT_STATE_DISPATCHED);
+	hft_job_trace_running(ready, READ_ONCE(ready->consumer->head));
 
-	if (event->result)
+	if (event->result) {
 		slot->flags |= HFT_SLOT_ENDED;
-	else if ((slot->flags & HFT_TASK_DROP) && event->published > event->deadline)
+		hft_slot_set_outcome(slot, HFT_STATE_FAILED);
+	} else if ((slot->flags & HFT_TASK_DROP) && event->published > event->deadline) {
 		event->result = -ETIME;		/* whether the watch has seen it yet or not */
-	else
+		hft_slot_set_outcome(slot, HFT_STATE_DEADLINE_MISSED);
+	} else {
 		event->result = slot->skipped < S32_MAX ? slot->skipped : S32_MAX;
+	}
 	slot->skipped = 0;
 
 	if ((slot->flags & (HFT_TASK_PERIODIC | HFT_TASK_SPORADIC)) &&
@@ -357,14 +398,12 @@ int hft_job_arrive(struct hft_slot *slot, u64 release, u64 now)
 	hft_job_advance(slot, 0);
 	ready->nr_blocked--;
 	hft_release_add(ready, slot);
+	trace_task_state(slot, slot->jobs, HFT_STATE_BLOCKED, HFT_STATE_PENDING);
 	return 0;
 }
 
-/**
- * hft_job_watch() - watch the deadline of a job that is released
- * @slot: the task
- */
-void hft_job_watch(struct hft_slot *slot)
+/* Watch the deadline of a job that is released. */
+static void hft_job_watch(struct hft_slot *slot)
 {
 	struct hft_release_queue *queue = slot->ready->release;
 
@@ -378,6 +417,18 @@ void hft_job_watch(struct hft_slot *slot)
 }
 
 /**
+ * hft_job_ready() - a job of a tracked task is released and competes
+ * @slot: the task
+ */
+void hft_job_ready(struct hft_slot *slot)
+{
+	slot->flags &= ~HFT_SLOT_OUTCOME;
+	trace_task_state(slot, slot->jobs, HFT_STATE_PENDING, HFT_STATE_READY);
+	if (slot->flags & HFT_TASK_WATCH)
+		hft_job_watch(slot);
+}
+
+/**
  * hft_job_cancel() - end a tracked task that is in no heap but the watch
  * @slot: the task
  *
@@ -385,6 +436,8 @@ void hft_job_watch(struct hft_slot *slot)
  */
 bool hft_job_cancel(struct hft_slot *slot)
 {
+	hft_slot_set_outcome(slot, HFT_STATE_CANCELLED);
+	trace_task_state(slot, slot->jobs, hft_job_waits(slot), HFT_STATE_CANCELLED);
 	if ((slot->flags & HFT_SLOT_IN_FLIGHT) && !slot->ready->dead) {
 		slot->flags |= HFT_SLOT_ENDED;
 		WRITE_ONCE(slot->state, HFT_SLOT_DISPATCHED);
@@ -423,6 +476,7 @@ unsigned int hft_job_late(struct hft_release_queue *queue, u64 now, struct hft_n
 		hft_heap_pop(heap);
 		slot->flags &= ~HFT_SLOT_WATCHED;
 		slot->late++;
+		hft_slot_set_outcome(slot, HFT_STATE_DEADLINE_MISSED);
 		slot->ready->counters.deadline_misses++;
 		notices[n++] = (struct hft_notice){
 			.pool = slot->ready->pool,

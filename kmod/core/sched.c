@@ -185,8 +185,8 @@ void hft_ready_add(struct hft_slot *slot)
 
 	hft_heap_push(&ready->heap, &slot->item, hft_slot_key(slot));
 	WRITE_ONCE(slot->state, HFT_SLOT_READY);
-	if (unlikely(slot->flags & HFT_TASK_WATCH))
-		hft_job_watch(slot);
+	if (unlikely(slot->flags & HFT_SLOT_TRACKED))
+		hft_job_ready(slot);
 
 	if (!ready->touched++) {
 		ready->next_touched = queue->touched;

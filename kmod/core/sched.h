@@ -228,7 +228,7 @@ void hft_job_track(struct hft_slot *slot);
 bool hft_job_overrun(struct hft_slot *slot, u64 now);
 void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event);
 void hft_job_retire(struct hft_ready_queue *ready, u32 in_flight);
-void hft_job_watch(struct hft_slot *slot);
+void hft_job_ready(struct hft_slot *slot);
 bool hft_job_cancel(struct hft_slot *slot);
 unsigned int hft_job_late(struct hft_release_queue *queue, u64 now, struct hft_notice *notices,
 			  unsigned int max);

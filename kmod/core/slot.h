@@ -36,6 +36,12 @@ enum hft_slot_state {
 #define HFT_SLOT_WATCHED	BIT(27)	/* is in the heap of watched deadlines */
 #define HFT_SLOT_ADMITTED	BIT(26)	/* counts in the admission of its CPU */
 
+#define HFT_SLOT_RUNNING	BIT(25)	/* that its job in flight is the next was traced */
+
+/* Of hft_slot.flags: what has become of its last job, &enum hft_task_state, or 0. */
+#define HFT_SLOT_OUTCOME_SHIFT	20
+#define HFT_SLOT_OUTCOME	GENMASK(23, 20)
+
 /**
  * struct hft_slot - a task of a pool
  * @item: place in a heap
@@ -46,7 +52,7 @@ enum hft_slot_state {
  *	the release queue from insertion to removal
  * @generation: upper half of the id; counts up when the slot is freed
  * @next: index of the next free slot
- * @flags: from the descriptor, and HFT_SLOT_*
+ * @flags: from the descriptor, and HFT_SLOT_*; of a free slot its last task's
  * @ring_number: from the descriptor
  * @clock: from the descriptor
  * @level: from the descriptor
@@ -162,6 +168,21 @@ static inline struct hft_slot *hft_slot_alloc(struct hft_pool *pool)
 	return slot;
 }
 
+static inline u32 hft_generation_next(u32 generation)
+{
+	return ((generation + 1) & HFT_GENERATION_MASK) ?: 1;
+}
+
+static inline void hft_slot_set_outcome(struct hft_slot *slot, enum hft_task_state outcome)
+{
+	slot->flags = (slot->flags & ~HFT_SLOT_OUTCOME) | (u32)outcome << HFT_SLOT_OUTCOME_SHIFT;
+}
+
+static inline enum hft_task_state hft_slot_outcome(u32 flags)
+{
+	return (flags & HFT_SLOT_OUTCOME) >> HFT_SLOT_OUTCOME_SHIFT;
+}
+
 /**
  * hft_slot_free() - give a slot back; its id is stale from here on
  * @pool: that it was taken from
@@ -170,12 +191,12 @@ static inline struct hft_slot *hft_slot_alloc(struct hft_pool *pool)
 static inline void hft_slot_free(struct hft_pool *pool, struct hft_slot *slot)
 {
 	u32 index = slot - pool->slots + 1;
-	u32 generation = (slot->generation + 1) & HFT_GENERATION_MASK;
 	s64 head, first;
 
-	WRITE_ONCE(slot->generation, generation ?: 1);
+	WRITE_ONCE(slot->generation, hft_generation_next(slot->generation));
 	WRITE_ONCE(slot->ready, NULL);
-	WRITE_ONCE(slot->state, HFT_SLOT_FREE);
+	/* Pairs with the barriers in hft_slot_ended(). */
+	smp_store_release(&slot->state, HFT_SLOT_FREE);
 
 	head = atomic64_read(&pool->free);
 	do {
@@ -206,6 +227,44 @@ static inline struct hft_slot *hft_slot_find(struct hft_pool *pool, u64 id)
 	if (READ_ONCE(slots[index].generation) != upper_32_bits(id))
 		return NULL;
 	return &slots[index];
+}
+
+/**
+ * hft_slot_ended() - what has become of a tracked task
+ * @pool: its pool
+ * @info: task is its id; the rest but reserved is filled in
+ *
+ * Without a lock, and while nobody has taken the slot again.
+ *
+ * Return: 0, or -ENOENT: nothing is known.
+ */
+static inline int hft_slot_ended(struct hft_pool *pool, struct hft_task_info *info)
+{
+	struct hft_slot *slot = hft_pool_slots(pool);
+	u32 index = lower_32_bits(info->task);
+	u32 flags;
+
+	if (!slot || index >= pool->nr)
+		return -ENOENT;
+	slot += array_index_nospec(index, pool->nr);
+	flags = READ_ONCE(slot->flags);
+	if (!(flags & HFT_SLOT_OUTCOME))
+		return -ENOENT;
+	info->state = hft_slot_outcome(flags);
+	info->ring = READ_ONCE(slot->ring_number);
+	info->release = READ_ONCE(slot->release);
+	info->jobs = READ_ONCE(slot->jobs);
+	info->missed = READ_ONCE(slot->missed);
+	info->deadlines_missed = READ_ONCE(slot->late);
+	/* All that before it is found to be free: pairs with hft_slot_free(). */
+	smp_mb();
+	if (READ_ONCE(slot->state) != HFT_SLOT_FREE)
+		return -ENOENT;
+	/* Free before whose it was: that is written before it is free. */
+	smp_mb();
+	if (READ_ONCE(slot->generation) != hft_generation_next(upper_32_bits(info->task)))
+		return -ENOENT;
+	return 0;
 }
 
 #endif /* HFT_CORE_SLOT_H */

@@ -19,6 +19,19 @@ static inline void trace_cancel(const struct hft_slot *slot)
 	(void)slot;
 }
 
+static inline bool trace_task_state_enabled(void)
+{
+	return false;
+}
+
+static inline void trace_task_state(const struct hft_slot *slot, u32 job, u32 from, u32 to)
+{
+	(void)slot;
+	(void)job;
+	(void)from;
+	(void)to;
+}
+
 static inline void trace_dispatch(const struct hft_ready_queue *ready,
 				  const struct hft_event *event)
 {

@@ -4,8 +4,8 @@
  * the same order, the same events and the same errors.
  */
 #include "conformance_calls.h"
-#include "conformance_reports.h"
 #include "conformance_tasks.h"
+#include "conformance_reports.h"
 #include "conformance_threads.h"
 #include "conformance_inbox.h"
 
@@ -42,6 +42,7 @@ static const struct {
 	CASE(closed_handle),
 	CASE(states),
 	CASE(states_of_plain_tasks),
+	CASE(outcomes_are_forgotten),
 	CASE(submit_by_time),
 	REAL(submit_after),
 	CASE(modify),
@@ -61,6 +62,7 @@ static const struct {
 	CASE(halt),
 	CASE(halt_of_new_rings),
 	CASE(reports),
+	CASE(failed),
 	CASE(reports_of_many),
 	CASE(fair),
 	CASE(fair_starves_nobody),

@@ -3,7 +3,7 @@
 #ifndef SELFTESTS_LIBHFT_CONFORMANCE_REPORTS_H
 #define SELFTESTS_LIBHFT_CONFORMANCE_REPORTS_H
 
-#include "conformance.h"
+#include "conformance_tasks.h"
 
 #define EPOCH_SHIFT	24
 #define TRIES		100
@@ -56,6 +56,21 @@ static void submit_class(struct test *t, struct hft_ring *ring, uint32_t number,
 	task.task_class = (uint8_t)number;
 	task.wcet = wcet;
 	submit(t, &task);
+}
+
+/* What the worker says of a run is how its task has ended. */
+static void case_failed(struct test *t)
+{
+	struct hft_ring *ring = open_reporting(t, 16, HFT_POLICY_FIFO, 0);
+	struct hft_task task = make_task(ring, 1, DUE);
+	uint64_t failed = submit(t, &task), completed = submit(t, &task);
+
+	run(t, ring, 1, 1000, -EIO);
+	run(t, ring, 1, 1000, 0);
+	EQUAL(-ETIMEDOUT, hft_wait(ring, 0));
+	expect_outcome(t, failed, HFT_STATE_FAILED);
+	expect_outcome(t, completed, HFT_STATE_COMPLETED);
+	hft_ring_close(ring);
 }
 
 static void case_reports(struct test *t)

@@ -20,6 +20,15 @@ static void expect_ended(struct test *t, uint64_t id)
 	EQUAL(-ENOENT, hft_task_state(t->h, id, &info));
 }
 
+/* It was tracked, and nobody has taken its place since. */
+static void expect_outcome(struct test *t, uint64_t id, enum hft_task_state outcome)
+{
+	struct hft_task_info info = { 0 };
+
+	EQUAL(0, hft_task_state(t->h, id, &info));
+	EQUAL(outcome, info.state);
+}
+
 static void case_states(struct test *t)
 {
 	struct hft_ring *ring = open_ring(t, 1, 1, HFT_POLICY_FIFO);
@@ -46,13 +55,14 @@ static void case_states(struct test *t)
 
 	EQUAL(-ENOENT, hft_cancel(t->h, running));
 	take(t, ring, 1);
-	expect_ended(t, running);
+	expect_outcome(t, running, HFT_STATE_COMPLETED);
 	EQUAL(1, hft_wait(ring, 0));
 	EQUAL(HFT_STATE_RUNNING, state_of(t, ready).state);
 	EQUAL(0, hft_cancel(t->h, pending));
-	expect_ended(t, pending);
+	expect_outcome(t, pending, HFT_STATE_CANCELLED);
 	take(t, ring, 2);
-	expect_ended(t, ready);
+	expect_outcome(t, ready, HFT_STATE_COMPLETED);
+	expect_outcome(t, running, HFT_STATE_COMPLETED);
 	EQUAL(TASKS, stats_of(t, HFT_STATS_CONTEXT).tasks_free);
 	hft_ring_close(ring);
 }
@@ -67,6 +77,32 @@ static void case_states_of_plain_tasks(struct test *t)
 	expect_ended(t, dispatched);
 	take(t, t->ring, 1);
 	expect_ended(t, 0);
+}
+
+/* What is known of a task goes with its place, and of a plain one there is nothing. */
+static void case_outcomes_are_forgotten(struct test *t)
+{
+	struct hft_ring *ring = open_ring(t, TASKS, TASKS, HFT_POLICY_FIFO);
+	struct hft_task task = make_task(ring, 1, DUE);
+	uint64_t first, closed;
+	int i;
+
+	task.flags = HFT_TASK_TRACK;
+	first = submit(t, &task);
+	take(t, ring, 1);
+	expect_outcome(t, first, HFT_STATE_COMPLETED);
+	task.flags = 0;
+	for (i = 0; i < TASKS; i++) {
+		submit(t, &task);
+		take(t, ring, 1);
+	}
+	expect_ended(t, first);
+	task.flags = HFT_TASK_TRACK;
+	closed = submit(t, &task);
+	hft_ring_close(ring);
+	expect_outcome(t, closed, HFT_STATE_CANCELLED);
+	expect_ended(t, closed + (1ULL << 32));
+	expect_ended(t, closed - (1ULL << 32));
 }
 
 static void case_submit_by_time(struct test *t)
@@ -206,7 +242,7 @@ static void case_periodic(struct test *t)
 	}
 	EQUAL(0, hft_cancel(t->h, id));
 	EQUAL(-ENOENT, hft_cancel(t->h, id));
-	expect_ended(t, id);
+	expect_outcome(t, id, HFT_STATE_CANCELLED);
 	EQUAL(TASKS, stats_of(t, HFT_STATS_CONTEXT).tasks_free);
 }
 
@@ -343,7 +379,7 @@ static void case_miss_is_told(struct test *t)
 	EQUAL(HFT_STATE_RUNNING, event.result);
 	EQUAL(1, state_of(t, id).deadlines_missed);
 	EQUAL(0, take(t, t->ring, 7).result);
-	expect_ended(t, id);
+	expect_outcome(t, id, HFT_STATE_DEADLINE_MISSED);
 	expect_empty(t, monitor);
 	hft_ring_close(monitor);
 }
@@ -353,18 +389,21 @@ static void case_drop(struct test *t)
 {
 	struct hft_ring *ring = open_ring(t, 1, 1, HFT_POLICY_FIFO);
 	struct hft_task task = make_task(ring, 1, now(t));
+	uint64_t in_time, late;
 
 	task.flags = HFT_TASK_WATCH | HFT_TASK_DROP;
 	task.deadline = task.release + 1000 * NSEC_PER_SEC;
-	submit(t, &task);
+	in_time = submit(t, &task);
 	task.cookie = 2;
 	task.release -= 1000;
 	task.deadline = task.release + 500;
-	submit(t, &task);
+	late = submit(t, &task);
 	EQUAL(-ETIMEDOUT, hft_wait(t->ring, task.deadline + 2 * NSEC_PER_MSEC));
 	EQUAL(0, take(t, ring, 1).result);
 	EQUAL(-ETIME, take(t, ring, 2).result);
 	expect_empty(t, ring);
+	expect_outcome(t, in_time, HFT_STATE_COMPLETED);
+	expect_outcome(t, late, HFT_STATE_DEADLINE_MISSED);
 	EQUAL(1, stats_of(t, hft_ring_number(ring)).ended);
 	hft_ring_close(ring);
 }

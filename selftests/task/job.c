@@ -117,7 +117,10 @@ TEST_F(job, tracked_task_lives_until_it_is_consumed)
 
 	ASSERT_TRUE(hft_test_next(&self->ring, &event));
 	EXPECT_EQ(first, (int64_t)event.task);
-	EXPECT_EQ(-ENOENT, info_of(self->context, first, &info));
+	ASSERT_EQ(0, info_of(self->context, first, &info));
+	EXPECT_EQ(HFT_STATE_COMPLETED, info.state);
+	EXPECT_EQ(1, info.jobs);
+	EXPECT_EQ(task.ring, info.ring);
 	ASSERT_EQ(0, info_of(self->context, second, &info));
 	EXPECT_EQ(HFT_STATE_RUNNING, info.state);
 	ASSERT_TRUE(hft_test_next(&self->ring, &event));

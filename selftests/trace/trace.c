@@ -129,6 +129,55 @@ TEST_F(trace, records)
 	EXPECT_NE(NULL, strstr(self->text, line));
 }
 
+/* The jobs of tracked tasks, from state to state; of plain ones there is nothing. */
+TEST_F(trace, states)
+{
+	uint64_t far = hft_test_now() + 1000 * NSEC_PER_SEC;
+	struct hft_task task = hft_test_task(0, 1, 0);
+	static const char * const expected[] = {
+		"job=0 from=none to=pending", "job=0 from=pending to=ready",
+		"job=0 from=ready to=dispatched", "job=0 from=dispatched to=running",
+		"job=0 from=running to=completed",
+	};
+	struct hft_event event;
+	char line[128];
+	int64_t id;
+	size_t i;
+
+	if (!has_tracefs())
+		SKIP(return, "this kernel has no tracefs");
+	ASSERT_EQ(0, hft_test_write_file(TRACEFS "/trace", ""));
+	ASSERT_EQ(0, hft_test_write_file(EVENTS "/task_state/enable", "1"));
+	ASSERT_EQ(0, hft_test_write_file(TRACEFS "/tracing_on", "1"));
+
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, NULL));
+	ASSERT_EQ(0, hft_test_take(&self->ring, &event, 10 * NSEC_PER_SEC));
+	task.flags = HFT_TASK_TRACK;
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_take(&self->ring, &event, 10 * NSEC_PER_SEC));
+	hft_test_wait(&self->ring, 0);
+	task.flags = HFT_TASK_SPORADIC;
+	task.period = NSEC_PER_SEC;
+	task.cookie = 2;
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_ioctl(self->context, HFT_IOC_RELEASE,
+				    &(struct hft_arrival){ .task = id, .release = far }));
+	ASSERT_EQ(0, hft_test_cancel(self->context, id));
+
+	ASSERT_EQ(0, hft_test_write_file(EVENTS "/task_state/enable", "0"));
+	ASSERT_EQ(0, hft_test_read_file(TRACEFS "/trace", self->text, TEXT));
+	EXPECT_EQ(8, count(self->text, " task_state: "));
+	for (i = 0; i < ARRAY_LEN(expected); i++) {
+		snprintf(line, sizeof(line), "cookie=0x1 %s", expected[i]);
+		EXPECT_EQ(1, count(self->text, line)) {
+			TH_LOG("%s", line);
+		}
+	}
+	EXPECT_EQ(1, count(self->text, "cookie=0x2 job=0 from=none to=blocked"));
+	EXPECT_EQ(1, count(self->text, "cookie=0x2 job=0 from=blocked to=pending"));
+	EXPECT_EQ(1, count(self->text, "cookie=0x2 job=0 from=pending to=cancelled"));
+}
+
 /* A filter works, so the fields have the types that they say. */
 TEST_F(trace, filter)
 {

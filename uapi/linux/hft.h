@@ -497,13 +497,23 @@ struct hft_submit_batch {
  * @HFT_STATE_DISPATCHED: is in its ring
  * @HFT_STATE_RUNNING: is the next that its worker advances over
  * @HFT_STATE_BLOCKED: waits for an arrival
+ * @HFT_STATE_COMPLETED: has ended: its worker has run it
+ * @HFT_STATE_FAILED: has ended: its worker said so, or its CPU went offline
+ * @HFT_STATE_CANCELLED: has ended: it was taken back, or its ring was closed
+ * @HFT_STATE_DEADLINE_MISSED: has ended: it was watched, and was dropped or too late
+ *
+ * Of a periodic or sporadic task, the last four are said of its last job.
  */
 enum hft_task_state {
 	HFT_STATE_PENDING = 1,
 	HFT_STATE_READY,
 	HFT_STATE_DISPATCHED,
 	HFT_STATE_RUNNING,
-	HFT_STATE_BLOCKED
+	HFT_STATE_BLOCKED,
+	HFT_STATE_COMPLETED,
+	HFT_STATE_FAILED,
+	HFT_STATE_CANCELLED,
+	HFT_STATE_DEADLINE_MISSED
 };
 
 /**
@@ -520,7 +530,10 @@ enum hft_task_state {
  * @deadlines_missed: out: how many deadlines it has missed
  * @reserved: in: zero
  *
- * Errors: -ENOENT the task has ended, or there never was one; -EINVAL.
+ * What has become of a tracked task is kept until its place in the context is taken
+ * again, which may be at once: then, or if it was not tracked, it is -ENOENT.
+ *
+ * Errors: -ENOENT the task has ended and is forgotten, or there never was one; -EINVAL.
  */
 struct hft_task_info {
 	__u64 task;

@@ -56,11 +56,11 @@ static int inform(struct hft_sim *sim, struct hft_task_info *info)
 	if (info->reserved)
 		return -EINVAL;
 	if (!slot)
-		return -ENOENT;
+		return hft_slot_ended(&sim->pool, info);
 	cpu = hft_sim_ring_of(slot->ready)->cpu;
 	err = hft_job_info(slot, info);
 	hft_sim_commit(cpu);
-	return err;
+	return err ? hft_slot_ended(&sim->pool, info) : 0;
 }
 
 /* Take the ring's tasks back.  Returns how many there were. */

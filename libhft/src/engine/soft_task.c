@@ -316,6 +316,7 @@ int soft_command(struct hft *h, unsigned int op, void *arg)
 	struct hft_modify *modify = arg;
 	struct hft_cancel *cancel = arg;
 	struct hft_arrival *arrival = arg;
+	int err;
 
 	if (hft_is_inherited(h->forks))
 		return -EOWNERDEAD;
@@ -333,7 +334,8 @@ int soft_command(struct hft *h, unsigned int op, void *arg)
 	case HFT_IOC_TASK:
 		if (info->reserved)
 			return -EINVAL;
-		return soft_task_do(context, info->task, soft_op_info, info);
+		err = soft_task_do(context, info->task, soft_op_info, info);
+		return err == -ENOENT ? hft_slot_ended(&context->pool, info) : err;
 	case HFT_IOC_HALT:
 		return soft_halt(context, arg);
 	case HFT_IOC_STATS:

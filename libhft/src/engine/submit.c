@@ -308,9 +308,10 @@ HFT_API int hft_modify(struct hft *h, const struct hft_modify *modify)
  * @info: the answer; see &struct hft_task_info
  *
  * A plain task ends with its dispatch; one that is tracked when its worker is done
- * with it.  Enters the kernel.  Any thread.
+ * with it, and how it has ended is known until another task takes its place, which may
+ * be at once.  Enters the kernel.  Any thread.
  *
- * Return: 0, or -ENOENT when it has ended or never was.
+ * Return: 0, or -ENOENT when it has ended and is forgotten, or never was.
  */
 HFT_API int hft_task_state(struct hft *h, uint64_t id, struct hft_task_info *info)
 {
