@@ -55,37 +55,52 @@ static uint64_t tails(const struct hft_test_ring *rings)
 	return sum;
 }
 
-/* Tasks that come due all the time on all CPUs, and a halt in the middle of it. */
-TEST_F_TIMEOUT(halt, nothing_after_it_returned, 100)
+/* Tasks of a trial, 20 us from one to the next */
+#define TRIAL_TASKS	8
+#define TRIAL_NS	(TRIAL_TASKS * 20000)
+
+/* Nothing is lost by it. */
+static int take_all(struct hft_test_ring *rings)
 {
-	int trials = hft_test_scaled(300), trial, i, n;
+	struct hft_event event;
+	int i, n, err;
+
+	for (i = 0; i < 4; i++) {
+		for (n = i; n < TRIAL_TASKS; n += 4) {
+			err = hft_test_take(&rings[i], &event, 10 * NSEC_PER_SEC);
+			if (err)
+				return err;
+			if ((int)event.cookie != n)
+				return -EPROTO;
+		}
+	}
+	return 0;
+}
+
+/* Tasks that come due all the time on all CPUs, and a halt in the middle of it. */
+TEST_F_TIMEOUT(halt, nothing_after_it_returned, 200)
+{
+	int trials = hft_test_scaled(hft_test_slow_kernel() ? 500 : 10000), trial, n;
+	struct hft_task tasks[TRIAL_TASKS];
+	int64_t results[TRIAL_TASKS];
 	uint64_t random = 1, at_halt;
 	struct hft_halt answer;
 
 	for (trial = 0; trial < trials; trial++) {
 		uint64_t now = hft_test_now();
 
-		for (n = 0; n < 40; n++) {
-			struct hft_task task = hft_test_task(n % 4, n, now + n * 20000);
-
-			ASSERT_EQ(0, hft_test_submit(self->context, &task, NULL));
-		}
-		hft_test_sleep(hft_test_random(&random) % MS);
+		for (n = 0; n < TRIAL_TASKS; n++)
+			tasks[n] = hft_test_task(n % 4, n, now + n * 20000);
+		ASSERT_EQ(TRIAL_TASKS, hft_test_submit_batch(self->context, tasks, results,
+							     TRIAL_TASKS));
+		hft_test_sleep(hft_test_random(&random) % TRIAL_NS);
 		ASSERT_EQ(0, halt(self->context, HFT_HALT_ALL, 0, &answer));
 		at_halt = tails(self->rings);
 		EXPECT_EQ(4, answer.rings);
-		hft_test_sleep(MS);
+		hft_test_sleep(TRIAL_NS);
 		ASSERT_EQ(at_halt, tails(self->rings));
 		ASSERT_EQ(0, halt(self->context, HFT_HALT_NONE, 0, NULL));
-		/* Nothing is lost by it. */
-		for (i = 0; i < 4; i++) {
-			for (n = 0; n < 10; n++) {
-				struct hft_event event;
-
-				ASSERT_EQ(0, hft_test_take(&self->rings[i], &event, NSEC_PER_SEC));
-				ASSERT_EQ(4 * n + i, (int)event.cookie);
-			}
-		}
+		ASSERT_EQ(0, take_all(self->rings));
 	}
 }
 

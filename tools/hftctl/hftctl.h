@@ -29,6 +29,14 @@ int analyze_file(const char *path, const struct analyze_args *args, json_t **val
 /* Returns -EINVAL when there is no such policy. */
 int analyze_policy(const char *name);
 
+struct replay_args {
+	bool events;			/* tell each, not only how many */
+	uint64_t late_ns;		/* 0: as the library has it */
+};
+
+/* Returns -EPROTO, and has printed where, when the dispatches are not the same. */
+int replay_file(const char *path, const struct replay_args *args, json_t **value);
+
 /* An error of this program: prints "hftctl: ..." and the text of @err; returns -@err. */
 int fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

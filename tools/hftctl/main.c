@@ -14,6 +14,7 @@ struct args {
 	pid_t pid;
 	const char *operand;		/* what follows the command; NULL: nothing */
 	struct analyze_args analyze;
+	struct replay_args replay;
 };
 
 static bool parse_number(const char *text, uint64_t most, uint64_t *number)
@@ -66,6 +67,11 @@ static int run_analyze(const struct args *args, json_t **value)
 	return analyze_file(args->operand, &args->analyze, value);
 }
 
+static int run_replay(const struct args *args, json_t **value)
+{
+	return replay_file(args->operand, &args->replay, value);
+}
+
 static const struct command {
 	const char *name;
 	int (*run)(const struct args *args, json_t **value);
@@ -74,6 +80,7 @@ static const struct command {
 	bool needs_pid;
 	bool only_json;
 	bool analyzes;
+	bool replays;
 } commands[] = {
 	{ .name = "query", .run = run_query },
 	{ .name = "stats", .run = run_stats, .takes_pid = true },
@@ -82,6 +89,8 @@ static const struct command {
 	  .operand = "cancel needs the id of a task, a number above 0" },
 	{ .name = "analyze", .run = run_analyze, .operand = "analyze needs a file",
 	  .only_json = true, .analyzes = true },
+	{ .name = "replay", .run = run_replay, .operand = "replay needs a file",
+	  .replays = true },
 };
 
 static void usage(FILE *out)
@@ -99,9 +108,12 @@ static void usage(FILE *out)
 	      "                      verdict, each task's response time in ns, in the order of\n"
 	      "                      the file (null: none is known), the utilisation, and the\n"
 	      "                      first deadline missed when all are released at 0\n"
+	      "  replay FILE         do what HFT_RECORD=FILE has recorded of a handle again, on a\n"
+	      "                      simulated machine, and compare each dispatch with the one\n"
+	      "                      recorded; the first that differs is an error\n"
 	      "\n"
-	      "FILE has a line \"wcet,period,deadline\" for each task, in ns from 1 on; '#'\n"
-	      "begins a comment; - is standard input. Exit status 0 is not a verdict.\n"
+	      "For analyze, FILE has a line \"wcet,period,deadline\" for each task, in ns from\n"
+	      "1 on; '#' begins a comment; - is standard input. Exit status 0 is not a verdict.\n"
 	      "\n"
 	      "  -j, --json          print JSON instead of text\n"
 	      "  -p, --pid PID       the process; needs the right to ptrace it\n"
@@ -111,6 +123,8 @@ static void usage(FILE *out)
 	      "                      utilisation then, before the first deadline is missed\n"
 	      "      --max-steps N   analyze: give up after that many terms of a sum (10^9, some\n"
 	      "                      ns each)\n"
+	      "  -e, --events        replay: each dispatch, with its time and that of its task, ns\n"
+	      "  -l, --late NS       replay: so late may a timer have been (10000000)\n"
 	      "  -h, --help          this text\n"
 	      "\n"
 	      "Exit status: 0, 1 when the command failed, 2 for wrong usage.\n",
@@ -216,6 +230,11 @@ static bool has_analyze_options(const struct analyze_args *args)
 	return args->policy >= 0 || args->breakdown || args->max_steps;
 }
 
+static bool has_replay_options(const struct replay_args *args)
+{
+	return args->events || args->late_ns;
+}
+
 static int run(const struct command *command, const struct args *args, bool json)
 {
 	json_t *value;
@@ -227,6 +246,8 @@ static int run(const struct command *command, const struct args *args, bool json
 		return wrong_usage("this command needs --pid");
 	if (has_analyze_options(&args->analyze) && !command->analyzes)
 		return wrong_usage("--policy, --breakdown and --max-steps are for analyze");
+	if (has_replay_options(&args->replay) && !command->replays)
+		return wrong_usage("--events and --late are for replay");
 	if (!args->operand && command->operand)
 		return wrong_usage(command->operand);
 	if (args->operand && !command->operand)
@@ -265,6 +286,8 @@ int main(int argc, char **argv)
 		{ "policy", required_argument, NULL, 'P' },
 		{ "breakdown", no_argument, NULL, 'b' },
 		{ "max-steps", required_argument, NULL, 's' },
+		{ "events", no_argument, NULL, 'e' },
+		{ "late", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -274,7 +297,7 @@ int main(int argc, char **argv)
 	uint64_t number;
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "jp:P:bh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jp:P:bel:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':
 			json = true;
@@ -290,6 +313,13 @@ int main(int argc, char **argv)
 			ret = parse_analyze_option(c, optarg, &args.analyze);
 			if (ret)
 				return ret;
+			break;
+		case 'e':
+			args.replay.events = true;
+			break;
+		case 'l':
+			if (!parse_number(optarg, UINT64_MAX, &args.replay.late_ns))
+				return wrong_usage("--late takes a time in ns");
 			break;
 		case 'h':
 			usage(stdout);

@@ -75,9 +75,12 @@ extern const struct hft_backend hft_kernel_backend;
 extern const struct hft_backend hft_soft_backend;
 extern const struct hft_backend hft_sim_backend;
 
+struct hft_recorder;
+
 struct hft {
 	const struct hft_backend *backend;
 	void *state;			/* the backend's */
+	struct hft_recorder *recorder;	/* NULL: nothing is recorded */
 	struct hft_query query;
 	hft_warn_fn warn;
 	void *warn_arg;
@@ -125,6 +128,8 @@ struct hft_ring {
 	struct hft_report *reports;	/* NULL without HFT_RING_REPORT */
 	uint32_t mask;
 	const struct hft_backend *backend;
+	struct hft_recorder *recorder;	/* NULL: nothing is recorded */
+	uint32_t recorded;		/* events before that one are */
 	void *state;			/* the backend's */
 	uint64_t spin_ns;
 	atomic_bool stop;
@@ -298,6 +303,11 @@ void hft_examine(struct hft *h);
 /* worker.c */
 int hft_become_worker(uint32_t cpu, uint32_t level, uint32_t flags);
 uint32_t hft_top_level(uint32_t level_mask);
+
+/* record.c */
+int hft_record_start(struct hft *h, uint32_t tasks);
+void hft_record_advance(struct hft_ring *ring);
+void hft_record_pause(bool pause);
 
 /* lead.c */
 int hft_measure_lead(struct hft *h, const struct hft_ring_opts *opts, uint64_t *lead_ns);

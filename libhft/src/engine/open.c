@@ -126,8 +126,8 @@ static int hft_open_backend(struct hft *h, struct hft_opts *opts)
  * Return: 0, or -ENOENT without the device or, where kernel was named, the module,
  * -EACCES without permission, -EINVAL for options out of range or a backend that is
  * none, -E2BIG for options of a newer library, -EDQUOT when the user's quota of tasks
- * is used up, -ENOMEM.  io_uring being unavailable is no error: ioctls take its place,
- * and hft_opts.warn says so.
+ * is used up, -ENOMEM, or why the file of HFT_RECORD can not be made.  io_uring being
+ * unavailable is no error: ioctls take its place, and hft_opts.warn says so.
  */
 HFT_API int hft_open(struct hft **out, const struct hft_opts *user_opts)
 {
@@ -160,6 +160,11 @@ HFT_API int hft_open(struct hft **out, const struct hft_opts *user_opts)
 	/* What a machine that is not real has to do with this one: nothing. */
 	if (h->backend != &hft_sim_backend)
 		hft_examine(h);
+	err = hft_record_start(h, opts.tasks);
+	if (err) {
+		hft_close(h);
+		return err;
+	}
 	*out = h;
 	return 0;
 }

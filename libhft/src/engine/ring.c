@@ -248,6 +248,8 @@ HFT_API void hft_ring_advance(struct hft_ring *ring)
 	}
 	if (__builtin_expect(ring->reports != NULL, 0))
 		hft_ring_end(ring);
+	if (__builtin_expect(!!ring->recorder, 0))
+		hft_record_advance(ring);
 	__atomic_store_n(&ring->consumer->head, ++ring->head, __ATOMIC_RELEASE);
 	if (__builtin_expect(ring->head % HFT_GLANCE_TURNS == 0, 0))
 		hft_inbox_glance(ring, ring->head % HFT_BEHIND_TURNS == 0);

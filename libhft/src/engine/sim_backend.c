@@ -364,7 +364,7 @@ static int sim_work(struct hft_ring *ring, const struct hft_worker_opts *opts)
  */
 HFT_API struct hft_sim *hft_sim_of(const struct hft *h)
 {
-	return h->backend == &hft_sim_backend ? h->state : NULL;
+	return h->backend->open == sim_open ? h->state : NULL;
 }
 
 static int sim_command(struct hft *h, unsigned int op, void *arg)

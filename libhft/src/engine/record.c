@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * HFT_RECORD=FILE: what a handle is told, and what it dispatches, in a file for
+ * hft_replay().
+ *
+ * A handle that is recorded has a backend table of its own, which calls the real one: the
+ * others pay nothing.  The consumer's advances are in no table: hft_ring_advance() looks.
+ *
+ * An event is recorded when its consumer advances over it, and says itself when it was
+ * written.  In a simulation that does not say what was before what: many things happen at
+ * one time.  There an event is recorded as soon as the call is over that it came in.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "core/task.h"
+#include "internal.h"
+#include "record.h"
+
+#define HFT_RECORD_BUFFER	(256 * 1024)
+
+/* Readings of two clocks, of which the closest count. */
+#define HFT_RECORD_TRIES	20
+
+/**
+ * struct hft_recorder - of a handle and its rings
+ * @table: the handle's backend, as it is called now
+ * @real: as it is
+ * @refs: the handle and its rings
+ * @forks: hft_forks when it was opened
+ * @warn: of the handle, which the rings may outlive
+ * @warn_arg: for @warn
+ * @lock: of what follows; a record is whole
+ * @fd: of the file; -1: it has failed
+ * @used: bytes of @buffer
+ * @rings: of a simulation, by number
+ * @buffer: what is to be written
+ */
+struct hft_recorder {
+	struct hft_backend table;
+	const struct hft_backend *real;
+	atomic_uint refs;
+	unsigned int forks;
+	hft_warn_fn warn;
+	void *warn_arg;
+
+	pthread_mutex_t lock;
+	int fd;
+	size_t used;
+	struct hft_ring *rings[HFT_MAX_RINGS];
+	unsigned char buffer[HFT_RECORD_BUFFER];
+};
+
+static void hft_record_give_up(struct hft_recorder *recorder, int err)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "HFT_RECORD: write: %s: this handle is recorded no more",
+		 strerror(err));
+	if (recorder->warn)
+		recorder->warn(recorder->warn_arg, text);
+	close(recorder->fd);
+	recorder->fd = -1;
+}
+
+static void hft_record_flush(struct hft_recorder *recorder)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (recorder->fd >= 0 && done < recorder->used) {
+		n = write(recorder->fd, recorder->buffer + done, recorder->used - done);
+		if (n > 0)
+			done += (size_t)n;
+		else if (!n || errno != EINTR)
+			hft_record_give_up(recorder, n ? errno : EIO);
+	}
+	recorder->used = 0;
+}
+
+static void hft_record_put32(unsigned char *to, uint32_t value)
+{
+	value = htole32(value);
+	memcpy(to, &value, sizeof(value));
+}
+
+static void hft_record_put64(unsigned char *to, uint64_t value)
+{
+	value = htole64(value);
+	memcpy(to, &value, sizeof(value));
+}
+
+/* Add a record; in a forked child, what is left of the parent's stays the parent's. */
+static void hft_record_add(struct hft_recorder *recorder, uint32_t kind, const uint64_t *words)
+{
+	uint32_t nr = hft_record_words(kind), i;
+	size_t size = HFT_RECORD_FRAME_BYTES + nr * sizeof(uint64_t);
+	unsigned char *to;
+
+	if (hft_is_inherited(recorder->forks))
+		return;
+	pthread_mutex_lock(&recorder->lock);
+	if (recorder->used + size > HFT_RECORD_BUFFER)
+		hft_record_flush(recorder);
+	to = recorder->buffer + recorder->used;
+	hft_record_put32(to + 4, kind << 16 | nr);
+	for (i = 0; i < nr; i++)
+		hft_record_put64(to + HFT_RECORD_FRAME_BYTES + i * sizeof(uint64_t), words[i]);
+	hft_record_put32(to, (uint32_t)crc32(0, to + 4, (uInt)size - 4));
+	recorder->used += size;
+	pthread_mutex_unlock(&recorder->lock);
+}
+
+#define RECORD(recorder, kind, ...) \
+	hft_record_add(recorder, kind, (const uint64_t[HFT_RECORD_WORDS]){ __VA_ARGS__ })
+
+static void hft_record_put(struct hft_recorder *recorder)
+{
+	if (atomic_fetch_sub(&recorder->refs, 1) != 1)
+		return;
+	if (!hft_is_inherited(recorder->forks)) {
+		RECORD(recorder, HFT_RECORD_CLOSE, hft_now());
+		hft_record_flush(recorder);
+		pthread_mutex_destroy(&recorder->lock);
+	}
+	if (recorder->fd >= 0 && close(recorder->fd) && !hft_is_inherited(recorder->forks))
+		hft_record_give_up(recorder, errno);
+	free(recorder);
+}
+
+/* Of event number @at, and of those before it that are not recorded yet. */
+static void hft_record_events(struct hft_ring *ring, uint32_t at)
+{
+	const struct hft_event *event;
+
+	while ((int32_t)(at - ring->recorded) >= 0) {
+		event = &ring->events[ring->recorded++ & ring->mask];
+		RECORD(ring->recorder, HFT_RECORD_EVENT, event->published, ring->number,
+		       event->task, event->cookie, event->release, event->deadline,
+		       event->irq_entry, event->sequence, (uint64_t)(int64_t)event->result,
+		       event->type, event->clock, event->level);
+	}
+}
+
+/* All that there is: it can not be more than the ring has room for. */
+static void hft_record_rest(struct hft_ring *ring)
+{
+	uint32_t available = hft_ring_available(ring);
+
+	if (available && available <= ring->mask + 1)
+		hft_record_events(ring, ring->head + available - 1);
+}
+
+/* What a simulation has written before a call, or in it. */
+static void hft_record_look(struct hft_recorder *recorder)
+{
+	uint32_t i;
+
+	for (i = 0; recorder->real == &hft_sim_backend && i < HFT_MAX_RINGS; i++) {
+		if (recorder->rings[i])
+			hft_record_rest(recorder->rings[i]);
+	}
+}
+
+/* The consumer is about to advance; without an event it has lost its way, as ever. */
+void hft_record_advance(struct hft_ring *ring)
+{
+	if (!hft_ring_available(ring))
+		return;
+	hft_record_look(ring->recorder);
+	hft_record_events(ring, ring->head);
+	RECORD(ring->recorder, HFT_RECORD_ADVANCE, hft_now(), ring->number);
+}
+
+static void hft_record_task(struct hft_recorder *recorder, const struct hft_task *task,
+			    uint64_t begin, uint64_t id)
+{
+	RECORD(recorder, HFT_RECORD_SUBMIT, begin, hft_now(), id, task->cookie, task->release,
+	       task->deadline, task->ring, task->flags, task->clock, task->level,
+	       task->reserved1, task->reserved2, task->period, task->wcet, task->reserved3);
+}
+
+static int hft_record_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
+{
+	uint64_t begin = hft_now(), own;
+	int err;
+
+	hft_record_look(h->recorder);
+	err = h->recorder->real->submit(h, task, &own);
+	if (!err)
+		hft_record_task(h->recorder, task, begin, own);
+	hft_record_look(h->recorder);
+	if (id && (!err || err == -EBUSY))
+		*id = own;
+	return err;
+}
+
+static int hft_record_submit_batch(struct hft *h, const struct hft_submit_batch *batch)
+{
+	const struct hft_task *tasks = (const void *)(uintptr_t)batch->tasks;
+	const int64_t *results = (const void *)(uintptr_t)batch->results;
+	uint64_t begin = hft_now();
+	uint32_t i;
+	int ret;
+
+	hft_record_look(h->recorder);
+	ret = h->recorder->real->submit_batch(h, batch);
+	for (i = 0; ret > 0 && i < batch->nr; i++) {
+		if (results[i] > 0)
+			hft_record_task(h->recorder, &tasks[i], begin, (uint64_t)results[i]);
+	}
+	hft_record_look(h->recorder);
+	return ret;
+}
+
+static void hft_record_modify(struct hft_recorder *recorder, const struct hft_modify *modify,
+			      uint64_t begin)
+{
+	RECORD(recorder, HFT_RECORD_MODIFY, begin, hft_now(), modify->task, modify->fields,
+	       modify->level, modify->release, modify->deadline, modify->period);
+}
+
+static int hft_record_command(struct hft *h, unsigned int op, void *arg)
+{
+	struct hft_recorder *recorder = h->recorder;
+	uint64_t begin = hft_now();
+	int err;
+
+	hft_record_look(recorder);
+	err = recorder->real->command(h, op, arg);
+	if (err)
+		return err;
+	if (op == HFT_IOC_CANCEL)
+		RECORD(recorder, HFT_RECORD_CANCEL, begin, hft_now(),
+		       ((struct hft_cancel *)arg)->task);
+	else if (op == HFT_IOC_MODIFY)
+		hft_record_modify(recorder, arg, begin);
+	else if (op == HFT_IOC_HALT)
+		RECORD(recorder, HFT_RECORD_HALT, begin, hft_now(),
+		       ((struct hft_halt *)arg)->mode);
+	hft_record_look(recorder);
+	return 0;
+}
+
+static int hft_record_ring_open(struct hft *h, struct hft_ring *ring, struct hft_ring_add *add)
+{
+	struct hft_recorder *recorder = h->recorder;
+	struct hft_ring_add asked = *add;
+	int err = recorder->real->ring_open(h, ring, add);
+
+	if (err)
+		return err;
+	ring->recorder = recorder;
+	ring->number = add->ring;
+	ring->mask = add->entries - 1;
+	atomic_fetch_add(&recorder->refs, 1);
+	recorder->rings[add->ring] = ring;
+	RECORD(recorder, HFT_RECORD_RING, hft_now(), add->ring, asked.cpu, asked.entries,
+	       asked.window, asked.level_mask, asked.policy, asked.flags, asked.lead);
+	return 0;
+}
+
+/* What was dispatched and not consumed is in the record too. */
+static void hft_record_ring_close(struct hft_ring *ring)
+{
+	struct hft_recorder *recorder = ring->recorder;
+
+	if (!hft_is_inherited(recorder->forks)) {
+		hft_record_look(recorder);
+		hft_record_rest(ring);
+		RECORD(recorder, HFT_RECORD_RING_CLOSE, hft_now(), ring->number);
+	}
+	recorder->rings[ring->number] = NULL;
+	recorder->real->ring_close(ring);
+	hft_record_put(recorder);
+}
+
+static void hft_record_close(struct hft *h)
+{
+	struct hft_recorder *recorder = h->recorder;
+
+	hft_record_look(recorder);
+	recorder->real->close(h);
+	hft_record_put(recorder);
+}
+
+static uint64_t hft_record_clock(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t hft_record_offset(clockid_t id)
+{
+	uint64_t best = UINT64_MAX, offset = 0;
+	int i;
+
+	for (i = 0; i < HFT_RECORD_TRIES; i++) {
+		uint64_t before = hft_record_clock(CLOCK_MONOTONIC);
+		uint64_t time = hft_record_clock(id);
+		uint64_t width = hft_record_clock(CLOCK_MONOTONIC) - before;
+
+		if (width >= best)
+			continue;
+		best = width;
+		offset = time - before;
+	}
+	return offset;
+}
+
+static void hft_record_begin(struct hft_recorder *recorder, uint32_t tasks)
+{
+	uint64_t name = 0;
+
+	memcpy(recorder->buffer, HFT_RECORD_MAGIC, HFT_RECORD_MAGIC_BYTES);
+	hft_record_put32(recorder->buffer + HFT_RECORD_MAGIC_BYTES, HFT_RECORD_VERSION);
+	hft_record_put32(recorder->buffer + HFT_RECORD_MAGIC_BYTES + 4, 0);
+	recorder->used = HFT_RECORD_HEAD_BYTES;
+	memcpy(&name, recorder->real->name, strnlen(recorder->real->name, sizeof(name)));
+	RECORD(recorder, HFT_RECORD_OPEN, hft_now(), hft_record_offset(CLOCK_REALTIME),
+	       hft_record_offset(CLOCK_TAI), tasks, le64toh(name));
+}
+
+/* The first handle of a process is recorded in the file itself, others in FILE.2, ... */
+static int hft_record_open_file(const char *path)
+{
+	static atomic_uint handles;
+	unsigned int number = atomic_fetch_add(&handles, 1) + 1;
+	char name[4096];
+
+	if (snprintf(name, sizeof(name), number > 1 ? "%s.%u" : "%s", path, number) >=
+	    (int)sizeof(name)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+}
+
+static void hft_record_wrap(struct hft_recorder *recorder)
+{
+	recorder->table = *recorder->real;
+	recorder->table.close = hft_record_close;
+	recorder->table.command = hft_record_command;
+	recorder->table.ring_open = hft_record_ring_open;
+	recorder->table.ring_close = hft_record_ring_close;
+	recorder->table.submit = hft_record_submit;
+	recorder->table.submit_batch = hft_record_submit_batch;
+}
+
+/* What the calling thread opens is not recorded: it replays a record. */
+static _Thread_local bool hft_record_paused __attribute__((tls_model("initial-exec")));
+
+void hft_record_pause(bool pause)
+{
+	hft_record_paused = pause;
+}
+
+/* Record a handle that was just opened, if the environment asks for that. */
+int hft_record_start(struct hft *h, uint32_t tasks)
+{
+	const char *path = secure_getenv("HFT_RECORD");
+	struct hft_recorder *recorder;
+	int err;
+
+	if (!path || !*path || hft_record_paused)
+		return 0;
+	recorder = calloc(1, sizeof(*recorder));
+	if (!recorder)
+		return hft_fail(ENOMEM, "HFT_RECORD");
+	recorder->fd = hft_record_open_file(path);
+	if (recorder->fd < 0) {
+		err = errno;
+		free(recorder);
+		return hft_fail(err, "HFT_RECORD: open %s", path);
+	}
+	recorder->real = h->backend;
+	recorder->forks = h->forks;
+	recorder->warn = h->warn;
+	recorder->warn_arg = h->warn_arg;
+	atomic_init(&recorder->refs, 1);
+	pthread_mutex_init(&recorder->lock, NULL);
+	hft_record_wrap(recorder);
+	hft_record_begin(recorder, tasks);
+	h->recorder = recorder;
+	h->backend = &recorder->table;
+	return 0;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the files of the replay share.
+ *
+ *   replay_read.c	reads a record
+ *   replay.c		does what was asked for, in the order of time
+ *   replay_dispatch.c	has the scheduler choose what was dispatched
+ */
+#ifndef HFT_ENGINE_REPLAY_H
+#define HFT_ENGINE_REPLAY_H
+
+#include <hft/replay.h>
+
+#include "record.h"
+#include "sim.h"
+
+/**
+ * struct hft_recording - a file that was read, and is whole
+ * @path: of the file
+ * @records: they
+ * @nr: how many; the first is OPEN, the last CLOSE
+ */
+struct hft_recording {
+	const char *path;
+	struct hft_record *records;
+	size_t nr;
+};
+
+struct replay_action {
+	uint64_t time;
+	size_t index;			/* of the record; 0: done before */
+};
+
+/**
+ * struct replay_task - a submission
+ * @id: as it was recorded
+ * @sim_id: now; 0: not submitted yet
+ * @record: of the submission
+ * @touched: when it was last changed, or a job of it was consumed
+ * @modified: it was
+ * @next: with the same hash; 1 + index
+ */
+struct replay_task {
+	uint64_t id;
+	uint64_t sim_id;
+	size_t record;
+	uint64_t touched;
+	bool modified;
+	uint32_t next;
+};
+
+/* @window is as it was recorded; 0 of a monitor ring, whose events are not replayed. */
+struct replay_ring {
+	struct hft_ring *ring;
+	uint32_t window;
+};
+
+struct replay {
+	struct hft_replay_opts opts;
+	struct hft_replay_result result;
+	struct hft_recording recording;
+	struct replay_action *actions;
+	size_t nr_actions;
+	size_t at;			/* action */
+	struct replay_task *tasks;
+	uint32_t nr_tasks;
+	uint32_t *hash;
+	uint32_t hash_mask;
+	struct replay_ring rings[HFT_MAX_RINGS];
+	struct hft *h;
+	struct hft_sim *sim;
+	uint64_t resumed;		/* when the kill switch was last changed */
+	uint64_t steps;
+};
+
+/* replay_read.c */
+int hft_recording_read(const char *path, struct hft_recording *recording);
+void hft_recording_free(struct hft_recording *recording);
+
+/* replay.c */
+struct replay_task *hft_replay_find_task(struct replay *r, uint64_t id);
+struct replay_ring *hft_replay_ring_at(struct replay *r, uint64_t number);
+int hft_replay_run_to(struct replay *r, uint64_t time);
+int hft_replay_advance(struct replay *r, const uint64_t *words, size_t index);
+int hft_replay_malformed(const struct replay *r, size_t index, const char *what);
+
+/* replay_dispatch.c */
+int hft_replay_dispatch(struct replay *r, const uint64_t *words, size_t index);
+
+#endif /* HFT_ENGINE_REPLAY_H */

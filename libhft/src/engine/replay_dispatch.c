@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Replay a record: dispatches.
+ *
+ * Where and when the kernel wrote an event is in the record; what the simulated rings are
+ * kept from is to write at any other time: their windows are closed but for those moments.
+ * Which task it is, out of those that are ready, is the scheduler's choice as ever, and
+ * has to be the recorded one.  What would have been better then may not have been there
+ * yet: its timer was late, or the thread that submitted it had not got as far.  That is
+ * allowed up to a bound, and counted.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "replay.h"
+
+#define REPLAY_ASIDE		64
+
+static struct hft_event recorded_event(const uint64_t *words)
+{
+	return (struct hft_event){
+		.published = words[0],
+		.task = words[2],
+		.cookie = words[3],
+		.release = words[4],
+		.deadline = words[5],
+		.irq_entry = words[6],
+		.sequence = words[7],
+		.result = (int32_t)words[8],
+		.type = (uint16_t)words[9],
+		.clock = (uint8_t)words[10],
+		.level = (uint8_t)words[11],
+	};
+}
+
+static int differs(const struct replay *r, uint64_t ring, const struct hft_event *event,
+		   const char *what)
+{
+	return hft_fail(EPROTO, "%s: ring %" PRIu64 ", event %" PRIu64 " at %" PRIu64
+			" ns (task 0x%" PRIx64 ", cookie %" PRIu64 "): %s", r->recording.path, ring,
+			(uint64_t)event->sequence, (uint64_t)event->published,
+			(uint64_t)event->task, (uint64_t)event->cookie, what);
+}
+
+static uint64_t distance_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* When a task fires, CLOCK_MONOTONIC. */
+static uint64_t fire_of(const struct hft_slot *slot)
+{
+	const struct hft_ready_queue *ready = slot->ready;
+	uint64_t release = slot->release;
+
+	if (slot->state == HFT_SLOT_WAITING)
+		release = hft_release_to_monotonic(ready->release, slot->clock, release);
+	return release > ready->lead ? release - ready->lead : 0;
+}
+
+/* For how long the scheduler could have known of a task that is ready. */
+static uint64_t known_for(const struct replay *r, const struct hft_slot *slot)
+{
+	uint64_t since = fire_of(slot);
+
+	if (slot->cookie < r->nr_tasks && r->tasks[slot->cookie].touched > since)
+		since = r->tasks[slot->cookie].touched;
+	if (r->resumed > since)
+		since = r->resumed;
+	return r->sim->now > since ? r->sim->now - since : 0;
+}
+
+/*
+ * The kernel has looked what is consumed just after what it took for the time of writing:
+ * if there was no room by then, or the job before was at work, the consumer was done.
+ */
+static bool advance_early(struct replay *r, const struct hft_sim_ring *made)
+{
+	size_t i;
+
+	for (i = r->at + 1; i < r->nr_actions; i++) {
+		const struct hft_record *record = &r->recording.records[r->actions[i].index];
+		struct replay_ring *ring = hft_replay_ring_at(r, record->words[1]);
+
+		if (distance_of(r->actions[i].time, r->sim->now) > r->opts.late_ns)
+			return false;
+		if (record->kind != HFT_RECORD_ADVANCE || !ring || ring->ring->state != made)
+			continue;
+		r->result.late++;
+		if (!hft_replay_advance(r, record->words, r->actions[i].index))
+			r->actions[i].index = 0;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Have @slot be the best of its ring: what is better is set aside, if it may have been
+ * late.  Returns how many there are, or -1.
+ */
+static int set_aside(struct replay *r, const struct hft_slot *slot, struct hft_slot **aside,
+		     uint64_t *keys)
+{
+	struct hft_ready_queue *ready = slot->ready;
+	int nr = 0;
+
+	for (;;) {
+		struct hft_slot *best = container_of(hft_heap_min(&ready->heap), struct hft_slot,
+						     item);
+		bool halted = ready->halt && !(best->flags & HFT_TASK_REDUCE);
+		uint64_t known = halted ? 0 : known_for(r, best);
+
+		if (best == slot)
+			return nr;
+		if (known > r->opts.late_ns || nr == REPLAY_ASIDE) {
+			while (nr--)
+				hft_heap_push(&ready->heap, &aside[nr]->item, keys[nr]);
+			return -1;
+		}
+		r->result.late += !halted;
+		if (known > r->result.latest_ns)
+			r->result.latest_ns = known;
+		keys[nr] = hft_heap_min_key(&ready->heap);
+		aside[nr++] = best;
+		hft_heap_remove(&ready->heap, &best->item);
+	}
+}
+
+/* Write the best task of a ring, and no other. */
+static const char *write_one(struct replay *r, struct hft_sim_ring *made, struct hft_slot *slot,
+			     uint32_t window)
+{
+	struct hft_slot *aside[REPLAY_ASIDE];
+	uint64_t keys[REPLAY_ASIDE];
+	uint64_t sequence = made->ready.sequence;
+	int in_flight = hft_ready_in_flight(&made->ready);
+	int nr;
+
+	if (in_flight > 0 && (uint32_t)in_flight >= window) {
+		advance_early(r, made);
+		in_flight = hft_ready_in_flight(&made->ready);
+	}
+	if (in_flight < 0 || (uint32_t)in_flight >= window)
+		return "its ring has no room for it";
+	/* Jobs that were held back by what is consumed compete, too. */
+	hft_job_retire(&made->ready, (u32)in_flight);
+	nr = set_aside(r, slot, aside, keys);
+	if (nr < 0)
+		return "another task goes before it";
+	made->ready.window = (uint32_t)in_flight + 1;
+	hft_sim_fill(made);
+	made->ready.window = 0;
+	while (nr--)
+		hft_heap_push(&made->ready.heap, &aside[nr]->item, keys[nr]);
+	return made->ready.sequence == sequence + 1 ? NULL : "it may not be dispatched: a halt?";
+}
+
+static bool times_are_equal(const struct replay *r, uint64_t a, uint64_t b, uint8_t clock)
+{
+	return clock == HFT_CLOCK_MONOTONIC ? a == b : distance_of(a, b) <= r->opts.late_ns;
+}
+
+static const char *compare_events(const struct replay *r, const struct replay_task *task,
+				  const struct hft_event *a, const struct hft_event *b)
+{
+	if (a->sequence != b->sequence)
+		return "its number is another";
+	if (b->cookie != (uint64_t)(task - r->tasks))
+		return "it is another task that is dispatched";
+	if (!times_are_equal(r, a->release, b->release, a->clock))
+		return "its release is another";
+	if (!times_are_equal(r, a->deadline, b->deadline, a->clock))
+		return "its deadline is another";
+	/* No CPU of the simulation goes offline. */
+	if (a->result != b->result && a->result != -ENODEV)
+		return "its result is another";
+	return a->level == b->level ? NULL : "its level is another";
+}
+
+/* The job of a slot has the times of the recorded one. */
+static void take_times(struct replay *r, struct hft_slot *slot, const struct hft_event *recorded)
+{
+	struct hft_ready_queue *ready = slot->ready;
+	bool waits = slot->state == HFT_SLOT_WAITING;
+	uint64_t offset = waits ? ready->release->offset[slot->clock] : 0;
+
+	r->result.late++;
+	slot->release = recorded->release + offset;
+	slot->deadline = recorded->deadline ? recorded->deadline + offset : 0;
+	if (slot->flags & HFT_SLOT_MORE) {
+		slot->base = recorded->release + ready->release->offset[slot->clock];
+		slot->skipped = recorded->result > 0 ? (u32)recorded->result : 0;
+	}
+	if (!waits) {
+		hft_ready_update(slot);
+		return;
+	}
+	hft_heap_remove(&ready->release->timers[slot->clock].heap, &slot->item);
+	ready->waiting--;
+	hft_release_add(ready, slot);
+	hft_sim_commit(hft_sim_ring_of(ready)->cpu);
+}
+
+/*
+ * Which releases of a periodic task found the job before at work, and whether a change came
+ * before the release, depends on how late a timer was and who consumes: it is as the record
+ * has it, if nobody was later than allowed, and by whole periods.
+ */
+static void correct_job(struct replay *r, const struct replay_task *task, struct hft_slot *slot,
+			const struct hft_event *recorded)
+{
+	bool waits = slot->state == HFT_SLOT_WAITING;
+	uint64_t offset = waits ? slot->ready->release->offset[slot->clock] : 0;
+	uint64_t distance = distance_of(slot->release - offset, recorded->release), rest;
+
+	if ((!waits && slot->state != HFT_SLOT_READY) || distance > r->opts.late_ns)
+		return;
+	if (times_are_equal(r, slot->release - offset, recorded->release, slot->clock) &&
+	    (!(slot->flags & HFT_TASK_PERIODIC) || (int32_t)slot->skipped == recorded->result))
+		return;
+	if (!task->modified) {
+		if (!(slot->flags & HFT_TASK_PERIODIC))
+			return;
+		rest = distance % slot->period;
+		if (rest && !times_are_equal(r, rest, slot->period, slot->clock))
+			return;
+	}
+	take_times(r, slot, recorded);
+}
+
+/* A task that is to be dispatched now is ready, or at least nearly. */
+static int await_ready(struct replay *r, const struct replay_task *task,
+		       const struct hft_event *recorded, struct hft_slot **found)
+{
+	struct hft_task_info info;
+	struct hft_slot *slot;
+	uint64_t fire;
+	int err = 0;
+
+	/* Looks at what is consumed, too: a job that is held back for that is ready then. */
+	hft_task_state(r->h, task->sim_id, &info);
+	slot = hft_sim_find(r->sim, task->sim_id);
+	while (slot && slot->flags & HFT_SLOT_IN_FLIGHT &&
+	       advance_early(r, hft_sim_ring_of(slot->ready))) {
+		hft_task_state(r->h, task->sim_id, &info);
+		slot = hft_sim_find(r->sim, task->sim_id);
+	}
+	if (slot)
+		correct_job(r, task, slot, recorded);
+	fire = slot && slot->state == HFT_SLOT_WAITING ? fire_of(slot) : 0;
+	if (fire > r->sim->now && fire - r->sim->now <= r->opts.late_ns)
+		err = hft_replay_run_to(r, fire);
+	if (err)
+		return err;
+	slot = hft_sim_find(r->sim, task->sim_id);
+	*found = slot && slot->state == HFT_SLOT_READY ? slot : NULL;
+	return 0;
+}
+
+int hft_replay_dispatch(struct replay *r, const uint64_t *words, size_t index)
+{
+	struct hft_event recorded = recorded_event(words);
+	struct replay_ring *ring = hft_replay_ring_at(r, words[1]);
+	struct replay_task *task = hft_replay_find_task(r, words[2]);
+	const struct hft_event *replayed;
+	struct hft_sim_ring *made;
+	struct hft_slot *slot;
+	const char *what;
+	int err;
+
+	if (recorded.type != HFT_EVENT_TASK)
+		return 0;
+	if (!ring)
+		return hft_replay_malformed(r, index, "no such ring is open");
+	if (!task)
+		return differs(r, words[1], &recorded, "its submission is not in the record");
+	err = await_ready(r, task, &recorded, &slot);
+	if (err)
+		return err;
+	made = ring->ring->state;
+	if (!slot || slot->ready != &made->ready)
+		return differs(r, words[1], &recorded, "it is not ready there");
+	what = write_one(r, made, slot, ring->window);
+	if (what)
+		return differs(r, words[1], &recorded, what);
+	replayed = &made->ready.events[(made->ready.sequence - 1) & made->ready.mask];
+	what = compare_events(r, task, &recorded, replayed);
+	if (what)
+		return differs(r, words[1], &recorded, what);
+	r->result.events++;
+	if (r->opts.fn)
+		r->opts.fn((uint32_t)words[1], &recorded, replayed, r->opts.arg);
+	return 0;
+}
+
