@@ -105,15 +105,16 @@ static inline int side_open(struct side *s, const char *backend)
 static inline struct hft_ring *side_open_ring(struct side *s, const struct hft_ring_opts *opts)
 {
 	struct hft_ring *ring = NULL;
+	int err = hft_ring_open(s->h, opts, &ring);
 
-	if (hft_ring_open(s->h, opts, &ring)) {
-		printf("Bail out! %s: %s\n", s->name, hft_strerror(ENOMEM));
+	if (err) {
+		printf("Bail out! %s: %s\n", s->name, hft_strerror(err));
 		exit(1);
 	}
 	return ring;
 }
 
-/* Rings that depend on @seed alone. */
+/* Rings that depend on @seed alone.  FAIR is by how long tasks have run: not comparable. */
 static inline void side_open_rings(struct side *s, uint64_t seed)
 {
 	static const uint32_t windows[] = { 1, 1, 1, 2, 3, 8 };
@@ -124,7 +125,7 @@ static inline void side_open_rings(struct side *s, uint64_t seed)
 	for (i = 0; i < RINGS; i++) {
 		HFT_OPTS(hft_ring_opts, opts, .cpu = i % (uint32_t)cpus);
 
-		opts.policy = random_below(&seed, HFT_POLICIES);
+		opts.policy = random_below(&seed, HFT_POLICY_FAIR);
 		opts.window = windows[random_below(&seed, 6)];
 		opts.entries = 1U << random_below(&seed, 5);
 		while (opts.entries < opts.window)
