@@ -168,7 +168,9 @@ static inline void say_stats(struct side *s, uint32_t ring)
 	say(s, "ended", stats.ended);
 	say(s, "waiting", stats.waiting);
 	say(s, "ready", stats.ready);
-	say(s, "in_flight", stats.in_flight);
+	/* Of all rings: what is told of this machine counts, too. */
+	if (ring != HFT_STATS_CONTEXT)
+		say(s, "in_flight", stats.in_flight);
 	say(s, "full", stats.full);
 	say(s, "bad_head", stats.bad_head);
 	say(s, "overruns", stats.overruns);
@@ -307,7 +309,10 @@ static inline int compare_notices(const void *left, const void *right)
 	return a->deadline < b->deadline ? -1 : a->deadline > b->deadline;
 }
 
-/* Take what there is, and @nr if they come; CPUs tell of their deadlines in any order. */
+/*
+ * Take the misses that there are, and @nr if they come; CPUs tell of them in any order.
+ * What else is told is about this machine.
+ */
 static inline void take_notices(struct side *s, uint32_t nr, uint64_t patience)
 {
 	uint64_t end = real_time(CLOCK_MONOTONIC) + patience;
@@ -320,7 +325,8 @@ static inline void take_notices(struct side *s, uint32_t nr, uint64_t patience)
 			continue;
 		if (!event)
 			break;
-		s->notices[s->nr_notices++] = *event;
+		if (event->type == HFT_EVENT_MISS)
+			s->notices[s->nr_notices++] = *event;
 		hft_ring_advance(s->monitor);
 	}
 	qsort(s->notices, s->nr_notices, sizeof(s->notices[0]), compare_notices);
