@@ -247,7 +247,7 @@ TEST_F(commands, reserved_bits)
 	struct hft_submit valid = { .task = hft_test_task(0, 0, UINT64_MAX >> 4) };
 	static const size_t reserved[][2] = {
 		{ offsetof(struct hft_task, flags) + 1, 3 },
-		{ offsetof(struct hft_task, reserved1), 6 },
+		{ offsetof(struct hft_task, reserved1), 5 },
 		{ offsetof(struct hft_task, reserved3), 8 },
 		{ offsetof(struct hft_submit, reserved), 8 },
 	};
