@@ -65,28 +65,33 @@ void hft_queue_arm(struct hft_queue *queue)
 	}
 }
 
-/*
- * Dispatch what is due before its timer fires.  What is due on several clocks competes
- * before any of it is written.
- */
-static void hft_queue_dispatch(struct hft_queue *queue)
+/* Is something to fire before the timer of @clock? */
+static inline bool hft_queue_is_early(const struct hft_queue *queue, enum hft_clock clock)
 {
-	struct hft_release_queue *release = &queue->release;
-	unsigned int clock, last = 0, due = 0, budget = HFT_BATCH;
+	return hft_release_next(&queue->release, clock) < queue->release.timers[clock].armed;
+}
 
-	for (clock = 0; clock < HFT_CLOCKS; clock++) {
-		if (hft_release_next(release, clock) >= release->timers[clock].armed)
-			continue;
-		last = clock;
-		due++;
-	}
-	if (likely(due == 1)) {
-		hft_dispatch_due(queue, last, hft_queue_clock(queue, last));
-		return;
-	}
-	for (clock = 0; clock < HFT_CLOCKS && due; clock++)
-		budget -= hft_sched_expire(release, clock, hft_queue_clock(queue, clock), budget);
+/* What is due on several clocks competes before any of it is written. */
+static noinline void hft_queue_dispatch_all(struct hft_queue *queue)
+{
+	unsigned int budget = HFT_BATCH;
+	int clock;
+
+	for (clock = 0; clock < HFT_CLOCKS; clock++)
+		budget -= hft_sched_expire(&queue->release, clock, hft_queue_clock(queue, clock),
+					   budget);
 	hft_dispatch_touched(queue);
+}
+
+/* Dispatch what is due before its timer fires. */
+static inline void hft_queue_dispatch(struct hft_queue *queue)
+{
+	if (unlikely(hft_queue_is_early(queue, HFT_CLOCK_REALTIME) ||
+		     hft_queue_is_early(queue, HFT_CLOCK_TAI)))
+		hft_queue_dispatch_all(queue);
+	else if (hft_queue_is_early(queue, HFT_CLOCK_MONOTONIC))
+		hft_dispatch_due(queue, HFT_CLOCK_MONOTONIC,
+				 hft_queue_clock(queue, HFT_CLOCK_MONOTONIC));
 }
 
 /**

@@ -367,7 +367,7 @@ static char *carry_out(uint64_t seed, uint64_t tasks_seed, size_t *size)
 	assert_non_null(opts.record_arg);
 	assert_int_equal(hft_sim_open(&sim, &opts), 0);
 	for (i = 0; i < 6; i++)
-		add_ring(sim, (struct hft_ring_opts){ .cpu = i % 2, .policy = i % HFT_POLICIES,
+		add_ring(sim, (struct hft_ring_opts){ .cpu = i % 2, .policy = i % HFT_POLICY_FAIR,
 						      .window = 1 + i, .entries = 8,
 						      .lead_ns = i * 500 },
 			 i > 3 ? HFT_SIM_PREEMPTIVE : HFT_SIM_DROP_LATE);

@@ -212,26 +212,25 @@ static void dispatch_due(struct hft_sim_cpu *cpu, enum hft_clock clock)
 	fill_touched(cpu);
 }
 
+static bool is_early(const struct hft_sim_cpu *cpu, enum hft_clock clock)
+{
+	return hft_release_next(&cpu->release, clock) < cpu->release.timers[clock].armed;
+}
+
 /* As the module's hft_queue_dispatch(). */
 static void dispatch_before_timers(struct hft_sim_cpu *cpu)
 {
-	struct hft_release_queue *queue = &cpu->release;
-	u32 clock, last = 0, due = 0, n = 0;
+	u32 clock, n = 0;
 
-	for (clock = 0; clock < HFT_CLOCKS; clock++) {
-		if (hft_release_next(queue, clock) >= queue->timers[clock].armed)
-			continue;
-		last = clock;
-		due++;
-	}
-	if (due == 1) {
-		dispatch_due(cpu, last);
+	if (!is_early(cpu, HFT_CLOCK_REALTIME) && !is_early(cpu, HFT_CLOCK_TAI)) {
+		if (is_early(cpu, HFT_CLOCK_MONOTONIC))
+			dispatch_due(cpu, HFT_CLOCK_MONOTONIC);
 		return;
 	}
-	for (clock = 0; clock < HFT_CLOCKS && due; clock++) {
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
 		u64 now = hft_sim_clock(cpu, clock);
 
-		for (; n < HFT_BATCH && hft_release_next(queue, clock) <= now; n++)
+		for (; n < HFT_BATCH && hft_release_next(&cpu->release, clock) <= now; n++)
 			expire_one(cpu, clock, false);
 	}
 	fill_touched(cpu);
