@@ -440,11 +440,22 @@ static void case_miss_halts(struct test *t)
 	hft_ring_close(monitor);
 }
 
+/* The next signal of @set within @seconds, or -errno.  Work of an io_uring may interrupt it. */
+static int await_signal(const sigset_t *set, siginfo_t *info, time_t seconds)
+{
+	const struct timespec timeout = { .tv_sec = seconds };
+	int number;
+
+	do {
+		number = sigtimedwait(set, info, &timeout);
+	} while (number < 0 && errno == EINTR);
+	return number < 0 ? -errno : number;
+}
+
 /* @tid: 0: the process */
 static void check_signal(struct test *t, int number, pid_t tid)
 {
 	HFT_OPTS(hft_ring_opts, opts, .flags = HFT_RING_MONITOR);
-	const struct timespec patient = { PATIENCE_NS / NSEC_PER_SEC, 0 };
 	struct hft_task task = make_task(t->ring, 7, 0);
 	struct hft_ring *monitor;
 	sigset_t set, saved;
@@ -458,7 +469,7 @@ static void check_signal(struct test *t, int number, pid_t tid)
 	task.flags = HFT_TASK_WATCH | HFT_TASK_SIGNAL;
 	task.deadline = NSEC_PER_MSEC;
 	EQUAL(0, hft_submit_at(t->h, &task, hft_now(), NULL));
-	EQUAL(number, sigtimedwait(&set, &info, &patient));
+	EQUAL(number, await_signal(&set, &info, PATIENCE_NS / NSEC_PER_SEC));
 	EQUAL(strcmp(t->backend, "soft") ? POLL_PRI : SI_SIGIO, info.si_code);
 	CHECK(info.si_band & POLLPRI);
 	take(t, monitor, 7);
@@ -469,7 +480,7 @@ static void check_signal(struct test *t, int number, pid_t tid)
 	take(t, monitor, 7);
 	take(t, t->ring, 7);
 	usleep(10000);
-	CHECK(sigtimedwait(&set, &info, &(struct timespec){ 0 }) < 0);
+	EQUAL(-EAGAIN, await_signal(&set, &info, 0));
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	hft_ring_close(monitor);
 }
