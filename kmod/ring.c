@@ -230,6 +230,7 @@ u64 hft_ring_cancel_tasks(struct hft_ring *ring)
 			if (READ_ONCE(slot->ready) == &ring->ready)
 				cancelled += !hft_sched_cancel(slot);
 		}
+		hft_queue_commit(queue);
 		raw_spin_unlock_irq(&queue->lock);
 		cond_resched();
 	}

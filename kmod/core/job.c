@@ -20,6 +20,7 @@
 void hft_job_init(struct hft_slot *slot, u32 flags, u64 period, u64 wcet)
 {
 	slot->flags = flags | HFT_SLOT_MORE | (flags ? HFT_SLOT_TRACKED : 0);
+	slot->item.link = 0;
 	hft_heap_item_init(&slot->watch);
 	slot->relative = slot->deadline ? slot->deadline - slot->release : 0;
 	slot->period = period;
@@ -91,7 +92,7 @@ static enum hft_task_state hft_job_waits(const struct hft_slot *slot)
 /* Let the next job of @slot wait for its release, or for what releases it. */
 static void hft_job_await(struct hft_slot *slot)
 {
-	if (slot->flags & HFT_TASK_SPORADIC) {
+	if (slot->flags & (HFT_TASK_SPORADIC | HFT_SLOT_AFTER)) {
 		WRITE_ONCE(slot->state, HFT_SLOT_BLOCKED);
 		slot->ready->nr_blocked++;
 	} else {
@@ -105,17 +106,25 @@ static void hft_job_await(struct hft_slot *slot)
  * @ready: of the ring
  * @slot: the task
  *
- * Return: 0, or -EBUSY if its CPU can not take it.
+ * Return: 0, or -EBUSY if its CPU can not take it, or an error of hft_chain_add().
  */
 int hft_job_insert(struct hft_ready_queue *ready, struct hft_slot *slot)
 {
+	bool after = slot->flags & HFT_SLOT_AFTER;
+	int err;
+
 	if (hft_job_admit(ready, slot))
 		return -EBUSY;
+	err = after ? hft_chain_add(ready, slot) : 0;
+	if (err)
+		return err;
 
 	WRITE_ONCE(slot->ready, ready);
 	ready->counters.submitted++;
 	trace_submit(slot);
 	hft_job_await(slot);
+	if (after)
+		hft_chain_await(slot);
 	return 0;
 }
 
@@ -212,8 +221,12 @@ static enum hft_task_state hft_job_account(const struct hft_slot *slot)
 	return result < 0 ? HFT_STATE_FAILED : HFT_STATE_COMPLETED;
 }
 
-static void hft_job_end(struct hft_slot *slot)
+static void hft_job_end(struct hft_slot *slot, bool failed)
 {
+	if (slot->item.link) {
+		slot->ready->nr_held--;
+		hft_chain_release(slot, failed);
+	}
 	hft_job_discharge(slot);
 	hft_slot_free(slot->ready->pool, slot);
 }
@@ -222,6 +235,7 @@ static void hft_job_end(struct hft_slot *slot)
 static void hft_job_done(struct hft_slot *slot)
 {
 	enum hft_task_state outcome = HFT_STATE_COMPLETED;
+	bool failed = hft_job_event(slot)->result < 0;
 
 	if (slot->ready->reports)
 		outcome = hft_job_account(slot);
@@ -234,7 +248,7 @@ static void hft_job_done(struct hft_slot *slot)
 		slot->ready->nr_held--;
 		hft_ready_add(slot);
 	} else if (slot->state == HFT_SLOT_DISPATCHED) {
-		hft_job_end(slot);
+		hft_job_end(slot, failed || outcome == HFT_STATE_FAILED);
 	}
 }
 
@@ -276,7 +290,11 @@ void hft_job_retire(struct hft_ready_queue *ready, u32 in_flight)
 	hft_job_trace_running(ready, consumed);
 }
 
-static void hft_job_look(struct hft_ready_queue *ready)
+/**
+ * hft_job_look() - notice what has been consumed
+ * @ready: the ring's
+ */
+void hft_job_look(struct hft_ready_queue *ready)
 {
 	int in_flight = hft_ready_in_flight(ready);
 
@@ -284,17 +302,24 @@ static void hft_job_look(struct hft_ready_queue *ready)
 		hft_job_retire(ready, in_flight);
 }
 
-/* Have @slot go on when its job in flight is consumed, and the consumer pull then. */
-static void hft_job_hold(struct hft_slot *slot)
+/**
+ * hft_job_pull() - have the consumer pull when it has advanced
+ * @ready: the ring's, with a task that goes on then
+ */
+void hft_job_pull(struct hft_ready_queue *ready)
 {
-	struct hft_ready_queue *ready = slot->ready;
-
-	WRITE_ONCE(slot->state, HFT_SLOT_HELD);
-	ready->nr_held++;
 	hft_ready_set_more(ready);
 	/* MORE before the head: a consumer that missed the one has moved the other. */
 	smp_mb();
 	hft_job_look(ready);
+}
+
+/* Have @slot go on when its job in flight is consumed. */
+static void hft_job_hold(struct hft_slot *slot)
+{
+	WRITE_ONCE(slot->state, HFT_SLOT_HELD);
+	slot->ready->nr_held++;
+	hft_job_pull(slot->ready);
 }
 
 /**
@@ -345,10 +370,16 @@ void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event)
 		};
 	slot->watch.link = lower_32_bits(event->sequence);
 	slot->flags |= HFT_SLOT_IN_FLIGHT;
+	if (slot->item.link)
+		ready->nr_held++;
 	trace_task_state(slot, slot->jobs++, HFT_STATE_READY, HFT_STATE_DISPATCHED);
 	hft_job_trace_running(ready, READ_ONCE(ready->consumer->head));
 
-	if (event->result) {
+	if (slot->flags & HFT_SLOT_ABORTED) {
+		event->result = -ECANCELED;
+		slot->flags |= HFT_SLOT_ENDED;
+		hft_slot_set_outcome(slot, HFT_STATE_CANCELLED);
+	} else if (event->result) {
 		slot->flags |= HFT_SLOT_ENDED;
 		hft_slot_set_outcome(slot, HFT_STATE_FAILED);
 	} else if ((slot->flags & HFT_TASK_DROP) && event->published > event->deadline) {
@@ -443,6 +474,8 @@ bool hft_job_cancel(struct hft_slot *slot)
 		WRITE_ONCE(slot->state, HFT_SLOT_DISPATCHED);
 		return false;
 	}
+	if (slot->item.link)
+		hft_chain_release(slot, true);
 	hft_job_unwatch(slot);
 	hft_job_discharge(slot);
 	return true;
@@ -557,7 +590,7 @@ static void hft_job_set(struct hft_slot *slot, const struct hft_job_change *to)
 		return;
 	slot->period = to->period;
 	slot->relative = to->deadline ? to->deadline - to->release : 0;
-	if (hft_job_unreleased(slot))
+	if (hft_job_unreleased(slot) && !(slot->flags & HFT_SLOT_AFTER))
 		slot->base = to->release;
 	if (slot->state != HFT_SLOT_BLOCKED || !slot->jobs)
 		return;

@@ -89,7 +89,7 @@ void hft_release_add(struct hft_ready_queue *ready, struct hft_slot *slot)
  * before unlocking.
  *
  * Return: 0, -ENOENT if the ring is dead, -ENODEV if its CPU is offline, -EINVAL
- * if it does not take the task's level, -EBUSY if its CPU can not take the task.
+ * if it does not take the task's level, or an error of hft_job_insert().
  */
 int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *ready,
 		     struct hft_slot *slot)
@@ -139,6 +139,8 @@ int hft_sched_cancel(struct hft_slot *slot)
 		break;
 	case HFT_SLOT_BLOCKED:
 		ready->nr_blocked--;
+		if (slot->flags & HFT_SLOT_AFTER)
+			hft_chain_remove(slot);
 		break;
 	default:
 		if (!ready->dead)

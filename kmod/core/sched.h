@@ -37,6 +37,9 @@
 #include "slot.h"
 #include "types.h"
 
+/* Tasks that wait for the end of one, at most: they are released in one hold of the lock. */
+#define HFT_MAX_SUCCESSORS	4
+
 /* Tasks handled in one hold of the lock. */
 #define HFT_BATCH		64
 
@@ -229,12 +232,20 @@ bool hft_job_overrun(struct hft_slot *slot, u64 now);
 void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event);
 void hft_job_retire(struct hft_ready_queue *ready, u32 in_flight);
 void hft_job_ready(struct hft_slot *slot);
+void hft_job_look(struct hft_ready_queue *ready);
+void hft_job_pull(struct hft_ready_queue *ready);
 bool hft_job_cancel(struct hft_slot *slot);
 unsigned int hft_job_late(struct hft_release_queue *queue, u64 now, struct hft_notice *notices,
 			  unsigned int max);
 int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify);
 int hft_job_info(const struct hft_slot *slot, struct hft_task_info *info);
 int hft_ready_class_info(struct hft_ready_queue *ready, struct hft_class_info *info, u64 now);
+
+/* chain.c: tasks that wait for others */
+int hft_chain_add(struct hft_ready_queue *ready, struct hft_slot *slot);
+void hft_chain_await(struct hft_slot *slot);
+void hft_chain_remove(struct hft_slot *slot);
+void hft_chain_release(struct hft_slot *slot, bool failed);
 
 /* The earliest key of a clock's heap, U64_MAX if it is empty. */
 static inline u64 hft_release_next(const struct hft_release_queue *queue, enum hft_clock clock)

@@ -35,8 +35,9 @@ enum hft_slot_state {
 #define HFT_SLOT_ENDED		BIT(28)	/* has no more jobs */
 #define HFT_SLOT_WATCHED	BIT(27)	/* is in the heap of watched deadlines */
 #define HFT_SLOT_ADMITTED	BIT(26)	/* counts in the admission of its CPU */
-
 #define HFT_SLOT_RUNNING	BIT(25)	/* that its job in flight is the next was traced */
+#define HFT_SLOT_AFTER		BIT(24)	/* waits for the end of another task */
+#define HFT_SLOT_ABORTED	BIT(15)	/* ends with -ECANCELED */
 
 /* Of hft_slot.flags: what has become of its last job, &enum hft_task_state, or 0. */
 #define HFT_SLOT_OUTCOME_SHIFT	20
@@ -44,14 +45,14 @@ enum hft_slot_state {
 
 /**
  * struct hft_slot - a task of a pool
- * @item: place in a heap
+ * @item: place in a heap; its link, of a tracked task, is that of its first successor
  * @cookie: from the descriptor, as are the next ones
  * @release: when to start, on @clock; from then on CLOCK_MONOTONIC
  * @deadline: when to be finished, on @clock, or 0; likewise
  * @ready: of the ring it is queued for; protected, as is @state, by the lock of
  *	the release queue from insertion to removal
  * @generation: upper half of the id; counts up when the slot is freed
- * @next: index of the next free slot
+ * @next: index + 1 of the next free slot, or of the next successor of the same task
  * @flags: from the descriptor, and HFT_SLOT_*; of a free slot its last task's
  * @ring_number: from the descriptor
  * @clock: from the descriptor
@@ -62,7 +63,8 @@ enum hft_slot_state {
  * @relative: deadline - release, ns; 0: none
  * @period: from the descriptor
  * @wcet: from the descriptor
- * @base: release of the present job, on @clock; if blocked, the earliest of the next
+ * @base: release of the present job, on @clock; if blocked, the earliest of the next,
+ *	or with %HFT_SLOT_AFTER the id of the task that it waits for
  * @jobs: jobs that were dispatched
  * @missed: releases without a job of their own
  * @skipped: those since the last job

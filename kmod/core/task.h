@@ -61,7 +61,11 @@ static inline int hft_task_prepare_more(struct hft_pool *pool, struct hft_slot *
 
 	u8 class = READ_ONCE(task->task_class);
 
-	if (READ_ONCE(task->reserved1) | READ_ONCE(task->reserved2) | READ_ONCE(task->reserved3))
+	u64 after = READ_ONCE(task->after);
+
+	if (READ_ONCE(task->reserved1) | READ_ONCE(task->reserved2))
+		return -EINVAL;
+	if (after && flags & (HFT_TASK_PERIODIC | HFT_TASK_SPORADIC))
 		return -EINVAL;
 	if (class >= HFT_CLASSES)
 		return -EINVAL;
@@ -74,6 +78,10 @@ static inline int hft_task_prepare_more(struct hft_pool *pool, struct hft_slot *
 
 	hft_job_init(slot, flags, period, wcet);
 	slot->flags |= (u32)class << HFT_SLOT_CLASS_SHIFT;
+	if (after) {
+		slot->flags |= HFT_SLOT_TRACKED | HFT_SLOT_AFTER;
+		slot->base = after;
+	}
 	return 0;
 }
 
@@ -116,7 +124,7 @@ static __always_inline struct hft_slot *hft_task_prepare(struct hft_pool *pool,
 	if (likely(!(READ_ONCE(task->flags) | READ_ONCE(task->task_class) |
 		     READ_ONCE(task->reserved1) | READ_ONCE(task->reserved2) |
 		     READ_ONCE(task->period) |
-		     READ_ONCE(task->wcet) | READ_ONCE(task->reserved3))))
+		     READ_ONCE(task->wcet) | READ_ONCE(task->after))))
 		return slot;
 
 	err = hft_task_prepare_more(pool, slot, task);

@@ -289,8 +289,8 @@ TEST_F(fields, before_setup)
 
 /* The upper bytes of the flags; selftests/task has the known ones. */
 static const struct field task_reserved[] = {
-	{ "hft_task.flags", offsetof(struct hft_task, flags) + 1, 3 }, FIELD(hft_task, reserved1), FIELD(hft_task, reserved2),
-	FIELD(hft_task, reserved3),
+	{ "hft_task.flags", offsetof(struct hft_task, flags) + 1, 3 },
+	FIELD(hft_task, reserved1), FIELD(hft_task, reserved2),
 };
 
 TEST_F(fields, submit_reserved_bits)

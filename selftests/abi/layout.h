@@ -92,7 +92,7 @@ AT(hft_task, reserved1, 35);
 AT(hft_task, reserved2, 36);
 AT64(hft_task, period, 40);
 AT64(hft_task, wcet, 48);
-AT64(hft_task, reserved3, 56);
+AT64(hft_task, after, 56);
 SIZE(hft_task, 64);
 
 AT64(hft_task_info, task, 0);

@@ -6,6 +6,7 @@
 #include "conformance_calls.h"
 #include "conformance_tasks.h"
 #include "conformance_reports.h"
+#include "conformance_chain.h"
 #include "conformance_threads.h"
 #include "conformance_inbox.h"
 
@@ -61,6 +62,13 @@ static const struct {
 	CASE(refusals_of_signals),
 	CASE(halt),
 	CASE(halt_of_new_rings),
+	CASE(chain),
+	CASE(chain_refusals),
+	CASE(chain_is_cut),
+	CASE(chain_of_several),
+	CASE(chain_to_another_ring),
+	CASE(chain_after_failure),
+	CASE(chain_and_halt),
 	CASE(reports),
 	CASE(failed),
 	CASE(reports_of_many),

@@ -248,7 +248,6 @@ TEST_F(commands, reserved_bits)
 	static const size_t reserved[][2] = {
 		{ offsetof(struct hft_task, flags) + 1, 3 },
 		{ offsetof(struct hft_task, reserved1), 5 },
-		{ offsetof(struct hft_task, reserved3), 8 },
 		{ offsetof(struct hft_submit, reserved), 8 },
 	};
 	struct hft_cancel cancel = { .task = 1ULL << 32 };

@@ -340,7 +340,8 @@ enum hft_clock_fault {
  * @published: CLOCK_MONOTONIC when the event was written
  * @sequence: events of this ring before this one
  * @result: 0: run it; more: run it, so many jobs before it were not; or -ENODEV when
- *	it ended because its CPU went offline, -ETIME when it was dropped
+ *	it ended because its CPU went offline, -ETIME when it was dropped, -ECANCELED
+ *	when what it was to run after did not run well
  * @type: &enum hft_event_type
  * @clock: the task's &enum hft_clock
  * @level: the task's &enum hft_level
@@ -389,7 +390,7 @@ struct hft_event {
  *	%HFT_TASK_PERIODIC or %HFT_TASK_SPORADIC; without for %HFT_POLICY_RM alone;
  *	0: none
  * @wcet: worst-case execution time, ns, for %HFT_POLICY_LLF; 0: unknown
- * @reserved3: zero
+ * @after: id of a task of the same context to run after, or 0
  *
  * Times are below 2^61 ns.  A @release that has passed is due at once.
  *
@@ -409,6 +410,12 @@ struct hft_event {
  * %HFT_STATE_BLOCKED.  A deadline is as long after the release of its job as @deadline
  * is after @release.  A job that is released while the one before is not finished is
  * held until that is.
+ *
+ * A task with @after is *chained*: it is %HFT_STATE_BLOCKED until that task has ended,
+ * and released then, or at @release if that is later.  If that task was cancelled, ended
+ * with an error or was reported to have failed, the event of this one says -ECANCELED.
+ * The other one is tracked, neither periodic nor sporadic, for a ring on the same CPU, and
+ * has four that run after it at most.
  *
  * When the deadline of a watched task passes before it is finished there is an
  * %HFT_EVENT_MISS in the context's monitor ring.  With %HFT_TASK_DROP it is not
@@ -439,7 +446,7 @@ struct hft_task {
 	__u32 reserved2;
 	__u64 period;
 	__u64 wcet;
-	__u64 reserved3;
+	__u64 after;
 };
 
 #define HFT_TIME_MAX	((1ULL << 61) - 1)
@@ -458,7 +465,10 @@ struct hft_task {
  *
  * Errors: -EINVAL a field is out of range, or the ring does not take the
  * level; -ENOENT no such ring, or it is closed; -ENODEV its CPU is offline;
- * -EDQUOT the context has no task left; -EBUSY it is not admitted; -EPERM; -EFAULT.
+ * -EDQUOT the context has no task left; -EBUSY it is not admitted; -EPERM; -EFAULT;
+ * with hft_task.after: -ENOENT that task has ended or never was, -EINVAL it is not
+ * tracked, or is periodic or sporadic, -EXDEV it is on another CPU, -EMLINK it has four
+ * that run after it.
  */
 struct hft_submit {
 	struct hft_task task;
@@ -496,7 +506,7 @@ struct hft_submit_batch {
  * @HFT_STATE_READY: is released and waits for room in its ring
  * @HFT_STATE_DISPATCHED: is in its ring
  * @HFT_STATE_RUNNING: is the next that its worker advances over
- * @HFT_STATE_BLOCKED: waits for an arrival
+ * @HFT_STATE_BLOCKED: waits for an arrival, or for the end of another task
  * @HFT_STATE_COMPLETED: has ended: its worker has run it
  * @HFT_STATE_FAILED: has ended: its worker said so, or its CPU went offline
  * @HFT_STATE_CANCELLED: has ended: it was taken back, or its ring was closed

@@ -2,3 +2,4 @@
 /* The scheduler of the kernel module, for what runs in a process. */
 #include "core/sched.c"
 #include "core/job.c"
+#include "core/chain.c"

@@ -98,7 +98,7 @@ static int hft_inbox_check(const struct hft_ring *ring, const struct hft_task *t
 		return flags & HFT_RING_DEAD ? -ENOENT : -ENODEV;
 	if (task->level >= HFT_LEVELS || !(ring->level_mask >> task->level & 1))
 		return -EINVAL;
-	if (task->reserved1 | task->reserved2 | task->reserved3 |
+	if (task->reserved1 | task->reserved2 | task->after |
 	    (task->flags & ~HFT_TASK_REDUCE))
 		return -EINVAL;
 	if (task->deadline > HFT_TIME_MAX || task->period > HFT_TIME_MAX ||

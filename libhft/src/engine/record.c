@@ -184,7 +184,7 @@ static void hft_record_task(struct hft_recorder *recorder, const struct hft_task
 {
 	RECORD(recorder, HFT_RECORD_SUBMIT, begin, hft_now(), id, task->cookie, task->release,
 	       task->deadline, task->ring, task->flags, task->clock, task->level,
-	       task->reserved1, task->reserved2, task->period, task->wcet, task->reserved3);
+	       task->task_class, task->reserved2, task->period, task->wcet, task->after);
 }
 
 static int hft_record_submit(struct hft *h, const struct hft_task *task, uint64_t *id)

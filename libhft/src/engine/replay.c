@@ -191,7 +191,7 @@ static int do_submit(struct replay *r, const uint64_t *words, size_t index)
 		.flags = (uint32_t)words[7],
 		.clock = (uint8_t)words[8],
 		.level = (uint8_t)words[9],
-		.reserved1 = (uint16_t)words[10],
+		.task_class = (uint8_t)words[10],
 		.reserved2 = (uint32_t)words[11],
 		.period = words[12],
 		.wcet = words[13],
@@ -203,7 +203,7 @@ static int do_submit(struct replay *r, const uint64_t *words, size_t index)
 		return hft_replay_malformed(r, index, "two tasks of one id");
 	after = words[14] ? hft_replay_find_task(r, words[14]) : NULL;
 	if (words[14])
-		task.reserved3 = after ? after->sim_id : words[14];
+		task.after = after ? after->sim_id : words[14];
 	task.cookie = (uint64_t)(replayed - r->tasks);
 	task.ring = hft_ring_number(ring->ring);
 	/* It was admitted when that was asked. */

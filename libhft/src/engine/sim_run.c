@@ -86,6 +86,9 @@ static struct hft_sim_job *dispatched(struct hft_sim_ring *ring)
 	struct hft_sim_job **of = &ring->sim->job_of[lower_32_bits(event->task)];
 	struct hft_sim_job *job = *of;
 
+	/* One that was never released: what it was to run after did not run well. */
+	if (!job)
+		job = hft_sim_job_take(ring->sim, &ring->sim->pool.slots[of - ring->sim->job_of]);
 	*of = NULL;
 	job->event = *event;
 	ring->jobs[index] = job;

@@ -201,6 +201,7 @@ uint64_t soft_ring_cancel_tasks(struct soft_context *context, struct soft_ring *
 			if (READ_ONCE(slot->ready) == &soft->ready)
 				cancelled += !hft_sched_cancel(slot);
 		}
+		soft_commit(&hold);
 		soft_unlock(&hold);
 	}
 	return cancelled;
