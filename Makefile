@@ -118,8 +118,8 @@ uninstall:		## what install put there; the group hft stays
 	$(MAKE) -C libhft uninstall PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) LIBDIR=$(LIBDIR) \
 		INCLUDEDIR=$(INCLUDEDIR)
 	rm -f $(DESTDIR)$(INCLUDEDIR)/linux/hft.h $(DESTDIR)$(UDEVDIR)/60-hft.rules
-	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(patsubst %/,%,$(dir \
-		$(wildcard tools/*/*.c)))))
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(filter-out common,$(notdir $(patsubst %/,%,$(dir \
+		$(wildcard tools/*/*.c))))))
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/hft.ko
 	for dir in $(INCLUDEDIR)/linux /lib/modules/$(KVER)/updates; do \
 		[ ! -d $(DESTDIR)$$dir ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$dir; \

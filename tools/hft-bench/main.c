@@ -4,9 +4,10 @@
 #include <getopt.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include <common/tool.h>
 
 #include "bench.h"
 
@@ -111,11 +112,12 @@ static int run(const char *name)
 
 static bool parse_cpu(const char *text)
 {
-	char *end;
-	unsigned long cpu = strtoul(text, &end, 10);
+	uint64_t cpu;
 
+	if (!parse_number(text, 10, 0, CPU_SETSIZE - 1, &cpu))
+		return false;
 	bench_cpu = (unsigned int)cpu;
-	return end != text && !*end && *text != '-' && cpu < CPU_SETSIZE;
+	return true;
 }
 
 int main(int argc, char **argv)

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <common/tool.h>
+
 #define MAX_POINTS	64
 
 /* Who judges a set. */
@@ -44,8 +46,5 @@ static inline bool is_asked(const struct config *config, enum judge judge)
 /* Each returns 0, or -errno after it has printed the reason. */
 int judge_point(const struct config *config, uint64_t *random, struct point *point);
 int plot_points(const struct config *config, const struct point *points, uint32_t nr);
-
-/* An error of this program: prints "hft-curve: ..." and the text of @err; returns -@err. */
-int fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif /* HFT_CURVE_H */

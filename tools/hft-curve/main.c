@@ -2,10 +2,8 @@
 /* hft-curve: what fraction of random task sets is schedulable, by utilisation and policy. */
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "hft-curve.h"
 
@@ -40,36 +38,6 @@ static void usage(FILE *out)
 	      out);
 }
 
-int fail(int err, const char *format, ...)
-{
-	va_list args;
-
-	fputs("hft-curve: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, ": %s\n", strerror(err));
-	return -err;
-}
-
-static bool parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *number)
-{
-	char *end;
-
-	errno = 0;
-	*number = strtoull(text, &end, 0);
-	return !errno && end != text && !*end && *text != '-' && *number >= least &&
-	       *number <= most;
-}
-
-static bool parse_fraction(const char *text, double *fraction)
-{
-	char *end;
-
-	*fraction = strtod(text, &end);
-	return end != text && !*end && *fraction >= 0.001 && *fraction <= 1.0;
-}
-
 static bool parse_option(struct config *config, int option)
 {
 	uint64_t number = 0;
@@ -77,21 +45,21 @@ static bool parse_option(struct config *config, int option)
 
 	switch (option) {
 	case 'n':
-		good = parse_number(optarg, 1, 1000000000, &number);
+		good = parse_number(optarg, 0, 1, 1000000000, &number);
 		config->sets = (uint32_t)number;
 		return good;
 	case 't':
-		good = parse_number(optarg, 1, MAX_TASKS, &number);
+		good = parse_number(optarg, 0, 1, MAX_TASKS, &number);
 		config->tasks = (uint32_t)number;
 		return good;
 	case 's':
-		return parse_number(optarg, 0, UINT64_MAX, &config->seed);
+		return parse_number(optarg, 0, 0, UINT64_MAX, &config->seed);
 	case 'f':
-		return parse_fraction(optarg, &config->from);
+		return parse_real(optarg, 0.001, 1.0, &config->from);
 	case 'u':
-		return parse_fraction(optarg, &config->to);
+		return parse_real(optarg, 0.001, 1.0, &config->to);
 	case 'd':
-		return parse_fraction(optarg, &config->step);
+		return parse_real(optarg, 0.001, 1.0, &config->step);
 	case 'c':
 		config->constrained = true;
 		return true;

@@ -1,22 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The curves as a picture, by gnuplot. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 
-#include "hft-curve.h"
+#include <common/gnuplot.h>
 
-/* In gnuplot's single quotes only the quote itself is special: it is doubled. */
-static void write_quoted(FILE *f, const char *text)
-{
-	putc('\'', f);
-	for (; *text; text++) {
-		if (*text == '\'')
-			putc('\'', f);
-		putc(*text, f);
-	}
-	putc('\'', f);
-}
+#include "hft-curve.h"
 
 static void write_script(FILE *f, const struct config *config, const struct point *points,
 			 uint32_t nr)
@@ -33,7 +22,7 @@ static void write_script(FILE *f, const struct config *config, const struct poin
 		putc('\n', f);
 	}
 	fprintf(f, "end\nset terminal png size 1000,600\nset output ");
-	write_quoted(f, config->plot);
+	gnuplot_quote(f, config->plot);
 	fprintf(f, "\nset title '%u sets of %u tasks each, %s deadlines, seed %llu'\n",
 		config->sets, config->tasks, config->constrained ? "constrained" : "implicit",
 		(unsigned long long)config->seed);
@@ -51,19 +40,10 @@ static void write_script(FILE *f, const struct config *config, const struct poin
 
 int plot_points(const struct config *config, const struct point *points, uint32_t nr)
 {
-	FILE *f;
-	int ret;
+	FILE *f = gnuplot_open();
 
-	/* A gnuplot that is not there is an exit status, not our end. */
-	signal(SIGPIPE, SIG_IGN);
-	f = popen("gnuplot", "we");
 	if (!f)
-		return fail(errno, "gnuplot");
+		return -errno;
 	write_script(f, config, points, nr);
-	ret = pclose(f);
-	if (ret < 0)
-		return fail(errno, "gnuplot");
-	if (ret)
-		return fail(EIO, "%s: gnuplot failed (is gnuplot-nox installed?)", config->plot);
-	return 0;
+	return gnuplot_close(f, config->plot);
 }

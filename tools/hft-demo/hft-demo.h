@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <common/tool.h>
 #include <core/hist.h>
 #include <hft/book.h>
 #include <hft/feed.h>
@@ -77,7 +78,5 @@ int report_json(const struct config *config, const struct outcome *outcome);
 /* The sum over the rings. */
 void add_up(const struct outcome *outcome, struct tally *sum);
 uint64_t count_lost(const struct tally *tally);
-
-int fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif /* HFT_DEMO_H */

@@ -2,7 +2,6 @@
 /* hft-demo: a burst of market data, dispatched by hft. */
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,37 +41,6 @@ static void usage(FILE *to)
 		"early, 2 for wrong usage.\n", MAX_RINGS);
 }
 
-int fail(int err, const char *format, ...)
-{
-	va_list args;
-
-	fputs("hft-demo: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	if (err)
-		fprintf(stderr, ": %s", strerror(err));
-	putc('\n', stderr);
-	return err ? -err : -EIO;
-}
-
-static bool parse_whole(const char *text, uint64_t least, uint64_t most, uint64_t *number)
-{
-	char *end;
-
-	errno = 0;
-	*number = strtoull(text, &end, 10);
-	return !errno && end != text && !*end && *text != '-' && *number >= least && *number <= most;
-}
-
-static bool parse_speed(const char *text, double *speed)
-{
-	char *end;
-
-	*speed = strtod(text, &end);
-	return end != text && !*end && *speed >= 1e-6 && *speed <= 1e9;
-}
-
 static bool parse_policy(const char *text, uint32_t *policy)
 {
 	*policy = !strcmp(text, "edf") ? HFT_POLICY_EDF : HFT_POLICY_FIFO;
@@ -82,7 +50,7 @@ static bool parse_policy(const char *text, uint32_t *policy)
 static bool parse_lead(const char *text, uint64_t *lead_ns)
 {
 	*lead_ns = HFT_LEAD_AUTO;
-	return !strcmp(text, "auto") || parse_whole(text, 0, NSEC_PER_SEC, lead_ns);
+	return !strcmp(text, "auto") || parse_number(text, 10, 0, NSEC_PER_SEC, lead_ns);
 }
 
 enum {
@@ -121,14 +89,14 @@ static bool parse_option(int c, const char *text, struct config *config)
 		config->feed = text;
 		return true;
 	case OPT_SPEED:
-		return parse_speed(text, &config->speed);
+		return parse_real(text, 1e-6, 1e9, &config->speed);
 	case OPT_DEADLINE:
-		if (!parse_whole(text, 0, 1000000000, &number))
+		if (!parse_number(text, 10, 0, 1000000000, &number))
 			return false;
 		config->deadline_ns = number * NSEC_PER_USEC;
 		return true;
 	case OPT_RINGS:
-		if (!parse_whole(text, 1, MAX_RINGS, &number))
+		if (!parse_number(text, 10, 1, MAX_RINGS, &number))
 			return false;
 		config->rings = (unsigned int)number;
 		return true;
@@ -137,7 +105,7 @@ static bool parse_option(int c, const char *text, struct config *config)
 	case OPT_LEAD:
 		return parse_lead(text, &config->lead_ns);
 	case OPT_LIMIT:
-		return parse_whole(text, 1, UINT64_MAX, &config->limit);
+		return parse_number(text, 10, 1, UINT64_MAX, &config->limit);
 	case OPT_JSON:
 		config->json = text;
 		return true;

@@ -4,8 +4,9 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include <common/tool.h>
 
 #include "arrivals.h"
 #include "hft-feed.h"
@@ -70,21 +71,9 @@ static int complain(const char *what, int err)
 	return 1;
 }
 
-static bool parse_whole(const char *text, uint64_t least, uint64_t most, uint64_t *number)
-{
-	char *end;
-
-	errno = 0;
-	*number = strtoull(text, &end, 10);
-	return !errno && end != text && !*end && *text != '-' && *number >= least && *number <= most;
-}
-
 static bool parse_seconds(const char *text, double *seconds)
 {
-	char *end;
-
-	*seconds = strtod(text, &end);
-	return end != text && !*end && *seconds > 0 && *seconds <= 50000;
+	return parse_real(text, 0, 50000, seconds) && *seconds > 0;
 }
 
 static bool parse_format(const char *text, enum format *format)
@@ -178,16 +167,16 @@ static bool parse_option(struct request *request, int c, const char *text)
 		request->path = text;
 		return true;
 	case OPT_PACKETS:
-		return parse_whole(text, 2, MAX_PACKETS, &request->packets);
+		return parse_number(text, 10, 2, MAX_PACKETS, &request->packets);
 	case OPT_SECONDS:
 		return parse_seconds(text, &request->seconds);
 	case OPT_INSTRUMENTS:
-		if (!parse_whole(text, 1, MAX_INSTRUMENTS, &number))
+		if (!parse_number(text, 10, 1, MAX_INSTRUMENTS, &number))
 			return false;
 		request->instruments = (unsigned int)number;
 		return true;
 	case OPT_SEED:
-		return parse_whole(text, 0, UINT64_MAX, &request->seed);
+		return parse_number(text, 10, 0, UINT64_MAX, &request->seed);
 	case OPT_FORMAT:
 		return parse_format(text, &request->format);
 	default:

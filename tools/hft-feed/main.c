@@ -3,8 +3,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include <common/tool.h>
 
 #include "hft-feed.h"
 
@@ -40,11 +41,7 @@ static void usage(FILE *to)
 
 bool parse_limit(const char *text, uint64_t *limit)
 {
-	char *end;
-
-	errno = 0;
-	*limit = strtoull(text, &end, 10);
-	if (!errno && end != text && !*end && *text != '-')
+	if (parse_number(text, 10, 0, UINT64_MAX, limit))
 		return true;
 	fprintf(stderr, "hft-feed: --limit %s is not a number\n", text);
 	return false;

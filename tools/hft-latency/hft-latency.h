@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <common/tool.h>
 #include <hft/hft.h>
 #include <core/hist.h>
 
@@ -73,7 +74,5 @@ int measure(const struct config *config, struct result *result);
 int report_text(const struct config *config, const struct result *result);
 int report_json(const struct config *config, const struct result *result);
 int report_plot(const struct config *config, const struct result *result);
-
-int fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif /* HFT_LATENCY_H */

@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "hft-latency.h"
@@ -48,33 +46,10 @@ static void usage(FILE *out)
 		MIN_INTERVAL_US, MAX_INTERVAL_US);
 }
 
-int fail(int err, const char *format, ...)
-{
-	va_list args;
-
-	fputs("hft-latency: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	if (err)
-		fprintf(stderr, ": %s", strerror(err));
-	putc('\n', stderr);
-	return -err;
-}
-
-static bool parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *number)
-{
-	char *end;
-
-	errno = 0;
-	*number = strtoull(text, &end, 10);
-	return !errno && end != text && !*end && *text != '-' && *number >= least && *number <= most;
-}
-
 static bool parse_lead(const char *text, struct config *config)
 {
 	if (strcmp(text, "auto"))
-		return parse_number(text, 0, NSEC_PER_SEC, &config->lead_ns);
+		return parse_number(text, 10, 0, NSEC_PER_SEC, &config->lead_ns);
 	config->lead_ns = HFT_LEAD_AUTO;
 	return true;
 }
@@ -85,7 +60,7 @@ static bool parse_spin(const char *text, struct config *config)
 		config->spin_ns = HFT_SPIN_FOREVER;
 		return true;
 	}
-	if (!parse_number(text, 0, MAX_INTERVAL_US, &config->spin_ns))
+	if (!parse_number(text, 10, 0, MAX_INTERVAL_US, &config->spin_ns))
 		return false;
 	config->spin_ns *= NSEC_PER_USEC;
 	return true;
@@ -115,19 +90,19 @@ static bool parse_option(int c, const char *text, struct config *config)
 
 	switch (c) {
 	case 'a':
-		if (!parse_number(text, 0, CPU_SETSIZE - 1, &number))
+		if (!parse_number(text, 10, 0, CPU_SETSIZE - 1, &number))
 			return false;
 		config->cpu = (uint32_t)number;
 		return true;
 	case 'i':
-		if (!parse_number(text, MIN_INTERVAL_US, MAX_INTERVAL_US, &number))
+		if (!parse_number(text, 10, MIN_INTERVAL_US, MAX_INTERVAL_US, &number))
 			return false;
 		config->interval_ns = number * NSEC_PER_USEC;
 		return true;
 	case 'l':
-		return parse_number(text, 1, MAX_LOOPS, &config->loops);
+		return parse_number(text, 10, 1, MAX_LOOPS, &config->loops);
 	case 'p':
-		if (!parse_number(text, 0, 99, &number))
+		if (!parse_number(text, 10, 0, 99, &number))
 			return false;
 		config->priority = (int)number;
 		return true;

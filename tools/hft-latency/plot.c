@@ -2,10 +2,11 @@
 /* The histogram as a picture, by gnuplot. */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+
+#include <common/gnuplot.h>
 
 #include "hft-latency.h"
 
@@ -21,18 +22,6 @@ static void write_data(FILE *f, const char *name, const struct hft_hist *hist)
 	fprintf(f, "end\n");
 }
 
-/* In gnuplot's single quotes only the quote itself is special: it is doubled. */
-static void write_quoted(FILE *f, const char *text)
-{
-	putc('\'', f);
-	for (; *text; text++) {
-		if (*text == '\'')
-			putc('\'', f);
-		putc(*text, f);
-	}
-	putc('\'', f);
-}
-
 static void write_script(FILE *f, const struct config *config, const struct result *result)
 {
 	struct utsname kernel = { 0 };
@@ -42,7 +31,7 @@ static void write_script(FILE *f, const struct config *config, const struct resu
 	for (i = 0; i < LATENCIES; i++)
 		write_data(f, latency_names[i], &result->hist[i]);
 	fprintf(f, "set terminal png size 1000,600\nset output ");
-	write_quoted(f, config->plot);
+	gnuplot_quote(f, config->plot);
 	fprintf(f, "\nset title 'hft-latency: Linux %s, CPU %u, %" PRIu64 " tasks every %" PRIu64
 		" ns, lead %" PRIu64 " ns' noenhanced\n", kernel.release, config->cpu,
 		result->tasks, config->interval_ns, result->lead_ns);
@@ -56,19 +45,10 @@ static void write_script(FILE *f, const struct config *config, const struct resu
 
 int report_plot(const struct config *config, const struct result *result)
 {
-	FILE *f;
-	int ret;
+	FILE *f = gnuplot_open();
 
-	/* A gnuplot that is not there is an exit status, not our end. */
-	signal(SIGPIPE, SIG_IGN);
-	f = popen("gnuplot", "we");
 	if (!f)
-		return fail(errno, "gnuplot");
+		return -errno;
 	write_script(f, config, result);
-	ret = pclose(f);
-	if (ret < 0)
-		return fail(errno, "gnuplot");
-	if (ret)
-		return fail(EIO, "%s: gnuplot failed (is gnuplot-nox installed?)", config->plot);
-	return 0;
+	return gnuplot_close(f, config->plot);
 }

@@ -11,6 +11,8 @@
 #include <sys/types.h>
 #include <jansson.h>
 
+#include <common/tool.h>
+
 /* Each returns 0 with a value, or -errno after it has printed the reason. */
 int query_read(json_t **value);
 int stats_read_module(json_t **value);
@@ -36,9 +38,6 @@ struct replay_args {
 
 /* Returns -EPROTO, and has printed where, when the dispatches are not the same. */
 int replay_file(const char *path, const struct replay_args *args, json_t **value);
-
-/* An error of this program: prints "hftctl: ..." and the text of @err; returns -@err. */
-int fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
  * Call @visit with a duplicate of each descriptor by which a process has a

@@ -2,7 +2,6 @@
 /* hftctl: look at hft.ko and at what uses it. */
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,15 +15,6 @@ struct args {
 	struct analyze_args analyze;
 	struct replay_args replay;
 };
-
-static bool parse_number(const char *text, uint64_t most, uint64_t *number)
-{
-	char *end;
-
-	errno = 0;
-	*number = strtoull(text, &end, 0);
-	return !errno && end != text && !*end && *text != '-' && *number && *number <= most;
-}
 
 static int wrong_usage(const char *what)
 {
@@ -55,7 +45,7 @@ static int run_cancel(const struct args *args, json_t **value)
 	uint64_t task;
 
 	*value = NULL;
-	if (!parse_number(args->operand, UINT64_MAX, &task))
+	if (!parse_number(args->operand, 0, 1, UINT64_MAX, &task))
 		return wrong_usage("cancel needs the id of a task, a number above 0");
 	return cancel_task(args->pid, task);
 }
@@ -129,18 +119,6 @@ static void usage(FILE *out)
 	      "\n"
 	      "Exit status: 0, 1 when the command failed, 2 for wrong usage.\n",
 	      out);
-}
-
-int fail(int err, const char *format, ...)
-{
-	va_list args;
-
-	fputs("hftctl: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fprintf(stderr, ": %s\n", strerror(err));
-	return -err;
 }
 
 /* Returns its width. */
@@ -273,7 +251,7 @@ static int parse_analyze_option(int c, const char *text, struct analyze_args *ar
 		args->breakdown = true;
 		return 0;
 	default:
-		return parse_number(text, UINT64_MAX, &args->max_steps) ? 0 :
+		return parse_number(text, 0, 1, UINT64_MAX, &args->max_steps) ? 0 :
 		       wrong_usage("--max-steps takes a number greater than zero");
 	}
 }
@@ -303,7 +281,7 @@ int main(int argc, char **argv)
 			json = true;
 			break;
 		case 'p':
-			if (!parse_number(optarg, INT32_MAX, &number))
+			if (!parse_number(optarg, 0, 1, INT32_MAX, &number))
 				return wrong_usage("--pid takes the number of a process");
 			args.pid = (pid_t)number;
 			break;
@@ -318,7 +296,7 @@ int main(int argc, char **argv)
 			args.replay.events = true;
 			break;
 		case 'l':
-			if (!parse_number(optarg, UINT64_MAX, &args.replay.late_ns))
+			if (!parse_number(optarg, 0, 1, UINT64_MAX, &args.replay.late_ns))
 				return wrong_usage("--late takes a time in ns");
 			break;
 		case 'h':

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -26,10 +25,9 @@ int proc_visit_numbers(pid_t pid, int (*visit)(pid_t pid, int number, void *arg)
 	if (!dir)
 		return -errno;
 	while (!ret && (entry = readdir(dir))) {
-		char *end;
-		long number = strtol(entry->d_name, &end, 10);
+		uint64_t number;
 
-		if (!*end && end != entry->d_name && number >= 0 && number <= INT_MAX)
+		if (parse_number(entry->d_name, 10, 0, INT_MAX, &number))
 			ret = visit(pid, (int)number, arg);
 	}
 	closedir(dir);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the tools share on the command line. */
+#ifndef TOOLS_COMMON_TOOL_H
+#define TOOLS_COMMON_TOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * An error of this program: prints its name, the message and, if @err is not 0, the text
+ * of @err; returns -@err, or -EIO.
+ */
+int fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Is the whole of @text a number from @least to @most?  @base as for strtoull(); what does
+ * not fit and what is negative is none.
+ */
+bool parse_number(const char *text, int base, uint64_t least, uint64_t most, uint64_t *number);
+bool parse_real(const char *text, double least, double most, double *number);
+
+#endif /* TOOLS_COMMON_TOOL_H */
