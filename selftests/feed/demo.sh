@@ -1,40 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # hft-feed generate, then hft-demo: what it counts, what it writes, how it fails.
-
-number=0
-failed=0
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-out=$dir/out
-
-# result STATUS NAME: a line of TAP
-result() {
-	number=$((number + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $number $2"
-	else
-		echo "not ok $number $2"
-		sed 's/^/# /' "$out"
-		failed=1
-	fi
-}
-
-# status WANTED NAME COMMAND...: the command's exit status
-status() {
-	wanted=$1
-	name=$2
-	shift 2
-	"$@" >"$out" 2>&1
-	[ $? = "$wanted" ]
-	result $? "$name"
-}
-
-# prints PATTERN NAME: the last command printed that
-prints() {
-	grep -Eq -- "$1" "$out"
-	result $? "$2"
-}
+. ../include/tap.sh
 
 # reports KEY VALUE NAME: the JSON report has that
 reports() {
@@ -42,12 +9,8 @@ reports() {
 	result $? "$3"
 }
 
-echo "TAP version 13"
 for tool in hft-feed hft-demo; do
-	if ! command -v $tool >/dev/null; then
-		echo "1..0 # SKIP $tool is not built"
-		exit 4
-	fi
+	command -v $tool >/dev/null || skip_all "$tool is not built"
 done
 
 status 0 "hft-demo --help" hft-demo --help
@@ -84,5 +47,4 @@ reports packets 100 "the report counts the first 100"
 status 1 "hft-demo that can not write its report" hft-demo -q --feed "$dir/feed.pcap.gz" \
 	--limit 100 --speed 1000 --lead 0 --json "$dir/none/report.json"
 
-echo "1..$number"
-exit $failed
+finish

@@ -3,40 +3,11 @@
 # hft-feed: generate's files are bursty as promised, repeatable and make sense; dump and
 # stat read them; what is no market data gets one line.
 cd "$(dirname "$0")" || exit 1
+. ../include/tap.sh
 TOP=$(realpath ../..)
 TOOL=${BUILD:-$TOP/build}/tools/hft-feed
 PACKETS=5000		# the real capture has as many
 SEEDS=15
-number=0 failed=0
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-
-# result STATUS NAME
-result() {
-	local word=
-
-	number=$((number + 1))
-	[ "$1" = 0 ] || { word="not " failed=1; }
-	echo "${word}ok $number $2"
-}
-
-check() {
-	local name=$1
-
-	shift
-	"$@" >"$dir/out" 2>&1
-	result $? "$name"
-}
-
-# fails STATUS NAME COMMAND...: with that status, and a line on stderr
-fails() {
-	local wanted=$1 name=$2 status=0
-
-	shift 2
-	"$@" >/dev/null 2>"$dir/err" || status=$?
-	[ $status = "$wanted" ] && [ "$(wc -l <"$dir/err")" = 1 ]
-	result $? "$name"
-}
 
 # peak FILE WINDOW: most packets within it
 peak() {
@@ -61,11 +32,7 @@ median() {
 	sort -n | sed -n "$(((SEEDS + 1) / 2))p"
 }
 
-echo "TAP version 13"
-if [ ! -x "$TOOL" ]; then
-	echo "1..0 # SKIP hft-feed is not built"
-	exit 4
-fi
+[ -x "$TOOL" ] || skip_all "hft-feed is not built"
 
 check "generate" "$TOOL" generate -o "$dir/a.pcap"
 check_peak "default seed" "$dir/a.pcap" 1ms 39 5
@@ -124,5 +91,4 @@ check "the device is still there" [ -c /dev/full ]
 fails 2 "generate without a file" "$TOOL" generate
 fails 2 "generate of 0 packets" "$TOOL" generate --packets 0 -o "$dir/x"
 
-echo "1..$number"
-exit $failed
+finish

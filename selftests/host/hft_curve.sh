@@ -3,28 +3,7 @@
 # hft-curve: what it prints, that it repeats, and that the simulated CPU and the analysis agree.
 cd "$(dirname "$0")/../.." || exit 1
 BUILD=${BUILD:-$PWD/build}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-number=0 failed=0
-
-# check TEXT COMMAND...
-check() {
-	local text=$1 word=
-
-	shift
-	number=$((number + 1))
-	"$@" >"$dir/out" 2>&1 || { word="not " failed=1; sed 's/^/# /' "$dir/out"; }
-	echo "${word}ok $number $text"
-}
-
-# status N COMMAND...: it ends with N
-status() {
-	local want=$1 got=0
-
-	shift
-	"$@" || got=$?
-	[ "$got" = "$want" ] || { echo "status $got instead of $want: $*"; return 1; }
-}
+. selftests/include/tap.sh
 
 agree() {
 	"$curve" --simulate --sets 100 "$@" >"$dir/text" || return 1
@@ -53,7 +32,6 @@ plots() {
 	"$curve" --sets 5 --plot "$dir/it's.png" && [ "$(head -c 4 "$dir/it's.png" | tail -c 3)" = PNG ]
 }
 
-echo "TAP version 13"
 curve=$BUILD/tools/hft-curve
 check "analysis and simulation agree, deadlines are periods" agree
 check "analysis and simulation agree, deadlines are earlier" agree --constrained
@@ -62,17 +40,16 @@ check "another seed prints another" differs
 if command -v jq >/dev/null; then
 	check "JSON" json
 else
-	number=$((number + 1)) && echo "ok $number # SKIP no jq: JSON"
+	skip "no jq: JSON"
 fi
 if command -v gnuplot >/dev/null; then
 	check "a picture" plots
 else
-	number=$((number + 1)) && echo "ok $number # SKIP no gnuplot: a picture"
+	skip "no gnuplot: a picture"
 fi
-check "--help" status 0 "$curve" --help
-check "a utilisation above 1" status 2 "$curve" --to 1.1
-check "too many points" status 2 "$curve" --step 0.001
-check "no task" status 2 "$curve" --tasks 0
-check "an operand" status 2 "$curve" file
-echo "1..$number"
-exit $failed
+status 0 "--help" "$curve" --help
+status 2 "a utilisation above 1" "$curve" --to 1.1
+status 2 "too many points" "$curve" --step 0.001
+status 2 "no task" "$curve" --tasks 0
+status 2 "an operand" "$curve" file
+finish

@@ -3,53 +3,27 @@
 # hftctl analyze: its answers, and one line that names file, line and reason for what is no
 # list of tasks.
 cd "$(dirname "$0")" || exit 1
+. ../include/tap.sh
 TOP=$(realpath ../..)
 TOOL=${BUILD:-$TOP/build}/tools/hftctl
 MOST=9223372036854775807
 RANDOM_FILES=200
-number=0 failed=0
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-
-# result STATUS NAME
-result() {
-	local word=
-
-	number=$((number + 1))
-	[ "$1" = 0 ] || { word="not " failed=1; }
-	echo "${word}ok $number $2"
-}
 
 # answers NAME EXPECTED TASKS ARGUMENT...: EXPECTED is what jansson prints, without blanks
 answers() {
-	local name=$1 expected=$2 tasks=$3 got
+	local name=$1 expected=$2 tasks=$3
 
 	shift 3
-	got=$(printf -- "$tasks" | "$TOOL" analyze "$@" - 2>&1 | tr -d ' \n')
-	[[ $got == *"$expected"* ]] || echo "# $got"
-	[[ $got == *"$expected"* ]]
+	printf -- "$tasks" | "$TOOL" analyze "$@" - 2>&1 | tr -d ' \n' >"$out"
+	[[ $(<"$out") == *"$expected"* ]]
 	result $? "$name"
 }
 
-# refuses NAME REASON TASKS: with status 1, nothing on stdout and one line: file:line: reason
+# refuses NAME REASON TASKS: it fails, and its line is file:line: reason
 refuses() {
-	local status=0
-
 	printf -- "$3" >"$dir/tasks"
-	"$TOOL" analyze --policy edf "$dir/tasks" >"$dir/out" 2>"$dir/err" || status=$?
-	[ $status = 1 ] && [ ! -s "$dir/out" ] && [ "$(wc -l <"$dir/err")" = 1 ] &&
-		grep -qE "^hftctl: $dir/tasks:$2" "$dir/err" || { sed 's/^/# /' "$dir/err"; false; }
-	result $? "$1"
-}
-
-# fails STATUS NAME COMMAND...: with that status, and a line on stderr
-fails() {
-	local wanted=$1 name=$2 status=0
-
-	shift 2
-	"$@" >"$dir/out" 2>"$dir/err" || status=$?
-	[ $status = "$wanted" ] && [ ! -s "$dir/out" ] && [ "$(wc -l <"$dir/err")" = 1 ]
-	result $? "$name"
+	fails 1 "$1" "$TOOL" analyze --policy edf "$dir/tasks"
+	prints "^hftctl: $dir/tasks:$2" "$1: the line and the reason"
 }
 
 # random_files: none may crash it, or leave it without an answer
@@ -62,17 +36,13 @@ random_files() {
 			head -c $((i * 7 + 1)) >"$dir/tasks"
 		status=0
 		timeout 20 "$TOOL" analyze --policy edf --max-steps 100000 --breakdown \
-			"$dir/tasks" >"$dir/out" 2>"$dir/err" || status=$?
+			"$dir/tasks" >/dev/null 2>"$out" || status=$?
 		[ $status != 0 ] || continue
-		[ $status = 1 ] && [ "$(wc -l <"$dir/err")" = 1 ] || return 1
+		[ $status = 1 ] && [ "$(wc -l <"$out")" = 1 ] || return 1
 	done
 }
 
-echo "TAP version 13"
-if [ ! -x "$TOOL" ]; then
-	echo "1..0 # SKIP hftctl is not built"
-	exit 4
-fi
+[ -x "$TOOL" ] || skip_all "hftctl is not built"
 
 set1='# C,T,D\n1,4,4\n1, 5 ,5\r\n\n3,9,9 # third\n3,18,18'
 answers "fixed priorities" '"schedulable":true' "$set1" --policy fp
@@ -128,5 +98,4 @@ fails 2 "no steps" "$TOOL" analyze --policy edf --max-steps 0 "$dir/tasks"
 random_files
 result $? "$RANDOM_FILES random files"
 
-echo "1..$number"
-exit $failed
+finish

@@ -1,49 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # hftctl and hft-latency: what they print, and how they fail.
+. ../include/tap.sh
 
-number=0
-failed=0
-
-# result STATUS NAME: a line of TAP
-result() {
-	number=$((number + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $number $2"
-	else
-		echo "not ok $number $2"
-		sed 's/^/# /' "$out"
-		failed=1
-	fi
-}
-
-# status WANTED NAME COMMAND...: the command's exit status
-status() {
-	wanted=$1
-	name=$2
-	shift 2
-	"$@" >"$out" 2>&1
-	[ $? = "$wanted" ]
-	result $? "$name"
-}
-
-# prints PATTERN NAME: the last command printed that
-prints() {
-	grep -Eq -- "$1" "$out"
-	result $? "$2"
-}
-
-dir=$(mktemp -d)
-out=$dir/out
 worker=
 trap 'rm -rf "$dir"; [ -z "$worker" ] || kill $worker' EXIT
 
-echo "TAP version 13"
 for tool in hftctl hft-latency; do
-	if ! command -v $tool >/dev/null; then
-		echo "1..0 # SKIP $tool is not built"
-		exit 4
-	fi
+	command -v $tool >/dev/null || skip_all "$tool is not built"
 	status 0 "$tool --help" $tool --help
 	prints '^Usage: ' "$tool --help prints the usage"
 	status 2 "$tool refuses an unknown option" $tool --nonsense
@@ -128,5 +92,4 @@ prints '^backend +soft$' "hft-latency takes the backend that there is"
 prints 'modprobe hft' "hft-latency says that there could be another"
 insmod "${HFT_KO:-/hft.ko}"
 
-echo "1..$number"
-exit $failed
+finish
