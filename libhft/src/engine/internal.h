@@ -168,6 +168,7 @@ int hft_take_error(const struct hft_error *error);
 extern unsigned int hft_forks;
 
 int hft_read_opts(void *opts, size_t size, const void *user);
+void hft_offer(struct hft *h, uint32_t max_tasks, uint32_t nr_cpus);
 
 /* Is what was opened at @forks from a process that this one was forked from? */
 static inline bool hft_is_inherited(unsigned int forks)

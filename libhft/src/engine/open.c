@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/task.h"
 #include "internal.h"
 
 #define HFT_DEFAULT_DEVICE	"/dev/hft"
@@ -59,6 +60,23 @@ static void hft_watch_forks(void)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, hft_register_fork);
+}
+
+/* What a backend offers that has the core in the process. */
+void hft_offer(struct hft *h, uint32_t max_tasks, uint32_t nr_cpus)
+{
+	h->query = (struct hft_query){
+		.features = HFT_FEATURE_MONITOR,
+		.max_tasks = max_tasks,
+		.max_rings = HFT_MAX_RINGS,
+		.max_entries = HFT_MAX_ENTRIES,
+		.max_batch = HFT_MAX_BATCH,
+		.max_lead = HFT_MAX_LEAD,
+		.levels = HFT_LEVELS,
+		.policies = HFT_POLICIES,
+		.clocks = HFT_CLOCKS,
+		.nr_cpus = nr_cpus,
+	};
 }
 
 static const struct hft_backend *const hft_backends[] = {

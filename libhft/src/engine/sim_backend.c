@@ -108,18 +108,7 @@ static int sim_open(struct hft *h, const struct hft_opts *opts)
 	sim->handles = 1;
 	hft_sim_current = sim;
 	h->state = sim;
-	h->query = (struct hft_query){
-		.features = HFT_FEATURE_MONITOR,
-		.max_tasks = HFT_SIM_HANDLE_TASKS,
-		.max_rings = HFT_MAX_RINGS,
-		.max_entries = HFT_MAX_ENTRIES,
-		.max_batch = HFT_MAX_BATCH,
-		.max_lead = HFT_MAX_LEAD,
-		.levels = HFT_LEVELS,
-		.policies = HFT_POLICIES,
-		.clocks = HFT_CLOCKS,
-		.nr_cpus = sim->opts.cpus,
-	};
+	hft_offer(h, HFT_SIM_HANDLE_TASKS, sim->opts.cpus);
 	return 0;
 }
 

@@ -70,18 +70,7 @@ static int soft_open(struct hft *h, const struct hft_opts *opts)
 		return err;
 	}
 	h->state = context;
-	h->query = (struct hft_query){
-		.features = HFT_FEATURE_MONITOR,
-		.max_tasks = SOFT_MAX_TASKS,
-		.max_rings = HFT_MAX_RINGS,
-		.max_entries = HFT_MAX_ENTRIES,
-		.max_batch = HFT_MAX_BATCH,
-		.max_lead = HFT_MAX_LEAD,
-		.levels = HFT_LEVELS,
-		.policies = HFT_POLICIES,
-		.clocks = HFT_CLOCKS,
-		.nr_cpus = context->nr_cpus,
-	};
+	hft_offer(h, SOFT_MAX_TASKS, context->nr_cpus);
 	return 0;
 }
 
