@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <hft/hft.h>
 
 #include "analyze.h"
 #include "random.h"
