@@ -126,7 +126,7 @@ static void hft_dispatch_halted(struct hft_context *context, const struct hft_no
 	hft_dispatch_notice(context, &event, now);
 }
 
-static void hft_dispatch_miss(const struct hft_notice *notice, u64 now)
+static void hft_dispatch_late(const struct hft_notice *notice, u64 now)
 {
 	struct hft_context *context = container_of(notice->pool, struct hft_context, pool);
 	struct hft_halt halt = { .mode = HFT_HALT_REDUCE };
@@ -137,7 +137,7 @@ static void hft_dispatch_miss(const struct hft_notice *notice, u64 now)
 		.release = notice->release,
 		.deadline = notice->deadline,
 		.result = notice->state,
-		.type = HFT_EVENT_MISS,
+		.type = notice->type,
 		.level = notice->level,
 	};
 
@@ -150,9 +150,10 @@ static void hft_dispatch_miss(const struct hft_notice *notice, u64 now)
 }
 
 /*
- * Hard interrupt, on the queue's CPU: a deadline has passed.  The monitor rings are
- * on any CPU, and two queues' locks are never held together: so the notices are
- * taken first and written then.  Their contexts live until interrupts are enabled.
+ * Hard interrupt, on the queue's CPU: a deadline has passed, or a budget is over.  The
+ * monitor rings are on any CPU, and two queues' locks are never held together: so the
+ * notices are taken first and written then.  Their contexts live until interrupts are
+ * enabled.
  */
 enum hrtimer_restart hft_watch_timer(struct hrtimer *hrtimer)
 {
@@ -166,7 +167,7 @@ enum hrtimer_restart hft_watch_timer(struct hrtimer *hrtimer)
 	raw_spin_lock(&queue->lock);
 	queue->now = now;
 	queue->interrupts++;
-	nr = hft_job_late(&queue->release, now, notices, HFT_NOTICES);
+	nr = hft_watch_late(&queue->release, now, notices, HFT_NOTICES);
 	next = hft_heap_min_key(&queue->release.watch.heap);
 	if (next != U64_MAX)
 		hrtimer_set_expires(hrtimer, ns_to_ktime(max(next, now + HFT_MIN_GAP)));
@@ -175,7 +176,7 @@ enum hrtimer_restart hft_watch_timer(struct hrtimer *hrtimer)
 	raw_spin_unlock(&queue->lock);
 
 	for (i = 0; i < nr; i++)
-		hft_dispatch_miss(&notices[i], now);
+		hft_dispatch_late(&notices[i], now);
 	return next == U64_MAX ? HRTIMER_NORESTART : HRTIMER_RESTART;
 }
 

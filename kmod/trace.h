@@ -126,7 +126,10 @@ TRACE_EVENT(task_state,
 		  __print_symbolic(__entry->to, hft_state_names))
 );
 
-/* A watched deadline has passed; @now is when that was found out, on CLOCK_MONOTONIC. */
+/*
+ * A watched deadline has passed, or a budget is over (@type); @now is when that was found
+ * out, on CLOCK_MONOTONIC.
+ */
 TRACE_EVENT(miss,
 	TP_PROTO(const struct hft_notice *notice, u64 now),
 	TP_ARGS(notice, now),
@@ -138,6 +141,7 @@ TRACE_EVENT(miss,
 		__field(u64, now)
 		__field(u32, flags)
 		__field(s32, state)
+		__field(u16, type)
 		__field(u8, level)
 	),
 	TP_fast_assign(
@@ -148,11 +152,12 @@ TRACE_EVENT(miss,
 		__entry->now = now;
 		__entry->flags = notice->flags & HFT_TASK_FLAGS;
 		__entry->state = notice->state;
+		__entry->type = notice->type;
 		__entry->level = notice->level;
 	),
-	TP_printk("task=0x%llx cookie=0x%llx release=%llu deadline=%llu now=%llu state=%d flags=0x%x level=%u",
+	TP_printk("task=0x%llx cookie=0x%llx release=%llu deadline=%llu now=%llu type=%u state=%d flags=0x%x level=%u",
 		  __entry->id, __entry->cookie, __entry->release, __entry->deadline, __entry->now,
-		  __entry->state, __entry->flags, __entry->level)
+		  __entry->type, __entry->state, __entry->flags, __entry->level)
 );
 
 TRACE_EVENT(halt,

@@ -43,7 +43,7 @@ void hft_job_track(struct hft_slot *slot)
 	slot->flags |= HFT_SLOT_TRACKED;
 }
 
-static bool hft_job_fits(const struct hft_ready_queue *ready,
+bool hft_job_fits(const struct hft_ready_queue *ready,
 			 const struct hft_admission_demand *demand)
 {
 	const struct hft_release_queue *queue = ready->release;
@@ -53,7 +53,7 @@ static bool hft_job_fits(const struct hft_ready_queue *ready,
 	return hft_admission_fits_edf(&queue->admission, demand, queue->cap);
 }
 
-static struct hft_admission_demand hft_job_demand(const struct hft_slot *slot)
+struct hft_admission_demand hft_job_demand(const struct hft_slot *slot)
 {
 	return hft_admission_demand(slot->wcet, slot->relative, slot->period);
 }
@@ -106,13 +106,16 @@ static void hft_job_await(struct hft_slot *slot)
  * @ready: of the ring
  * @slot: the task
  *
- * Return: 0, or -EBUSY if its CPU can not take it, or an error of hft_chain_add().
+ * Return: 0, or -EBUSY if its CPU can not take it, -EINVAL if its budget can not be
+ * watched, or an error of hft_chain_add().
  */
 int hft_job_insert(struct hft_ready_queue *ready, struct hft_slot *slot)
 {
 	bool after = slot->flags & HFT_SLOT_AFTER;
 	int err;
 
+	if (slot->flags & HFT_TASK_BUDGET && !ready->reports)
+		return -EINVAL;
 	if (hft_job_admit(ready, slot))
 		return -EBUSY;
 	err = after ? hft_chain_add(ready, slot) : 0;
@@ -139,7 +142,7 @@ static void hft_job_discharge(struct hft_slot *slot)
 }
 
 /* Of the job that is in flight, whose times @slot has no more if it is periodic, or NULL. */
-static const struct hft_event *hft_job_event(const struct hft_slot *slot)
+const struct hft_event *hft_job_event(const struct hft_slot *slot)
 {
 	const struct hft_ready_queue *ready = slot->ready;
 
@@ -149,7 +152,7 @@ static const struct hft_event *hft_job_event(const struct hft_slot *slot)
 }
 
 /* Where @slot is, for its owner. */
-static enum hft_task_state hft_job_state(const struct hft_slot *slot)
+enum hft_task_state hft_job_state(const struct hft_slot *slot)
 {
 	const struct hft_ready_queue *ready = slot->ready;
 	u32 head;
@@ -162,7 +165,7 @@ static enum hft_task_state hft_job_state(const struct hft_slot *slot)
 }
 
 /* The release @n periods on.  A time beyond what a clock can show is never. */
-static void hft_job_advance(struct hft_slot *slot, u64 n)
+void hft_job_advance(struct hft_slot *slot, u64 n)
 {
 	if (n > (HFT_TIME_MAX - slot->base) / slot->period) {
 		slot->flags |= HFT_SLOT_ENDED;
@@ -191,13 +194,6 @@ static void hft_job_next(struct hft_slot *slot, u64 n)
 		WRITE_ONCE(slot->state, HFT_SLOT_DISPATCHED);
 	else
 		hft_job_await(slot);
-}
-
-static void hft_job_unwatch(struct hft_slot *slot)
-{
-	if (slot->flags & HFT_SLOT_WATCHED)
-		hft_heap_remove(&slot->ready->release->watch.heap, &slot->watch);
-	slot->flags &= ~HFT_SLOT_WATCHED;
 }
 
 /* Take a run into account as its worker has reported it, if it has.  Returns how it ended. */
@@ -239,7 +235,7 @@ static void hft_job_done(struct hft_slot *slot)
 
 	if (slot->ready->reports)
 		outcome = hft_job_account(slot);
-	hft_job_unwatch(slot);
+	hft_watch_stop(slot);
 	slot->flags &= ~(HFT_SLOT_IN_FLIGHT | HFT_SLOT_RUNNING);
 	if (!(slot->flags & HFT_SLOT_OUTCOME))
 		hft_slot_set_outcome(slot, outcome);
@@ -389,6 +385,8 @@ void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event)
 		event->result = slot->skipped < S32_MAX ? slot->skipped : S32_MAX;
 	}
 	slot->skipped = 0;
+	if (slot->flags & HFT_TASK_BUDGET && event->result >= 0)
+		hft_watch_budget(slot, event);
 
 	if ((slot->flags & (HFT_TASK_PERIODIC | HFT_TASK_SPORADIC)) &&
 	    !(slot->flags & HFT_SLOT_ENDED))
@@ -433,20 +431,6 @@ int hft_job_arrive(struct hft_slot *slot, u64 release, u64 now)
 	return 0;
 }
 
-/* Watch the deadline of a job that is released. */
-static void hft_job_watch(struct hft_slot *slot)
-{
-	struct hft_release_queue *queue = slot->ready->release;
-
-	if (!slot->deadline)
-		return;
-	slot->watch.seq = slot->item.seq;
-	slot->flags |= HFT_SLOT_WATCHED;
-	hft_heap_push(&queue->watch.heap, &slot->watch, slot->deadline);
-	if (slot->deadline < queue->watch.armed)
-		queue->rearm = true;
-}
-
 /**
  * hft_job_ready() - a job of a tracked task is released and competes
  * @slot: the task
@@ -456,7 +440,7 @@ void hft_job_ready(struct hft_slot *slot)
 	slot->flags &= ~HFT_SLOT_OUTCOME;
 	trace_task_state(slot, slot->jobs, HFT_STATE_PENDING, HFT_STATE_READY);
 	if (slot->flags & HFT_TASK_WATCH)
-		hft_job_watch(slot);
+		hft_watch_deadline(slot);
 }
 
 /**
@@ -476,174 +460,9 @@ bool hft_job_cancel(struct hft_slot *slot)
 	}
 	if (slot->item.link)
 		hft_chain_release(slot, true);
-	hft_job_unwatch(slot);
+	hft_watch_stop(slot);
 	hft_job_discharge(slot);
 	return true;
-}
-
-/**
- * hft_job_late() - find deadlines that have passed
- * @queue: the release queue
- * @now: CLOCK_MONOTONIC
- * @notices: room for what is to be told
- * @max: how many
- *
- * Return: how many there are.  With @max there may be more.
- */
-unsigned int hft_job_late(struct hft_release_queue *queue, u64 now, struct hft_notice *notices,
-			  unsigned int max)
-{
-	struct hft_heap *heap = &queue->watch.heap;
-	const struct hft_event *event;
-	struct hft_slot *slot;
-	unsigned int n = 0;
-
-	while (n < max && hft_heap_min_key(heap) <= now) {
-		slot = container_of(hft_heap_min(heap), struct hft_slot, watch);
-		hft_job_look(slot->ready);
-		/* Finished: it is another's turn. */
-		if (hft_heap_min(heap) != &slot->watch)
-			continue;
-
-		event = hft_job_event(slot);
-		hft_heap_pop(heap);
-		slot->flags &= ~HFT_SLOT_WATCHED;
-		slot->late++;
-		hft_slot_set_outcome(slot, HFT_STATE_DEADLINE_MISSED);
-		slot->ready->counters.deadline_misses++;
-		notices[n++] = (struct hft_notice){
-			.pool = slot->ready->pool,
-			.cookie = slot->cookie,
-			.task = hft_slot_id(slot->ready->pool, slot),
-			.release = event ? event->release : slot->release,
-			.deadline = event ? event->deadline : slot->deadline,
-			.flags = slot->flags,
-			.state = hft_job_state(slot),
-			.level = slot->level,
-		};
-	}
-	return n;
-}
-
-/* What a task's times and level are to be, those that stay with those that change. */
-struct hft_job_change {
-	u64 release;
-	u64 deadline;
-	u64 period;
-	u8 level;
-};
-
-/* The task's times are on its own clock. */
-static bool hft_job_unreleased(const struct hft_slot *slot)
-{
-	return slot->state == HFT_SLOT_WAITING || slot->state == HFT_SLOT_BLOCKED;
-}
-
-/* The times of a released task are on CLOCK_MONOTONIC, and its release has been. */
-static struct hft_job_change hft_job_change(const struct hft_slot *slot,
-					    const struct hft_modify *modify)
-{
-	struct hft_job_change to = { slot->release, slot->deadline, 0, slot->level };
-	bool waiting = hft_job_unreleased(slot);
-
-	if (slot->flags & HFT_SLOT_MORE)
-		to.period = slot->period;
-	if (modify->fields & HFT_MODIFY_RELEASE && waiting)
-		to.release = modify->release;
-	if (modify->fields & HFT_MODIFY_DEADLINE)
-		to.deadline = modify->deadline;
-	if (modify->fields & HFT_MODIFY_DEADLINE && modify->deadline && !waiting)
-		to.deadline = hft_release_to_monotonic(slot->ready->release, slot->clock,
-						       modify->deadline);
-	if (modify->fields & HFT_MODIFY_PERIOD)
-		to.period = modify->period;
-	if (modify->fields & HFT_MODIFY_LEVEL)
-		to.level = modify->level;
-	return to;
-}
-
-/* Admit the task as it is to be, or keep it as it is. */
-static int hft_job_readmit(struct hft_slot *slot, const struct hft_job_change *to)
-{
-	struct hft_admission_demand from = hft_job_demand(slot), demand;
-	struct hft_admission *admission = &slot->ready->release->admission;
-	bool fits;
-
-	if (!(slot->flags & HFT_SLOT_ADMITTED))
-		return 0;
-	demand = hft_admission_demand(slot->wcet, to->deadline ? to->deadline - to->release : 0,
-				      to->period);
-	hft_admission_remove(admission, &from);
-	fits = hft_job_fits(slot->ready, &demand);
-	hft_admission_add(admission, fits ? &demand : &from);
-	return fits ? 0 : -EBUSY;
-}
-
-static void hft_job_set(struct hft_slot *slot, const struct hft_job_change *to)
-{
-	u64 period = slot->period;
-
-	slot->release = to->release;
-	slot->deadline = to->deadline;
-	slot->level = to->level;
-	if (!(slot->flags & HFT_SLOT_MORE))
-		return;
-	slot->period = to->period;
-	slot->relative = to->deadline ? to->deadline - to->release : 0;
-	if (hft_job_unreleased(slot) && !(slot->flags & HFT_SLOT_AFTER))
-		slot->base = to->release;
-	if (slot->state != HFT_SLOT_BLOCKED || !slot->jobs)
-		return;
-	/* From its last job on. */
-	slot->base += to->period - period;
-	hft_job_advance(slot, 0);
-}
-
-/**
- * hft_job_modify() - change a task that is not dispatched
- * @slot: the task
- * @modify: what to change; each field for itself is in range
- *
- * Return: 0, -ENOENT it has been dispatched, -EINVAL, -EBUSY it is not admitted so.
- */
-int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify)
-{
-	struct hft_job_change to = hft_job_change(slot, modify);
-	struct hft_ready_queue *ready = slot->ready;
-
-	if (slot->state == HFT_SLOT_DISPATCHED)
-		return -ENOENT;
-	if (to.deadline && to.deadline < to.release)
-		return -EINVAL;
-	if (modify->fields & HFT_MODIFY_PERIOD &&
-	    !(slot->flags & (HFT_TASK_PERIODIC | HFT_TASK_SPORADIC)))
-		return -EINVAL;
-	if (modify->fields & HFT_MODIFY_RELEASE && slot->flags & HFT_TASK_SPORADIC)
-		return -EINVAL;
-	if (!(ready->level_mask & BIT(to.level)))
-		return -EINVAL;
-	if (hft_job_readmit(slot, &to))
-		return -EBUSY;
-
-	switch (slot->state) {
-	case HFT_SLOT_WAITING:
-		hft_heap_remove(&ready->release->timers[slot->clock].heap, &slot->item);
-		ready->waiting--;
-		hft_job_set(slot, &to);
-		hft_release_add(ready, slot);
-		break;
-	case HFT_SLOT_READY:
-		hft_job_set(slot, &to);
-		hft_ready_update(slot);
-		if (slot->flags & HFT_SLOT_WATCHED) {
-			hft_job_unwatch(slot);
-			hft_job_watch(slot);
-		}
-		break;
-	default:
-		hft_job_set(slot, &to);
-	}
-	return 0;
 }
 
 /**

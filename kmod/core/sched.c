@@ -392,6 +392,40 @@ static u32 hft_ready_room_tracked(struct hft_ready_queue *ready)
 	return room < limit ? room : limit;
 }
 
+/* The key of an event in the ring, of the first that is tracked if any is. */
+static u64 hft_event_key(const struct hft_ready_queue *ready, const struct hft_event *event)
+{
+	u32 first = ready->first_tracked % HFT_MAX_TRACKED;
+	const struct hft_tracked *tracked = ready->nr_tracked ? &ready->tracked[first] : NULL;
+	u64 window = event->deadline ? event->deadline - event->release : 0, wcet = 0;
+	const struct hft_slot *slot;
+
+	if (tracked && tracked->sequence == lower_32_bits(event->sequence)) {
+		slot = &ready->pool->slots[tracked->index];
+		wcet = slot->wcet;
+		if (ready->policy == HFT_POLICY_FAIR)
+			window = hft_fair_place(&ready->classes[hft_slot_class(slot)],
+						event->release);
+		else
+			window = hft_admission_window(slot->relative, slot->period);
+	}
+	/* Within a level the order of submission is no reason to interrupt. */
+	return hft_policy_key(ready->policy, event->level, 0, event->deadline, window, wcet);
+}
+
+/* There is no room for what is ready: is that better than what runs? */
+static void hft_ready_preempt(struct hft_ready_queue *ready)
+{
+	u32 head = READ_ONCE(ready->consumer->head);
+	u32 in_flight = lower_32_bits(ready->sequence) - head;
+	const struct hft_event *event = &ready->events[head & ready->mask];
+
+	if (!in_flight || in_flight > ready->mask + 1)
+		return;
+	if (hft_heap_min_key(&ready->heap) < hft_event_key(ready, event))
+		WRITE_ONCE(ready->producer->preempt, event->sequence + 1);
+}
+
 /**
  * hft_ready_fill() - write ready tasks to their ring
  * @ready: the ring's
@@ -420,7 +454,10 @@ u32 hft_ready_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 pub
 		smp_mb();
 		room = hft_ready_room_tracked(ready);
 	} while (room && n < budget && hft_ready_pending(ready));
-	ready->counters.full += !room && hft_ready_pending(ready);
+	if (!room && hft_ready_pending(ready)) {
+		ready->counters.full++;
+		hft_ready_preempt(ready);
+	}
 	return n;
 }
 

@@ -80,6 +80,7 @@ struct hft_release_timer {
  * @deadline: likewise
  * @flags: the task's: what else is to be done
  * @state: &enum hft_task_state
+ * @type: %HFT_EVENT_MISS or %HFT_EVENT_BUDGET
  * @level: the task's
  */
 struct hft_notice {
@@ -90,13 +91,14 @@ struct hft_notice {
 	u64 deadline;
 	u32 flags;
 	s32 state;
+	u16 type;
 	u8 level;
 };
 
 /**
  * struct hft_release_queue - the tasks of a CPU that wait for their release
  * @timers: one a clock
- * @watch: deadlines of released tasks that are watched, on CLOCK_MONOTONIC
+ * @watch: when to look at what is watched of tasks, CLOCK_MONOTONIC
  * @admission: what periodic tasks ask for
  * @cap: hft_admission_cap() of it
  * @offset: of each clock from CLOCK_MONOTONIC, set by the backend before it
@@ -235,11 +237,23 @@ void hft_job_ready(struct hft_slot *slot);
 void hft_job_look(struct hft_ready_queue *ready);
 void hft_job_pull(struct hft_ready_queue *ready);
 bool hft_job_cancel(struct hft_slot *slot);
-unsigned int hft_job_late(struct hft_release_queue *queue, u64 now, struct hft_notice *notices,
-			  unsigned int max);
-int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify);
+const struct hft_event *hft_job_event(const struct hft_slot *slot);
+enum hft_task_state hft_job_state(const struct hft_slot *slot);
+struct hft_admission_demand hft_job_demand(const struct hft_slot *slot);
+bool hft_job_fits(const struct hft_ready_queue *ready, const struct hft_admission_demand *demand);
+void hft_job_advance(struct hft_slot *slot, u64 n);
 int hft_job_info(const struct hft_slot *slot, struct hft_task_info *info);
 int hft_ready_class_info(struct hft_ready_queue *ready, struct hft_class_info *info, u64 now);
+
+/* modify.c */
+int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify);
+
+/* watch.c: deadlines and budgets */
+void hft_watch_deadline(struct hft_slot *slot);
+void hft_watch_budget(struct hft_slot *slot, const struct hft_event *event);
+void hft_watch_stop(struct hft_slot *slot);
+unsigned int hft_watch_late(struct hft_release_queue *queue, u64 now, struct hft_notice *notices,
+			    unsigned int max);
 
 /* chain.c: tasks that wait for others */
 int hft_chain_add(struct hft_ready_queue *ready, struct hft_slot *slot);

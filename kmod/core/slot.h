@@ -33,11 +33,13 @@ enum hft_slot_state {
 #define HFT_SLOT_TRACKED	BIT(30)	/* is not freed before its event is consumed */
 #define HFT_SLOT_IN_FLIGHT	BIT(29)	/* a job of it is in its ring */
 #define HFT_SLOT_ENDED		BIT(28)	/* has no more jobs */
-#define HFT_SLOT_WATCHED	BIT(27)	/* is in the heap of watched deadlines */
+#define HFT_SLOT_WATCH_DEADLINE	BIT(27)	/* is in the heap of what is watched */
 #define HFT_SLOT_ADMITTED	BIT(26)	/* counts in the admission of its CPU */
 #define HFT_SLOT_RUNNING	BIT(25)	/* that its job in flight is the next was traced */
 #define HFT_SLOT_AFTER		BIT(24)	/* waits for the end of another task */
 #define HFT_SLOT_ABORTED	BIT(15)	/* ends with -ECANCELED */
+#define HFT_SLOT_WATCH_BUDGET	BIT(14)	/* likewise */
+#define HFT_SLOT_WATCHED	(HFT_SLOT_WATCH_DEADLINE | HFT_SLOT_WATCH_BUDGET)
 
 /* Of hft_slot.flags: what has become of its last job, &enum hft_task_state, or 0. */
 #define HFT_SLOT_OUTCOME_SHIFT	20

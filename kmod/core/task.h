@@ -30,7 +30,7 @@ static inline bool hft_times_valid(u64 release, u64 deadline)
 #define HFT_TASK_FLAGS	(HFT_TASK_TRACK | HFT_TASK_PERIODIC | HFT_TASK_CATCH_UP |		\
 			 HFT_TASK_COALESCE | HFT_TASK_WATCH | HFT_TASK_DROP |		\
 			 HFT_TASK_REDUCE | HFT_TASK_NO_ADMIT | HFT_TASK_SIGNAL |		\
-			 HFT_TASK_HALT | HFT_TASK_SPORADIC)
+			 HFT_TASK_HALT | HFT_TASK_SPORADIC | HFT_TASK_BUDGET)
 
 static inline bool hft_task_flags_valid(u32 flags, u64 deadline, u64 period)
 {
@@ -57,17 +57,15 @@ static inline int hft_task_prepare_more(struct hft_pool *pool, struct hft_slot *
 {
 	u64 period = READ_ONCE(task->period);
 	u64 wcet = READ_ONCE(task->wcet);
-	u32 flags = READ_ONCE(task->flags);
-
-	u8 class = READ_ONCE(task->task_class);
-
 	u64 after = READ_ONCE(task->after);
+	u32 flags = READ_ONCE(task->flags);
+	u8 class = READ_ONCE(task->task_class);
 
 	if (READ_ONCE(task->reserved1) | READ_ONCE(task->reserved2))
 		return -EINVAL;
 	if (after && flags & (HFT_TASK_PERIODIC | HFT_TASK_SPORADIC))
 		return -EINVAL;
-	if (class >= HFT_CLASSES)
+	if (class >= HFT_CLASSES || (flags & HFT_TASK_BUDGET && !wcet))
 		return -EINVAL;
 	if (period > HFT_TIME_MAX || wcet > HFT_TIME_MAX)
 		return -EINVAL;

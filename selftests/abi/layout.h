@@ -64,7 +64,8 @@ SIZE(hft_ring_consumer, 8);
 AT(hft_ring_producer, tail, 0);
 AT(hft_ring_producer, flags, 4);
 AT64(hft_ring_producer, dropped, 8);
-AT64(hft_ring_producer, reserved, 16);
+AT64(hft_ring_producer, preempt, 16);
+AT64(hft_ring_producer, reserved, 24);
 SIZE(hft_ring_producer, 64);
 
 AT64(hft_event, cookie, 0);

@@ -241,4 +241,175 @@ static void case_policy_changes_while_halted(struct test *t)
 	hft_ring_close(ring);
 }
 
+/* Is a better one waiting, while the task of the next event runs? */
+static bool should_yield(struct test *t, struct hft_ring *ring)
+{
+	const struct hft_event *event;
+
+	CHECK(hft_wait(ring, patience()) > 0);
+	event = hft_ring_peek(ring);
+	return CHECK(event) && hft_should_yield(ring, event);
+}
+
+static void case_should_yield(struct test *t)
+{
+	struct hft_ring *ring = open_ring(t, 4, 1, HFT_POLICY_FIFO);
+	struct hft_task task = make_task(ring, 2, DUE);
+
+	submit_at(t, ring, 1, DUE);
+	CHECK(!should_yield(t, ring));
+	task.level = HFT_LEVEL_LOW;
+	submit(t, &task);
+	task.level = HFT_LEVEL_NORMAL;
+	submit(t, &task);
+	CHECK(!should_yield(t, ring));
+	task.level = HFT_LEVEL_CRITICAL;
+	task.cookie = 3;
+	submit(t, &task);
+	CHECK(should_yield(t, ring));
+	/* It is said of one task alone. */
+	take(t, ring, 1);
+	CHECK(!should_yield(t, ring));
+	take(t, ring, 3);
+	take(t, ring, 2);
+	CHECK(!should_yield(t, ring));
+	take(t, ring, 2);
+	hft_ring_close(ring);
+}
+
+/* Within a level it is the policy that says what is better. */
+static void yield_by(struct test *t, uint32_t policy, const struct hft_task *running,
+		     const struct hft_task *worse, const struct hft_task *better)
+{
+	struct hft_ring *ring = open_ring(t, 4, 1, policy);
+	const struct hft_task *tasks[] = { running, worse, better };
+	struct hft_task task;
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		task = *tasks[i];
+		task.ring = hft_ring_number(ring);
+		task.level = HFT_LEVEL_NORMAL;
+		task.release = 1000;
+		submit(t, &task);
+		EQUAL(i == 2, should_yield(t, ring));
+	}
+	for (i = 0; i < 3; i++) {
+		CHECK(hft_wait(ring, patience()) > 0);
+		hft_ring_advance(ring);
+	}
+	hft_ring_close(ring);
+}
+
+static void case_should_yield_by_policy(struct test *t)
+{
+	static const struct hft_task deadlines[] = {
+		{ .deadline = 5000 }, { .deadline = 5001 }, { .deadline = 4999 },
+		{ .deadline = 5000, .flags = HFT_TASK_TRACK },
+	}, periods[] = {
+		{ .period = 20000, .flags = HFT_TASK_TRACK }, { .period = 20001 },
+		{ .period = 19999 },
+	}, laxities[] = {
+		{ .deadline = 5000, .wcet = 1000, .flags = HFT_TASK_TRACK },
+		{ .deadline = 5000, .wcet = 999 }, { .deadline = 5000, .wcet = 1001 },
+	};
+
+	yield_by(t, HFT_POLICY_EDF, &deadlines[0], &deadlines[1], &deadlines[2]);
+	yield_by(t, HFT_POLICY_EDF, &deadlines[3], &deadlines[1], &deadlines[2]);
+	yield_by(t, HFT_POLICY_RM, &periods[0], &periods[1], &periods[2]);
+	yield_by(t, HFT_POLICY_LLF, &laxities[0], &laxities[1], &laxities[2]);
+}
+
+static struct hft_ring *open_monitor(struct test *t)
+{
+	HFT_OPTS(hft_ring_opts, opts, .entries = 64, .flags = HFT_RING_MONITOR);
+	struct hft_ring *monitor = NULL;
+
+	if (!EQUAL(0, hft_ring_open(t->h, &opts, &monitor)))
+		exit(1);
+	return monitor;
+}
+
+/* Of @task, which is the only one. */
+static void expect_notice(struct test *t, struct hft_ring *monitor, uint16_t type, uint64_t task)
+{
+	const struct hft_event *event;
+
+	CHECK(hft_wait(monitor, patience()) > 0);
+	event = hft_ring_peek(monitor);
+	if (!CHECK(event))
+		return;
+	EQUAL(type, event->type);
+	EQUAL(task, event->task);
+	EQUAL(HFT_STATE_RUNNING, event->result);
+	hft_ring_advance(monitor);
+}
+
+/* Told while the task runs; a task that does not begin uses nothing up. */
+static void case_budget(struct test *t)
+{
+	struct hft_ring *ring = open_reporting(t, 4, HFT_POLICY_FIFO, 0);
+	struct hft_ring *monitor = open_monitor(t);
+	struct hft_task task = make_task(ring, 1, DUE);
+	uint64_t end = hft_now() + 50 * NSEC_PER_MSEC, id;
+	const struct hft_event *event;
+
+	task.flags = HFT_TASK_BUDGET;
+	task.wcet = NSEC_PER_MSEC;
+	id = submit(t, &task);
+	CHECK(hft_wait(ring, patience()) > 0);
+	EQUAL(-ETIMEDOUT, hft_wait(monitor, end));
+	event = hft_ring_peek(ring);
+	if (CHECK(event))
+		hft_ring_begin(ring, event, hft_now());
+	expect_notice(t, monitor, HFT_EVENT_BUDGET, id);
+	EQUAL(HFT_STATE_RUNNING, state_of(t, id).state);
+	EQUAL(-ETIMEDOUT, hft_wait(monitor, hft_now() + 5 * NSEC_PER_MSEC));
+	hft_ring_advance(ring);
+	EQUAL(1, class_of(t, ring, 0).over_budget);
+
+	/* One that keeps to it, as far as such a machine lets it. */
+	task.wcet = 1000 * NSEC_PER_SEC;
+	submit(t, &task);
+	run(t, ring, 1, 1000, 0);
+	EQUAL(-ETIMEDOUT, hft_wait(monitor, hft_now() + 5 * NSEC_PER_MSEC));
+	EQUAL(1, class_of(t, ring, 0).over_budget);
+	hft_ring_close(monitor);
+	hft_ring_close(ring);
+}
+
+/* A deadline and a budget, each in its turn. */
+static void case_budget_and_deadline(struct test *t)
+{
+	struct hft_ring *ring = open_reporting(t, 4, HFT_POLICY_FIFO, 0);
+	struct hft_ring *monitor = open_monitor(t);
+	struct hft_task task = make_task(ring, 1, 0);
+	const struct hft_event *event;
+	uint64_t id;
+
+	task.flags = HFT_TASK_BUDGET | HFT_TASK_WATCH;
+	task.wcet = NSEC_PER_MSEC;
+	task.release = hft_now();
+	task.deadline = task.release + 10 * NSEC_PER_MSEC;
+	id = submit(t, &task);
+	CHECK(hft_wait(ring, patience()) > 0);
+	expect_notice(t, monitor, HFT_EVENT_MISS, id);
+	event = hft_ring_peek(ring);
+	if (CHECK(event))
+		hft_ring_begin(ring, event, hft_now());
+	expect_notice(t, monitor, HFT_EVENT_BUDGET, id);
+	hft_ring_advance(ring);
+	expect_empty(t, ring);
+
+	task.flags = HFT_TASK_BUDGET;
+	task.wcet = 0;
+	EQUAL(-EINVAL, hft_submit(t->h, &task, NULL));
+	task.wcet = 1;
+	task.ring = hft_ring_number(t->ring);
+	EQUAL(-EINVAL, hft_submit(t->h, &task, NULL));
+	EQUAL(TASKS, stats_of(t, HFT_STATS_CONTEXT).tasks_free);
+	hft_ring_close(monitor);
+	hft_ring_close(ring);
+}
+
 #endif /* SELFTESTS_LIBHFT_CONFORMANCE_REPORTS_H */

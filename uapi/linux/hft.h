@@ -277,13 +277,17 @@ struct hft_ring_consumer {
  *	event n is at index n modulo the ring's entries
  * @flags: HFT_RING_MORE, _OFFLINE, _DEAD, _REDUCE, _HALTED
  * @dropped: notices that a full monitor ring lost; always zero for others
+ * @preempt: 1 + hft_event.sequence of the event whose task should make way: by the
+ *	ring's policy a better one waits for room, and this is the next to be advanced over.
+ *	A task that can be interrupted looks here, submits what is left of it and returns
  * @reserved: zero
  */
 struct hft_ring_producer {
 	__u32 tail;
 	__u32 flags;
 	__u64 dropped;
-	__u64 reserved[6];
+	__u64 preempt;
+	__u64 reserved[5];
 };
 
 /**
@@ -294,6 +298,8 @@ struct hft_ring_producer {
  * @HFT_EVENT_CPU_ONLINE: notice: the CPU of ring @cookie is back
  * @HFT_EVENT_MISS: notice: the deadline of task @task has passed at @irq_entry, and
  *	@result is its &enum hft_task_state
+ * @HFT_EVENT_BUDGET: notice: task @task has run for longer than its WCET at @irq_entry,
+ *	and still runs (%HFT_TASK_BUDGET)
  * @HFT_EVENT_CLOCK: notice: a clock is not what it was, and @result is the
  *	&enum hft_clock_fault.  It stands for @task of them, the last at @release; they
  *	come to @cookie ns in all, as a __s64
@@ -306,8 +312,9 @@ enum hft_event_type {
 	HFT_EVENT_CPU_OFFLINE,
 	HFT_EVENT_CPU_ONLINE,
 	HFT_EVENT_MISS,
-	HFT_EVENT_CLOCK = 6,
-	HFT_EVENT_HALT = 7
+	HFT_EVENT_BUDGET,
+	HFT_EVENT_CLOCK,
+	HFT_EVENT_HALT
 };
 
 /**
@@ -372,6 +379,7 @@ struct hft_event {
 #define HFT_TASK_SIGNAL		(1U << 8)	/* watched: once missed, a signal is sent */
 #define HFT_TASK_HALT		(1U << 9)	/* watched: once missed, the context is halted */
 #define HFT_TASK_SPORADIC	(1U << 10)	/* is released at each arrival, until cancelled */
+#define HFT_TASK_BUDGET		(1U << 11)	/* its execution time is watched */
 
 /**
  * struct hft_task - the descriptor of a task
@@ -389,7 +397,8 @@ struct hft_event {
  * @period: ns from one release to the next, at least %HFT_PERIOD_MIN with
  *	%HFT_TASK_PERIODIC or %HFT_TASK_SPORADIC; without for %HFT_POLICY_RM alone;
  *	0: none
- * @wcet: worst-case execution time, ns, for %HFT_POLICY_LLF; 0: unknown
+ * @wcet: worst-case execution time, ns, for %HFT_POLICY_LLF, admission and
+ *	%HFT_TASK_BUDGET; 0: unknown
  * @after: id of a task of the same context to run after, or 0
  *
  * Times are below 2^61 ns.  A @release that has passed is due at once.
@@ -424,6 +433,10 @@ struct hft_event {
  * O_ASYNC have it; its si_band is POLLPRI | POLLRDBAND, and misses in quick succession
  * may share one.  With %HFT_TASK_HALT the context is halted to %HFT_HALT_REDUCE, unless
  * it is halted already, as if by %HFT_IOC_HALT, which alone re-arms it.
+ *
+ * With %HFT_TASK_BUDGET, in a ring with %HFT_RING_REPORT, there is an %HFT_EVENT_BUDGET
+ * in the monitor ring when the task has run for longer than @wcet, while it runs: 10 us
+ * too late at most, or by @wcet where that is longer and the start was reported late.
  *
  * A periodic or sporadic task with a @wcet is *admitted* to its CPU: -EBUSY if all that are
  * admitted there could not meet their deadlines with it, by the sum of the

@@ -138,6 +138,7 @@ void hft_ring_advance(struct hft_ring *ring);
 bool hft_ring_arm(struct hft_ring *ring);
 void hft_ring_begin(struct hft_ring *ring, const struct hft_event *event, uint64_t start);
 void hft_ring_fail(struct hft_ring *ring, const struct hft_event *event, int err);
+bool hft_should_yield(const struct hft_ring *ring, const struct hft_event *event);
 int hft_ring_set_policy(struct hft_ring *ring, uint32_t policy);
 int hft_class(struct hft *h, uint32_t ring, uint32_t task_class, struct hft_class_info *info);
 int hft_wait(struct hft_ring *ring, uint64_t timeout);

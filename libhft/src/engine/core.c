@@ -2,4 +2,6 @@
 /* The scheduler of the kernel module, for what runs in a process. */
 #include "core/sched.c"
 #include "core/job.c"
+#include "core/modify.c"
+#include "core/watch.c"
 #include "core/chain.c"

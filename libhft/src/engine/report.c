@@ -46,6 +46,23 @@ HFT_API void hft_ring_fail(struct hft_ring *ring, const struct hft_event *event,
 		hft_ring_report(ring, event)->result = err;
 }
 
+/**
+ * hft_should_yield() - does a better task wait for this one?
+ * @ring: ring
+ * @event: what the body was called with
+ *
+ * For a body that can be interrupted, now and then: if so, submit what is left of the
+ * work and return.  Better is by the ring's level and policy; of tasks that are released
+ * while this one runs and find the ring's window full, so with a window of 1 of all.
+ * The ring's consumer only; one load; does not enter the kernel.
+ *
+ * Return: true or false.
+ */
+HFT_API bool hft_should_yield(const struct hft_ring *ring, const struct hft_event *event)
+{
+	return __atomic_load_n(&ring->producer->preempt, __ATOMIC_RELAXED) == event->sequence + 1;
+}
+
 /* The consumer is about to advance over the event at the ring's head. */
 void hft_ring_end(struct hft_ring *ring)
 {

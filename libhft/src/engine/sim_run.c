@@ -296,7 +296,7 @@ static void missed(struct hft_sim *sim, const struct hft_notice *notice)
 
 	if (notice->flags & HFT_TASK_HALT)
 		halted = hft_sim_halt_missed(sim, &stopped);
-	tell(sim, notice, HFT_EVENT_MISS, notice->cookie, notice->state);
+	tell(sim, notice, notice->type, notice->cookie, notice->state);
 	if (halted) {
 		hft_sim_note_slot(slot, HFT_SIM_HALT, stopped);
 		tell(sim, notice, HFT_EVENT_HALT, stopped, HFT_HALT_REDUCE);
@@ -313,7 +313,7 @@ void hft_sim_watch_fired(struct hft_sim *sim, struct hft_sim_event *event)
 	sim->interrupts++;
 	hft_sim_interrupt(cpu, sim->opts.interrupt_ns);
 	cpu->release.watch.armed = U64_MAX;
-	while (hft_job_late(&cpu->release, sim->now, &notice, 1))
+	while (hft_watch_late(&cpu->release, sim->now, &notice, 1))
 		missed(sim, &notice);
 	cpu->release.rearm = true;
 	hft_sim_commit(cpu);

@@ -179,7 +179,7 @@ static void soft_watch(struct soft_hold *hold)
 	unsigned int first = hold->nr_notices, room = SOFT_NOTICES - first;
 
 	if (hft_heap_min_key(&watch->heap) <= hold->now) {
-		hold->nr_notices += hft_job_late(&hold->queue->release, hold->now,
+		hold->nr_notices += hft_watch_late(&hold->queue->release, hold->now,
 						 &hold->notices[first], room);
 		soft_halt_late(hold, first);
 		soft_fill_touched(hold);
@@ -319,7 +319,7 @@ static void soft_tell(struct soft_context *context, const struct hft_notice *not
 		.release = notice->release,
 		.deadline = notice->deadline,
 		.result = notice->state,
-		.type = HFT_EVENT_MISS,
+		.type = notice->type,
 		.level = notice->level,
 	};
 
