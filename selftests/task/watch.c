@@ -153,7 +153,7 @@ TEST_F(watch, each_job_of_a_periodic_task)
 
 static uint64_t dropped(const struct hft_test_ring *monitor)
 {
-	return *(const volatile uint64_t *)&monitor->producer->dropped;
+	return __atomic_load_n(&monitor->producer->dropped, __ATOMIC_RELAXED);
 }
 
 /* What the monitor ring has no room for is counted. */
