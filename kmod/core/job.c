@@ -368,7 +368,8 @@ void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event)
 	slot->flags |= HFT_SLOT_IN_FLIGHT;
 	if (slot->item.link)
 		ready->nr_held++;
-	trace_task_state(slot, slot->jobs++, HFT_STATE_READY, HFT_STATE_DISPATCHED);
+	trace_task_state(slot, slot->jobs, HFT_STATE_READY, HFT_STATE_DISPATCHED);
+	slot->jobs++;
 	hft_job_trace_running(ready, READ_ONCE(ready->consumer->head));
 
 	if (slot->flags & HFT_SLOT_ABORTED) {

@@ -146,7 +146,7 @@ static bool goes_first(u32 policy, const struct pair *a, const struct pair *b)
 		return a->level > b->level;
 	if (policy == HFT_POLICY_EDF)
 		return a->deadline < b->deadline;
-	if (policy == HFT_POLICY_RM)
+	if (policy == HFT_POLICY_RM || policy == HFT_POLICY_FAIR)
 		return a->window < b->window;
 	if (policy == HFT_POLICY_LLF)
 		return laxity(a) < laxity(b);
