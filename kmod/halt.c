@@ -114,11 +114,14 @@ int hft_ring_set_policy(struct hft_ring *ring, u32 policy)
 {
 	int err;
 
+	/* Against a halt of all contexts, or the end of one. */
+	mutex_lock(&ring->queue->mutex);
 	hft_ring_hold(ring);
 	raw_spin_lock_irq(&ring->queue->lock);
 	err = hft_sched_set_policy(&ring->ready, policy);
 	raw_spin_unlock_irq(&ring->queue->lock);
 	hft_ring_let_go(ring);
+	mutex_unlock(&ring->queue->mutex);
 	return err;
 }
 

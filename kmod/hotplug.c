@@ -25,6 +25,8 @@ static bool hft_queue_drain(struct hft_queue *queue)
 	int clock;
 
 	raw_spin_lock_irq(&queue->lock);
+	/* Those too that were modified since, or skipped a release. */
+	queue->release.ended = queue->release.sequence;
 	for (clock = 0; clock < HFT_CLOCKS; clock++) {
 		hft_queue_clock(queue, clock);
 		budget -= hft_sched_expire(&queue->release, clock, HFT_TIME_MAX, budget);

@@ -40,6 +40,9 @@ static __always_inline unsigned int hft_queue_run(struct hft_context *context,
 
 		if (!ring || ring->queue != queue)
 			break;
+		/* It may end with the one before, and is told on CLOCK_MONOTONIC then. */
+		if (unlikely(slots[i]->flags & HFT_SLOT_AFTER))
+			hft_queue_clock(queue, slots[i]->clock);
 		err = hft_sched_insert(&queue->release, &ring->ready, slots[i]);
 		if (unlikely(err)) {
 			hft_refuse(context, &slots[i], err);

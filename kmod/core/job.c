@@ -335,6 +335,12 @@ bool hft_job_overrun(struct hft_slot *slot, u64 now)
 	if (!(slot->flags & HFT_SLOT_IN_FLIGHT))
 		return false;
 
+	/* When its CPU goes offline, all is due and nothing has passed. */
+	if (now == HFT_TIME_MAX) {
+		slot->flags |= HFT_SLOT_ENDED;
+		hft_job_hold(slot);
+		return true;
+	}
 	passed = now > slot->base ? (now - slot->base) / slot->period : 0;
 	if (slot->flags & (HFT_TASK_CATCH_UP | HFT_TASK_SPORADIC)) {
 		hft_job_hold(slot);
@@ -379,7 +385,8 @@ void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event)
 	} else if (event->result) {
 		slot->flags |= HFT_SLOT_ENDED;
 		hft_slot_set_outcome(slot, HFT_STATE_FAILED);
-	} else if ((slot->flags & HFT_TASK_DROP) && event->published > event->deadline) {
+	} else if ((slot->flags & HFT_TASK_DROP) && event->deadline &&
+		   event->published > event->deadline) {
 		event->result = -ETIME;		/* whether the watch has seen it yet or not */
 		hft_slot_set_outcome(slot, HFT_STATE_DEADLINE_MISSED);
 	} else {

@@ -51,7 +51,9 @@ bool hft_ready_kill(struct hft_ready_queue *ready)
 
 	ready->dead = true;
 	ready->plain_levels = 0;
+	/* Nothing is written any more: what would be tracked from here on outlives its slot. */
 	ready->nr_tracked = 0;
+	ready->window = 0;
 	WRITE_ONCE(producer->flags, producer->flags | HFT_RING_DEAD);
 	return queued;
 }
@@ -265,8 +267,8 @@ static u32 hft_ready_room(struct hft_ready_queue *ready)
  * @clock: of which timer
  * @now: on that clock
  *
- * None other is due, none is ready before it and its ring has room: the common
- * case, which has nothing to compare.  Else the task is ready now, and
+ * None other is due, none is ready before it, its ring has room and none in it whose end
+ * others may wait for: the common case, which has nothing to compare.  Else the task is ready now, and
  * hft_sched_expire() is for the others.
  *
  * Return: the task, for hft_ready_write(), or NULL.
@@ -279,7 +281,7 @@ struct hft_slot *hft_sched_pop_alone(struct hft_release_queue *queue, enum hft_c
 	if (!slot)
 		return NULL;
 	if (hft_release_next(queue, clock) > now && !(slot->flags & HFT_SLOT_TRACKED) &&
-	    !slot->ready->halt && hft_ready_room(slot->ready) &&
+	    !(slot->ready->halt | slot->ready->nr_tracked) && hft_ready_room(slot->ready) &&
 	    hft_heap_empty(&slot->ready->heap))
 		return slot;
 	hft_release(slot, now);
@@ -386,8 +388,9 @@ static u32 hft_ready_write_best(struct hft_ready_queue *ready, u32 room, u64 ent
 /* As hft_ready_room(), and no more than can be tracked. */
 static u32 hft_ready_room_tracked(struct hft_ready_queue *ready)
 {
-	u32 limit = HFT_MAX_TRACKED - ready->nr_tracked;
 	u32 room = hft_ready_room(ready);
+	/* After what that has retired. */
+	u32 limit = HFT_MAX_TRACKED - ready->nr_tracked;
 
 	return room < limit ? room : limit;
 }

@@ -71,6 +71,10 @@ static inline int hft_task_prepare_more(struct hft_pool *pool, struct hft_slot *
 		return -EINVAL;
 	if (!hft_task_flags_valid(flags, slot->deadline, period))
 		return -EINVAL;
+	/* From its next job on that would be none. */
+	if (flags & HFT_TASK_WATCH && flags & (HFT_TASK_PERIODIC | HFT_TASK_SPORADIC) &&
+	    slot->deadline == slot->release)
+		return -EINVAL;
 	if (flags & HFT_TASK_NO_ADMIT && !pool->privileged)
 		return -EPERM;
 

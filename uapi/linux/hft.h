@@ -426,7 +426,8 @@ struct hft_event {
  * The other one is tracked, neither periodic nor sporadic, for a ring on the same CPU, and
  * has four that run after it at most.
  *
- * When the deadline of a watched task passes before it is finished there is an
+ * When the deadline of a watched task passes before it is finished (of a periodic or
+ * sporadic one it is after the release) there is an
  * %HFT_EVENT_MISS in the context's monitor ring.  With %HFT_TASK_DROP it is not
  * started any more: its own event says -ETIME.  With %HFT_TASK_SIGNAL the owner of the
  * context's file gets a signal, as fcntl() with F_SETOWN or F_SETOWN_EX, F_SETSIG and

@@ -234,13 +234,9 @@ int hft_sim_command(struct hft_sim *sim, unsigned int op, void *arg)
 /* Take no more tasks, drop those that are queued and those in the ring. */
 void hft_sim_ring_kill(struct hft_sim_ring *ring)
 {
-	struct hft_ring_producer *producer = ring->ready.producer;
-
 	if (ring->ready.dead)
 		return;
-	ring->ready.dead = true;
-	WRITE_ONCE(producer->flags, producer->flags | HFT_RING_DEAD);
-	ring->ready.nr_tracked = 0;
+	hft_ready_kill(&ring->ready);
 	cancel_tasks(ring);
 	hft_sim_drop_jobs(ring);
 	hft_sim_unschedule(ring->sim, &ring->wake);

@@ -138,6 +138,8 @@ static unsigned int soft_queue_run(struct soft_context *context, struct soft_que
 
 		if (soft_slot_queue(context, slots[i]) != queue)
 			break;
+		if (slots[i]->flags & HFT_SLOT_AFTER)
+			soft_translate(&hold, slots[i]->clock);
 		err = hft_sched_insert(&queue->release,
 				       &context->rings[slots[i]->ring_number].ready, slots[i]);
 		if (err) {
