@@ -22,7 +22,8 @@
  * @name: of hft_opts.backend
  * @unprivileged: its workers do without the rights that they lack
  * @open: make h->state of the options, whose device and tasks are never 0, and fill
- *	in h->query; what it warns of goes to hft_warn()
+ *	in h->query and, where it is not to be measured, h->lead_ns; what it warns of goes
+ *	to hft_warn()
  * @close: undo it; rings that are open see %HFT_RING_DEAD
  * @command: do what HFT_IOC_ @op does with @arg: STATS, CANCEL, MODIFY, RELEASE, TASK,
  *	HALT, RING_SET, CLASS; or %HFT_OP_SIGNAL, with a &struct hft_signal
@@ -36,8 +37,6 @@
  * @wake: end a wait as %HFT_IOC_WAKE does; for signal handlers too
  * @poll: look for what is due, without sleeping; @arm: the consumer is about to sleep
  *	on the ring's fd, and may if this returns true.  NULL: others see to that
- * @spin_until: wait for the release of an event.  NULL: hft_spin_until()
- * @lead: what %HFT_LEAD_AUTO is, ns.  NULL: it is measured
  * @work: run the ring's tasks by @opts, or, if that is NULL, no more.  NULL: that takes a
  *	thread
  *
@@ -58,8 +57,6 @@ struct hft_backend {
 	int (*wait)(struct hft_ring *ring, uint64_t timeout);
 	void (*wake)(struct hft_ring *ring);
 	bool (*poll)(struct hft_ring *ring, bool arm);
-	uint64_t (*spin_until)(struct hft_ring *ring, uint64_t when);
-	int (*lead)(struct hft *h, uint64_t *lead_ns);
 	int (*work)(struct hft_ring *ring, const struct hft_worker_opts *opts);
 };
 
@@ -76,12 +73,14 @@ extern const struct hft_backend hft_soft_backend;
 extern const struct hft_backend hft_sim_backend;
 
 struct hft_recorder;
+struct hft_sim;
 
 struct hft {
 	const struct hft_backend *backend;
 	void *state;			/* the backend's */
 	struct hft_recorder *recorder;	/* NULL: nothing is recorded */
 	struct hft_query query;
+	uint64_t lead_ns;		/* what HFT_LEAD_AUTO is; that itself: it is measured */
 	hft_warn_fn warn;
 	void *warn_arg;
 	unsigned int forks;		/* hft_forks when it was opened */
@@ -131,6 +130,7 @@ struct hft_ring {
 	struct hft_recorder *recorder;	/* NULL: nothing is recorded */
 	uint32_t recorded;		/* events before that one are */
 	void *state;			/* the backend's */
+	struct hft_sim *machine;	/* whose time it has; NULL: this one's */
 	uint64_t spin_ns;
 	atomic_bool stop;
 	uint32_t policy;
@@ -288,11 +288,10 @@ void hft_clock_maintain(void);
 void hft_clock_fault(const struct hft_event *notice);
 
 /* sim_backend.c: the machine whose time is the calling thread's, or NULL */
-struct hft_sim;
-
 extern _Thread_local struct hft_sim *hft_sim_current
 	__attribute__((tls_model("initial-exec")));
 
+struct hft_sim *hft_sim_use(struct hft_sim *sim);
 uint64_t hft_sim_virtual_now(const struct hft_sim *sim);
 uint64_t hft_sim_virtual_spin(struct hft_sim *sim, uint64_t when);
 

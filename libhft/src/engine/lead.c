@@ -112,8 +112,10 @@ int hft_measure_lead(struct hft *h, const struct hft_ring_opts *opts, uint64_t *
 	uint64_t ns;
 	int err;
 
-	if (h->backend->lead)
-		return h->backend->lead(h, lead_ns);
+	if (h->lead_ns != HFT_LEAD_AUTO) {
+		*lead_ns = h->lead_ns;
+		return 0;
+	}
 	lead = calloc(1, sizeof(*lead));
 	if (!lead)
 		return hft_fail(ENOMEM, "samples of the lead");

@@ -165,6 +165,7 @@ HFT_API int hft_open(struct hft **out, const struct hft_opts *user_opts)
 	h->warn = opts.warn;
 	h->warn_arg = opts.warn_arg;
 	h->fd = -1;
+	h->lead_ns = HFT_LEAD_AUTO;
 	hft_watch_forks();
 	h->forks = hft_forks;
 	pthread_mutex_init(&h->lock, NULL);

@@ -204,7 +204,7 @@ HFT_API int hft_ring_fd(const struct hft_ring *ring)
 /* The machine of a simulation has a clock of its own, and soft no notices of these. */
 void hft_ring_clock_fault(const struct hft_ring *ring, const struct hft_event *event)
 {
-	if (ring->backend == &hft_kernel_backend)
+	if (!ring->machine)
 		hft_clock_fault(event);
 }
 

@@ -108,6 +108,7 @@ static int sim_open(struct hft *h, const struct hft_opts *opts)
 	sim->handles = 1;
 	hft_sim_current = sim;
 	h->state = sim;
+	h->lead_ns = hft_sim_lead(sim) < HFT_MAX_LEAD ? hft_sim_lead(sim) : HFT_MAX_LEAD;
 	hft_offer(h, HFT_SIM_HANDLE_TASKS, sim->opts.cpus);
 	return 0;
 }
@@ -153,7 +154,7 @@ static void sync_ring(struct hft_sim_ring *ring)
 }
 
 /* The calling thread uses the machine. */
-static struct hft_sim *use(struct hft_sim *sim)
+struct hft_sim *hft_sim_use(struct hft_sim *sim)
 {
 	u32 i;
 
@@ -173,13 +174,14 @@ static int sim_ring_open(struct hft *h, struct hft_ring *ring, struct hft_ring_a
 
 	if (hft_is_inherited(h->forks))
 		return hft_ring_add_error(-EOWNERDEAD, add);
-	number = hft_sim_ring_create(use(sim), add);
+	number = hft_sim_ring_create(hft_sim_use(sim), add);
 	if (number < 0)
 		return number;
 	made = sim->rings[number];
 	sim->handles++;
 	add->ring = (u32)number;
 	ring->state = made;
+	ring->machine = sim;
 	ring->consumer = made->ready.consumer;
 	ring->producer = made->ready.producer;
 	ring->events = made->ready.events;
@@ -202,7 +204,7 @@ static int sim_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
 {
 	if (hft_is_inherited(h->forks))
 		return -EOWNERDEAD;
-	return hft_sim_submit_task(use(h->state), task, id);
+	return hft_sim_submit_task(hft_sim_use(h->state), task, id);
 }
 
 /* A worker that is part of the machine has no inbox: its tasks go by the event list. */
@@ -214,7 +216,7 @@ static int sim_submit_now(struct hft_ring *ring, const struct hft_task *task)
 
 	if (hft_is_inherited(ring->forks))
 		return -EOWNERDEAD;
-	sim = use(made->sim);
+	sim = hft_sim_use(made->sim);
 	if (!made->worker.sz)
 		return hft_inbox_submit(ring, task);
 	copy.ring = ring->number;
@@ -234,14 +236,14 @@ static int sim_submit_batch(struct hft *h, const struct hft_submit_batch *batch)
 		return -EOWNERDEAD;
 	if (!tasks || !results)
 		return -EFAULT;
-	return hft_sim_submit_tasks(use(h->state), tasks, results, batch->nr);
+	return hft_sim_submit_tasks(hft_sim_use(h->state), tasks, results, batch->nr);
 }
 
 /* Time goes by until @ring has an event. */
 static int sim_wait(struct hft_ring *ring, uint64_t timeout)
 {
 	struct hft_sim_ring *made = ring->state;
-	struct hft_sim *sim = use(made->sim);
+	struct hft_sim *sim = hft_sim_use(made->sim);
 	int ret;
 
 	if (sim->running)
@@ -278,7 +280,7 @@ static bool sim_poll(struct hft_ring *ring, bool arm)
 	struct hft_sim_ring *made = ring->state;
 
 	(void)arm;
-	use(made->sim);
+	hft_sim_use(made->sim);
 	if (!made->ready.dead && !made->worker.sz)
 		hft_sim_run_due(made->sim);
 	return true;
@@ -299,30 +301,15 @@ uint64_t hft_sim_virtual_spin(struct hft_sim *sim, uint64_t when)
 	if (sim->body)
 		sim->spun = when - sim->now;
 	else
-		hft_sim_run_until(use(sim), when);
+		hft_sim_run_until(hft_sim_use(sim), when);
 	return hft_sim_virtual_now(sim);
-}
-
-static uint64_t sim_spin_until(struct hft_ring *ring, uint64_t when)
-{
-	struct hft_sim_ring *made = ring->state;
-
-	return hft_sim_virtual_spin(use(made->sim), when);
-}
-
-static int sim_lead(struct hft *h, uint64_t *lead_ns)
-{
-	u64 lead = hft_sim_lead(h->state);
-
-	*lead_ns = lead < HFT_MAX_LEAD ? lead : HFT_MAX_LEAD;
-	return 0;
 }
 
 /* Instead of a thread: the machine runs the bodies.  Without @opts no more. */
 static int sim_work(struct hft_ring *ring, const struct hft_worker_opts *opts)
 {
 	struct hft_sim_ring *made = ring->state;
-	struct hft_sim *sim = use(made->sim);
+	struct hft_sim *sim = hft_sim_use(made->sim);
 	HFT_OPTS(hft_sim_worker_opts, worker);
 
 	if (!opts) {
@@ -360,7 +347,7 @@ static int sim_command(struct hft *h, unsigned int op, void *arg)
 {
 	if (hft_is_inherited(h->forks))
 		return -EOWNERDEAD;
-	return hft_sim_command(use(h->state), op, arg);
+	return hft_sim_command(hft_sim_use(h->state), op, arg);
 }
 
 const struct hft_backend hft_sim_backend = {
@@ -377,7 +364,5 @@ const struct hft_backend hft_sim_backend = {
 	.wait = sim_wait,
 	.wake = sim_wake,
 	.poll = sim_poll,
-	.spin_until = sim_spin_until,
-	.lead = sim_lead,
 	.work = sim_work,
 };

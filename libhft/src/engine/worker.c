@@ -120,7 +120,7 @@ int hft_become_worker(uint32_t cpu, uint32_t level, uint32_t flags)
  */
 static bool hft_await_release(struct hft_ring *ring, const struct hft_event *event)
 {
-	if (ring->backend->spin_until || event->result)
+	if (ring->machine || event->result)
 		return false;
 	while (hft_now() + HFT_EXACT_NS < event->release) {
 		if (hft_inbox_has_news(ring))
@@ -134,12 +134,9 @@ static void hft_run_event(struct hft_ring *ring, const struct hft_event *event, 
 {
 	uint64_t start;
 
-	if (event->result)
-		start = hft_now();
-	else if (ring->backend->spin_until)
-		start = ring->backend->spin_until(ring, event->release);
-	else
-		start = hft_spin_until(event->release);
+	if (__builtin_expect(ring->machine != NULL, 0))
+		hft_sim_use(ring->machine);
+	start = event->result ? hft_now() : hft_spin_until(event->release);
 
 	hft_ring_begin(ring, event, start);
 	fn(event, start, arg);
