@@ -23,7 +23,12 @@
 #define NSEC_PER_MSEC	1000000ULL
 #define NSEC_PER_USEC	1000ULL
 
+#define BENCH_PRIORITY	80U
+
 extern unsigned int bench_cpu;
+
+/* SCHED_FIFO, this thread; 0: SCHED_OTHER */
+int bench_set_priority(unsigned int priority);
 
 /**
  * struct samples - values in the order they were taken
@@ -80,6 +85,12 @@ struct peer {
 extern const struct peer peers[];
 extern const unsigned int nr_peers;
 extern const struct peer *const peer_nanosleep;
+extern const struct peer peer_cyclictest;
+
+/* When peer_cyclictest, which takes no first release, can start; it must begin at once. */
+struct schedule cyclictest_schedule(unsigned int rate_hz, unsigned int nr);
+
+int sleep_until(uint64_t when);
 
 /* A context with one ring on bench_cpu. */
 struct session {

@@ -92,11 +92,13 @@ size() {
 # Real-time throttling would stop the peer that spins.
 # run_icount CPUS [GROUP]...
 run_icount() {
-	local cpus=$1
+	local cpus=$1 peer
 
 	shift
 	[ $# -gt 0 ] || return 0
-	measure "$TOP/tools/vm/run" --kernel "$kernel" --icount --cpus "$cpus" --timeout 1800 -- sh -c \
+	peer=$(command -v cyclictest) || die "cyclictest is not installed: run 'make deps'"
+	measure "$TOP/tools/vm/run" --kernel "$kernel" --icount --cpus "$cpus" --timeout 1800 \
+		--file "$peer:/usr/bin/cyclictest" -- sh -c \
 		"echo -1 > /proc/sys/kernel/sched_rt_runtime_us && exec hft-bench $*"
 }
 

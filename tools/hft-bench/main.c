@@ -11,8 +11,6 @@
 
 #include "bench.h"
 
-#define PRIORITY	80
-
 unsigned int bench_cpu;
 
 struct group {
@@ -31,7 +29,7 @@ static const struct group groups[] = {
 	{ "miss", "a missed deadline to its notice", bench_miss },
 	{ "memory", "kernel memory of a queued task; first of all groups", bench_memory },
 	{ "ready", "instructions of a key, a push and a pop at 4,096 ready tasks", bench_ready },
-	{ "preempt", "CRITICAL starts while NORMAL runs, beside clock_nanosleep", bench_preempt },
+	{ "preempt", "CRITICAL starts while NORMAL runs, beside cyclictest", bench_preempt },
 	{ "rate", "deadlines missed at 10 kHz with the CPU loaded to 95 %", bench_rate },
 	{ "halt", "instructions of the kill switch, a ring on each CPU", bench_halt },
 	{ "callback", "tasks one at a time, for the TCG plugin to count", bench_callback },
@@ -57,17 +55,25 @@ static int usage(int status)
 	return status;
 }
 
+int bench_set_priority(unsigned int priority)
+{
+	const struct sched_param param = { .sched_priority = (int)priority };
+
+	return sched_setscheduler(0, priority ? SCHED_FIFO : SCHED_OTHER, &param) ? -errno : 0;
+}
+
 static int become_realtime(void)
 {
-	const struct sched_param param = { .sched_priority = PRIORITY };
 	cpu_set_t cpus;
+	int ret;
 
 	CPU_ZERO(&cpus);
 	CPU_SET(bench_cpu, &cpus);
 	if (sched_setaffinity(0, sizeof(cpus), &cpus))
 		return -errno;
-	if (sched_setscheduler(0, SCHED_FIFO, &param))
-		return -errno;
+	ret = bench_set_priority(BENCH_PRIORITY);
+	if (ret < 0)
+		return ret;
 	return mlockall(MCL_CURRENT | MCL_FUTURE) ? -errno : 0;
 }
 

@@ -30,7 +30,7 @@ static uint64_t gettime(void)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-static int sleep_until(uint64_t when)
+int sleep_until(uint64_t when)
 {
 	struct timespec ts = to_timespec(when);
 

@@ -1,53 +1,81 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * A CRITICAL task starts while a NORMAL one runs on the same CPU, each in a worker of its
- * level; beside a thread of the same priority in clock_nanosleep(), which is how
- * cyclictest waits, over the same NORMAL task.
+ * level; in turns with cyclictest at the same priority, over the same NORMAL task.
  */
+#include <errno.h>
 #include <stdio.h>
 
 #include "bench.h"
 
-#define TASKS	2000
+#define ROUNDS	2
+#define TASKS	1000	/* a round */
 #define RATE_HZ	1000
 
-static uint8_t stop;
+#define MARGIN_NS	(5 * NSEC_PER_MSEC)
 
-/* The lower task: it runs until it is told to end. */
+/* The lower task: it runs until the moment that is its cookie. */
 static void run_on(const struct hft_event *event, uint64_t start, void *arg)
 {
-	uint64_t *turns = arg;
+	uint64_t *tasks = arg;
 
-	(void)event;
 	(void)start;
-	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
-		++*turns;
+	while (hft_now() < event->cookie)
+		;
+	++*tasks;
 }
 
-static int measure(struct session *s)
+/* From before the first release until after the last. */
+static int submit_load(struct session *s, const struct hft_ring *ring,
+		       const struct schedule *schedule)
+{
+	const struct hft_task task = {
+		.ring = hft_ring_number(ring),
+		.level = HFT_LEVEL_NORMAL,
+		.release = schedule->first - MARGIN_NS,
+		.cookie = schedule_release(schedule, schedule->nr) + MARGIN_NS,
+	};
+
+	return hft_submit(s->hft, &task, NULL);
+}
+
+static int measure_round(struct session *s, const struct hft_ring *ring, struct samples *error,
+			 struct samples *peer)
 {
 	struct schedule schedule = schedule_make(RATE_HZ, TASKS);
-	struct samples error, peer;
 	int ret;
 
-	ret = samples_init(&error, TASKS);
+	ret = submit_load(s, ring, &schedule);
+	if (!ret)
+		ret = session_run_singly(s, &schedule, error);
 	if (ret < 0)
 		return ret;
-	ret = samples_init(&peer, TASKS);
+	schedule = cyclictest_schedule(RATE_HZ, TASKS);
+	ret = submit_load(s, ring, &schedule);
+	return ret < 0 ? ret : peer_cyclictest.run(&schedule, peer);
+}
+
+static int measure(struct session *s, const struct hft_ring *ring)
+{
+	struct samples error, peer;
+	unsigned int i;
+	int ret;
+
+	ret = samples_init(&error, ROUNDS * TASKS);
+	if (ret < 0)
+		return ret;
+	ret = samples_init(&peer, ROUNDS * TASKS);
 	if (ret < 0)
 		goto free_error;
-	ret = session_run_singly(s, &schedule, &error);
-	if (ret < 0)
-		goto free_peer;
-	schedule = schedule_make(RATE_HZ, TASKS);
-	ret = peer_nanosleep->run(&schedule, &peer);
+	for (i = 0; i < ROUNDS && !ret; i++)
+		ret = measure_round(s, ring, &error, &peer);
 	if (ret < 0)
 		goto free_peer;
 	print_figure("preempt_p999_ns", (double)samples_percentile(&error, PPM_P999));
 	print_peer("preempt_p999_ns", (double)samples_percentile(&peer, PPM_P999),
-		   peer_nanosleep->name);
+		   peer_cyclictest.name);
 	print_note("preempt_p999_ns: p50 %lld ns, %s %lld ns",
-		   (long long)samples_percentile(&error, PPM_P50), peer_nanosleep->name,
+		   (long long)samples_percentile(&error, PPM_P50), peer_cyclictest.name,
 		   (long long)samples_percentile(&peer, PPM_P50));
 free_peer:
 	samples_free(&peer);
@@ -61,11 +89,10 @@ int bench_preempt(void)
 	HFT_OPTS(hft_ring_opts, ring_opts, .cpu = bench_cpu,
 		 .level_mask = 1U << HFT_LEVEL_NORMAL);
 	const struct session_opts opts = { .tasks = TASKS };
-	uint64_t turns = 0;
-	HFT_OPTS(hft_worker_opts, worker_opts, .fn = run_on, .arg = &turns);
+	uint64_t tasks = 0;
+	HFT_OPTS(hft_worker_opts, worker_opts, .fn = run_on, .arg = &tasks);
 	struct hft_worker *worker;
 	struct hft_ring *ring;
-	struct hft_task task;
 	struct session s;
 	int ret;
 
@@ -78,14 +105,12 @@ int bench_preempt(void)
 	ret = hft_worker_start(ring, &worker_opts, &worker);
 	if (ret < 0)
 		goto close_ring;
-	task = (struct hft_task){ .ring = hft_ring_number(ring), .level = HFT_LEVEL_NORMAL };
-	ret = hft_submit(s.hft, &task, NULL);
-	if (!ret)
-		ret = measure(&s);
-	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	ret = measure(&s, ring);
 	hft_worker_stop(worker);
-	if (!ret && !turns)
-		fprintf(stderr, "hft-bench: preempt: the NORMAL task did not run\n");
+	if (!ret && tasks != 2 * ROUNDS) {
+		fprintf(stderr, "hft-bench: preempt: the NORMAL task did not always run\n");
+		ret = -EPROTO;
+	}
 close_ring:
 	hft_ring_close(ring);
 close:

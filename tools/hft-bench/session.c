@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The way to wait that is measured: a task for each release, run as it comes. */
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +99,7 @@ struct run {
 	const struct schedule *schedule;
 	struct samples *error;
 	unsigned int submitted;
+	unsigned int started;
 	int err;
 };
 
@@ -110,7 +110,7 @@ static void run_task(const struct hft_event *event, uint64_t start, void *arg)
 	samples_add(r->error, (int64_t)(start - event->release));
 	if (r->submitted < r->schedule->nr)
 		r->err = submit_some(r->session, r->schedule, r->submitted++, 1);
-	if (r->err || r->error->nr == r->schedule->nr)
+	if (r->err || ++r->started == r->schedule->nr)
 		hft_ring_stop(r->session->ring);
 }
 
@@ -162,13 +162,12 @@ static void keep_busy(unsigned int percent)
 /* A process of ordinary priority on our CPU.  Returns its pid. */
 int busy_cpu_start(unsigned int percent)
 {
-	const struct sched_param param = { 0 };
 	int pid = fork();
 
 	if (pid)
 		return pid < 0 ? -errno : pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (sched_setscheduler(0, SCHED_OTHER, &param))
+	if (bench_set_priority(0) < 0)
 		_exit(1);
 	keep_busy(percent);
 	return 0;
