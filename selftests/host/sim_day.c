@@ -28,7 +28,7 @@
 #define MIDNIGHT	(1800000000ULL / 86400 * 86400 * S)	/* CLOCK_REALTIME */
 #define OPEN		(34200 * S)	/* 09:30 */
 #define CLOSE		(57600 * S)	/* 16:00 */
-#define WALL_LIMIT	60		/* s */
+#define TIME_LIMIT	60		/* s of the CPU: on an idle machine, of wall time */
 
 #ifdef __SANITIZE_ADDRESS__
 #define SLOWER		4
@@ -280,13 +280,15 @@ static void test_day(void **state)
 {
 	uint64_t ticks = 0, expected;
 	struct hft_sim_stats sum;
-	time_t begin = time(NULL);
+	clock_t begin = clock();
+	double taken;
 	struct day day;
 	size_t i;
 
 	(void)state;
 	open_day(&day);
 	assert_int_equal(hft_sim_run_until(day.sim, DAY + S), 0);
+	taken = (double)(clock() - begin) / CLOCKS_PER_SEC;
 
 	for (i = 0; i < PHASES; i++) {
 		expected = CPUS * (phases[i + 1].from - phases[i].from) * rate_of(&day, i);
@@ -308,11 +310,11 @@ static void test_day(void **state)
 		assert_in_range(day.auctions[i], i ? CLOSE : OPEN, (i ? CLOSE : OPEN) + 3 * US);
 
 	assert_int_equal(hft_sim_stats(day.sim, HFT_STATS_CONTEXT, &sum), 0);
-	print_message("# %llu tasks, %llu preemptions, %llu timer interrupts, %llu others in %ld s\n",
+	print_message("# %llu tasks, %llu preemptions, %llu timer interrupts, %llu others in %.1f s\n",
 		      (unsigned long long)sum.ended, (unsigned long long)sum.preempted,
 		      (unsigned long long)sum.interrupts, (unsigned long long)sum.noise,
-		      (long)(time(NULL) - begin));
-	assert_true(time(NULL) - begin < WALL_LIMIT);
+		      taken);
+	assert_true(taken < TIME_LIMIT);
 	hft_sim_close(day.sim);
 }
 
