@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan */
+/* flavours: plain asan gcov */
 /* Records and their replay: the same dispatches, and files that are torn or hostile. */
 #include <errno.h>
 #include <setjmp.h>

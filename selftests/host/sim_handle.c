@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan */
+/* flavours: plain asan gcov */
 /* A handle of a simulated machine: the library's calls in virtual time. */
 #include <errno.h>
 #include <setjmp.h>

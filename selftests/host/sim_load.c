@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan */
+/* flavours: plain asan gcov */
 /* More load than a CPU can do, and a low task in the way of a high one: who pays? */
 #include <errno.h>
 #include <setjmp.h>

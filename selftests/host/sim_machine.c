@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan */
+/* flavours: plain asan gcov */
 /* The simulated machine: its model, step by step, and that it repeats to the byte. */
 #include <errno.h>
 #include <setjmp.h>
