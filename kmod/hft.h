@@ -111,17 +111,27 @@ enum hft_ring_waiting {
 	HFT_RING_CANCEL,
 };
 
+/**
+ * struct hft_area - memory of whole pages
+ * @start: where they are mapped
+ * @pages: them
+ * @nr_pages: how many
+ */
+struct hft_area {
+	void *start;
+	struct page **pages;
+	u32 nr_pages;
+};
+
 /* A ring, and the released tasks that wait for room in it. */
 struct hft_ring {
 	struct hft_queue *queue;		/* of its CPU */
 	struct hft_context *context;		/* holds a reference */
-	u32 nr_pages;
-	u32 nr_consumer_pages;			/* the first of them */
+	struct hft_area shared;			/* with the worker */
+	struct hft_area heap;			/* of @ready */
+	u32 nr_consumer_pages;			/* the first of @shared */
 	u32 flags;
 	u64 charged;
-	struct page **pages;			/* shared with the worker */
-	void *area;				/* @pages, mapped */
-	void *memory;				/* of @ready */
 	struct irq_work work;			/* wakes @pollers where that is legal */
 	wait_queue_head_t pollers;
 	struct list_head link;			/* in the queue's rings */
@@ -152,7 +162,7 @@ struct hft_fault {
 struct hft_timer {
 	struct hrtimer hrtimer;
 	struct hft_queue *queue;
-	void *memory;		/* of the clock's heap */
+	struct hft_area heap;	/* memory of the clock's */
 	enum hft_clock clock;
 };
 
@@ -191,6 +201,10 @@ void hft_context_put(struct hft_context *context);
 void hft_context_signal(struct hft_context *context);
 void hft_contexts_each(void (*fn)(struct hft_context *context, void *arg), void *arg);
 
+/* area.c */
+int hft_area_alloc(struct hft_area *area, size_t bytes, int node, gfp_t gfp, unsigned long flags);
+void hft_area_free(struct hft_area *area);
+
 /* slot.c; the rest is in core/slot.h */
 int hft_slots_alloc(struct hft_context *context, u32 tasks);
 void hft_slots_free(struct hft_context *context);
@@ -208,6 +222,7 @@ int hft_task_info(struct hft_context *context, struct hft_task_info *info);
 /* queue.c */
 int hft_queues_init(void);
 void hft_queues_exit(void);
+int hft_queue_add_clock(struct hft_queue *queue, enum hft_clock clock);
 int hft_queue_add_ring(struct hft_queue *queue, struct hft_ring *ring);
 void hft_queue_del_ring(struct hft_queue *queue, struct hft_ring *ring);
 void hft_queue_arm(struct hft_queue *queue);
@@ -231,6 +246,7 @@ int hft_ring_set_policy(struct hft_ring *ring, u32 policy);
 u64 hft_ring_cancel_tasks(struct hft_ring *ring);
 extern const struct file_operations hft_ring_fops;
 struct hft_ring *hft_context_ring(struct hft_context *context, u32 number);
+int hft_context_add_clock(struct hft_context *context, u32 clock);
 int hft_ring_set(struct hft_context *context, const struct hft_ring_set *set);
 struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *add);
 void hft_ring_kill(struct hft_ring *ring);

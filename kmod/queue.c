@@ -121,40 +121,56 @@ static void hft_queue_kicked(void *data)
 }
 
 /*
- * The heaps of a queue have their final size from its first ring on: growing one
- * would copy it with interrupts off.  All contexts share them, so none is charged.
+ * A heap of a queue has its final size from its first use on: growing it would copy it
+ * with interrupts off.  All contexts share it, so none is charged.
  */
-static int hft_queue_alloc_heaps(struct hft_queue *queue)
+static int hft_queue_alloc_heap(struct hft_timer *timer, struct hft_heap *heap)
 {
-	void *memory[HFT_CLOCKS + 1] = {};
-	int clock, err = 0;
+	struct hft_queue *queue = timer->queue;
+	struct hft_area area;
+	int err;
 
-	if (READ_ONCE(queue->timers[0].memory))
+	if (READ_ONCE(timer->heap.start))
 		return 0;
+	err = hft_area_alloc(&area, hft_heap_bytes(hft_queue_tasks), cpu_to_node(queue->cpu),
+			     GFP_KERNEL, 0);
+	if (err)
+		return err;
 
-	/* Before taking the mutex, which is also taken with the CPU hotplug lock held. */
-	for (clock = 0; clock <= HFT_CLOCKS && !err; clock++) {
-		memory[clock] = kvmalloc_node(hft_heap_bytes(hft_queue_tasks), GFP_KERNEL,
-					      cpu_to_node(queue->cpu));
-		err = memory[clock] ? 0 : -ENOMEM;
+	raw_spin_lock_irq(&queue->lock);
+	if (!timer->heap.start) {
+		hft_heap_init(heap, area.start, hft_queue_tasks);
+		swap(timer->heap, area);
 	}
+	raw_spin_unlock_irq(&queue->lock);
+	hft_area_free(&area);
+	return 0;
+}
 
-	mutex_lock(&queue->mutex);
-	if (!err && !queue->timers[0].memory) {
-		raw_spin_lock_irq(&queue->lock);
-		for (clock = 0; clock < HFT_CLOCKS; clock++) {
-			hft_heap_init(&queue->release.timers[clock].heap, memory[clock],
-				      hft_queue_tasks);
-			swap(queue->timers[clock].memory, memory[clock]);
-		}
-		hft_heap_init(&queue->release.watch.heap, memory[HFT_CLOCKS], hft_queue_tasks);
-		swap(queue->watch.memory, memory[HFT_CLOCKS]);
-		raw_spin_unlock_irq(&queue->lock);
+/**
+ * hft_queue_add_clock() - let a queue take tasks of a clock
+ * @queue: the queue
+ * @clock: the clock
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int hft_queue_add_clock(struct hft_queue *queue, enum hft_clock clock)
+{
+	return hft_queue_alloc_heap(&queue->timers[clock], &queue->release.timers[clock].heap);
+}
+
+/* All that @ring's tasks may need; before the mutex, which is also taken with the hotplug lock. */
+static int hft_queue_alloc_heaps(struct hft_queue *queue, const struct hft_ring *ring)
+{
+	int clock, err;
+
+	if (ring->flags & HFT_RING_MONITOR)
+		return 0;
+	err = hft_queue_alloc_heap(&queue->watch, &queue->release.watch.heap);
+	for (clock = 0; clock < HFT_CLOCKS && !err; clock++) {
+		if (!(ring->context->pool.unused_clocks & BIT(clock)))
+			err = hft_queue_add_clock(queue, clock);
 	}
-	mutex_unlock(&queue->mutex);
-
-	for (clock = 0; clock <= HFT_CLOCKS; clock++)
-		kvfree(memory[clock]);
 	return err;
 }
 
@@ -187,7 +203,7 @@ int hft_queue_add_ring(struct hft_queue *queue, struct hft_ring *ring)
 	u32 claim;
 	int err;
 
-	err = hft_queue_alloc_heaps(queue);
+	err = hft_queue_alloc_heaps(queue, ring);
 	if (err)
 		return err;
 
@@ -231,7 +247,7 @@ static void hft_timer_init(struct hft_timer *timer, struct hft_queue *queue, enu
 static void hft_timer_exit(struct hft_timer *timer)
 {
 	hrtimer_cancel(&timer->hrtimer);
-	kvfree(timer->memory);
+	hft_area_free(&timer->heap);
 }
 
 int hft_queues_init(void)

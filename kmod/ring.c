@@ -26,75 +26,68 @@ static void hft_ring_wake_pollers(struct irq_work *work)
 	wake_up_interruptible_poll(&ring->pollers, EPOLLIN | EPOLLRDNORM);
 }
 
-static void hft_ring_free_pages(struct hft_ring *ring)
-{
-	u32 i;
-
-	vunmap(ring->area);
-	for (i = 0; i < ring->nr_pages && ring->pages[i]; i++)
-		__free_page(ring->pages[i]);
-	kvfree(ring->pages);
-}
-
-static int hft_ring_alloc_pages(struct hft_ring *ring)
-{
-	int node = cpu_to_node(ring->queue->cpu);
-	u32 i;
-
-	ring->pages = kvcalloc(ring->nr_pages, sizeof(*ring->pages), GFP_KERNEL_ACCOUNT);
-	if (!ring->pages)
-		return -ENOMEM;
-
-	for (i = 0; i < ring->nr_pages; i++) {
-		ring->pages[i] = alloc_pages_node(node, GFP_KERNEL_ACCOUNT | __GFP_ZERO, 0);
-		if (!ring->pages[i])
-			goto free;
-	}
-	ring->area = vmap(ring->pages, ring->nr_pages, VM_MAP | VM_USERMAP, PAGE_KERNEL);
-	if (!ring->area)
-		goto free;
-
-	ring->ready.consumer = ring->area;
-	if (ring->flags & HFT_RING_REPORT)
-		ring->ready.reports = ring->area + PAGE_SIZE;
-	ring->ready.producer = ring->area + ring->nr_consumer_pages * PAGE_SIZE;
-	ring->ready.events = (void *)ring->ready.producer + PAGE_SIZE;
-	return 0;
-free:
-	hft_ring_free_pages(ring);
-	return -ENOMEM;
-}
-
 static size_t hft_ring_classes_size(const struct hft_ring *ring)
 {
 	return ring->flags & HFT_RING_REPORT ? HFT_CLASSES * sizeof(struct hft_class) : 0;
 }
 
-/* What the scheduler has for the ring alone. */
-static int hft_ring_alloc_memory(struct hft_ring *ring, u32 tasks)
+/* Of the heap; a monitor ring has no tasks. */
+static size_t hft_ring_heap_size(const struct hft_ring *ring)
 {
-	int node = cpu_to_node(ring->queue->cpu);
-
-	ring->memory = kvmalloc_node(hft_heap_bytes(tasks), GFP_KERNEL_ACCOUNT, node);
-	if (!ring->memory)
-		return -ENOMEM;
-	hft_heap_init(&ring->ready.heap, ring->memory, tasks);
-	if (!(ring->flags & HFT_RING_REPORT))
+	if (ring->flags & HFT_RING_MONITOR)
 		return 0;
-	ring->ready.classes = kvzalloc_node(hft_ring_classes_size(ring), GFP_KERNEL_ACCOUNT, node);
-	if (ring->ready.classes)
-		return 0;
-	kvfree(ring->memory);
-	return -ENOMEM;
+	return PAGE_ALIGN(hft_heap_bytes(ring->context->pool.nr));
 }
 
-static int hft_ring_charge(struct hft_ring *ring, u32 tasks)
+static int hft_ring_alloc_shared(struct hft_ring *ring, size_t size)
+{
+	int err = hft_area_alloc(&ring->shared, size, cpu_to_node(ring->queue->cpu),
+				 GFP_KERNEL_ACCOUNT | __GFP_ZERO, VM_USERMAP);
+
+	if (err)
+		return err;
+	ring->ready.consumer = ring->shared.start;
+	if (ring->flags & HFT_RING_REPORT)
+		ring->ready.reports = ring->shared.start + PAGE_SIZE;
+	ring->ready.producer = ring->shared.start + ring->nr_consumer_pages * PAGE_SIZE;
+	ring->ready.events = (void *)ring->ready.producer + PAGE_SIZE;
+	return 0;
+}
+
+/* What the scheduler has for the ring alone. */
+static int hft_ring_alloc_private(struct hft_ring *ring)
+{
+	int node = cpu_to_node(ring->queue->cpu);
+	size_t heap = hft_ring_heap_size(ring), classes = hft_ring_classes_size(ring);
+	int err;
+
+	if (heap) {
+		err = hft_area_alloc(&ring->heap, heap, node, GFP_KERNEL_ACCOUNT, 0);
+		if (err)
+			return err;
+		hft_heap_init(&ring->ready.heap, ring->heap.start, ring->context->pool.nr);
+	}
+	if (classes) {
+		ring->ready.classes = kvzalloc_node(classes, GFP_KERNEL_ACCOUNT, node);
+		if (!ring->ready.classes)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void hft_ring_free_memory(struct hft_ring *ring)
+{
+	hft_area_free(&ring->shared);
+	hft_area_free(&ring->heap);
+	kvfree(ring->ready.classes);
+}
+
+static int hft_ring_charge(struct hft_ring *ring, size_t shared)
 {
 	struct hft_user *user = ring->context->user;
 	int err;
 
-	ring->charged = (u64)ring->nr_pages * PAGE_SIZE + hft_heap_bytes(tasks) +
-			hft_ring_classes_size(ring);
+	ring->charged = shared + hft_ring_heap_size(ring) + hft_ring_classes_size(ring);
 
 	err = hft_user_charge(user, HFT_CHARGE_RINGS, 1);
 	if (err)
@@ -114,9 +107,7 @@ static void hft_ring_uncharge(struct hft_ring *ring)
 static void hft_ring_free(struct hft_ring *ring)
 {
 	hft_ring_uncharge(ring);
-	hft_ring_free_pages(ring);
-	kvfree(ring->memory);
-	kvfree(ring->ready.classes);
+	hft_ring_free_memory(ring);
 	hft_context_put(ring->context);
 	kfree(ring);
 }
@@ -124,9 +115,9 @@ static void hft_ring_free(struct hft_ring *ring)
 static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 				       const struct hft_ring_add *add)
 {
-	u32 tasks = add->flags & HFT_RING_MONITOR ? 0 : context->pool.nr;
 	struct hft_queue *queue = per_cpu_ptr(&hft_queues, add->cpu);
 	struct hft_ring *ring;
+	size_t shared;
 	int err;
 
 	ring = kzalloc_node(sizeof(*ring), GFP_KERNEL_ACCOUNT, cpu_to_node(add->cpu));
@@ -139,8 +130,8 @@ static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 	ring->nr_consumer_pages = 1;
 	if (add->flags & HFT_RING_REPORT)
 		ring->nr_consumer_pages += PFN_UP((size_t)add->entries * sizeof(struct hft_report));
-	ring->nr_pages = ring->nr_consumer_pages + 1 +
-			 PFN_UP((size_t)add->entries * sizeof(struct hft_event));
+	shared = (ring->nr_consumer_pages + 1 +
+		  PFN_UP((size_t)add->entries * sizeof(struct hft_event))) * PAGE_SIZE;
 	ring->ready.release = &queue->release;
 	ring->ready.pool = &context->pool;
 	hft_ready_init(&ring->ready, add);
@@ -148,22 +139,17 @@ static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 	init_waitqueue_head(&ring->pollers);
 	rcuwait_init(&ring->waiter);
 
-	err = hft_ring_charge(ring, tasks);
+	err = hft_ring_charge(ring, shared);
 	if (err)
 		goto free_ring;
-	err = hft_ring_alloc_pages(ring);
+	err = hft_ring_alloc_shared(ring, shared) ?: hft_ring_alloc_private(ring);
 	if (err)
-		goto uncharge;
-
-	err = hft_ring_alloc_memory(ring, tasks);
-	if (err)
-		goto free_pages;
+		goto free_memory;
 	kref_get(&context->ref);
 	return ring;
 
-free_pages:
-	hft_ring_free_pages(ring);
-uncharge:
+free_memory:
+	hft_ring_free_memory(ring);
 	hft_ring_uncharge(ring);
 free_ring:
 	kfree(ring);
@@ -178,6 +164,39 @@ struct hft_ring *hft_context_ring(struct hft_context *context, u32 number)
 	number = array_index_nospec(number, HFT_MAX_RINGS);
 	return rcu_dereference_protected(context->rings[number],
 					 lockdep_is_held(&context->mutex));
+}
+
+/**
+ * hft_context_add_clock() - have a context's CPUs take tasks of a clock
+ * @context: the context
+ * @clock: of which it has the first task; of one that is none nothing is done
+ *
+ * It sleeps for memory, as io_uring itself does where it calls a submission: parked
+ * there, the task would be behind those that are submitted after it.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int hft_context_add_clock(struct hft_context *context, u32 clock)
+{
+	struct hft_ring *ring;
+	int i, err = 0;
+
+	if (clock >= HFT_CLOCKS)
+		return 0;
+
+	mutex_lock(&context->mutex);
+	for (i = 0; i < HFT_MAX_RINGS && !err; i++) {
+		ring = hft_context_ring(context, i);
+		if (ring && !(ring->flags & HFT_RING_MONITOR))
+			err = hft_queue_add_clock(ring->queue, clock);
+	}
+	if (!err) {
+		/* Pairs with the acquire in hft_pool_has_clock(): after the heaps. */
+		smp_store_release(&context->pool.unused_clocks,
+				  context->pool.unused_clocks & ~BIT(clock));
+	}
+	mutex_unlock(&context->mutex);
+	return err;
 }
 
 /* Called with the context's mutex. */
@@ -338,7 +357,7 @@ struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *a
 	add->consumer_size = ring->nr_consumer_pages * PAGE_SIZE;
 	add->pages_off = add->consumer_size;
 	add->events_off = PAGE_SIZE;
-	add->pages_size = (u64)ring->nr_pages * PAGE_SIZE - add->consumer_size;
+	add->pages_size = (u64)ring->shared.nr_pages * PAGE_SIZE - add->consumer_size;
 
 	file = anon_inode_getfile("[hft-ring]", &hft_ring_fops, ring, O_RDWR);
 	if (IS_ERR(file))
@@ -505,7 +524,7 @@ static int hft_ring_mmap(struct file *file, struct vm_area_struct *vma)
 		/* Nor by mprotect() later. */
 		vm_flags_mod(vma, VM_DONTCOPY, VM_MAYWRITE);
 	}
-	return remap_vmalloc_range(vma, ring->area, vma->vm_pgoff);
+	return remap_vmalloc_range(vma, ring->shared.start, vma->vm_pgoff);
 }
 
 const struct file_operations hft_ring_fops = {

@@ -25,6 +25,7 @@ int hft_slots_alloc(struct hft_context *context, u32 tasks)
 	}
 
 	context->pool.privileged = capable(CAP_SYS_NICE);
+	context->pool.unused_clocks = BIT(HFT_CLOCK_REALTIME) | BIT(HFT_CLOCK_TAI);
 	hft_pool_init(&context->pool, slots, tasks);
 	return 0;
 }

@@ -111,6 +111,23 @@ static int hft_submit_busy(struct hft_context *context, const struct hft_task *t
 	return -EBUSY;
 }
 
+/* @slot is why @task could not be prepared.  Returns that, or the slot if it can be mended. */
+static noinline struct hft_slot *hft_prepare_again(struct hft_context *context,
+						   const struct hft_task *task,
+						   struct hft_slot *slot)
+{
+	int err;
+
+	/* Again and again: user space may write another clock into it meanwhile. */
+	while (slot == ERR_PTR(-EAGAIN)) {
+		err = hft_context_add_clock(context, READ_ONCE(task->clock));
+		if (err)
+			return ERR_PTR(err);
+		slot = hft_task_prepare(&context->pool, task);
+	}
+	return slot;
+}
+
 int hft_submit(struct hft_context *context, const struct hft_submit *submit)
 {
 	u64 result = READ_ONCE(submit->result);
@@ -120,8 +137,11 @@ int hft_submit(struct hft_context *context, const struct hft_submit *submit)
 		return -EINVAL;
 
 	slot = hft_task_prepare(&context->pool, &submit->task);
-	if (IS_ERR(slot))
-		return PTR_ERR(slot);
+	if (IS_ERR(slot)) {
+		slot = hft_prepare_again(context, &submit->task, slot);
+		if (IS_ERR(slot))
+			return PTR_ERR(slot);
+	}
 
 	/* Before it is queued: what fails here leaves nothing behind. */
 	if (result && hft_put_result(result, hft_slot_id(&context->pool, slot))) {
@@ -191,8 +211,10 @@ static __always_inline int hft_prepare_tasks(struct hft_context *context, u64 ad
 			return err;
 		}
 		slots[i] = hft_task_prepare(&context->pool, &task);
-		if (IS_ERR(slots[i]))
-			prepared--;
+		if (IS_ERR(slots[i])) {
+			slots[i] = hft_prepare_again(context, &task, slots[i]);
+			prepared -= IS_ERR(slots[i]);
+		}
 	}
 	return prepared;
 }

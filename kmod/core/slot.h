@@ -105,12 +105,14 @@ struct hft_slot {
  * @slots: them; NULL before hft_pool_init()
  * @nr: how many
  * @privileged: may have tasks with %HFT_TASK_NO_ADMIT
+ * @unused_clocks: BIT()s of clocks for which the backend makes heaps with the first task
  * @free: tag << 32 | index + 1 of the first free one
  */
 struct hft_pool {
 	struct hft_slot *slots;
 	u32 nr;
 	bool privileged;
+	u8 unused_clocks;
 	atomic64_t free ____cacheline_aligned;
 };
 

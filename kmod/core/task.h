@@ -87,12 +87,20 @@ static inline int hft_task_prepare_more(struct hft_pool *pool, struct hft_slot *
 	return 0;
 }
 
+/* Are there heaps for tasks of @clock? */
+static inline bool hft_pool_has_clock(const struct hft_pool *pool, u8 clock)
+{
+	/* Pairs with the backend's release: the heaps were made before. */
+	return !(smp_load_acquire(&pool->unused_clocks) & BIT(clock));
+}
+
 /**
  * hft_task_prepare() - turn a descriptor into a slot that is ready to be queued
  * @pool: to take the slot from
  * @task: the descriptor
  *
- * Return: the slot, or an error of %HFT_IOC_SUBMIT as ERR_PTR().
+ * Return: the slot, or an error of %HFT_IOC_SUBMIT as ERR_PTR(), or -EAGAIN: the backend
+ * has to make heaps for the task's clock before.
  */
 static __always_inline struct hft_slot *hft_task_prepare(struct hft_pool *pool,
 							 const struct hft_task *task)
@@ -105,8 +113,12 @@ static __always_inline struct hft_slot *hft_task_prepare(struct hft_pool *pool,
 	struct hft_slot *slot;
 	int err;
 
-	if (unlikely(clock >= HFT_CLOCKS || level >= HFT_LEVELS))
-		return ERR_PTR(-EINVAL);
+	if (unlikely(clock != HFT_CLOCK_MONOTONIC || level >= HFT_LEVELS)) {
+		if (clock >= HFT_CLOCKS || level >= HFT_LEVELS)
+			return ERR_PTR(-EINVAL);
+		if (!hft_pool_has_clock(pool, clock))
+			return ERR_PTR(-EAGAIN);
+	}
 	if (unlikely(!hft_times_valid(release, deadline)))
 		return ERR_PTR(-EINVAL);
 	if (unlikely(ring >= HFT_MAX_RINGS))

@@ -225,6 +225,27 @@ TEST_F(clocks, many_steps)
 	free(seen);
 }
 
+TEST_F(clocks, first_task_since_load)
+{
+	struct hft_event event;
+	unsigned int i;
+
+	hft_test_ring_close(&self->ring);
+	close(self->context);
+	ASSERT_EQ(0, hft_test_module_unload());
+	ASSERT_EQ(0, hft_test_module_load());
+	self->context = hft_test_context(TASKS);
+	ASSERT_LT(0, self->context);
+	ASSERT_EQ(-ENOENT, submit_on(self->context, HFT_CLOCK_TAI, 0, 0));
+	ASSERT_EQ(0, hft_test_ring_add(self->context, hft_test_cpus() - 1, 64, 64,
+				       HFT_POLICY_EDF, &self->ring));
+	for (i = 0; i < 2 * HFT_CLOCKS; i++) {
+		ASSERT_EQ(0, submit_on(self->context, i % HFT_CLOCKS, i, SOON));
+		ASSERT_EQ(0, hft_test_take(&self->ring, &event, 10 * NSEC_PER_SEC));
+		ASSERT_EQ(i, event.cookie);
+	}
+}
+
 /* The pair of clocks was read between what is read before and after it. */
 TEST_F(clocks, pair)
 {

@@ -30,7 +30,7 @@ FIXTURE_TEARDOWN(commands)
 	close(self->fault);
 }
 
-/* The limits of a freshly loaded module, down to one context and one ring. */
+/* The limits of the module, down to one context and one ring. */
 static int limit(void)
 {
 	int err = hft_test_write_file(PARAMETERS "user_tasks", "1000");
@@ -38,12 +38,13 @@ static int limit(void)
 	return err ? err : hft_test_write_file(PARAMETERS "user_rings", "1");
 }
 
+/* A CPU's heaps stay from their first use on: meet their faults too, few as they can be. */
 static int reload(void)
 {
 	int err = hft_test_module_unload();
 
 	if (!err)
-		err = hft_test_module_load();
+		err = hft_test_module_load_as("late_ns=0 queue_tasks=1000");
 	return err ? err : limit();
 }
 
@@ -130,7 +131,6 @@ TEST_F_TIMEOUT(commands, ring_add, 110)
 	for (nth = 1; met; nth++) {
 		int context, descriptors;
 
-		/* A CPU's heaps stay from its first ring on: meet their faults too. */
 		ASSERT_EQ(0, reload());
 		context = hft_test_context(TASKS);
 		ASSERT_LT(0, context);
@@ -158,6 +158,44 @@ TEST_F_TIMEOUT(commands, ring_add, 110)
 	TH_LOG("%d faults met, %d of them made it fail", nth - 2, failures);
 	ASSERT_LT(0, ring);
 	ASSERT_LT(5, failures);
+}
+
+TEST_F_TIMEOUT(commands, first_task_of_a_clock, 110)
+{
+	struct hft_task task = hft_test_task(0, 0, 0);
+	int nth, err = 0, failures = 0;
+	bool met = true;
+
+	if (self->fault < 0)
+		return;
+	task.clock = HFT_CLOCK_TAI;
+	for (nth = 1; met; nth++) {
+		struct hft_test_ring ring;
+		struct hft_event event;
+		int context;
+
+		ASSERT_EQ(0, reload());
+		context = hft_test_context(TASKS);
+		ASSERT_LT(0, context);
+		ASSERT_EQ(0, hft_test_ring_add(context, 0, 1, 1, HFT_POLICY_FIFO, &ring));
+		ASSERT_GT(FAULT_MOST, nth);
+		ASSERT_EQ(0, fault_arm(self->fault, nth));
+		err = hft_test_submit(context, &task, NULL);
+		met = fault_disarm(self->fault);
+		if (err) {
+			ASSERT_TRUE(is_fault(err));
+			failures++;
+			ASSERT_EQ(0, hft_test_pending(&ring));
+			ASSERT_EQ(0, hft_test_submit(context, &task, NULL));
+		}
+		ASSERT_TRUE(hft_test_next(&ring, &event));
+		ASSERT_EQ(HFT_CLOCK_TAI, event.clock);
+		hft_test_ring_close(&ring);
+		close(context);
+	}
+	TH_LOG("%d faults met, %d of them made it fail", nth - 2, failures);
+	ASSERT_EQ(0, err);
+	ASSERT_LT(2, failures);
 }
 
 TEST_HARNESS_MAIN

@@ -131,7 +131,7 @@ static inline bool hft_test_module_loaded(void)
 	return !access("/sys/module/hft", F_OK);
 }
 
-static inline int hft_test_module_load(void)
+static inline int hft_test_module_load_as(const char *parameters)
 {
 	const char *path = getenv("HFT_KO");
 	int fd = open(path ? path : "/hft.ko", O_RDONLY | O_CLOEXEC);
@@ -139,9 +139,14 @@ static inline int hft_test_module_load(void)
 
 	if (fd < 0)
 		return -errno;
-	err = syscall(SYS_finit_module, fd, "late_ns=0", 0) ? -errno : 0;
+	err = syscall(SYS_finit_module, fd, parameters, 0) ? -errno : 0;
 	close(fd);
 	return err;
+}
+
+static inline int hft_test_module_load(void)
+{
+	return hft_test_module_load_as("late_ns=0");
 }
 
 /* -EWOULDBLOCK: it is in use. */

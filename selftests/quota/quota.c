@@ -325,17 +325,17 @@ TEST_F(user, bytes)
 	close(context);
 }
 
-/* Two pages, one with a single event, 64 bytes for the heap of a task. */
+/* Two pages, one with a single event, one with the heap of a task. */
 TEST_F(user, bytes_of_a_part_of_a_page)
 {
 	struct hft_test_ring ring;
 	int context;
 
-	ASSERT_EQ(0, hft_test_write_file(limits[2], "12351"));
+	ASSERT_EQ(0, hft_test_write_file(limits[2], "16383"));
 	context = hft_test_context(1);
 	ASSERT_LT(0, context);
 	ASSERT_EQ(-EDQUOT, hft_test_ring_add(context, 0, 1, 1, HFT_POLICY_FIFO, &ring));
-	ASSERT_EQ(0, hft_test_write_file(limits[2], "12352"));
+	ASSERT_EQ(0, hft_test_write_file(limits[2], "16384"));
 	ASSERT_EQ(0, hft_test_ring_add(context, 0, 1, 1, HFT_POLICY_FIFO, &ring));
 	hft_test_ring_close(&ring);
 	close(context);

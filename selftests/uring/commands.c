@@ -180,6 +180,50 @@ TEST_F(commands, batch_of_good_and_bad)
 	ASSERT_EQ(TASKS, tasks_free(self->context));
 }
 
+/* What a clock needs is made as its first task is submitted, by whichever way. */
+TEST_F(commands, first_task_of_a_clock)
+{
+	struct hft_task tasks[] = {
+		hft_test_task(0, 1, 0), hft_test_task(0, 2, 1), hft_test_task(0, 3, 1),
+	};
+	int64_t results[ARRAY_LEN(tasks)];
+	struct hft_submit_batch batch = {
+		.tasks = (uintptr_t)tasks, .results = (uintptr_t)results,
+		.nr = ARRAY_LEN(tasks), .task_size = sizeof(tasks[0]),
+	};
+	struct hft_submit submit = { .task = hft_test_task(0, 0, 1) };
+	struct hft_test_ring later;
+	struct hft_event event;
+	unsigned int i;
+
+	submit.task.clock = HFT_CLOCK_REALTIME;
+	ASSERT_EQ(0, COMMAND(HFT_IOC_SUBMIT, &submit));
+	ASSERT_TRUE(hft_test_next(&self->ring, &event));
+	ASSERT_EQ(HFT_CLOCK_REALTIME, event.clock);
+
+	tasks[1].clock = HFT_CLOCKS;
+	tasks[2].clock = HFT_CLOCK_TAI;
+	ASSERT_EQ(2, COMMAND(HFT_IOC_SUBMIT_BATCH, &batch));
+	ASSERT_EQ(-EINVAL, results[1]);
+	for (i = 0; i < ARRAY_LEN(tasks); i += 2) {
+		ASSERT_TRUE(hft_test_next(&self->ring, &event));
+		ASSERT_EQ(tasks[i].cookie, event.cookie);
+		ASSERT_EQ(results[i], (int64_t)event.task);
+	}
+
+	/* A ring on another CPU is good for both from the start. */
+	ASSERT_EQ(0, hft_test_ring_add(self->context, hft_test_cpus() - 1, 64, 64,
+				       HFT_POLICY_FIFO, &later));
+	for (i = HFT_CLOCK_REALTIME; i < HFT_CLOCKS; i++) {
+		submit.task.ring = later.add.ring;
+		submit.task.clock = i;
+		ASSERT_EQ(0, COMMAND(HFT_IOC_SUBMIT, &submit));
+		ASSERT_LE(0, hft_test_take(&later, &event, 10 * NSEC_PER_SEC));
+		ASSERT_EQ(i, event.clock);
+	}
+	hft_test_ring_close(&later);
+}
+
 TEST_F(commands, full_quota)
 {
 	struct hft_submit submit = { .task = hft_test_task(0, 0, UINT64_MAX >> 4) };

@@ -142,6 +142,10 @@ struct hft_query {
  *	hft_query.max_tasks
  * @flags: zero
  *
+ * Submitting allocates nothing after that but with the context's first task on
+ * %HFT_CLOCK_REALTIME, and on %HFT_CLOCK_TAI, what the CPUs of its rings need for tasks of
+ * that clock, once for all contexts.
+ *
  * Errors: -EALREADY the context is set up; -EINVAL @tasks is zero or too
  * large, or @flags is not zero; -EOPNOTSUPP; -EDQUOT the user's quota;
  * -ENOMEM.
@@ -480,6 +484,7 @@ struct hft_task {
  * Errors: -EINVAL a field is out of range, or the ring does not take the
  * level; -ENOENT no such ring, or it is closed; -ENODEV its CPU is offline;
  * -EDQUOT the context has no task left; -EBUSY it is not admitted; -EPERM; -EFAULT;
+ * -ENOMEM it is the context's first on %HFT_CLOCK_REALTIME or %HFT_CLOCK_TAI;
  * with hft_task.after: -ENOENT that task has ended or never was, -EINVAL it is not
  * tracked, or is periodic or sporadic, -EXDEV it is on another CPU, -EMLINK it has four
  * that run after it.
