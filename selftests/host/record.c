@@ -81,7 +81,7 @@ static void test_sim(void **state)
 
 static void read_sample(void)
 {
-	int64_t events = load_record("sim", path_of("record"), 1, 100);
+	int64_t events = load_record("sim", path_of("record"), 1, 250);
 	FILE *file = fopen(next_file(), "r");
 
 	assert_true(events > 0 && file);

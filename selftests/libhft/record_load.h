@@ -3,17 +3,19 @@
 #ifndef SELFTESTS_LIBHFT_RECORD_LOAD_H
 #define SELFTESTS_LIBHFT_RECORD_LOAD_H
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <hft/hft.h>
 #include <hft/replay.h>
 
 #include "../../libhft/src/random.h"
 
-#define LOAD_RINGS	3
+#define LOAD_RINGS	4
 #define LOAD_IDS	64
 #define LOAD_TASKS	256
 #define NSEC_PER_USEC	1000ULL
@@ -26,6 +28,8 @@ struct load {
 	struct hft_ring *rings[LOAD_RINGS];
 	uint64_t random;
 	uint64_t ids[LOAD_IDS];
+	uint64_t sporadic;
+	bool simulated;			/* it has other wall clocks */
 	uint64_t cookie;
 	uint64_t events;
 };
@@ -37,16 +41,21 @@ static inline uint32_t load_below(struct load *l, uint32_t limit)
 
 static inline int load_open(struct load *l, const char *backend)
 {
-	static const struct { uint32_t policy, window, entries; } rows[LOAD_RINGS] = {
-		{ HFT_POLICY_EDF, 1, 4 }, { HFT_POLICY_FP, 2, 8 }, { HFT_POLICY_RM, 16, 16 },
+	static const struct { uint32_t policy, window, entries, flags; } rows[LOAD_RINGS] = {
+		{ HFT_POLICY_EDF, 1, 4, 0 }, { HFT_POLICY_FP, 2, 8, HFT_RING_REPORT },
+		{ HFT_POLICY_RM, 16, 16, 0 }, { HFT_POLICY_FAIR, 1, 4, HFT_RING_REPORT },
 	};
 	HFT_OPTS(hft_opts, opts, .backend = backend, .tasks = LOAD_TASKS);
+	bool alone = sysconf(_SC_NPROCESSORS_ONLN) < 2;
 	int i, err = hft_open(&l->h, &opts);
 
 	for (i = 0; i < LOAD_RINGS && !err; i++) {
 		HFT_OPTS(hft_ring_opts, ring, .policy = rows[i].policy, .window = rows[i].window,
-			 .entries = rows[i].entries, .lead_ns = (uint64_t)i * 1000);
+			 .entries = rows[i].entries, .lead_ns = (uint64_t)i * 1000,
+			 .flags = rows[i].flags, .cpu = alone ? 0 : i % 2);
 
+		if (rows[i].flags)
+			ring.quantum_ns = 20 * NSEC_PER_USEC;
 		err = hft_ring_open(l->h, &ring, &l->rings[i]);
 	}
 	return err;
@@ -61,27 +70,66 @@ static inline void load_close(struct load *l)
 	hft_close(l->h);
 }
 
+static inline uint64_t load_clock(uint8_t clock)
+{
+	struct timespec ts;
+
+	if (clock == HFT_CLOCK_MONOTONIC)
+		return hft_now();
+	clock_gettime(clock == HFT_CLOCK_TAI ? CLOCK_TAI : CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* It comes again and again, or after another one. */
+static inline void load_repeat(struct load *l, struct hft_task *task)
+{
+	static const uint32_t overruns[] = { 0, HFT_TASK_CATCH_UP, HFT_TASK_COALESCE };
+
+	switch (load_below(l, 16)) {
+	case 0:
+	case 1:
+		task->flags |= HFT_TASK_PERIODIC | overruns[load_below(l, 3)];
+		task->period = (1 + load_below(l, 8)) * 500 * NSEC_PER_USEC;
+		task->release = load_clock(task->clock);
+		task->deadline = 0;
+		task->flags &= ~(HFT_TASK_WATCH | HFT_TASK_DROP);
+		break;
+	case 2:
+		task->flags |= HFT_TASK_SPORADIC;
+		task->period = (1 + load_below(l, 20)) * 10 * NSEC_PER_USEC;
+		break;
+	case 3:
+	case 4:
+	case 5:
+		task->after = l->ids[load_below(l, LOAD_IDS)];
+		break;
+	}
+}
+
 static inline struct hft_task load_task(struct load *l)
 {
 	struct hft_task task = {
 		.cookie = l->cookie++,
 		.ring = hft_ring_number(l->rings[load_below(l, LOAD_RINGS)]),
-		.level = (uint8_t)load_below(l, HFT_LEVELS),
-		.release = load_below(l, 4) ? hft_now() + load_below(l, 300) * NSEC_PER_USEC : 1,
+		.level = (uint8_t)(load_below(l, 2) ? load_below(l, HFT_LEVELS) : HFT_LEVEL_NORMAL),
+		.task_class = (uint8_t)load_below(l, 4),
+		.wcet = load_below(l, 100) * NSEC_PER_USEC,
+		.release = 1,
 	};
 
+	if (!l->simulated && !load_below(l, 8))
+		task.clock = (uint8_t)load_below(l, HFT_CLOCKS);
+	if (load_below(l, 4))
+		task.release = load_clock(task.clock) + load_below(l, 300) * NSEC_PER_USEC;
 	if (load_below(l, 2))
 		task.deadline = task.release + load_below(l, 1000) * NSEC_PER_USEC;
-	if (!load_below(l, 3))
+	if (task.deadline && !load_below(l, 4))
+		task.flags |= HFT_TASK_WATCH | (load_below(l, 2) ? HFT_TASK_DROP : 0);
+	if (!load_below(l, 2))
 		task.flags |= HFT_TASK_TRACK;
 	if (!load_below(l, 8))
 		task.flags |= HFT_TASK_REDUCE;
-	if (!load_below(l, 12)) {
-		task.flags |= HFT_TASK_PERIODIC | (load_below(l, 2) ? HFT_TASK_CATCH_UP : 0);
-		task.period = (1 + load_below(l, 8)) * 500 * NSEC_PER_USEC;
-		task.release = hft_now();
-		task.deadline = 0;
-	}
+	load_repeat(l, &task);
 	return task;
 }
 
@@ -93,11 +141,16 @@ static inline void load_submit(struct load *l)
 
 	for (i = 0; i < nr; i++)
 		tasks[i] = load_task(l);
+	/* A call is for one CPU: how those of several are interleaved is not recorded. */
+	for (i = 1; i < nr; i++)
+		tasks[i].ring ^= (tasks[i].ring ^ tasks[0].ring) & 1;
 	if (nr > 1)
 		hft_submit_batch(l->h, tasks, nr, results);
 	else
 		hft_submit(l->h, tasks, (uint64_t *)results);
 	l->ids[load_below(l, LOAD_IDS)] = results[0] > 0 ? (uint64_t)results[0] : 0;
+	if (results[0] > 0 && tasks[0].flags & HFT_TASK_SPORADIC)
+		l->sporadic = (uint64_t)results[0];
 }
 
 static inline void load_modify(struct load *l)
@@ -113,17 +166,56 @@ static inline void load_modify(struct load *l)
 	hft_modify(l->h, &modify);
 }
 
+static inline void load_arrive(struct load *l)
+{
+	hft_arrive(l->h, l->sporadic,
+		   load_below(l, 2) ? hft_now() + load_below(l, 100) * NSEC_PER_USEC : 0);
+}
+
+static inline void load_order(struct load *l)
+{
+	hft_ring_set_policy(l->rings[load_below(l, LOAD_RINGS)], load_below(l, HFT_POLICIES));
+}
+
+static inline void load_ask(struct load *l)
+{
+	struct hft_class_info class;
+	struct hft_task_info task;
+
+	hft_task_state(l->h, l->ids[load_below(l, LOAD_IDS)], &task);
+	hft_class(l->h, hft_ring_number(l->rings[1 + 2 * load_below(l, 2)]), load_below(l, 4),
+		  &class);
+}
+
+/* What the worker says of it is not always true. */
+static inline void load_run(struct load *l, struct hft_ring *ring, const struct hft_event *event)
+{
+	uint32_t kind = load_below(l, 8);
+
+	if (!kind)
+		return;
+	hft_ring_begin(ring, event, hft_now());
+	if (kind < 3)
+		hft_spin_until(hft_now() + load_below(l, 40) * NSEC_PER_USEC);
+	if (kind == 3)
+		hft_ring_fail(ring, event, -EIO);
+}
+
 static inline void load_consume(struct load *l)
 {
 	struct hft_ring *ring = l->rings[load_below(l, LOAD_RINGS)];
 	uint32_t n = 1 + load_below(l, 6);
 
 	while (n--) {
+		const struct hft_event *event;
+
 		if (!hft_ring_peek(ring) &&
 		    hft_wait(ring, load_below(l, 2) ? 0 : hft_now() + 50 * NSEC_PER_USEC) <= 0)
 			return;
-		if (!hft_ring_peek(ring))
+		event = hft_ring_peek(ring);
+		if (!event)
 			return;
+		load_run(l, ring, event);
 		hft_ring_advance(ring);
 		l->events++;
 	}
@@ -133,14 +225,20 @@ static inline void load_step(struct load *l)
 {
 	uint32_t kind = load_below(l, 100);
 
-	if (kind < 40) {
+	if (kind < 35) {
 		load_submit(l);
-	} else if (kind < 82) {
+	} else if (kind < 76) {
 		load_consume(l);
-	} else if (kind < 90) {
+	} else if (kind < 81) {
 		hft_cancel(l->h, l->ids[load_below(l, LOAD_IDS)]);
-	} else if (kind < 95) {
+	} else if (kind < 85) {
 		load_modify(l);
+	} else if (kind < 91) {
+		load_arrive(l);
+	} else if (kind < 93) {
+		load_order(l);
+	} else if (kind < 95) {
+		load_ask(l);
 	} else if (kind < 98) {
 		hft_spin_until(hft_now() + load_below(l, 200) * NSEC_PER_USEC);
 	} else {
@@ -159,6 +257,7 @@ static inline int64_t load_record(const char *backend, const char *path, uint64_
 	int64_t ret;
 
 	l->random = seed;
+	l->simulated = !strcmp(backend, "sim");
 	setenv("HFT_RECORD", path, 1);
 	ret = load_open(l, backend);
 	unsetenv("HFT_RECORD");

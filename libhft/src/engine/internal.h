@@ -129,6 +129,7 @@ struct hft_ring {
 	const struct hft_backend *backend;
 	struct hft_recorder *recorder;	/* NULL: nothing is recorded */
 	uint32_t recorded;		/* events before that one are */
+	_Atomic uint32_t looked;	/* head that the backend has seen, as far as it is recorded */
 	void *state;			/* the backend's */
 	struct hft_sim *machine;	/* whose time it has; NULL: this one's */
 	uint64_t spin_ns;
@@ -200,6 +201,12 @@ static inline bool hft_ring_stopped(struct hft_ring *ring)
 static inline uint32_t hft_ring_available(const struct hft_ring *ring)
 {
 	return __atomic_load_n(&ring->producer->tail, __ATOMIC_ACQUIRE) - ring->head;
+}
+
+/* Be done with the event at the head. */
+static inline void hft_ring_next(struct hft_ring *ring)
+{
+	__atomic_store_n(&ring->consumer->head, ++ring->head, __ATOMIC_RELEASE);
 }
 
 static inline uint32_t hft_ring_flags(const struct hft_ring *ring)

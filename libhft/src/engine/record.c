@@ -40,7 +40,7 @@
  * @lock: of what follows; a record is whole
  * @fd: of the file; -1: it has failed
  * @used: bytes of @buffer
- * @rings: of a simulation, by number
+ * @rings: by number
  * @buffer: what is to be written
  */
 struct hft_recorder {
@@ -97,16 +97,28 @@ static void hft_record_put64(unsigned char *to, uint64_t value)
 	memcpy(to, &value, sizeof(value));
 }
 
-/* Add a record; in a forked child, what is left of the parent's stays the parent's. */
-static void hft_record_add(struct hft_recorder *recorder, uint32_t kind, const uint64_t *words)
+static uint64_t hft_record_clock(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* By the clock that the events have: hft_now() may be some ns off that of the kernel. */
+static uint64_t hft_record_now(const struct hft_recorder *recorder)
+{
+	return recorder->real == &hft_kernel_backend ? hft_record_clock(CLOCK_MONOTONIC) :
+	       hft_now();
+}
+
+/* Add a record, with the lock. */
+static void hft_record_append(struct hft_recorder *recorder, uint32_t kind, const uint64_t *words)
 {
 	uint32_t nr = hft_record_words(kind), i;
 	size_t size = HFT_RECORD_FRAME_BYTES + nr * sizeof(uint64_t);
 	unsigned char *to;
 
-	if (hft_is_inherited(recorder->forks))
-		return;
-	pthread_mutex_lock(&recorder->lock);
 	if (recorder->used + size > HFT_RECORD_BUFFER)
 		hft_record_flush(recorder);
 	to = recorder->buffer + recorder->used;
@@ -115,6 +127,15 @@ static void hft_record_add(struct hft_recorder *recorder, uint32_t kind, const u
 		hft_record_put64(to + HFT_RECORD_FRAME_BYTES + i * sizeof(uint64_t), words[i]);
 	hft_record_put32(to, (uint32_t)crc32(0, to + 4, (uInt)size - 4));
 	recorder->used += size;
+}
+
+/* In a forked child, what is left of the parent's stays the parent's. */
+static void hft_record_add(struct hft_recorder *recorder, uint32_t kind, const uint64_t *words)
+{
+	if (hft_is_inherited(recorder->forks))
+		return;
+	pthread_mutex_lock(&recorder->lock);
+	hft_record_append(recorder, kind, words);
 	pthread_mutex_unlock(&recorder->lock);
 }
 
@@ -126,7 +147,7 @@ static void hft_record_put(struct hft_recorder *recorder)
 	if (atomic_fetch_sub(&recorder->refs, 1) != 1)
 		return;
 	if (!hft_is_inherited(recorder->forks)) {
-		RECORD(recorder, HFT_RECORD_CLOSE, hft_now());
+		RECORD(recorder, HFT_RECORD_CLOSE, hft_record_now(recorder));
 		hft_record_flush(recorder);
 		pthread_mutex_destroy(&recorder->lock);
 	}
@@ -169,33 +190,102 @@ static void hft_record_look(struct hft_recorder *recorder)
 	}
 }
 
-/* The consumer is about to advance; without an event it has lost its way, as ever. */
+/*
+ * Advance.  When the backend sees it is not before the one time, nor long after the other.
+ * Without an event the consumer has lost its way, as ever.
+ */
 void hft_record_advance(struct hft_ring *ring)
 {
-	if (!hft_ring_available(ring))
-		return;
-	hft_record_look(ring->recorder);
-	hft_record_events(ring, ring->head);
-	RECORD(ring->recorder, HFT_RECORD_ADVANCE, hft_now(), ring->number);
+	struct hft_recorder *recorder = ring->recorder;
+	bool any = hft_ring_available(ring);
+	struct hft_report report = { 0 };
+	uint64_t begin;
+
+	if (any) {
+		hft_record_look(recorder);
+		hft_record_events(ring, ring->head);
+		if (ring->reports)
+			report = ring->reports[ring->head & ring->mask];
+	}
+	begin = hft_record_now(recorder);
+	hft_ring_next(ring);
+	if (any)
+		RECORD(recorder, HFT_RECORD_ADVANCE, begin, hft_record_now(recorder), ring->number,
+		       report.start, report.end, (uint64_t)(int64_t)report.result);
 }
 
-static void hft_record_task(struct hft_recorder *recorder, const struct hft_task *task,
-			    uint64_t begin, uint64_t id)
+/*
+ * The backend looks what a ring's consumer is done with: what depends on it happens then.
+ * That is recorded if there is something.
+ */
+static void hft_record_looked(struct hft_recorder *recorder, uint32_t number, uint64_t time)
 {
-	RECORD(recorder, HFT_RECORD_SUBMIT, begin, hft_now(), id, task->cookie, task->release,
-	       task->deadline, task->ring, task->flags, task->clock, task->level,
-	       task->task_class, task->reserved2, task->period, task->wcet, task->after);
+	struct hft_ring *ring;
+	bool news = false;
+	uint32_t head;
+
+	if (hft_is_inherited(recorder->forks))
+		return;
+	pthread_mutex_lock(&recorder->lock);
+	ring = number < HFT_MAX_RINGS ? recorder->rings[number] : NULL;
+	if (ring) {
+		head = __atomic_load_n(&ring->consumer->head, __ATOMIC_RELAXED);
+		news = atomic_exchange_explicit(&ring->looked, head, memory_order_relaxed) != head;
+	}
+	pthread_mutex_unlock(&recorder->lock);
+	if (news)
+		RECORD(recorder, HFT_RECORD_LOOK, time, number);
+}
+
+static int hft_record_wait(struct hft_ring *ring, uint64_t timeout)
+{
+	struct hft_recorder *recorder = ring->recorder;
+	int ret;
+
+	hft_record_look(recorder);
+	hft_record_looked(recorder, ring->number, hft_record_now(recorder));
+	ret = recorder->real->wait(ring, timeout);
+	hft_record_look(recorder);
+	return ret;
+}
+
+/* Those that were taken of one call: nothing else comes in between. */
+static void hft_record_tasks(struct hft_recorder *recorder, const struct hft_task *tasks,
+			     const int64_t *ids, uint32_t nr, uint64_t begin)
+{
+	uint64_t end = hft_record_now(recorder);
+	uint32_t i, more = 0;
+
+	if (hft_is_inherited(recorder->forks))
+		return;
+	for (i = 0; i < nr; i++)
+		more += ids[i] > 0;
+	pthread_mutex_lock(&recorder->lock);
+	for (i = 0; i < nr; i++) {
+		const struct hft_task *task = &tasks[i];
+		const uint64_t words[] = {
+			begin, end, (uint64_t)ids[i], task->cookie, task->release, task->deadline,
+			task->ring, task->flags, task->clock, task->level, task->task_class,
+			task->reserved2, task->period, task->wcet, task->after, more - 1,
+		};
+
+		if (ids[i] <= 0)
+			continue;
+		hft_record_append(recorder, HFT_RECORD_SUBMIT, words);
+		more--;
+	}
+	pthread_mutex_unlock(&recorder->lock);
 }
 
 static int hft_record_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
 {
-	uint64_t begin = hft_now(), own;
+	uint64_t begin = hft_record_now(h->recorder), own;
 	int err;
 
 	hft_record_look(h->recorder);
 	err = h->recorder->real->submit(h, task, &own);
 	if (!err)
-		hft_record_task(h->recorder, task, begin, own);
+		hft_record_tasks(h->recorder, task, (const int64_t *)&own, 1, begin);
 	hft_record_look(h->recorder);
 	if (id && (!err || err == -EBUSY))
 		*id = own;
@@ -206,47 +296,77 @@ static int hft_record_submit_batch(struct hft *h, const struct hft_submit_batch 
 {
 	const struct hft_task *tasks = (const void *)(uintptr_t)batch->tasks;
 	const int64_t *results = (const void *)(uintptr_t)batch->results;
-	uint64_t begin = hft_now();
-	uint32_t i;
+	uint64_t begin = hft_record_now(h->recorder);
 	int ret;
 
 	hft_record_look(h->recorder);
 	ret = h->recorder->real->submit_batch(h, batch);
-	for (i = 0; ret > 0 && i < batch->nr; i++) {
-		if (results[i] > 0)
-			hft_record_task(h->recorder, &tasks[i], begin, (uint64_t)results[i]);
-	}
+	if (ret > 0)
+		hft_record_tasks(h->recorder, tasks, results, batch->nr, begin);
 	hft_record_look(h->recorder);
 	return ret;
 }
 
 static void hft_record_modify(struct hft_recorder *recorder, const struct hft_modify *modify,
-			      uint64_t begin)
+			      uint64_t begin, uint64_t end)
 {
-	RECORD(recorder, HFT_RECORD_MODIFY, begin, hft_now(), modify->task, modify->fields,
+	RECORD(recorder, HFT_RECORD_MODIFY, begin, end, modify->task, modify->fields,
 	       modify->level, modify->release, modify->deadline, modify->period);
+}
+
+static void hft_record_done(struct hft_recorder *recorder, unsigned int op, const void *arg,
+			    uint64_t begin)
+{
+	const struct hft_arrival *arrival = arg;
+	const struct hft_ring_set *set = arg;
+	const struct hft_cancel *cancel = arg;
+	const struct hft_halt *halt = arg;
+	uint64_t end = hft_record_now(recorder);
+
+	switch (op) {
+	case HFT_IOC_CANCEL:
+		RECORD(recorder, HFT_RECORD_CANCEL, begin, end, cancel->task);
+		break;
+	case HFT_IOC_MODIFY:
+		hft_record_modify(recorder, arg, begin, end);
+		break;
+	case HFT_IOC_HALT:
+		RECORD(recorder, HFT_RECORD_HALT, begin, end, halt->mode);
+		break;
+	case HFT_IOC_RELEASE:
+		RECORD(recorder, HFT_RECORD_ARRIVE, begin, end, arrival->task, arrival->release);
+		break;
+	case HFT_IOC_RING_SET:
+		RECORD(recorder, HFT_RECORD_POLICY, begin, end, set->ring, set->policy);
+		break;
+	case HFT_IOC_TASK:
+		hft_record_looked(recorder, ((const struct hft_task_info *)arg)->ring, begin);
+		break;
+	case HFT_IOC_CLASS:
+		hft_record_looked(recorder, ((const struct hft_class_info *)arg)->ring, begin);
+		break;
+	}
 }
 
 static int hft_record_command(struct hft *h, unsigned int op, void *arg)
 {
 	struct hft_recorder *recorder = h->recorder;
-	uint64_t begin = hft_now();
+	uint64_t begin = hft_record_now(recorder);
 	int err;
 
 	hft_record_look(recorder);
 	err = recorder->real->command(h, op, arg);
-	if (err)
-		return err;
-	if (op == HFT_IOC_CANCEL)
-		RECORD(recorder, HFT_RECORD_CANCEL, begin, hft_now(),
-		       ((struct hft_cancel *)arg)->task);
-	else if (op == HFT_IOC_MODIFY)
-		hft_record_modify(recorder, arg, begin);
-	else if (op == HFT_IOC_HALT)
-		RECORD(recorder, HFT_RECORD_HALT, begin, hft_now(),
-		       ((struct hft_halt *)arg)->mode);
+	if (!err)
+		hft_record_done(recorder, op, arg, begin);
 	hft_record_look(recorder);
-	return 0;
+	return err;
+}
+
+static void hft_record_know(struct hft_recorder *recorder, uint32_t number, struct hft_ring *ring)
+{
+	pthread_mutex_lock(&recorder->lock);
+	recorder->rings[number] = ring;
+	pthread_mutex_unlock(&recorder->lock);
 }
 
 static int hft_record_ring_open(struct hft *h, struct hft_ring *ring, struct hft_ring_add *add)
@@ -261,9 +381,10 @@ static int hft_record_ring_open(struct hft *h, struct hft_ring *ring, struct hft
 	ring->number = add->ring;
 	ring->mask = add->entries - 1;
 	atomic_fetch_add(&recorder->refs, 1);
-	recorder->rings[add->ring] = ring;
-	RECORD(recorder, HFT_RECORD_RING, hft_now(), add->ring, asked.cpu, asked.entries,
-	       asked.window, asked.level_mask, asked.policy, asked.flags, asked.lead);
+	hft_record_know(recorder, add->ring, ring);
+	RECORD(recorder, HFT_RECORD_RING, hft_record_now(recorder), add->ring, asked.cpu,
+	       asked.entries, asked.window, asked.level_mask, asked.policy, asked.flags,
+	       asked.lead, asked.quantum);
 	return 0;
 }
 
@@ -275,9 +396,9 @@ static void hft_record_ring_close(struct hft_ring *ring)
 	if (!hft_is_inherited(recorder->forks)) {
 		hft_record_look(recorder);
 		hft_record_rest(ring);
-		RECORD(recorder, HFT_RECORD_RING_CLOSE, hft_now(), ring->number);
+		RECORD(recorder, HFT_RECORD_RING_CLOSE, hft_record_now(recorder), ring->number);
+		hft_record_know(recorder, ring->number, NULL);
 	}
-	recorder->rings[ring->number] = NULL;
 	recorder->real->ring_close(ring);
 	hft_record_put(recorder);
 }
@@ -289,14 +410,6 @@ static void hft_record_close(struct hft *h)
 	hft_record_look(recorder);
 	recorder->real->close(h);
 	hft_record_put(recorder);
-}
-
-static uint64_t hft_record_clock(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
 static uint64_t hft_record_offset(clockid_t id)
@@ -326,7 +439,7 @@ static void hft_record_begin(struct hft_recorder *recorder, uint32_t tasks)
 	hft_record_put32(recorder->buffer + HFT_RECORD_MAGIC_BYTES + 4, 0);
 	recorder->used = HFT_RECORD_HEAD_BYTES;
 	memcpy(&name, recorder->real->name, strnlen(recorder->real->name, sizeof(name)));
-	RECORD(recorder, HFT_RECORD_OPEN, hft_now(), hft_record_offset(CLOCK_REALTIME),
+	RECORD(recorder, HFT_RECORD_OPEN, hft_record_now(recorder), hft_record_offset(CLOCK_REALTIME),
 	       hft_record_offset(CLOCK_TAI), tasks, le64toh(name));
 }
 
@@ -354,6 +467,7 @@ static void hft_record_wrap(struct hft_recorder *recorder)
 	recorder->table.ring_close = hft_record_ring_close;
 	recorder->table.submit = hft_record_submit;
 	recorder->table.submit_batch = hft_record_submit_batch;
+	recorder->table.wait = hft_record_wait;
 }
 
 /* What the calling thread opens is not recorded: it replays a record. */

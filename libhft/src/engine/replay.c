@@ -12,88 +12,17 @@
 #define REPLAY_LATE_NS		10000000
 #define REPLAY_MAX_STEPS	100000000
 
-static uint32_t hash_of(const struct replay *r, uint64_t id)
-{
-	return (uint32_t)((id * 0x9e3779b97f4a7c15) >> 32) & r->hash_mask;
-}
-
-struct replay_task *hft_replay_find_task(struct replay *r, uint64_t id)
-{
-	uint32_t i;
-
-	for (i = r->hash[hash_of(r, id)]; i; i = r->tasks[i - 1].next) {
-		if (r->tasks[i - 1].id == id)
-			return &r->tasks[i - 1];
-	}
-	return NULL;
-}
-
-static void add_task(struct replay *r, const struct hft_record *record, size_t index)
-{
-	uint32_t *first = &r->hash[hash_of(r, record->words[2])];
-
-	r->tasks[r->nr_tasks] = (struct replay_task){
-		.id = record->words[2],
-		.record = index,
-		.touched = record->words[1],
-		.next = *first,
-	};
-	*first = ++r->nr_tasks;
-}
-
-/*
- * When a call had its effect is between its beginning and its end: one that makes
- * dispatches possible is early, one that prevents them late.
- */
-static void add_action(struct replay *r, size_t index, uint64_t *mode)
-{
-	const struct hft_record *record = &r->recording.records[index];
-	bool late = record->kind == HFT_RECORD_CANCEL;
-
-	if (record->kind == HFT_RECORD_HALT) {
-		late = record->words[2] >= *mode;
-		*mode = record->words[2];
-	}
-	r->actions[r->nr_actions++] = (struct replay_action){ record->words[late], index };
-}
-
-static int compare_actions(const void *left, const void *right)
-{
-	const struct replay_action *a = left, *b = right;
-
-	if (a->time != b->time)
-		return a->time < b->time ? -1 : 1;
-	return a->index < b->index ? -1 : a->index > b->index;
-}
-
-static int prepare(struct replay *r)
-{
-	size_t nr = r->recording.nr, i;
-	uint64_t mode = 0;
-
-	if (nr > UINT32_MAX / 4)
-		return hft_fail(E2BIG, "%s: %zu records", r->recording.path, nr);
-	r->hash_mask = 1023;
-	while (r->hash_mask < nr)
-		r->hash_mask = 2 * r->hash_mask + 1;
-	r->actions = calloc(nr, sizeof(*r->actions));
-	r->tasks = calloc(nr, sizeof(*r->tasks));
-	r->hash = calloc((size_t)r->hash_mask + 1, sizeof(*r->hash));
-	if (!r->actions || !r->tasks || !r->hash)
-		return hft_fail(ENOMEM, "%s: %zu records", r->recording.path, nr);
-	for (i = 1; i + 1 < nr; i++) {
-		if (r->recording.records[i].kind == HFT_RECORD_SUBMIT)
-			add_task(r, &r->recording.records[i], i);
-	}
-	for (i = 1; i + 1 < nr; i++)
-		add_action(r, i, &mode);
-	qsort(r->actions, r->nr_actions, sizeof(*r->actions), compare_actions);
-	return 0;
-}
-
 int hft_replay_malformed(const struct replay *r, size_t index, const char *what)
 {
 	return hft_fail(EBADMSG, "%s: record %zu: %s", r->recording.path, index, what);
+}
+
+static void note_release(const struct hft_sim_record *record, void *arg)
+{
+	struct replay *r = arg;
+
+	if (record->what == HFT_SIM_RELEASE)
+		r->tasks[record->cookie].released = record->time;
 }
 
 /* As many CPUs as the rings need, and the clocks that there were. */
@@ -121,9 +50,12 @@ static int open_machine(struct replay *r)
 	hft_record_pause(true);
 	err = hft_open(&r->h, &opts);
 	hft_record_pause(false);
-	if (!err)
-		r->sim = hft_sim_of(r->h);
-	return err;
+	if (err)
+		return err;
+	r->sim = hft_sim_of(r->h);
+	r->sim->opts.record = note_release;
+	r->sim->opts.record_arg = r;
+	return 0;
 }
 
 /* Let time go by.  A record that would take for ever is refused. */
@@ -150,7 +82,8 @@ static int do_ring(struct replay *r, const uint64_t *words, size_t index)
 {
 	HFT_OPTS(hft_ring_opts, opts, .cpu = (uint32_t)words[2], .entries = (uint32_t)words[3],
 		 .window = (uint32_t)words[4], .level_mask = (uint32_t)words[5],
-		 .policy = (uint32_t)words[6], .flags = (uint32_t)words[7], .lead_ns = words[8]);
+		 .policy = (uint32_t)words[6], .flags = (uint32_t)words[7], .lead_ns = words[8],
+		 .quantum_ns = (uint32_t)words[9]);
 	struct replay_ring *ring = &r->rings[words[1] % HFT_MAX_RINGS];
 	struct hft_sim_ring *made;
 	int err;
@@ -180,12 +113,14 @@ static int do_ring_close(struct replay *r, const uint64_t *words, size_t index)
 	return 0;
 }
 
-/* The task's cookie is its place in the table. */
-static int do_submit(struct replay *r, const uint64_t *words, size_t index)
+/* Fill in what was submitted by a record.  The task's cookie is its place in the table. */
+static int read_task(struct replay *r, size_t index, struct hft_task *task)
 {
+	const uint64_t *words = r->recording.records[index].words;
 	struct replay_task *replayed = hft_replay_find_task(r, words[2]), *after;
 	struct replay_ring *ring = hft_replay_ring_at(r, words[6]);
-	struct hft_task task = {
+
+	*task = (struct hft_task){
 		.release = words[4],
 		.deadline = words[5],
 		.flags = (uint32_t)words[7],
@@ -196,20 +131,48 @@ static int do_submit(struct replay *r, const uint64_t *words, size_t index)
 		.period = words[12],
 		.wcet = words[13],
 	};
-
 	if (!ring)
 		return hft_replay_malformed(r, index, "no such ring is open");
 	if (!replayed || replayed->record != index)
 		return hft_replay_malformed(r, index, "two tasks of one id");
 	after = words[14] ? hft_replay_find_task(r, words[14]) : NULL;
 	if (words[14])
-		task.after = after ? after->sim_id : words[14];
-	task.cookie = (uint64_t)(replayed - r->tasks);
-	task.ring = hft_ring_number(ring->ring);
+		task->after = after ? after->sim_id : words[14];
+	task->cookie = (uint64_t)(replayed - r->tasks);
+	task->ring = hft_ring_number(ring->ring);
 	/* It was admitted when that was asked. */
-	if (task.flags & HFT_TASK_PERIODIC)
-		task.flags |= HFT_TASK_NO_ADMIT;
-	return hft_submit(r->h, &task, &replayed->sim_id);
+	if (task->flags & (HFT_TASK_PERIODIC | HFT_TASK_SPORADIC))
+		task->flags |= HFT_TASK_NO_ADMIT;
+	return 0;
+}
+
+/* All of one call, when it is the turn of the first. */
+static int do_submit(struct replay *r, const uint64_t *words, size_t index)
+{
+	const struct replay_task *task = hft_replay_find_task(r, words[2]);
+	uint64_t nr = words[15] + 1, i;
+	int err = 0;
+
+	if (task && task->sim_id && task->record == index)
+		return 0;
+	if (!nr || nr > HFT_MAX_BATCH || nr > r->recording.nr - index)
+		return hft_replay_malformed(r, index, "more tasks than a call can have");
+	for (i = 0; i < nr && !err; i++) {
+		if (r->recording.records[index + i].kind != HFT_RECORD_SUBMIT)
+			return hft_replay_malformed(r, index + i, "tasks of the call are missing");
+		err = read_task(r, index + i, &r->batch[i]);
+	}
+	if (!err)
+		err = hft_submit_batch(r->h, r->batch, (unsigned int)nr, r->results);
+	if (err < 0)
+		return err;
+	for (i = 0; i < nr; i++) {
+		if (r->results[i] < 0)
+			return hft_fail((int)-r->results[i], "%s: record %zu: it is not taken",
+					r->recording.path, (size_t)(index + i));
+		r->tasks[r->batch[i].cookie].sim_id = (uint64_t)r->results[i];
+	}
+	return 0;
 }
 
 static int do_modify(struct replay *r, const uint64_t *words)
@@ -232,6 +195,17 @@ static int do_modify(struct replay *r, const uint64_t *words)
 	return 0;
 }
 
+static int do_arrive(struct replay *r, const uint64_t *words)
+{
+	struct replay_task *task = hft_replay_find_task(r, words[2]);
+
+	if (task) {
+		task->touched = words[1];
+		hft_arrive(r->h, task->sim_id, words[3]);
+	}
+	return 0;
+}
+
 static int do_cancel(struct replay *r, const uint64_t *words)
 {
 	struct replay_task *task = hft_replay_find_task(r, words[2]);
@@ -251,19 +225,51 @@ static int do_halt(struct replay *r, const uint64_t *words, size_t index)
 
 int hft_replay_advance(struct replay *r, const uint64_t *words, size_t index)
 {
-	struct replay_ring *ring = hft_replay_ring_at(r, words[1]);
+	struct replay_ring *ring = hft_replay_ring_at(r, words[2]);
+	struct hft_ring *made;
 	uint64_t task;
+	uint32_t at;
 
 	if (!ring)
 		return hft_replay_malformed(r, index, "no such ring is open");
 	if (!ring->window)
 		return 0;
-	if (!hft_ring_available(ring->ring))
+	made = ring->ring;
+	if (!hft_ring_available(made))
 		return hft_replay_malformed(r, index, "the consumer advances over nothing");
-	task = ring->ring->events[ring->ring->head & ring->ring->mask].cookie;
+	at = made->head & made->mask;
+	task = made->events[at].cookie;
 	if (task < r->nr_tasks)
-		r->tasks[task].touched = words[0];
-	hft_ring_advance(ring->ring);
+		r->tasks[task].touched = words[1];
+	hft_ring_advance(made);
+	if (made->reports)
+		made->reports[at] = (struct hft_report){
+			.start = words[3], .end = words[4], .result = (int32_t)words[5],
+		};
+	return 0;
+}
+
+/* The order is the new one from some time of the call on. */
+static int do_policy(struct replay *r, const uint64_t *words, size_t index)
+{
+	struct replay_ring *ring = hft_replay_ring_at(r, words[2]);
+
+	if (!ring)
+		return hft_replay_malformed(r, index, "no such ring is open");
+	if (words[3] >= HFT_POLICIES)
+		return hft_replay_malformed(r, index, "a policy that there is not");
+	ring->ordered = words[1];
+	return hft_ring_set_policy(ring->ring, (uint32_t)words[3]);
+}
+
+static int do_look(struct replay *r, const uint64_t *words, size_t index)
+{
+	struct replay_ring *ring = hft_replay_ring_at(r, words[1]);
+
+	if (!ring)
+		return hft_replay_malformed(r, index, "no such ring is open");
+	if (ring->window)
+		hft_sim_pull(ring->ring->state);
 	return 0;
 }
 
@@ -288,6 +294,12 @@ static int do_record(struct replay *r, size_t index)
 		return hft_replay_dispatch(r, record->words, index);
 	case HFT_RECORD_ADVANCE:
 		return hft_replay_advance(r, record->words, index);
+	case HFT_RECORD_ARRIVE:
+		return do_arrive(r, record->words);
+	case HFT_RECORD_POLICY:
+		return do_policy(r, record->words, index);
+	case HFT_RECORD_LOOK:
+		return do_look(r, record->words, index);
 	default:
 		return hft_replay_malformed(r, index, "opened twice");
 	}
@@ -295,11 +307,13 @@ static int do_record(struct replay *r, size_t index)
 
 static int do_action(struct replay *r, const struct replay_action *action)
 {
-	int err;
+	int err = 0;
 
 	if (!action->index)
 		return 0;
-	err = hft_replay_run_to(r, action->time);
+	/* What is due since the action before may not have been when this one came. */
+	if (r->sim->now < action->time)
+		err = hft_replay_run_to(r, action->time);
 	return err ? err : do_record(r, action->index);
 }
 
@@ -315,7 +329,7 @@ static void close_machine(struct replay *r)
 static int replay(struct replay *r)
 {
 	struct hft_sim *current = hft_sim_current;
-	int err = prepare(r);
+	int err = hft_replay_order(r);
 
 	if (!err)
 		err = open_machine(r);
@@ -326,6 +340,9 @@ static int replay(struct replay *r)
 	free(r->actions);
 	free(r->tasks);
 	free(r->hash);
+	free(r->next_event);
+	free(r->batch);
+	free(r->results);
 	return err;
 }
 

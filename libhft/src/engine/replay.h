@@ -3,6 +3,7 @@
  * What the files of the replay share.
  *
  *   replay_read.c	reads a record
+ *   replay_order.c	finds out when what was asked for had its effect
  *   replay.c		does what was asked for, in the order of time
  *   replay_dispatch.c	has the scheduler choose what was dispatched
  */
@@ -37,22 +38,40 @@ struct replay_action {
  * @sim_id: now; 0: not submitted yet
  * @record: of the submission
  * @touched: when it was last changed, or a job of it was consumed
+ * @released: when the simulated machine released its present job
  * @modified: it was
  * @next: with the same hash; 1 + index
+ * @events: index of the record of its first event, or 0
+ * @last: of its last one so far
+ * @changed: of the first one that a change of it may have come after
+ * @arrived: of the one that its next arrival is for; none: 0, and @arrivals is not
+ * @arrivals: how many there were
  */
 struct replay_task {
 	uint64_t id;
 	uint64_t sim_id;
 	size_t record;
 	uint64_t touched;
+	uint64_t released;
 	bool modified;
 	uint32_t next;
+	uint32_t events;
+	uint32_t last;
+	uint32_t changed;
+	uint32_t arrived;
+	uint32_t arrivals;
 };
 
-/* @window is as it was recorded; 0 of a monitor ring, whose events are not replayed. */
+/**
+ * struct replay_ring - a ring
+ * @ring: of the simulated machine; NULL: there is none of this number
+ * @window: as it was recorded; 0 of a monitor ring, whose events are not replayed
+ * @ordered: when its policy was last changed
+ */
 struct replay_ring {
 	struct hft_ring *ring;
 	uint32_t window;
+	uint64_t ordered;
 };
 
 struct replay {
@@ -61,9 +80,12 @@ struct replay {
 	struct hft_recording recording;
 	struct replay_action *actions;
 	size_t nr_actions;
+	uint32_t *next_event;		/* of the same task, by index of the record; 0: none */
 	size_t at;			/* action */
 	struct replay_task *tasks;
 	uint32_t nr_tasks;
+	struct hft_task *batch;		/* that is submitted, and its results */
+	int64_t *results;
 	uint32_t *hash;
 	uint32_t hash_mask;
 	struct replay_ring rings[HFT_MAX_RINGS];
@@ -83,6 +105,9 @@ struct replay_ring *hft_replay_ring_at(struct replay *r, uint64_t number);
 int hft_replay_run_to(struct replay *r, uint64_t time);
 int hft_replay_advance(struct replay *r, const uint64_t *words, size_t index);
 int hft_replay_malformed(const struct replay *r, size_t index, const char *what);
+
+/* replay_order.c */
+int hft_replay_order(struct replay *r);
 
 /* replay_dispatch.c */
 int hft_replay_dispatch(struct replay *r, const uint64_t *words, size_t index);

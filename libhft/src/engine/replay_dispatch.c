@@ -58,21 +58,25 @@ static uint64_t fire_of(const struct hft_slot *slot)
 	return release > ready->lead ? release - ready->lead : 0;
 }
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* For how long the scheduler could have known of a task that is ready. */
 static uint64_t known_for(const struct replay *r, const struct hft_slot *slot)
 {
-	uint64_t since = fire_of(slot);
+	const struct replay_task *task = &r->tasks[slot->cookie];
+	uint64_t since = later(task->released, task->touched);
 
-	if (slot->cookie < r->nr_tasks && r->tasks[slot->cookie].touched > since)
-		since = r->tasks[slot->cookie].touched;
-	if (r->resumed > since)
-		since = r->resumed;
+	since = later(since, r->resumed);
+	since = later(since, r->rings[slot->ready->number].ordered);
 	return r->sim->now > since ? r->sim->now - since : 0;
 }
 
 /*
- * The kernel has looked what is consumed just after what it took for the time of writing:
- * if there was no room by then, or the job before was at work, the consumer was done.
+ * If there was no room, or the job before was at work, the consumer was done.  The kernel has
+ * looked what is consumed just after what it took for the time of writing.
  */
 static bool advance_early(struct replay *r, const struct hft_sim_ring *made)
 {
@@ -80,18 +84,37 @@ static bool advance_early(struct replay *r, const struct hft_sim_ring *made)
 
 	for (i = r->at + 1; i < r->nr_actions; i++) {
 		const struct hft_record *record = &r->recording.records[r->actions[i].index];
-		struct replay_ring *ring = hft_replay_ring_at(r, record->words[1]);
+		struct replay_ring *ring;
 
-		if (distance_of(r->actions[i].time, r->sim->now) > r->opts.late_ns)
+		if (distance_of(r->actions[i].time, r->sim->now) > r->opts.late_ns &&
+		    record->words[0] > r->sim->now)
 			return false;
-		if (record->kind != HFT_RECORD_ADVANCE || !ring || ring->ring->state != made)
+		if (record->kind != HFT_RECORD_ADVANCE || !r->actions[i].index)
 			continue;
-		r->result.late++;
+		ring = hft_replay_ring_at(r, record->words[2]);
+		if (!ring || ring->ring->state != made)
+			continue;
+		r->result.late += record->words[0] > r->sim->now;
 		if (!hft_replay_advance(r, record->words, r->actions[i].index))
 			r->actions[i].index = 0;
 		return true;
 	}
 	return false;
+}
+
+/*
+ * FAIR goes by the runs that are known of when a task is released: of one that was late to
+ * be, more than there are here.  Returns whether that makes its place another one.
+ */
+static bool demote(struct hft_slot *best)
+{
+	const struct hft_heap *heap = &best->ready->heap;
+	uint64_t key = hft_heap_min_key(heap);
+
+	if (best->ready->policy != HFT_POLICY_FAIR)
+		return false;
+	hft_ready_update(best);
+	return hft_heap_min(heap) != &best->item || hft_heap_min_key(heap) != key;
 }
 
 /*
@@ -112,6 +135,10 @@ static int set_aside(struct replay *r, const struct hft_slot *slot, struct hft_s
 
 		if (best == slot)
 			return nr;
+		if (!halted && demote(best)) {
+			r->result.late++;
+			continue;
+		}
 		if (known > r->opts.late_ns || nr == REPLAY_ASIDE) {
 			while (nr--)
 				hft_heap_push(&ready->heap, &aside[nr]->item, keys[nr]);
@@ -201,6 +228,16 @@ static void take_times(struct replay *r, struct hft_slot *slot, const struct hft
 	hft_sim_commit(hft_sim_ring_of(ready)->cpu);
 }
 
+/* Has a job the release that was asked for at first?  A change of it may have come too late. */
+static bool is_as_asked(const struct replay *r, const struct replay_task *task,
+			const struct hft_slot *slot, const struct hft_event *recorded)
+{
+	uint64_t asked = r->recording.records[task->record].words[4];
+
+	asked = hft_release_to_monotonic(slot->ready->release, slot->clock, asked);
+	return task->modified && times_are_equal(r, asked, recorded->release, slot->clock);
+}
+
 /*
  * Which releases of a periodic task found the job before at work, and whether a change came
  * before the release, depends on how late a timer was and who consumes: it is as the record
@@ -213,12 +250,14 @@ static void correct_job(struct replay *r, const struct replay_task *task, struct
 	uint64_t offset = waits ? slot->ready->release->offset[slot->clock] : 0;
 	uint64_t distance = distance_of(slot->release - offset, recorded->release), rest;
 
-	if ((!waits && slot->state != HFT_SLOT_READY) || distance > r->opts.late_ns)
+	if (!waits && slot->state != HFT_SLOT_READY)
+		return;
+	if (distance > r->opts.late_ns && !is_as_asked(r, task, slot, recorded))
 		return;
 	if (times_are_equal(r, slot->release - offset, recorded->release, slot->clock) &&
 	    (!(slot->flags & HFT_TASK_PERIODIC) || (int32_t)slot->skipped == recorded->result))
 		return;
-	if (!task->modified) {
+	if (!task->modified && !(slot->flags & HFT_TASK_SPORADIC)) {
 		if (!(slot->flags & HFT_TASK_PERIODIC))
 			return;
 		rest = distance % slot->period;
@@ -228,28 +267,43 @@ static void correct_job(struct replay *r, const struct replay_task *task, struct
 	take_times(r, slot, recorded);
 }
 
+/* The ring that holds what a task has to wait for the end of, or NULL. */
+static struct hft_sim_ring *held_by(struct replay *r, const struct replay_task *task)
+{
+	const struct hft_slot *slot = hft_sim_find(r->sim, task->sim_id);
+
+	if (slot && slot->state == HFT_SLOT_BLOCKED && slot->flags & HFT_SLOT_AFTER)
+		slot = hft_slot_find(&r->sim->pool, slot->base);
+	return slot && slot->flags & HFT_SLOT_IN_FLIGHT ? hft_sim_ring_of(slot->ready) : NULL;
+}
+
+/* A task that is to be dispatched now waits for no end any more. */
+static void await_consumer(struct replay *r, const struct replay_task *task)
+{
+	struct hft_sim_ring *ring;
+
+	while ((ring = held_by(r, task))) {
+		hft_sim_pull(ring);
+		if (held_by(r, task) == ring && !advance_early(r, ring))
+			return;
+	}
+}
+
 /* A task that is to be dispatched now is ready, or at least nearly. */
 static int await_ready(struct replay *r, const struct replay_task *task,
 		       const struct hft_event *recorded, struct hft_slot **found)
 {
-	struct hft_task_info info;
 	struct hft_slot *slot;
 	uint64_t fire;
 	int err = 0;
 
-	/* Looks at what is consumed, too: a job that is held back for that is ready then. */
-	hft_task_state(r->h, task->sim_id, &info);
+	await_consumer(r, task);
 	slot = hft_sim_find(r->sim, task->sim_id);
-	while (slot && slot->flags & HFT_SLOT_IN_FLIGHT &&
-	       advance_early(r, hft_sim_ring_of(slot->ready))) {
-		hft_task_state(r->h, task->sim_id, &info);
-		slot = hft_sim_find(r->sim, task->sim_id);
-	}
 	if (slot)
 		correct_job(r, task, slot, recorded);
-	fire = slot && slot->state == HFT_SLOT_WAITING ? fire_of(slot) : 0;
-	if (fire > r->sim->now && fire - r->sim->now <= r->opts.late_ns)
-		err = hft_replay_run_to(r, fire);
+	fire = slot && slot->state == HFT_SLOT_WAITING ? fire_of(slot) : UINT64_MAX;
+	if (fire <= r->sim->now + r->opts.late_ns)
+		err = hft_replay_run_to(r, later(fire, r->sim->now));
 	if (err)
 		return err;
 	slot = hft_sim_find(r->sim, task->sim_id);

@@ -250,7 +250,8 @@ HFT_API void hft_ring_advance(struct hft_ring *ring)
 		hft_ring_end(ring);
 	if (__builtin_expect(!!ring->recorder, 0))
 		hft_record_advance(ring);
-	__atomic_store_n(&ring->consumer->head, ++ring->head, __ATOMIC_RELEASE);
+	else
+		hft_ring_next(ring);
 	if (__builtin_expect(ring->head % HFT_GLANCE_TURNS == 0, 0))
 		hft_inbox_glance(ring, ring->head % HFT_BEHIND_TURNS == 0);
 }
