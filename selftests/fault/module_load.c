@@ -33,7 +33,7 @@ static int load(int module)
 	return syscall(SYS_finit_module, module, "", 0) ? -errno : 0;
 }
 
-TEST_F_TIMEOUT(module_load, every_allocation_fails_once, 110)
+TEST_F_TIMEOUT(module_load, every_allocation_fails_once, 280)
 {
 	int nth, err, failures = 0;
 	bool met = true;
