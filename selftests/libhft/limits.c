@@ -257,4 +257,47 @@ TEST(rights_of_a_worker)
 	hft_close(h);
 }
 
+static int set_online(uint32_t cpu, const char *value)
+{
+	char path[64];
+	int fd, n;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : (int)write(fd, value, strlen(value));
+	close(fd);
+	return n < 0 ? -errno : 0;
+}
+
+TEST(cpu_that_went)
+{
+	HFT_OPTS(hft_ring_opts, opts, .cpu = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN) - 1);
+	struct hft_task task = { .level = HFT_LEVEL_NORMAL, .release = 1 };
+	struct hft_ring *ring;
+	struct hft *h;
+
+	if (!opts.cpu)
+		SKIP(return, "it takes two CPUs");
+	ASSERT_EQ(0, hft_open(&h, NULL));
+	ASSERT_EQ(0, hft_ring_open(h, &opts, &ring));
+	task.ring = hft_ring_number(ring);
+	ASSERT_EQ(0, set_online(opts.cpu, "0"));
+	EXPECT_REFUSED(ENODEV, "offline", hft_submit(h, &task, NULL));
+	ASSERT_EQ(0, set_online(opts.cpu, "1"));
+	EXPECT_EQ(0, hft_submit(h, &task, NULL));
+	hft_ring_close(ring);
+	hft_close(h);
+}
+
+/* Nothing of the batch is taken; a batch that is taken in part is engine.c's. */
+TEST(batch_that_is_nowhere)
+{
+	struct hft *h;
+
+	ASSERT_EQ(0, hft_open(&h, NULL));
+	EXPECT_EQ(-EFAULT, hft_submit_batch(h, (const struct hft_task *)8, 2, NULL));
+	EXPECT_EQ(0, try_out(h));
+	hft_close(h);
+}
+
 TEST_HARNESS_MAIN
