@@ -38,7 +38,8 @@
  *   before the handler takes the lock, so the handler finds the insertion.
  *
  *   A ring is written by whoever holds the lock of its queue: the timer, a
- *   submitter of a task that is due, the worker itself in HFT_IOC_WAIT.
+ *   submitter of a task that is due, the worker itself in HFT_IOC_WAIT, or
+ *   hft_ring.inbound for chained tasks that waited for another CPU's (remote.c).
  *
  * Barriers shared with user space, beside those of core/sched.h
  *
@@ -133,6 +134,7 @@ struct hft_ring {
 	u32 flags;
 	u64 charged;
 	struct irq_work work;			/* wakes @pollers where that is legal */
+	struct irq_work inbound;		/* releases tasks that waited for another CPU's */
 	wait_queue_head_t pollers;
 	struct list_head link;			/* in the queue's rings */
 	unsigned long waiting;			/* bits of &enum hft_ring_waiting */
@@ -241,6 +243,12 @@ int hft_halt(struct hft_context *context, struct hft_halt *halt);
 u64 hft_ring_halt(struct hft_ring *ring);
 bool hft_halt_missed(struct hft_context *context, struct hft_halt *halt);
 int hft_ring_set_policy(struct hft_ring *ring, u32 policy);
+
+/* remote.c */
+int hft_remote_join(struct hft_ring *ring, struct hft_slot *slot);
+void hft_remote_fetch(struct hft_context *context, struct hft_slot *slot, u64 after);
+void hft_remote_receive(struct irq_work *work);
+void hft_remote_kick(struct hft_ready_queue *ready);
 
 /* ring.c */
 u64 hft_ring_cancel_tasks(struct hft_ring *ring);

@@ -268,6 +268,7 @@ int hft_queues_init(void)
 		queue->room = hft_queue_tasks;
 		hft_release_init(&queue->release);
 		queue->release.cap = hft_admission_cap(hft_admission_ppm);
+		queue->release.kick = hft_remote_kick;
 
 		for (clock = 0; clock < HFT_CLOCKS; clock++)
 			hft_timer_init(&queue->timers[clock], queue, clock, hft_dispatch_timer);

@@ -136,6 +136,7 @@ static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 	ring->ready.pool = &context->pool;
 	hft_ready_init(&ring->ready, add);
 	init_irq_work(&ring->work, hft_ring_wake_pollers);
+	ring->inbound = IRQ_WORK_INIT_HARD(hft_remote_receive);
 	init_waitqueue_head(&ring->pollers);
 	rcuwait_init(&ring->waiter);
 
@@ -231,26 +232,37 @@ static int hft_context_add_ring(struct hft_context *context, struct hft_ring *ri
 	return 0;
 }
 
+/* Take a task back that may be the ring's.  Returns as hft_sched_cancel(). */
+static int hft_ring_cancel_task(struct hft_ring *ring, struct hft_slot *slot, u64 *after)
+{
+	if (READ_ONCE(slot->ready) != &ring->ready)
+		return -ENOENT;
+	*after = hft_chain_after(slot);
+	return hft_sched_cancel(slot);
+}
+
 /* Take the ring's tasks back: in small bites, interrupts are off in each. */
 u64 hft_ring_cancel_tasks(struct hft_ring *ring)
 {
 	struct hft_context *context = ring->context;
+	struct hft_slot *slots = context->pool.slots;
 	struct hft_queue *queue = ring->queue;
-	u64 cancelled = 0;
-	u32 i;
+	u64 cancelled = 0, after;
+	u32 i = 0;
 
-	for (i = 0; i < context->pool.nr; ) {
+	while (i < context->pool.nr) {
 		u32 end = min(i + HFT_BATCH, context->pool.nr);
+		int ret = 0;
 
 		raw_spin_lock_irq(&queue->lock);
-		for (; i < end; i++) {
-			struct hft_slot *slot = &context->pool.slots[i];
-
-			if (READ_ONCE(slot->ready) == &ring->ready)
-				cancelled += !hft_sched_cancel(slot);
+		while (i < end && ret != HFT_CHAIN_REMOTE) {
+			ret = hft_ring_cancel_task(ring, &slots[i++], &after);
+			cancelled += ret >= 0;
 		}
 		hft_queue_commit(queue);
 		raw_spin_unlock_irq(&queue->lock);
+		if (ret == HFT_CHAIN_REMOTE)
+			hft_remote_fetch(context, &slots[i - 1], after);
 		cond_resched();
 	}
 	return cancelled;
@@ -316,6 +328,7 @@ static void hft_ring_destroy(struct hft_ring *ring)
 
 	hft_queue_del_ring(ring->queue, ring);
 	synchronize_rcu();
+	irq_work_sync(&ring->inbound);
 	irq_work_sync(&ring->work);
 	hft_ring_free(ring);
 }

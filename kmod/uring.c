@@ -33,11 +33,12 @@ static __always_inline unsigned int hft_queue_run(struct hft_context *context,
 						  struct hft_slot **slots, unsigned int i,
 						  unsigned int nr, unsigned int *refused)
 {
+	struct hft_ring *ring;
+	int err;
+
 	raw_spin_lock(&queue->lock);
 	for (; i < nr && !IS_ERR(slots[i]); i++) {
-		struct hft_ring *ring = hft_slot_ring(context, slots[i]);
-		int err;
-
+		ring = hft_slot_ring(context, slots[i]);
 		if (!ring || ring->queue != queue)
 			break;
 		/* It may end with the one before, and is told on CLOCK_MONOTONIC then. */
@@ -45,6 +46,8 @@ static __always_inline unsigned int hft_queue_run(struct hft_context *context,
 			hft_queue_clock(queue, slots[i]->clock);
 		err = hft_sched_insert(&queue->release, &ring->ready, slots[i]);
 		if (unlikely(err)) {
+			if (err == HFT_CHAIN_REMOTE)
+				goto remote;
 			hft_refuse(context, &slots[i], err);
 			(*refused)++;
 		}
@@ -52,6 +55,16 @@ static __always_inline unsigned int hft_queue_run(struct hft_context *context,
 	hft_queue_commit(queue);
 	raw_spin_unlock(&queue->lock);
 	return i;
+
+remote:
+	hft_queue_commit(queue);
+	raw_spin_unlock(&queue->lock);
+	err = hft_remote_join(ring, slots[i]);
+	if (err) {
+		slots[i] = ERR_PTR(err);
+		(*refused)++;
+	}
+	return i + 1;
 }
 
 /*
@@ -342,18 +355,30 @@ out:
 	return ret;
 }
 
+struct hft_cancelled {
+	struct hft_slot *slot;
+	u64 after;
+};
+
 static int hft_op_cancel(struct hft_slot *slot, void *arg)
 {
+	*(struct hft_cancelled *)arg = (struct hft_cancelled){ slot, hft_chain_after(slot) };
 	return hft_sched_cancel(slot);
 }
 
 int hft_cancel(struct hft_context *context, const struct hft_cancel *cancel)
 {
 	u64 id = READ_ONCE(cancel->task);
+	struct hft_cancelled cancelled;
+	int ret;
 
 	if (READ_ONCE(cancel->reserved))
 		return -EINVAL;
-	return hft_task_do(context, id, hft_op_cancel, NULL);
+	ret = hft_task_do(context, id, hft_op_cancel, &cancelled);
+	if (ret != HFT_CHAIN_REMOTE)
+		return ret;
+	hft_remote_fetch(context, cancelled.slot, cancelled.after);
+	return 0;
 }
 
 static int hft_op_modify(struct hft_slot *slot, void *arg)

@@ -4,13 +4,25 @@
  *
  * The one before has the place of its first successor in its item's link, and they
  * have each other in hft_slot.next, which a slot that is not free does not need.  A
- * blocked task has the id that it waits for in hft_slot.base.  All are of one queue:
- * whoever finds the end of the one releases the others under the same lock.
+ * blocked task has the id that it waits for in hft_slot.base.
+ *
+ * A task is always at home in the queue of its own ring, and the list of its successors
+ * is under the lock of that queue.  Of a successor that is at home elsewhere, a remote
+ * one, nothing but hft_slot.next belongs to the list that it is in.  Whoever finds the
+ * end of the one before sends it home, by a stack of its ring (Treiber's, as in slot.h:
+ * it is only taken as a whole, and so needs no tag), where it is released under the lock
+ * of its own queue.  Cancelled meanwhile, it has no ready queue any more, and is freed by
+ * whoever has its place: the canceller who fetches it, or the end of the one before.
  */
 #include "sched.h"
+#include "trace.h"
+
+/* Of the place of a task that comes home: what it has waited for did not run well. */
+#define HFT_CHAIN_FAILED	BIT(31)
 
 static struct hft_slot *hft_chain_at(struct hft_pool *pool, u32 link)
 {
+	link &= ~HFT_CHAIN_FAILED;
 	return link ? &pool->slots[link - 1] : NULL;
 }
 
@@ -33,24 +45,27 @@ static u32 *hft_chain_tail(struct hft_pool *pool, struct hft_slot *before)
 	return NULL;
 }
 
-/* The task that @slot is to run after, in @ready's queue, or an error. */
-static struct hft_slot *hft_chain_before(struct hft_ready_queue *ready, const struct hft_slot *slot)
+/* Let @slot wait for a task, if that is still there.  The lock is @of's, which has it. */
+static int hft_chain_append(struct hft_ready_queue *of, struct hft_slot *slot)
 {
-	struct hft_slot *before = hft_slot_find(ready->pool, slot->base);
-	struct hft_ready_queue *of = before ? READ_ONCE(before->ready) : NULL;
+	struct hft_pool *pool = of->pool;
+	struct hft_slot *before = hft_slot_find(pool, slot->base);
+	u32 *link;
 
-	if (!of)
-		return ERR_PTR(-ENOENT);
-	/* Until here it may be another queue's, whose lock is another. */
-	if (of->release != ready->release)
-		return ERR_PTR(-EXDEV);
 	hft_job_look(of);
-	if (hft_slot_find(ready->pool, slot->base) != before || before->ready != of)
-		return ERR_PTR(-ENOENT);
+	if (hft_slot_find(pool, slot->base) != before || !before || before->ready != of)
+		return -ENOENT;
 	if (!(before->flags & HFT_SLOT_TRACKED) ||
 	    before->flags & (HFT_TASK_PERIODIC | HFT_TASK_SPORADIC))
-		return ERR_PTR(-EINVAL);
-	return before;
+		return -EINVAL;
+	link = hft_chain_tail(pool, before);
+	if (!link)
+		return -EMLINK;
+	if (!before->item.link && before->flags & HFT_SLOT_IN_FLIGHT)
+		of->nr_held++;
+	WRITE_ONCE(slot->next, 0);
+	*link = hft_chain_link(pool, slot);
+	return 0;
 }
 
 /**
@@ -58,55 +73,119 @@ static struct hft_slot *hft_chain_before(struct hft_ready_queue *ready, const st
  * @ready: of its ring
  * @slot: the task, about to be blocked
  *
- * Return: 0, or an error of %HFT_IOC_SUBMIT.
+ * Return: 0, %HFT_CHAIN_REMOTE, or an error of %HFT_IOC_SUBMIT.
  */
 int hft_chain_add(struct hft_ready_queue *ready, struct hft_slot *slot)
 {
-	struct hft_slot *before = hft_chain_before(ready, slot);
-	bool first;
-	u32 *link;
+	struct hft_ready_queue *of = hft_chain_of(ready->pool, slot->base);
 
-	if (IS_ERR(before))
-		return PTR_ERR(before);
-	first = !before->item.link;
-	link = hft_chain_tail(ready->pool, before);
-	if (!link)
-		return -EMLINK;
-	slot->next = 0;
-	*link = hft_chain_link(ready->pool, slot);
-	if (first && before->flags & HFT_SLOT_IN_FLIGHT)
-		before->ready->nr_held++;
-	return 0;
+	if (!of)
+		return -ENOENT;
+	if (READ_ONCE(of->release) == ready->release)
+		return hft_chain_append(of, slot);
+	slot->flags |= HFT_SLOT_REMOTE;
+	return HFT_CHAIN_REMOTE;
 }
 
 /**
  * hft_chain_await() - have the end of what a task waits for noticed
- * @slot: the task, blocked; it may be released by this
+ * @pool: its pool
+ * @id: of what it waits for, whose queue is locked
  */
-void hft_chain_await(struct hft_slot *slot)
+void hft_chain_await(struct hft_pool *pool, u64 id)
 {
-	struct hft_slot *before = hft_slot_find(slot->ready->pool, slot->base);
+	struct hft_slot *before = hft_slot_find(pool, id);
 
-	if (before->flags & HFT_SLOT_IN_FLIGHT)
+	if (before && before->flags & HFT_SLOT_IN_FLIGHT)
 		hft_job_pull(before->ready);
 }
 
 /**
+ * hft_chain_join() - after %HFT_CHAIN_REMOTE: let the task wait
+ * @of: hft_chain_of() what it waits for, whose queue is locked
+ * @slot: the task
+ *
+ * Return: 0, or hft_chain_refuse() it under its own lock.
+ */
+int hft_chain_join(struct hft_ready_queue *of, struct hft_slot *slot)
+{
+	u64 id = slot->base;
+	int err;
+
+	/* Its canceller has looked for it in vain: so this is seen. */
+	if (!READ_ONCE(slot->ready))
+		return -ECANCELED;
+	err = hft_chain_append(of, slot);
+	/* From here on it may be gone. */
+	if (!err)
+		hft_chain_await(of->pool, id);
+	return err;
+}
+
+/**
+ * hft_chain_refuse() - free a task that could not hft_chain_join()
+ * @ready: of its ring; its queue is locked
+ * @slot: the task
+ * @err: why
+ *
+ * Return: @err, or 0: it had been cancelled before.
+ */
+int hft_chain_refuse(struct hft_ready_queue *ready, struct hft_slot *slot, int err)
+{
+	if (slot->ready != ready) {
+		hft_slot_free(ready->pool, slot);
+		return 0;
+	}
+	slot->flags &= ~(HFT_SLOT_AFTER | HFT_SLOT_REMOTE);
+	hft_sched_cancel(slot);
+	ready->counters.submitted--;
+	ready->counters.cancelled--;
+	return err;
+}
+
+/* Take a task out of the list that it is in.  Returns whether it was. */
+static bool hft_chain_unlink(struct hft_pool *pool, struct hft_slot *before, struct hft_slot *slot)
+{
+	u32 *link = &before->item.link;
+
+	while (*link && hft_chain_at(pool, *link) != slot)
+		link = &pool->slots[*link - 1].next;
+	if (!*link)
+		return false;
+	*link = slot->next;
+	if (!before->item.link && before->flags & HFT_SLOT_IN_FLIGHT)
+		before->ready->nr_held--;
+	return true;
+}
+
+/**
  * hft_chain_remove() - a task waits no more: it is cancelled
- * @slot: the task, blocked
+ * @slot: the task, blocked, and not remote
  */
 void hft_chain_remove(struct hft_slot *slot)
 {
 	struct hft_pool *pool = slot->ready->pool;
-	struct hft_slot *before = hft_slot_find(pool, slot->base);
-	u32 *link = &before->item.link;
 
-	while (hft_chain_at(pool, *link) != slot)
-		link = &pool->slots[*link - 1].next;
-	*link = slot->next;
+	hft_chain_unlink(pool, hft_slot_find(pool, slot->base), slot);
 	slot->flags &= ~HFT_SLOT_AFTER;
-	if (!before->item.link && before->flags & HFT_SLOT_IN_FLIGHT)
-		before->ready->nr_held--;
+}
+
+/**
+ * hft_chain_fetch() - free a remote task that was cancelled, where it waits
+ * @of: hft_chain_of() what it waited for, whose queue is locked
+ * @id: of that
+ * @slot: the task
+ *
+ * If it is on its way home it is freed there, by hft_chain_receive().
+ */
+void hft_chain_fetch(struct hft_ready_queue *of, u64 id, struct hft_slot *slot)
+{
+	struct hft_slot *before = hft_slot_find(of->pool, id);
+
+	/* With a ready queue it is another task by now. */
+	if (before && before->ready == of && before->flags & HFT_SLOT_TRACKED &&
+	    !READ_ONCE(slot->ready) && hft_chain_unlink(of->pool, before, slot))
+		hft_slot_free(of->pool, slot);
 }
 
 /* It does not run: its event says so. */
@@ -118,6 +197,36 @@ static void hft_chain_abort(struct hft_slot *slot)
 	if (slot->clock != HFT_CLOCK_MONOTONIC)
 		hft_slot_translate(slot);
 	hft_ready_add(slot);
+}
+
+/* What @slot waited for has ended.  Its queue is locked. */
+static void hft_chain_unblock(struct hft_slot *slot, bool failed)
+{
+	struct hft_ready_queue *ready = slot->ready;
+
+	slot->flags &= ~(HFT_SLOT_AFTER | HFT_SLOT_REMOTE);
+	/* It is about to be cancelled, too. */
+	if (ready->dead)
+		return;
+	ready->nr_blocked--;
+	if (failed || !ready->release->online)
+		hft_chain_abort(slot);
+	else
+		hft_release_add(ready, slot);
+}
+
+/* Send a task home to @ready. */
+static void hft_chain_send(struct hft_ready_queue *ready, struct hft_slot *slot, bool failed)
+{
+	s64 link = hft_chain_link(ready->pool, slot) | (failed ? HFT_CHAIN_FAILED : 0);
+	s64 head = atomic64_read(&ready->inbound);
+
+	do
+		WRITE_ONCE(slot->next, lower_32_bits(head));
+	while (!atomic64_try_cmpxchg_release(&ready->inbound, &head, link));
+	/* Sent before what it waited for is freed: pairs with that in hft_chain_of(). */
+	smp_mb();
+	ready->release->kick(ready);
 }
 
 /**
@@ -133,17 +242,58 @@ void hft_chain_release(struct hft_slot *slot, bool failed)
 	slot->item.link = 0;
 	while (next) {
 		struct hft_slot *successor = next;
-		struct hft_ready_queue *ready = successor->ready;
+		struct hft_ready_queue *ready = READ_ONCE(successor->ready);
 
 		next = hft_chain_at(pool, successor->next);
-		successor->flags &= ~HFT_SLOT_AFTER;
-		/* It is about to be cancelled, too. */
-		if (ready->dead)
-			continue;
-		ready->nr_blocked--;
-		if (failed || !ready->release->online)
-			hft_chain_abort(successor);
+		if (!ready)
+			hft_slot_free(pool, successor);
+		else if (ready->release == slot->ready->release)
+			hft_chain_unblock(successor, failed);
 		else
-			hft_release_add(ready, successor);
+			hft_chain_send(ready, successor, failed);
 	}
+}
+
+/* All that was sent, the first first. */
+static u32 hft_chain_take(struct hft_ready_queue *ready)
+{
+	s64 head = atomic64_read(&ready->inbound);
+	u32 link, next, first = 0;
+
+	while (head && !atomic64_try_cmpxchg_acquire(&ready->inbound, &head, 0))
+		;
+	for (link = lower_32_bits(head); link; link = next) {
+		struct hft_slot *slot = hft_chain_at(ready->pool, link);
+
+		next = slot->next;
+		WRITE_ONCE(slot->next, first);
+		first = link;
+	}
+	return first;
+}
+
+/**
+ * hft_chain_receive() - release the tasks that have come home
+ * @ready: of their ring
+ * @budget: at most so many
+ *
+ * Return: whether there may be more.
+ */
+bool hft_chain_receive(struct hft_ready_queue *ready, unsigned int budget)
+{
+	struct hft_slot *slot;
+	u32 link;
+
+	if (!ready->received)
+		ready->received = hft_chain_take(ready);
+	for (; ready->received && budget; budget--) {
+		link = ready->received;
+		slot = hft_chain_at(ready->pool, link);
+		ready->received = slot->next;
+		if (slot->ready)
+			hft_chain_unblock(slot, link & HFT_CHAIN_FAILED);
+		else
+			hft_slot_free(ready->pool, slot);
+	}
+	return ready->received || atomic64_read(&ready->inbound);
 }

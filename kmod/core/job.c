@@ -107,7 +107,7 @@ static void hft_job_await(struct hft_slot *slot)
  * @slot: the task
  *
  * Return: 0, or -EBUSY if its CPU can not take it, -EINVAL if its budget can not be
- * watched, or an error of hft_chain_add().
+ * watched, or as hft_chain_add().
  */
 int hft_job_insert(struct hft_ready_queue *ready, struct hft_slot *slot)
 {
@@ -119,16 +119,16 @@ int hft_job_insert(struct hft_ready_queue *ready, struct hft_slot *slot)
 	if (hft_job_admit(ready, slot))
 		return -EBUSY;
 	err = after ? hft_chain_add(ready, slot) : 0;
-	if (err)
+	if (err < 0)
 		return err;
 
 	WRITE_ONCE(slot->ready, ready);
 	ready->counters.submitted++;
 	trace_submit(slot);
 	hft_job_await(slot);
-	if (after)
-		hft_chain_await(slot);
-	return 0;
+	if (after && !err)
+		hft_chain_await(ready->pool, slot->base);
+	return err;
 }
 
 /* The task has ended. */

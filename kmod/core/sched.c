@@ -91,7 +91,7 @@ void hft_release_add(struct hft_ready_queue *ready, struct hft_slot *slot)
  * before unlocking.
  *
  * Return: 0, -ENOENT if the ring is dead, -ENODEV if its CPU is offline, -EINVAL
- * if it does not take the task's level, or an error of hft_job_insert().
+ * if it does not take the task's level, or as hft_job_insert().
  */
 int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *ready,
 		     struct hft_slot *slot)
@@ -122,11 +122,12 @@ int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *re
  * A periodic one has no more jobs; the job that is in flight, if there is one,
  * keeps the slot until it is consumed.  In a ring that is dead nothing is.
  *
- * Return: 0, or -ENOENT: the task has been dispatched.
+ * Return: 0, %HFT_CHAIN_REMOTE, or -ENOENT: the task has been dispatched.
  */
 int hft_sched_cancel(struct hft_slot *slot)
 {
 	struct hft_ready_queue *ready = slot->ready;
+	bool remote = false;
 
 	switch (slot->state) {
 	case HFT_SLOT_WAITING:
@@ -141,7 +142,8 @@ int hft_sched_cancel(struct hft_slot *slot)
 		break;
 	case HFT_SLOT_BLOCKED:
 		ready->nr_blocked--;
-		if (slot->flags & HFT_SLOT_AFTER)
+		remote = slot->flags & HFT_SLOT_REMOTE;
+		if (slot->flags & HFT_SLOT_AFTER && !remote)
 			hft_chain_remove(slot);
 		break;
 	default:
@@ -150,9 +152,13 @@ int hft_sched_cancel(struct hft_slot *slot)
 	}
 	trace_cancel(slot);
 	ready->counters.cancelled++;
-	if (likely(!(slot->flags & HFT_SLOT_TRACKED)) || hft_job_cancel(slot))
-		hft_slot_free(ready->pool, slot);
-	return 0;
+	if (likely(!(slot->flags & HFT_SLOT_TRACKED)) || hft_job_cancel(slot)) {
+		if (unlikely(remote))
+			WRITE_ONCE(slot->ready, NULL);
+		else
+			hft_slot_free(ready->pool, slot);
+	}
+	return remote ? HFT_CHAIN_REMOTE : 0;
 }
 
 /* A task is released: from here on its times are on the clock that all share. */

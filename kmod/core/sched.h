@@ -108,6 +108,8 @@ struct hft_notice {
  * @online: takes tasks
  * @rearm: a timer is to fire earlier than it is armed for
  * @touched: ready queues that got tasks under this hold of the lock
+ * @kick: have hft_chain_receive() called for a ready queue of this one, soon; called
+ *	under another queue's lock
  */
 struct hft_release_queue {
 	struct hft_release_timer timers[HFT_CLOCKS];
@@ -120,6 +122,7 @@ struct hft_release_queue {
 	bool online;
 	bool rearm;
 	struct hft_ready_queue *touched;
+	void (*kick)(struct hft_ready_queue *ready);
 };
 
 /**
@@ -163,6 +166,9 @@ struct hft_tracked {
  * @sequence: events written; producer.tail is its lower half
  * @release: the queue of its CPU
  * @counters: of the ring
+ * @inbound: place of the last chained task that was sent home from another queue; not
+ *	under the lock
+ * @received: of the first of those that were taken from there
  * @tracked: events of tracked tasks that were not found to be consumed, in order
  */
 struct hft_ready_queue {
@@ -193,6 +199,8 @@ struct hft_ready_queue {
 	struct hft_report *reports;
 	struct hft_class *classes;
 	struct hft_counters counters;
+	atomic64_t inbound;
+	u32 received;
 	struct hft_tracked tracked[HFT_MAX_TRACKED];
 };
 
@@ -255,11 +263,38 @@ void hft_watch_stop(struct hft_slot *slot);
 unsigned int hft_watch_late(struct hft_release_queue *queue, u64 now, struct hft_notice *notices,
 			    unsigned int max);
 
-/* chain.c: tasks that wait for others */
+/*
+ * chain.c: tasks that wait for others.  %HFT_CHAIN_REMOTE is of hft_sched_insert(): the
+ * task is blocked, hft_chain_join() next; and of hft_sched_cancel(): hft_chain_fetch() it,
+ * then hft_chain_receive() for its ring; each when this lock is let go.
+ */
+#define HFT_CHAIN_REMOTE	1
+
 int hft_chain_add(struct hft_ready_queue *ready, struct hft_slot *slot);
-void hft_chain_await(struct hft_slot *slot);
+void hft_chain_await(struct hft_pool *pool, u64 id);
+int hft_chain_join(struct hft_ready_queue *of, struct hft_slot *slot);
+int hft_chain_refuse(struct hft_ready_queue *ready, struct hft_slot *slot, int err);
 void hft_chain_remove(struct hft_slot *slot);
+void hft_chain_fetch(struct hft_ready_queue *of, u64 id, struct hft_slot *slot);
 void hft_chain_release(struct hft_slot *slot, bool failed);
+bool hft_chain_receive(struct hft_ready_queue *ready, unsigned int budget);
+
+/* The id of the task that @slot waits for; 0: none. */
+static inline u64 hft_chain_after(const struct hft_slot *slot)
+{
+	return slot->flags & HFT_SLOT_AFTER ? slot->base : 0;
+}
+
+/* The ready queue of the task of an id; NULL: there is no such task. */
+static inline struct hft_ready_queue *hft_chain_of(struct hft_pool *pool, u64 id)
+{
+	const struct hft_slot *slot = hft_slot_find(pool, id);
+	struct hft_ready_queue *of = slot ? READ_ONCE(slot->ready) : NULL;
+
+	/* That it has ended before what it has sent: pairs with that in hft_chain_send(). */
+	smp_mb();
+	return of;
+}
 
 /* The earliest key of a clock's heap, U64_MAX if it is empty. */
 static inline u64 hft_release_next(const struct hft_release_queue *queue, enum hft_clock clock)

@@ -39,6 +39,7 @@ enum hft_slot_state {
 #define HFT_SLOT_AFTER		BIT(24)	/* waits for the end of another task */
 #define HFT_SLOT_ABORTED	BIT(15)	/* ends with -ECANCELED */
 #define HFT_SLOT_WATCH_BUDGET	BIT(14)	/* likewise */
+#define HFT_SLOT_REMOTE		BIT(13)	/* with AFTER: that is another queue's task */
 #define HFT_SLOT_WATCHED	(HFT_SLOT_WATCH_DEADLINE | HFT_SLOT_WATCH_BUDGET)
 
 /* Of hft_slot.flags: what has become of its last job, &enum hft_task_state, or 0. */

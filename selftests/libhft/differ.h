@@ -42,7 +42,7 @@ static const char *const kind_names[KINDS] = {
  * @nr: how many tasks
  * @mode: of a halt
  * @modify: all but the task's id
- * @tasks: what is submitted
+ * @tasks: what is submitted; in after the number of a task, if there is one
  */
 struct op {
 	enum kind kind;
@@ -101,7 +101,7 @@ static inline void draw_flags(struct draw *d, struct hft_task *task)
 {
 	static const uint32_t overruns[] = { 0, HFT_TASK_CATCH_UP, HFT_TASK_COALESCE };
 
-	if (draw_one_in(d, 3))
+	if (draw_one_in(d, 2))
 		task->flags |= HFT_TASK_TRACK;
 	if (draw_one_in(d, 6))
 		task->flags |= HFT_TASK_REDUCE;
@@ -117,6 +117,18 @@ static inline void draw_flags(struct draw *d, struct hft_task *task)
 	if (draw_one_in(d, 2))
 		task->wcet = task->period ? task->period / 100 * draw_below(d, 60) :
 			     draw_below(d, 1000000);
+}
+
+/* After one of the sequence's tasks, most often a late one, on any ring. */
+static inline void draw_after(struct draw *d, struct hft_task *task)
+{
+	uint32_t last = d->nr < 4 ? d->nr : 4;
+
+	task->after = d->numbers[d->nr - 1 - draw_below(d, last)];
+	if (!draw_one_in(d, 16))
+		task->flags &= ~(HFT_TASK_PERIODIC | HFT_TASK_CATCH_UP | HFT_TASK_COALESCE |
+				 HFT_TASK_NO_ADMIT);
+	task->flags |= HFT_TASK_TRACK;
 }
 
 /* Something is wrong with it, or else as odd as it may be. */
@@ -172,12 +184,14 @@ static inline struct hft_task draw_task(struct draw *d, uint32_t ring, uint32_t 
 		.level = draw_one_in(d, 2) ? draw_below(d, HFT_LEVELS) : HFT_LEVEL_NORMAL,
 	};
 
-	d->numbers[d->nr] = number;
-	d->clocks[d->nr++] = task.clock;
 	task.release = draw_time(d, task.clock);
 	task.deadline = draw_deadline(d, task.clock, task.release);
 	if (draw_one_in(d, 2))
 		draw_flags(d, &task);
+	if (d->nr && draw_one_in(d, 3))
+		draw_after(d, &task);
+	d->numbers[d->nr] = number;
+	d->clocks[d->nr++] = task.clock;
 	if (draw_one_in(d, 16))
 		draw_fault(d, &task);
 	return task;
@@ -301,9 +315,10 @@ static inline void print_task(const struct hft_task *task)
 {
 	printf("#      task %" PRIu64 ": ring %u clock %u level %u release %" PRIu64
 	       " deadline %" PRIu64 " flags 0x%x period %" PRIu64 " wcet %" PRIu64
-	       " reserved %u %u\n", (uint64_t)task->cookie, task->ring, task->clock, task->level,
+	       " reserved %u %u after %" PRIu64 "\n", (uint64_t)task->cookie, task->ring, task->clock, task->level,
 	       (uint64_t)task->release, (uint64_t)task->deadline, task->flags,
-	       (uint64_t)task->period, (uint64_t)task->wcet, task->reserved1, task->reserved2);
+	       (uint64_t)task->period, (uint64_t)task->wcet, task->reserved1, task->reserved2,
+	       (uint64_t)task->after);
 }
 
 static inline void print_op(const struct op *op, uint32_t index)

@@ -40,6 +40,8 @@ struct side {
 	struct hft_ring *monitor;
 	uint64_t ids[NUMBERS + 1];
 	uint8_t clocks[NUMBERS + 1];
+	bool tracked[NUMBERS + 1];
+	uint64_t consumed[RINGS];	/* the last tracked task of each, or 0 */
 	struct hft_event notices[NOTICES];
 	uint32_t nr_notices;
 	struct value values[VALUES];
@@ -194,8 +196,9 @@ static inline void say_event(struct side *s, const struct hft_event *event)
 }
 
 /* The next event, or what a look for one says.  Returns whether there is to be another. */
-static inline bool consume(struct side *s, struct hft_ring *ring)
+static inline bool consume(struct side *s, uint32_t number)
 {
+	struct hft_ring *ring = s->rings[number];
 	const struct hft_event *event = hft_ring_peek(ring);
 	int ret;
 
@@ -207,20 +210,47 @@ static inline bool consume(struct side *s, struct hft_ring *ring)
 	}
 	say_event(s, event);
 	say(s, "event.sequence", event->sequence);
+	if (event->cookie < NUMBERS && s->tracked[event->cookie])
+		s->consumed[number] = event->task;
 	hft_ring_advance(ring);
 	return true;
+}
+
+/* What has been consumed is noticed. */
+static inline void look(struct side *s)
+{
+	struct hft_task_info info;
+	uint32_t i;
+
+	for (i = 0; i < RINGS; i++) {
+		if (s->consumed[i])
+			hft_task_state(s->h, s->consumed[i], &info);
+		s->consumed[i] = 0;
+	}
 }
 
 static inline void take_id(struct side *s, const struct hft_task *task, uint64_t id)
 {
 	s->ids[task->cookie] = id;
 	s->clocks[task->cookie] = task->clock;
+	s->tracked[task->cookie] = task->flags || task->after;
+}
+
+/* A task of the sequence, as this side has it: 0 was no task's number, or is none's now. */
+static inline struct hft_task task_of(const struct side *s, const struct hft_task *from)
+{
+	struct hft_task task = *from;
+
+	if (task.after)
+		task.after = s->ids[task.after];
+	return task;
 }
 
 static inline void run_submit(struct side *s, const struct op *op)
 {
+	struct hft_task task = task_of(s, &op->tasks[0]);
 	uint64_t id = 0;
-	int err = hft_submit(s->h, &op->tasks[0], &id);
+	int err = hft_submit(s->h, &task, &id);
 
 	say(s, "result", (uint64_t)err);
 	if (err == -EBUSY)
@@ -230,10 +260,13 @@ static inline void run_submit(struct side *s, const struct op *op)
 
 static inline void run_batch(struct side *s, const struct op *op)
 {
+	struct hft_task tasks[BATCH];
 	int64_t results[BATCH];
 	uint32_t i;
 
-	say(s, "taken", (uint64_t)hft_submit_batch(s->h, op->tasks, op->nr, results));
+	for (i = 0; i < op->nr; i++)
+		tasks[i] = task_of(s, &op->tasks[i]);
+	say(s, "taken", (uint64_t)hft_submit_batch(s->h, tasks, op->nr, results));
 	for (i = 0; i < op->nr; i++) {
 		say(s, "result of a task", results[i] > 0 ? 1 : (uint64_t)results[i]);
 		take_id(s, &op->tasks[i], results[i] > 0 ? (uint64_t)results[i] : 0);
@@ -287,7 +320,7 @@ static inline void run_op(struct side *s, const struct op *op)
 		run_info(s, op);
 		break;
 	case CONSUME:
-		consume(s, s->rings[op->ring]);
+		consume(s, op->ring);
 		break;
 	case WAIT:
 		say(s, "wait", (uint64_t)hft_wait(s->rings[op->ring], 0));
@@ -382,7 +415,7 @@ static inline void run_end(struct side *s)
 	run_halt(s, HFT_HALT_CANCEL);
 	run_halt(s, HFT_HALT_NONE);
 	for (i = 0; i < RINGS; i++) {
-		for (n = 0; n < 4 * TASKS && consume(s, s->rings[i]); n++)
+		for (n = 0; n < 4 * TASKS && consume(s, i); n++)
 			;
 		say_stats(s, i);
 	}
@@ -418,8 +451,23 @@ static inline bool pair_agrees(struct pair *p, const char *what, uint32_t index)
 	return !p->difference[0];
 }
 
+static inline void do_look(struct side *s, const struct op *op)
+{
+	(void)op;
+	look(s);
+}
+
+static inline void do_op(struct side *s, const struct op *op)
+{
+	if (op)
+		run_op(s, op);
+	else
+		run_end(s);
+}
+
 /* The oracle goes first: it knows how many notices there will be. */
-static inline bool pair_do(struct pair *p, const struct op *op, uint32_t index)
+static inline void pair_each(struct pair *p, void (*fn)(struct side *s, const struct op *op),
+			     const struct op *op)
 {
 	struct side *sides[] = { &p->oracle, &p->subject };
 	int i;
@@ -427,15 +475,20 @@ static inline bool pair_do(struct pair *p, const struct op *op, uint32_t index)
 	for (i = 0; i < 2; i++) {
 		struct side *s = sides[i];
 
-		if (op)
-			run_op(s, op);
-		else
-			run_end(s);
+		fn(s, op);
 		settle(p, s);
 		say_notices(s);
 		say_stats(s, HFT_STATS_CONTEXT);
 		side_leave();
 	}
+}
+
+/* A batch is to find no end of a task, which may release others: see draw_tasks(). */
+static inline bool pair_do(struct pair *p, const struct op *op, uint32_t index)
+{
+	if (op && op->kind == BATCHED)
+		pair_each(p, do_look, op);
+	pair_each(p, do_op, op);
 	return pair_agrees(p, op ? kind_names[op->kind] : "end", index);
 }
 

@@ -427,8 +427,8 @@ struct hft_event {
  * A task with @after is *chained*: it is %HFT_STATE_BLOCKED until that task has ended,
  * and released then, or at @release if that is later.  If that task was cancelled, ended
  * with an error or was reported to have failed, the event of this one says -ECANCELED.
- * The other one is tracked, neither periodic nor sporadic, for a ring on the same CPU, and
- * has four that run after it at most.
+ * The other one is tracked, neither periodic nor sporadic, for a ring on any CPU, and has
+ * four that run after it at most.
  *
  * When the deadline of a watched task passes before it is finished (of a periodic or
  * sporadic one it is after the release) there is an
@@ -486,8 +486,7 @@ struct hft_task {
  * -EDQUOT the context has no task left; -EBUSY it is not admitted; -EPERM; -EFAULT;
  * -ENOMEM it is the context's first on %HFT_CLOCK_REALTIME or %HFT_CLOCK_TAI;
  * with hft_task.after: -ENOENT that task has ended or never was, -EINVAL it is not
- * tracked, or is periodic or sporadic, -EXDEV it is on another CPU, -EMLINK it has four
- * that run after it.
+ * tracked, or is periodic or sporadic, -EMLINK it has four that run after it.
  */
 struct hft_submit {
 	struct hft_task task;

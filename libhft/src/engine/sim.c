@@ -179,6 +179,7 @@ static int init_cpu(struct hft_sim *sim, struct hft_sim_cpu *cpu, u32 number)
 	cpu->number = number;
 	hft_release_init(&cpu->release);
 	cpu->release.online = true;
+	cpu->release.kick = hft_sim_kick;
 	cpu->release.offset[HFT_CLOCK_REALTIME] = sim->opts.realtime_ns;
 	cpu->release.offset[HFT_CLOCK_TAI] = sim->opts.tai_ns;
 	hft_sim_event_init(&cpu->step, HFT_SIM_RANK_STEP, events, hft_sim_stepped);

@@ -205,6 +205,8 @@ struct hft_sim {
 	u32 nr_mutexes;
 	struct hft_pool pool;
 	struct hft_sim_ring *monitor;
+	u64 inbound;			/* bit n: ring n has tasks to receive */
+	bool receiving;
 	u32 halt;			/* enum hft_halt_mode */
 	u32 handles;			/* of the backend: the handle and its rings */
 	struct hft_sim_job **job_of;	/* of each slot that is released and not dispatched */
@@ -253,6 +255,7 @@ void hft_sim_watch_fired(struct hft_sim *sim, struct hft_sim_event *event);
 void hft_sim_noise_fired(struct hft_sim *sim, struct hft_sim_event *event);
 void hft_sim_noise_arm(struct hft_sim *sim, struct hft_sim_cpu *cpu);
 void hft_sim_commit(struct hft_sim_cpu *cpu);
+void hft_sim_kick(struct hft_ready_queue *ready);
 void hft_sim_pull(struct hft_sim_ring *ring);
 u64 hft_sim_clock(const struct hft_sim_cpu *cpu, enum hft_clock clock);
 

@@ -249,8 +249,7 @@ static void arm_watch(struct hft_sim_cpu *cpu)
 	hft_sim_schedule(cpu->sim, &cpu->watch, next > cpu->sim->now ? next : cpu->sim->now);
 }
 
-/* Before the lock would be given back: dispatch what is due, arm for the rest. */
-void hft_sim_commit(struct hft_sim_cpu *cpu)
+static void commit(struct hft_sim_cpu *cpu)
 {
 	fill_touched(cpu);
 	if (!cpu->release.rearm)
@@ -259,6 +258,37 @@ void hft_sim_commit(struct hft_sim_cpu *cpu)
 	cpu->release.rearm = false;
 	arm_timers(cpu);
 	arm_watch(cpu);
+}
+
+void hft_sim_kick(struct hft_ready_queue *ready)
+{
+	hft_sim_ring_of(ready)->sim->inbound |= 1ULL << ready->number;
+}
+
+/* Tasks that waited for others of another CPU: at the same instant. */
+static void receive(struct hft_sim *sim)
+{
+	struct hft_sim_ring *ring;
+	bool more;
+
+	sim->receiving = true;
+	while (sim->inbound) {
+		ring = sim->rings[__builtin_ctzll(sim->inbound)];
+		sim->inbound &= sim->inbound - 1;
+		do {
+			more = hft_chain_receive(&ring->ready, HFT_BATCH);
+			commit(ring->cpu);
+		} while (more);
+	}
+	sim->receiving = false;
+}
+
+/* Before the lock would be given back: dispatch what is due, arm for the rest. */
+void hft_sim_commit(struct hft_sim_cpu *cpu)
+{
+	commit(cpu);
+	if (cpu->sim->inbound && !cpu->sim->receiving)
+		receive(cpu->sim);
 }
 
 /* To the monitor ring, if there is one; full, it counts the loss. */

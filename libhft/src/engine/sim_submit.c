@@ -5,16 +5,36 @@
 
 #include "sim.h"
 
+/* Returns 0, HFT_CHAIN_REMOTE, or an error. */
 static int insert(struct hft_sim *sim, struct hft_slot *slot)
 {
 	struct hft_sim_ring *ring = hft_sim_ring_at(sim, slot->ring_number);
+	int err = -ENOENT;
+
+	if (ring)
+		err = hft_sched_insert(&ring->cpu->release, &ring->ready, slot);
+	if (err >= 0)
+		ring->stats.submitted++;
+	else
+		hft_slot_free(&sim->pool, slot);
+	return err;
+}
+
+/* It waits for a task of another CPU. */
+static int join(struct hft_sim *sim, struct hft_slot *slot)
+{
+	struct hft_sim_ring *ring = sim->rings[slot->ring_number];
+	struct hft_ready_queue *of = hft_chain_of(&sim->pool, slot->base);
 	int err;
 
-	if (!ring)
-		return -ENOENT;
-	err = hft_sched_insert(&ring->cpu->release, &ring->ready, slot);
+	hft_sim_commit(ring->cpu);
+	err = hft_chain_join(of, slot);
+	hft_sim_commit(hft_sim_ring_of(of)->cpu);
 	if (!err)
-		ring->stats.submitted++;
+		return 0;
+	ring->stats.submitted--;
+	err = hft_chain_refuse(&ring->ready, slot, err);
+	hft_sim_commit(ring->cpu);
 	return err;
 }
 
@@ -35,10 +55,12 @@ static void insert_chunk(struct hft_sim *sim, struct hft_slot **slots, int64_t *
 		if (IS_ERR(slots[i]))
 			continue;
 		err = insert(sim, slots[i]);
-		if (!err)
-			continue;
-		hft_slot_free(&sim->pool, slots[i]);
-		results[i] = err;
+		if (err == HFT_CHAIN_REMOTE) {
+			err = join(sim, slots[i]);
+			cpu = NULL;
+		}
+		if (err)
+			results[i] = err;
 	}
 	if (cpu)
 		hft_sim_commit(cpu);
@@ -70,20 +92,22 @@ int hft_sim_submit_tasks(struct hft_sim *sim, const struct hft_task *tasks, int6
 int hft_sim_submit_task(struct hft_sim *sim, const struct hft_task *task, uint64_t *id)
 {
 	struct hft_slot *slot = hft_task_prepare(&sim->pool, task);
+	struct hft_sim_ring *ring;
 	int err;
 
 	if (IS_ERR(slot))
 		return (int)PTR_ERR(slot);
 	if (id)
 		*id = hft_slot_id(&sim->pool, slot);
+	ring = hft_sim_ring_at(sim, slot->ring_number);
 	err = insert(sim, slot);
-	if (err)
-		hft_slot_free(&sim->pool, slot);
+	if (err == HFT_CHAIN_REMOTE)
+		return join(sim, slot);
 	if (err == -EBUSY && id)
-		*id = hft_task_refused(task,
-				       sim->rings[task->ring]->cpu->release.admission.density);
-	if (!err)
-		hft_sim_commit(sim->rings[slot->ring_number]->cpu);
+		*id = hft_task_refused(task, ring->cpu->release.admission.density);
+	/* One that is refused may have found others to have ended. */
+	if (ring)
+		hft_sim_commit(ring->cpu);
 	return err;
 }
 
@@ -128,14 +152,19 @@ struct hft_slot *hft_sim_find(struct hft_sim *sim, uint64_t id)
 int hft_sim_cancel_task(struct hft_sim *sim, uint64_t id)
 {
 	struct hft_slot *slot = hft_sim_find(sim, id);
+	struct hft_ready_queue *of;
 	struct hft_sim_cpu *cpu;
+	u64 after;
 
 	if (!slot || (slot->state == HFT_SLOT_DISPATCHED && !slot->ready->dead))
 		return -ENOENT;
 	cpu = hft_sim_ring_of(slot->ready)->cpu;
 	if (slot->state != HFT_SLOT_DISPATCHED)
 		cancel_job(sim, slot);
-	hft_sched_cancel(slot);
+	after = hft_chain_after(slot);
+	of = hft_chain_of(&sim->pool, after);
+	if (hft_sched_cancel(slot) == HFT_CHAIN_REMOTE && of)
+		hft_chain_fetch(of, after, slot);
 	hft_sim_commit(cpu);
 	return 0;
 }

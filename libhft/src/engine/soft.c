@@ -130,18 +130,20 @@ static unsigned int soft_queue_run(struct soft_context *context, struct soft_que
 				   struct hft_slot **slots, unsigned int i, unsigned int nr,
 				   unsigned int *refused)
 {
+	struct soft_ring *soft = NULL;
 	struct soft_hold hold;
+	int err = 0;
 
 	soft_lock(&hold, queue);
 	for (; i < nr && !IS_ERR(slots[i]); i++) {
-		int err;
-
 		if (soft_slot_queue(context, slots[i]) != queue)
 			break;
 		if (slots[i]->flags & HFT_SLOT_AFTER)
 			soft_translate(&hold, slots[i]->clock);
-		err = hft_sched_insert(&queue->release,
-				       &context->rings[slots[i]->ring_number].ready, slots[i]);
+		soft = &context->rings[slots[i]->ring_number];
+		err = hft_sched_insert(&queue->release, &soft->ready, slots[i]);
+		if (err == HFT_CHAIN_REMOTE)
+			break;
 		if (err) {
 			soft_refuse(context, &slots[i], err);
 			++*refused;
@@ -149,7 +151,14 @@ static unsigned int soft_queue_run(struct soft_context *context, struct soft_que
 	}
 	soft_commit(&hold);
 	soft_unlock(&hold);
-	return i;
+	if (err != HFT_CHAIN_REMOTE)
+		return i;
+	err = soft_join(context, soft, queue, slots[i]);
+	if (err) {
+		slots[i] = ERR_PTR(err);
+		++*refused;
+	}
+	return i + 1;
 }
 
 /* Queue prepared slots, passing over errors.  Returns how many could not be queued. */

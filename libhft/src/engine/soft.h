@@ -120,6 +120,7 @@ struct soft_context {
 	uint32_t nr_cpus;
 	struct soft_ring *_Atomic monitor;
 	_Atomic uint32_t halt;		/* enum hft_halt_mode */
+	_Atomic uint64_t inbound;	/* bit n: ring n may have tasks to receive */
 	_Atomic uint64_t signal;	/* the thread or 0 << 32 | the signal, or 0 */
 	struct soft_queue **queues;	/* by CPU */
 	struct soft_ring rings[HFT_MAX_RINGS];
@@ -153,6 +154,7 @@ struct soft_queue *soft_queue_get(struct soft_context *context, uint32_t cpu);
 void soft_queue_free(struct soft_queue *queue, bool ours);
 void soft_lock(struct soft_hold *hold, struct soft_queue *queue);
 void soft_unlock(struct soft_hold *hold);
+void soft_ring_receive(struct soft_ring *soft);
 uint64_t soft_translate(struct soft_hold *hold, enum hft_clock clock);
 void soft_commit(struct soft_hold *hold);
 void soft_fill(struct soft_hold *hold, struct soft_ring *ring);
@@ -173,6 +175,9 @@ void soft_ring_wake(struct hft_ring *ring);
 bool soft_ring_poll(struct hft_ring *ring, bool arm);
 
 /* soft_task.c */
+int soft_join(struct soft_context *context, struct soft_ring *soft, struct soft_queue *queue,
+	      struct hft_slot *slot);
+void soft_fetch(struct soft_context *context, struct hft_slot *slot, uint64_t after);
 int soft_command(struct hft *h, unsigned int op, void *arg);
 uint64_t soft_ring_halt(struct soft_context *context, struct soft_ring *ring);
 uint64_t soft_halt_rings(struct soft_context *context, uint32_t *rings);

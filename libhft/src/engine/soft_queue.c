@@ -334,7 +334,7 @@ static void soft_tell(struct soft_context *context, const struct hft_notice *not
 		soft_signal(context);
 }
 
-void soft_unlock(struct soft_hold *hold)
+static void soft_let_go(struct soft_hold *hold)
 {
 	struct soft_context *context = hold->queue->context;
 	uint64_t stopped = 0;
@@ -346,6 +346,53 @@ void soft_unlock(struct soft_hold *hold)
 		stopped = soft_halt_rings(context, &rings);
 	for (i = 0; i < hold->nr_notices; i++)
 		soft_tell(context, &hold->notices[i], hold->halted == i + 1, stopped, hold->now);
+}
+
+/* Under another queue's lock, whose holder receives when it has let go of that. */
+static void soft_kick(struct hft_ready_queue *ready)
+{
+	struct soft_queue *queue = container_of(ready->release, struct soft_queue, release);
+
+	atomic_fetch_or(&queue->context->inbound, 1ULL << ready->number);
+}
+
+/* Release the tasks of a ring that have waited for others of another CPU. */
+void soft_ring_receive(struct soft_ring *soft)
+{
+	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_acquire);
+	struct soft_hold hold;
+	bool more;
+
+	/* Closed, it has none. */
+	while (queue) {
+		soft_lock(&hold, queue);
+		more = atomic_load_explicit(&soft->queue, memory_order_relaxed) == queue &&
+		       hft_chain_receive(&soft->ready, HFT_BATCH);
+		soft_commit(&hold);
+		soft_let_go(&hold);
+		if (!more)
+			break;
+	}
+}
+
+/* As the module's hft_remote_receive(), by whoever has let go of a lock. */
+static void soft_receive(struct soft_context *context)
+{
+	uint64_t rings;
+
+	while (atomic_load_explicit(&context->inbound, memory_order_relaxed)) {
+		rings = atomic_exchange(&context->inbound, 0);
+		for (; rings; rings &= rings - 1)
+			soft_ring_receive(&context->rings[__builtin_ctzll(rings)]);
+	}
+}
+
+void soft_unlock(struct soft_hold *hold)
+{
+	struct soft_context *context = hold->queue->context;
+
+	soft_let_go(hold);
+	soft_receive(context);
 }
 
 /* After any change. */
@@ -521,6 +568,7 @@ struct soft_queue *soft_queue_get(struct soft_context *context, uint32_t cpu)
 		hft_heap_init(&timer->heap, queue->memory[clock], tasks);
 	}
 	queue->release.online = true;
+	queue->release.kick = soft_kick;
 	queue->context = context;
 	queue->cpu = cpu;
 	atomic_init(&queue->next, U64_MAX);

@@ -184,26 +184,40 @@ int soft_ring_open(struct hft *h, struct hft_ring *ring, struct hft_ring_add *ad
 	return 0;
 }
 
+/* Take a task back that may be the ring's.  Returns as hft_sched_cancel(). */
+static int soft_ring_cancel_task(struct soft_ring *soft, struct hft_slot *slot, uint64_t *after)
+{
+	if (READ_ONCE(slot->ready) != &soft->ready)
+		return -ENOENT;
+	*after = hft_chain_after(slot);
+	return hft_sched_cancel(slot);
+}
+
 /* Take the ring's tasks back, in small bites.  Under the context's mutex. */
 uint64_t soft_ring_cancel_tasks(struct soft_context *context, struct soft_ring *soft)
 {
 	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_relaxed);
-	uint64_t cancelled = 0;
+	struct hft_slot *slots = context->pool.slots;
+	uint64_t cancelled = 0, after;
 	struct soft_hold hold;
-	uint32_t i, end;
+	uint32_t i = 0, end;
+	int ret;
 
-	for (i = 0; i < context->pool.nr; ) {
+	while (i < context->pool.nr) {
 		end = context->pool.nr - i < HFT_BATCH ? context->pool.nr : i + HFT_BATCH;
+		ret = 0;
 		soft_lock(&hold, queue);
-		for (; i < end; i++) {
-			struct hft_slot *slot = &context->pool.slots[i];
-
-			if (READ_ONCE(slot->ready) == &soft->ready)
-				cancelled += !hft_sched_cancel(slot);
+		while (i < end && ret != HFT_CHAIN_REMOTE) {
+			ret = soft_ring_cancel_task(soft, &slots[i++], &after);
+			cancelled += ret >= 0;
 		}
 		soft_commit(&hold);
 		soft_unlock(&hold);
+		if (ret == HFT_CHAIN_REMOTE)
+			soft_fetch(context, &slots[i - 1], after);
 	}
+	/* What is on its way home is here before the ring goes. */
+	soft_ring_receive(soft);
 	return cancelled;
 }
 

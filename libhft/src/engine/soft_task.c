@@ -42,11 +42,83 @@ static int soft_task_do(struct soft_context *context, uint64_t id, soft_op op, v
 	return ret;
 }
 
+/*
+ * Chained tasks that wait for one of another CPU.  Take the lock of the queue that has the
+ * task @id; NULL: there is none.
+ */
+static struct hft_ready_queue *soft_lock_after(struct soft_hold *hold,
+					       struct soft_context *context, uint64_t id)
+{
+	struct hft_ready_queue *of = hft_chain_of(&context->pool, id);
+	struct soft_ring *soft = of ? container_of(of, struct soft_ring, ready) : NULL;
+	struct soft_queue *queue;
+
+	queue = soft ? atomic_load_explicit(&soft->queue, memory_order_acquire) : NULL;
+	if (!queue)
+		return NULL;
+	soft_lock(hold, queue);
+	if (atomic_load_explicit(&soft->queue, memory_order_relaxed) == queue)
+		return of;
+	soft_unlock(hold);
+	return NULL;
+}
+
+/* As the module's hft_remote_join().  @queue: that the ring was on when it took the task. */
+int soft_join(struct soft_context *context, struct soft_ring *soft, struct soft_queue *queue,
+	      struct hft_slot *slot)
+{
+	struct hft_ready_queue *of;
+	struct soft_hold hold;
+	int err = -ENOENT;
+
+	of = soft_lock_after(&hold, context, slot->base);
+	if (of) {
+		err = hft_chain_join(of, slot);
+		soft_commit(&hold);
+		soft_unlock(&hold);
+	}
+	if (!err)
+		return 0;
+	soft_lock(&hold, queue);
+	err = hft_chain_refuse(&soft->ready, slot, err);
+	soft_commit(&hold);
+	soft_unlock(&hold);
+	return err;
+}
+
+/* As the module's hft_remote_fetch(). */
+void soft_fetch(struct soft_context *context, struct hft_slot *slot, uint64_t after)
+{
+	struct soft_hold hold;
+	struct hft_ready_queue *of = soft_lock_after(&hold, context, after);
+
+	if (!of)
+		return;
+	hft_chain_fetch(of, after, slot);
+	soft_unlock(&hold);
+}
+
+struct soft_cancelled {
+	struct hft_slot *slot;
+	uint64_t after;
+};
+
 static int soft_op_cancel(struct soft_hold *hold, struct hft_slot *slot, void *arg)
 {
 	(void)hold;
-	(void)arg;
+	*(struct soft_cancelled *)arg = (struct soft_cancelled){ slot, hft_chain_after(slot) };
 	return hft_sched_cancel(slot);
+}
+
+static int soft_cancel(struct soft_context *context, uint64_t id)
+{
+	struct soft_cancelled cancelled;
+	int ret = soft_task_do(context, id, soft_op_cancel, &cancelled);
+
+	if (ret != HFT_CHAIN_REMOTE)
+		return ret;
+	soft_fetch(context, cancelled.slot, cancelled.after);
+	return 0;
 }
 
 static int soft_op_modify(struct soft_hold *hold, struct hft_slot *slot, void *arg)
@@ -322,7 +394,7 @@ int soft_command(struct hft *h, unsigned int op, void *arg)
 		return -EOWNERDEAD;
 	switch (op) {
 	case HFT_IOC_CANCEL:
-		return soft_task_do(context, cancel->task, soft_op_cancel, NULL);
+		return soft_cancel(context, cancel->task);
 	case HFT_IOC_MODIFY:
 		if (!hft_modify_valid(modify))
 			return -EINVAL;

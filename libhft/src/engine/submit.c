@@ -19,8 +19,6 @@ static int hft_submit_error(int err)
 		return hft_fail(ENOENT, "submit: no such ring, or no such task to run after");
 	case -EINVAL:
 		return hft_fail(EINVAL, "submit: a field is out of range, or the ring does not take the level");
-	case -EXDEV:
-		return hft_fail(EXDEV, "submit: the task to run after is on another CPU");
 	case -EMLINK:
 		return hft_fail(EMLINK, "submit: the task to run after has its most successors");
 	case -EOWNERDEAD:

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Chained tasks that wait for one of another CPU: each is under its own queue's lock, and
+ * two queues' locks are never held together.  Interrupts are off throughout, which holds
+ * off the freeing of both rings.
+ */
+#include <linux/rcupdate.h>
+
+#include "hft.h"
+
+/**
+ * hft_remote_join() - after %HFT_CHAIN_REMOTE of hft_sched_insert()
+ * @ring: of the task
+ * @slot: the task, which is freed if it is refused
+ *
+ * With interrupts off since hft_sched_insert().
+ *
+ * Return: 0 or an error of %HFT_IOC_SUBMIT.
+ */
+int hft_remote_join(struct hft_ring *ring, struct hft_slot *slot)
+{
+	struct hft_ready_queue *of = hft_chain_of(ring->ready.pool, slot->base);
+	struct hft_queue *queue;
+	int err = -ENOENT;
+
+	lockdep_assert_irqs_disabled();
+
+	if (of) {
+		queue = hft_ring_of(of)->queue;
+		raw_spin_lock(&queue->lock);
+		err = hft_chain_join(of, slot);
+		hft_queue_commit(queue);
+		raw_spin_unlock(&queue->lock);
+	}
+	if (!err)
+		return 0;
+	queue = ring->queue;
+	raw_spin_lock(&queue->lock);
+	err = hft_chain_refuse(&ring->ready, slot, err);
+	hft_queue_commit(queue);
+	raw_spin_unlock(&queue->lock);
+	return err;
+}
+
+/**
+ * hft_remote_fetch() - after %HFT_CHAIN_REMOTE of hft_sched_cancel()
+ * @context: the task's
+ * @slot: the task
+ * @after: hft_chain_after() it, before
+ */
+void hft_remote_fetch(struct hft_context *context, struct hft_slot *slot, u64 after)
+{
+	struct hft_ready_queue *of;
+	unsigned long irq_flags;
+
+	local_irq_save(irq_flags);
+	of = hft_chain_of(&context->pool, after);
+	if (of) {
+		struct hft_queue *queue = hft_ring_of(of)->queue;
+
+		raw_spin_lock(&queue->lock);
+		hft_chain_fetch(of, after, slot);
+		raw_spin_unlock(&queue->lock);
+	}
+	local_irq_restore(irq_flags);
+}
+
+/* Hard interrupt, on any CPU: a batch, then others have their turn. */
+void hft_remote_receive(struct irq_work *work)
+{
+	struct hft_ring *ring = container_of(work, struct hft_ring, inbound);
+	struct hft_queue *queue = ring->queue;
+	bool more;
+
+	raw_spin_lock(&queue->lock);
+	more = hft_chain_receive(&ring->ready, HFT_BATCH);
+	hft_queue_commit(queue);
+	raw_spin_unlock(&queue->lock);
+	if (more)
+		irq_work_queue(work);
+}
+
+/*
+ * Under another queue's lock.  On this CPU, when interrupts are on again: that of the
+ * ring may be offline.
+ */
+void hft_remote_kick(struct hft_ready_queue *ready)
+{
+	irq_work_queue(&hft_ring_of(ready)->inbound);
+}
