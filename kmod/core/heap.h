@@ -18,7 +18,7 @@
 
 #define HFT_HEAP_ALIGN		64
 #define HFT_HEAP_ARITY		4
-#define HFT_HEAP_NONE		U32_MAX
+#define HFT_HEAP_NONE		U32_MAX		/* no node is there: they are aligned */
 
 /* Nodes before the root, which bring its children to the start of a line. */
 #define HFT_HEAP_PAD		(HFT_HEAP_ARITY - 1)
@@ -26,7 +26,7 @@
 /**
  * struct hft_heap_item - embedded in what is in a heap
  * @seq: order among equal keys, set by the caller; unique in a heap
- * @pos: index of the item's node, %HFT_HEAP_NONE outside a heap
+ * @pos: lower half of the address of the item's node, %HFT_HEAP_NONE outside a heap
  * @link: the owner's, who would have padding here
  */
 struct hft_heap_item {
@@ -133,96 +133,122 @@ static inline bool hft_heap_before(const struct hft_heap_node *a, const struct h
 	return a->key < b->key;
 }
 
-static inline void hft_heap_place(struct hft_heap_node *node, u32 pos, struct hft_heap_node what)
+static inline void hft_heap_place(struct hft_heap_node *node, struct hft_heap_node what)
 {
-	node[pos] = what;
-	what.item->pos = pos;
+	*node = what;
+	what.item->pos = lower_32_bits((uintptr_t)node);
 }
 
-static inline u32 hft_heap_parent(u32 pos)
+/* Where @item is: a heap is smaller than what half an address can tell. */
+static inline struct hft_heap_node *hft_heap_where(const struct hft_heap *h,
+						   const struct hft_heap_item *item)
 {
-	return (pos - 1) / HFT_HEAP_ARITY;
+	u32 offset = item->pos - lower_32_bits((uintptr_t)h->node);
+
+	return (struct hft_heap_node *)((uintptr_t)h->node + offset);
 }
 
-/* 64 bits wide: the children of a node near the end of a full heap */
-static inline u64 hft_heap_child(u64 pos)
+static inline struct hft_heap_node *hft_heap_parent(struct hft_heap_node *root,
+						    struct hft_heap_node *node)
 {
-	return pos * HFT_HEAP_ARITY + 1;
+	uintptr_t offset = (uintptr_t)(node - 1) - (uintptr_t)root;
+
+	return (struct hft_heap_node *)((uintptr_t)root +
+					(offset / HFT_HEAP_ARITY & -sizeof(*root)));
 }
 
-/* Move the hole at @pos towards the root, as far as @what has to go. */
-static inline void hft_heap_up(struct hft_heap *h, u32 pos, struct hft_heap_node what)
+/* The first of a node's children: of those near the end of a heap it is beyond that. */
+static inline struct hft_heap_node *hft_heap_child(struct hft_heap_node *root,
+						   struct hft_heap_node *node)
 {
-	struct hft_heap_node *node = h->node;
-	u32 parent;
+	/* root + (node - root) * 4 + 1, of which all but the node stays the same on a way down */
+	return (struct hft_heap_node *)((uintptr_t)node * HFT_HEAP_ARITY -
+					((uintptr_t)root * (HFT_HEAP_ARITY - 1) - sizeof(*root)));
+}
 
-	while (pos) {
-		parent = hft_heap_parent(pos);
-		if (!hft_heap_before(&what, &node[parent]))
+/* Move @hole towards the root, as far as @what has to go. */
+static inline void hft_heap_up(struct hft_heap *h, struct hft_heap_node *hole,
+			       struct hft_heap_node what)
+{
+	struct hft_heap_node *root = h->node, *parent;
+
+	while (hole != root) {
+		parent = hft_heap_parent(root, hole);
+		if (what.key > parent->key)
 			break;
-		hft_heap_place(node, pos, node[parent]);
-		pos = parent;
+		if (unlikely(what.key == parent->key) && what.item->seq > parent->item->seq)
+			break;
+		hft_heap_place(hole, *parent);
+		hole = parent;
 	}
-	hft_heap_place(node, pos, what);
+	hft_heap_place(hole, what);
 }
 
-/* Of @nr children from @child on, the one that goes first. */
-static inline u32 hft_heap_first(const struct hft_heap_node *node, u32 child, u32 nr)
+/* Of the children from @child to @end, the one that goes first. */
+static inline struct hft_heap_node *hft_heap_first(struct hft_heap_node *child,
+						   struct hft_heap_node *end)
 {
-	u32 first = child;
-	u32 i;
+	struct hft_heap_node *first = child;
 
-	for (i = child + 1; i < child + nr; i++)
-		if (hft_heap_before(&node[i], &node[first]))
-			first = i;
+	while (++child < end)
+		if (hft_heap_before(child, first))
+			first = child;
 	return first;
 }
 
 /*
- * Likewise of four.  No branch depends on which it is: that is a coin's toss, and
- * a wrong guess a level would cost more than the rest.
+ * Likewise of four.  No branch depends on which it is: that is a coin's toss, and a
+ * wrong guess a level would cost more than the rest.  Two keys are asked whether they
+ * are equal and which is less in that order, so that one comparison answers both.
  */
-static inline u32 hft_heap_first_of_4(const struct hft_heap_node *node, u32 child)
+static inline struct hft_heap_node *hft_heap_first_of_4(struct hft_heap_node *child)
 {
-	const struct hft_heap_node *n = &node[child];
-	u64 k0 = n[0].key, k1 = n[1].key, k2 = n[2].key, k3 = n[3].key;
-	u64 k01 = k1 < k0 ? k1 : k0;
-	u64 k23 = k3 < k2 ? k3 : k2;
-	u32 i01 = k1 < k0;
-	u32 i23 = 2 + (k3 < k2);
+	struct hft_heap_node *a, *b;
 
-	if (unlikely((k0 == k1) | (k2 == k3) | (k01 == k23)))
-		return hft_heap_first(node, child, HFT_HEAP_ARITY);
-	return child + (i01 ^ ((i01 ^ i23) & -(u32)(k23 < k01)));
+	if (unlikely(child[1].key == child[0].key))
+		goto equal;
+	a = child[1].key < child[0].key ? child + 1 : child;
+	if (unlikely(child[3].key == child[2].key))
+		goto equal;
+	b = child[3].key < child[2].key ? child + 3 : child + 2;
+	/* Or the compiler makes a branch of it to have the keys at hand. */
+	OPTIMIZER_HIDE_VAR(b);
+	if (unlikely(b->key == a->key))
+		goto equal;
+	a = b->key < a->key ? b : a;
+	OPTIMIZER_HIDE_VAR(a);
+	return a;
+equal:
+	return hft_heap_first(child, child + HFT_HEAP_ARITY);
 }
 
-/* Move the hole at @pos to a leaf: the way down rarely ends before one. */
-static inline u32 hft_heap_sink(struct hft_heap *h, u32 pos)
+/* Move @hole to a leaf: the way down rarely ends before one. */
+static inline struct hft_heap_node *hft_heap_sink(struct hft_heap *h, struct hft_heap_node *hole)
 {
-	struct hft_heap_node *node = h->node;
-	const u32 nr = h->nr;
-	u64 child = hft_heap_child(pos);
-	u32 first;
+	struct hft_heap_node *root = h->node, *end = root + h->nr;
+	struct hft_heap_node *child = hft_heap_child(root, hole), *first;
 
-	while (child + HFT_HEAP_ARITY <= nr) {
-		first = hft_heap_first_of_4(node, (u32)child);
-		hft_heap_place(node, pos, node[first]);
-		pos = first;
-		child = hft_heap_child(pos);
+	while (child <= end - HFT_HEAP_ARITY) {
+		first = hft_heap_first_of_4(child);
+		hft_heap_place(hole, *first);
+		hole = first;
+		child = hft_heap_child(root, hole);
 	}
-	if (child < nr) {
-		first = hft_heap_first(node, (u32)child, nr - (u32)child);
-		hft_heap_place(node, pos, node[first]);
-		pos = first;
+	if (child < end) {
+		first = hft_heap_first(child, end);
+		hft_heap_place(hole, *first);
+		hole = first;
 	}
-	return pos;
+	return hole;
 }
 
-/* Close the hole at @pos with the last node, which @h->nr no longer counts. */
-static inline void hft_heap_close(struct hft_heap *h, u32 pos)
+/* Close @hole with the last node, which @h->nr no longer counts. */
+static inline void hft_heap_close(struct hft_heap *h, struct hft_heap_node *hole)
 {
-	if (pos != h->nr)
-		hft_heap_up(h, hft_heap_sink(h, pos), h->node[h->nr]);
+	const struct hft_heap_node *last = h->node + h->nr;
+
+	if (hole != last)
+		hft_heap_up(h, hft_heap_sink(h, hole), *last);
 }
 
 /**
@@ -235,7 +261,7 @@ static inline void hft_heap_push(struct hft_heap *h, struct hft_heap_item *item,
 {
 	struct hft_heap_node node = { .key = key, .item = item };
 
-	hft_heap_up(h, h->nr++, node);
+	hft_heap_up(h, h->node + h->nr++, node);
 }
 
 /**
@@ -245,11 +271,11 @@ static inline void hft_heap_push(struct hft_heap *h, struct hft_heap_item *item,
  */
 static inline void hft_heap_remove(struct hft_heap *h, struct hft_heap_item *item)
 {
-	u32 pos = item->pos;
+	struct hft_heap_node *hole = hft_heap_where(h, item);
 
 	item->pos = HFT_HEAP_NONE;
 	h->nr--;
-	hft_heap_close(h, pos);
+	hft_heap_close(h, hole);
 }
 
 /**
@@ -267,8 +293,25 @@ static inline struct hft_heap_item *hft_heap_pop(struct hft_heap *h)
 	/* Not hft_heap_remove(): nothing here waits for the item's cache line. */
 	item->pos = HFT_HEAP_NONE;
 	h->nr--;
-	hft_heap_close(h, 0);
+	hft_heap_close(h, h->node);
 	return item;
+}
+
+/**
+ * hft_heap_move() - give a heap other memory
+ * @h: heap
+ * @mem: hft_heap_bytes() bytes, aligned to %HFT_HEAP_ALIGN
+ * @capacity: most items at a time, at least those there are
+ *
+ * What it had before is the caller's to free.
+ */
+static inline void hft_heap_move(struct hft_heap *h, void *mem, u32 capacity)
+{
+	struct hft_heap from = *h;
+
+	hft_heap_init(h, mem, capacity);
+	for (; h->nr < from.nr; h->nr++)
+		hft_heap_place(&h->node[h->nr], from.node[h->nr]);
 }
 
 /**
@@ -281,7 +324,7 @@ static inline void hft_heap_update(struct hft_heap *h, struct hft_heap_item *ite
 {
 	struct hft_heap_node node = { .key = key, .item = item };
 
-	hft_heap_up(h, hft_heap_sink(h, item->pos), node);
+	hft_heap_up(h, hft_heap_sink(h, hft_heap_where(h, item)), node);
 }
 
 #endif /* HFT_CORE_HEAP_H */

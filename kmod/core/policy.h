@@ -17,6 +17,12 @@
 /* Behind every level: of tasks that may not be dispatched now. */
 #define HFT_POLICY_HALTED	((u64)HFT_LEVELS << HFT_POLICY_KEY_BITS)
 
+/* A time as a key, the last if there is none: 0, which wraps around. */
+static inline u64 hft_policy_time(u64 time)
+{
+	return time - 1 < HFT_POLICY_KEY_MAX ? time : HFT_POLICY_KEY_MAX;
+}
+
 /**
  * hft_policy_key() - the key of a released task; the smallest goes first
  * @policy: &enum hft_policy of the ring
@@ -42,10 +48,10 @@ static inline u64 hft_policy_key(u32 policy, u32 level, u64 seq, u64 deadline, u
 
 	switch (policy) {
 	case HFT_POLICY_EDF:
-		key = deadline ? deadline : HFT_POLICY_KEY_MAX;
+		key = hft_policy_time(deadline);
 		break;
 	case HFT_POLICY_RM:
-		key = window ? window : HFT_POLICY_KEY_MAX;
+		key = hft_policy_time(window);
 		break;
 	case HFT_POLICY_FAIR:
 		key = window;

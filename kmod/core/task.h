@@ -113,8 +113,10 @@ static __always_inline struct hft_slot *hft_task_prepare(struct hft_pool *pool,
 	struct hft_slot *slot;
 	int err;
 
-	if (unlikely(clock != HFT_CLOCK_MONOTONIC || level >= HFT_LEVELS)) {
-		if (clock >= HFT_CLOCKS || level >= HFT_LEVELS)
+	if (unlikely(level >= HFT_LEVELS))
+		return ERR_PTR(-EINVAL);
+	if (unlikely(clock != HFT_CLOCK_MONOTONIC)) {
+		if (clock >= HFT_CLOCKS)
 			return ERR_PTR(-EINVAL);
 		if (!hft_pool_has_clock(pool, clock))
 			return ERR_PTR(-EAGAIN);

@@ -63,6 +63,9 @@ typedef int64_t s64;
 #define PTR_ERR(ptr)		((long)(intptr_t)(ptr))
 #define IS_ERR(ptr)		((uintptr_t)(ptr) >= (uintptr_t)-4095)
 
+/* To the compiler it may be anything from here on. */
+#define OPTIMIZER_HIDE_VAR(var)	__asm__("" : "+r" (var))
+
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
 #define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)

@@ -29,9 +29,13 @@ static void check_shape(const struct hft_heap *h)
 	u32 i;
 
 	for (i = 0; i < h->nr; i++) {
-		assert_int_equal(h->node[i].item->pos, i);
-		if (i)
-			assert_false(hft_heap_before(&h->node[i], &h->node[hft_heap_parent(i)]));
+		struct hft_heap_node *node = &h->node[i];
+
+		assert_ptr_equal(hft_heap_where(h, node->item), node);
+		if (!i)
+			continue;
+		assert_ptr_equal(hft_heap_parent(h->node, node), &h->node[(i - 1) / 4]);
+		assert_false(hft_heap_before(node, hft_heap_parent(h->node, node)));
 	}
 }
 
@@ -123,15 +127,36 @@ static int teardown(void **state)
 static void test_layout(void **state)
 {
 	struct fixture *f = *state;
-	uintptr_t group;
+	struct hft_heap_node *root = f->heap.node, *child;
 	u32 i;
 
 	assert_int_equal(sizeof(struct hft_heap_node), 16);
 	assert_int_equal(HFT_HEAP_ARITY * sizeof(struct hft_heap_node), HFT_HEAP_ALIGN);
-	for (i = 0; hft_heap_child(i) < CAPACITY; i++) {
-		group = (uintptr_t)&f->heap.node[hft_heap_child(i)];
-		assert_int_equal(group % HFT_HEAP_ALIGN, 0);
+	for (i = 0; 4 * i + 1 < CAPACITY; i++) {
+		child = hft_heap_child(root, &root[i]);
+		assert_ptr_equal(child, &root[4 * i + 1]);
+		assert_int_equal((uintptr_t)child % HFT_HEAP_ALIGN, 0);
 	}
+}
+
+/* Other memory, lower or higher: the items are found there. */
+static void test_move(void **state)
+{
+	struct fixture *f = *state;
+	size_t bytes = hft_heap_bytes(CAPACITY);
+	char *memory = aligned_alloc(HFT_HEAP_ALIGN, 2 * bytes);
+	u32 i;
+
+	assert_non_null(memory);
+	for (i = 0; i < CAPACITY; i++)
+		push(f, i, random_below(&f->random, 100));
+	hft_heap_move(&f->heap, memory + bytes, CAPACITY);
+	check_shape(&f->heap);
+	for (i = 0; i < CAPACITY; i += 3)
+		hft_heap_remove(&f->heap, &f->item[i]);
+	hft_heap_move(&f->heap, memory, f->heap.nr);
+	drain(f);
+	free(memory);
 }
 
 static void test_bytes(void **state)
@@ -299,6 +324,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_layout, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_move, setup, teardown),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_extreme_keys, setup, teardown),

@@ -33,7 +33,6 @@ static void *heap_memory(const struct hft_heap *heap)
 static int reserve(struct hft_heap *heap, u32 capacity)
 {
 	void *memory, *old = heap_memory(heap);
-	struct hft_heap grown;
 
 	if (capacity <= heap->capacity)
 		return 0;
@@ -42,11 +41,7 @@ static int reserve(struct hft_heap *heap, u32 capacity)
 	memory = alloc_lines(hft_heap_bytes(capacity));
 	if (!memory)
 		return hft_fail(ENOMEM, "a heap of %u", capacity);
-	hft_heap_init(&grown, memory, capacity);
-	if (heap->nr)
-		memcpy(grown.node, heap->node, heap->nr * sizeof(*heap->node));
-	grown.nr = heap->nr;
-	*heap = grown;
+	hft_heap_move(heap, memory, capacity);
 	free(old);
 	return 0;
 }
