@@ -86,6 +86,7 @@ FIXTURE(levels) {
 	uint32_t cpu;
 };
 
+/* The harness runs a test even after a SKIP() here: then there is no handle. */
 FIXTURE_SETUP(levels)
 {
 	cpu_set_t others;
@@ -142,6 +143,8 @@ TEST_F(levels, worker_has_its_level)
 	struct hft_level_sched sched;
 	uint32_t level;
 
+	if (!self->h)
+		return;
 	for (level = 0; level < HFT_LEVELS; level++) {
 		struct side side = {};
 
@@ -164,6 +167,8 @@ TEST_F(levels, higher_preempts_lower)
 {
 	struct side high = {}, low = { .until = &high.ended, .wanted = 1 };
 
+	if (!self->h)
+		return;
 	ASSERT_EQ(0, start(self->h, self->cpu, HFT_LEVEL_NORMAL, 0, &low));
 	ASSERT_EQ(0, start(self->h, self->cpu, HFT_LEVEL_CRITICAL, 0, &high));
 	ASSERT_EQ(0, submit(self->h, &low, HFT_LEVEL_NORMAL));
@@ -184,6 +189,8 @@ TEST_F(levels, lower_waits_for_higher)
 	uint64_t end = kernel_now() + GIVE_UP;
 	struct hft_stats stats;
 
+	if (!self->h)
+		return;
 	ASSERT_EQ(0, start(self->h, self->cpu, HFT_LEVEL_NORMAL, 0, &low));
 	ASSERT_EQ(0, start(self->h, self->cpu, HFT_LEVEL_CRITICAL, 0, &high));
 	ASSERT_EQ(0, submit(self->h, &high, HFT_LEVEL_CRITICAL));
@@ -207,8 +214,11 @@ TEST_F(levels, without_the_right)
 {
 	const struct rlimit none = { 0, 0 };
 	int status = -1;
-	pid_t child = fork();
+	pid_t child;
 
+	if (!self->h)
+		return;
+	child = fork();
 	ASSERT_LE(0, child);
 	if (!child) {
 		struct side side = {};
