@@ -190,6 +190,8 @@ static int do_modify(struct replay *r, const uint64_t *words)
 	if (task) {
 		task->touched = words[1];
 		task->modified = true;
+		if (modify.fields & HFT_MODIFY_RELEASE)
+			task->asked = modify.release;
 	}
 	hft_modify(r->h, &modify);
 	return 0;

@@ -40,6 +40,7 @@ struct replay_action {
  * @touched: when it was last changed, or a job of it was consumed
  * @released: when the simulated machine released its present job
  * @modified: it was
+ * @asked: the release of the last change that had one
  * @next: with the same hash; 1 + index
  * @events: index of the record of its first event, or 0
  * @last: of its last one so far
@@ -54,6 +55,7 @@ struct replay_task {
 	uint64_t touched;
 	uint64_t released;
 	bool modified;
+	uint64_t asked;
 	uint32_t next;
 	uint32_t events;
 	uint32_t last;

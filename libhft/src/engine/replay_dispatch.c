@@ -228,14 +228,18 @@ static void take_times(struct replay *r, struct hft_slot *slot, const struct hft
 	hft_sim_commit(hft_sim_ring_of(ready)->cpu);
 }
 
-/* Has a job the release that was asked for at first?  A change of it may have come too late. */
+/* Has a job the release that was asked for at first, or at last?  It may have come too late. */
 static bool is_as_asked(const struct replay *r, const struct replay_task *task,
 			const struct hft_slot *slot, const struct hft_event *recorded)
 {
-	uint64_t asked = r->recording.records[task->record].words[4];
+	const struct hft_release_queue *queue = slot->ready->release;
+	uint64_t first = r->recording.records[task->record].words[4];
 
-	asked = hft_release_to_monotonic(slot->ready->release, slot->clock, asked);
-	return task->modified && times_are_equal(r, asked, recorded->release, slot->clock);
+	first = hft_release_to_monotonic(queue, slot->clock, first);
+	return task->modified &&
+	       (times_are_equal(r, first, recorded->release, slot->clock) ||
+		times_are_equal(r, hft_release_to_monotonic(queue, slot->clock, task->asked),
+				recorded->release, slot->clock));
 }
 
 /*
