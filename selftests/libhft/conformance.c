@@ -8,7 +8,7 @@
 #include "conformance_reports.h"
 #include "conformance_chain.h"
 #include "conformance_threads.h"
-#include "conformance_inbox.h"
+#include "conformance_inbox_order.h"
 
 #define CASE(name)	{ #name, case_##name, false }
 
@@ -104,6 +104,8 @@ static const struct {
 	CASE(inbox_of_closed_handle),
 	CASE(inbox_order),
 	CASE(inbox_and_ring),
+	CASE(inbox_policy),
+	CASE(inbox_and_ring_by_policy),
 	CASE(inbox_task_stays),
 	CASE(inbox_and_full_ring),
 	CASE(inbox_full),

@@ -107,30 +107,6 @@ static void case_inbox_of_closed_handle(struct test *t)
 	CHECK(!hft_ring_peek(t->ring));
 }
 
-/* As check_order(): what lies between two calls is nothing beside a second. */
-static void case_inbox_order(struct test *t)
-{
-	size_t i, k;
-
-	for (i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-		struct hft_ring *ring = open_ring(t, 4, 1, orders[i].policy);
-
-		for (k = 0; k < MIXED; k++) {
-			struct hft_task task = mixed[k];
-
-			task.deadline *= NSEC_PER_SEC;
-			task.period *= NSEC_PER_SEC;
-			task.wcet *= NSEC_PER_SEC;
-			EQUAL(0, hft_submit_now(ring, &task));
-		}
-		EQUAL(MIXED, hft_wait(ring, 0));
-		for (k = 0; k < MIXED; k++)
-			take(t, ring, (uint64_t)orders[i].cookies[k]);
-		expect_empty(t, ring);
-		hft_ring_close(ring);
-	}
-}
-
 /* What is submitted next is submitted later, by virtual clocks too. */
 static void let_time_pass(void)
 {

@@ -95,6 +95,7 @@ struct hft_inbox_node {
  * @heaps: what is taken over: [1] tasks with %HFT_TASK_REDUCE, [0] others
  * @run: of the others, those that came in their order: most do, and need no heap.  A
  *	ring, @run_nr from @run_head on
+ * @policy: that the keys of what is in these are of
  * @nodes: memory of what is in these
  * @spare: indices of free nodes, @nr_spare of them
  * @event: the task that the worker is at
@@ -125,6 +126,7 @@ struct hft_inbox {
 	struct hft_heap_node *run;
 	uint64_t run_head;
 	uint32_t run_nr;
+	uint32_t policy;
 	struct hft_inbox_node *nodes;
 	uint32_t *spare;
 	uint32_t nr_spare;

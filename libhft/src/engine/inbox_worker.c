@@ -38,11 +38,8 @@ bool hft_inbox_has_news(const struct hft_ring *ring)
 					     memory_order_relaxed) == inbox->head + 1;
 }
 
-static uint64_t hft_inbox_key(const struct hft_ring *ring, const struct hft_inbox_task *task,
-			      uint64_t order)
+static uint64_t hft_inbox_key(uint32_t policy, const struct hft_inbox_task *task, uint64_t order)
 {
-	uint32_t policy = __atomic_load_n(&ring->policy, __ATOMIC_RELAXED);
-
 	/* An immediate task has no class, which could have been demoted. */
 	return hft_policy_key(policy, task->level, order, task->deadline,
 			      policy == HFT_POLICY_FAIR ?
@@ -102,7 +99,7 @@ static void hft_inbox_take_over(struct hft_ring *ring, uint64_t place)
 	node = &inbox->nodes[inbox->spare[--inbox->nr_spare]];
 	node->task = *task;
 	node->item.seq = place;
-	hft_inbox_sort(inbox, node, hft_inbox_key(ring, task, place));
+	hft_inbox_sort(inbox, node, hft_inbox_key(inbox->policy, task, place));
 }
 
 static void hft_inbox_drain(struct hft_ring *ring)
@@ -221,11 +218,40 @@ static void hft_inbox_heed_cut(struct hft_ring *ring, uint64_t cut)
 	hft_inbox_view(ring);
 }
 
+/* Make the keys of a heap, and of the run, again; by way of the run, which has room for all. */
+static void hft_inbox_rekey(struct hft_inbox *inbox, struct hft_heap *heap)
+{
+	struct hft_inbox_node *node;
+
+	while (heap->nr) {
+		*hft_inbox_run(inbox, inbox->run_nr++) = heap->node[heap->nr - 1];
+		hft_heap_remove(heap, heap->node[heap->nr - 1].item);
+	}
+	for (; inbox->run_nr; inbox->run_nr--) {
+		node = container_of(hft_inbox_run(inbox, inbox->run_nr - 1)->item,
+				    struct hft_inbox_node, item);
+		hft_heap_push(heap, &node->item,
+			      hft_inbox_key(inbox->policy, &node->task, node->item.seq));
+	}
+}
+
+static void hft_inbox_set_policy(struct hft_inbox *inbox, uint32_t policy)
+{
+	int i;
+
+	inbox->policy = policy;
+	for (i = 0; i < 2; i++)
+		hft_inbox_rekey(inbox, &inbox->heaps[i]);
+}
+
 static void hft_inbox_update(struct hft_ring *ring)
 {
 	struct hft_inbox *inbox = ring->inbox;
 	uint64_t cut = atomic_load_explicit(&inbox->cut, memory_order_acquire);
+	uint32_t policy = __atomic_load_n(&ring->policy, __ATOMIC_RELAXED);
 
+	if (__builtin_expect(policy != inbox->policy, 0))
+		hft_inbox_set_policy(inbox, policy);
 	hft_inbox_drain(ring);
 	if (__builtin_expect(cut != atomic_load_explicit(&inbox->seen_cut, memory_order_relaxed),
 			     0))
@@ -271,8 +297,8 @@ static bool hft_inbox_before(const struct hft_ring *ring, const struct hft_inbox
 		.window = event->deadline ? event->deadline - event->release : 0,
 		.level = event->level,
 	};
-	uint64_t key = hft_inbox_key(ring, task, task->release);
-	uint64_t other_key = hft_inbox_key(ring, &other, event->published);
+	uint64_t key = hft_inbox_key(ring->inbox->policy, task, task->release);
+	uint64_t other_key = hft_inbox_key(ring->inbox->policy, &other, event->published);
 
 	return key != other_key ? key < other_key : task->release < event->published;
 }

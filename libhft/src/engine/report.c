@@ -96,7 +96,8 @@ HFT_API int hft_class(struct hft *h, uint32_t ring, uint32_t task_class,
  * @policy: &enum hft_policy
  *
  * Enters the kernel; takes time by the number of the handle's tasks, in which the ring
- * is given none.  Any thread.
+ * is given none.  The worker sorts what hft_submit_now() has brought when it looks again.
+ * Any thread.
  *
  * Return: 0, or -EINVAL out of range or without the reports that %HFT_POLICY_FAIR needs,
  * -EBUSY too many admitted tasks for %HFT_POLICY_RM.

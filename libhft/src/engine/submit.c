@@ -259,7 +259,7 @@ static int hft_submit_now_error(const struct hft_ring *ring, int err)
  *
  * The worker takes the better of inbox and ring: by level, then by the ring's policy, then
  * in order of submission; an event of the ring counts as submitted when it was dispatched,
- * with a window up to its deadline and without its WCET, which are all that is known of it.
+ * with a window up to its deadline, without its WCET and its class: it does not tell them.
  * hft_ring_run() and hft_worker_start() take from both, and so do hft_ring_peek() and
  * hft_wait().  hft_halt() holds for the inbox as well.
  *
