@@ -193,9 +193,9 @@ FIXTURE_TEARDOWN(chain)
 	close(all.context);
 }
 
-TEST_F(chain, each_task_ends_once)
+TEST_F_TIMEOUT(chain, each_task_ends_once, 300)
 {
-	int nr = (int)hft_test_scaled(hft_test_slow_kernel() ? 2000 : 10000), taken, left, i;
+	int nr = (int)hft_test_scaled(hft_test_slow_kernel() ? 500 : 10000), taken, left, i;
 	pthread_t closer, plugger;
 	int err = 0;
 
