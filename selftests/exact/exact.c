@@ -171,7 +171,7 @@ FIXTURE_TEARDOWN(exact)
 	close(self->context);
 }
 
-TEST_F_TIMEOUT(exact, each_once_and_none_early, 110)
+TEST_F(exact, each_once_and_none_early)
 {
 	uint64_t submitted = 0, refused = 0;
 	struct hft_stats stats;

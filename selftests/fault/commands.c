@@ -62,7 +62,7 @@ static bool is_fault(int err)
 	return err == -ENOMEM || err == -EFAULT;
 }
 
-TEST_F_TIMEOUT(commands, open_the_device, 60)
+TEST_F(commands, open_the_device)
 {
 	int nth, context = 0, descriptors = count_descriptors();
 	bool met = true;
@@ -84,7 +84,7 @@ TEST_F_TIMEOUT(commands, open_the_device, 60)
 	ASSERT_LT(3, nth);
 }
 
-TEST_F_TIMEOUT(commands, set_it_up, 60)
+TEST_F(commands, set_it_up)
 {
 	int nth, err = 0, failures = 0;
 	bool met = true;
@@ -121,7 +121,7 @@ static int add_ring(int context)
 	return hft_test_ioctl(context, HFT_IOC_RING_ADD, &add);
 }
 
-TEST_F_TIMEOUT(commands, ring_add, 110)
+TEST_F(commands, ring_add)
 {
 	int nth, ring = -1, failures = 0;
 	bool met = true;
@@ -160,7 +160,7 @@ TEST_F_TIMEOUT(commands, ring_add, 110)
 	ASSERT_LT(5, failures);
 }
 
-TEST_F_TIMEOUT(commands, first_task_of_a_clock, 110)
+TEST_F(commands, first_task_of_a_clock)
 {
 	struct hft_task task = hft_test_task(0, 0, 0);
 	int nth, err = 0, failures = 0;

@@ -148,7 +148,7 @@ static unsigned int count_runs(const struct lane *lanes, unsigned int rings)
 	return nr;
 }
 
-TEST_F_TIMEOUT(arrivals, replay, 100)
+TEST_F(arrivals, replay)
 {
 	uint64_t first = self->release[0], start = hft_now() + START_NS;
 	static struct hft_task tasks[PACKETS];

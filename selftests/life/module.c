@@ -142,7 +142,7 @@ static int cycle(int number)
 	return err ? err : hft_test_module_unload();
 }
 
-TEST_F_TIMEOUT(module, cycles_leave_nothing_behind, 100)
+TEST_F(module, cycles_leave_nothing_behind)
 {
 	int cycles = hft_test_scaled(hft_test_slow_kernel() ? CYCLES / 4 : CYCLES), i;
 	long available, slab, percpu, vmalloc;

@@ -302,7 +302,7 @@ static int trader(int number, int tasks)
 	return -err;
 }
 
-TEST_F_TIMEOUT(share, processes_on_one_cpu, 100)
+TEST_F(share, processes_on_one_cpu)
 {
 	int tasks = hft_test_scaled(1000), i;
 	pid_t pids[8];

@@ -78,7 +78,7 @@ static int take_all(struct hft_test_ring *rings)
 }
 
 /* Tasks that come due all the time on all CPUs, and a halt in the middle of it. */
-TEST_F_TIMEOUT(halt, nothing_after_it_returned, 200)
+TEST_F(halt, nothing_after_it_returned)
 {
 	int trials = hft_test_scaled(hft_test_slow_kernel() ? 500 : 10000), trial, n;
 	struct hft_task tasks[TRIAL_TASKS];
