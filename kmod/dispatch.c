@@ -8,9 +8,6 @@
 #include "hft.h"
 #include "trace.h"
 
-/* Deadlines that an interrupt tells of: they are on its stack. */
-#define HFT_NOTICES	4
-
 /* After the tail was published. */
 static void hft_ring_wake(struct hft_ring *ring)
 {
@@ -109,74 +106,78 @@ enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer)
 	return next == U64_MAX ? HRTIMER_NORESTART : HRTIMER_RESTART;
 }
 
-/* A deadline that has passed has halted its context. */
-static void hft_dispatch_halted(struct hft_context *context, const struct hft_notice *notice,
-				const struct hft_halt *halt, u64 now)
+/* A deadline that has passed halts its context.  Returns whether it was not halted before. */
+static noinline bool hft_dispatch_halt(struct hft_context *context, u64 *stopped)
 {
-	struct hft_event event = {
-		.cookie = halt->stopped,
-		.task = notice->task,
-		.release = notice->release,
-		.deadline = notice->deadline,
-		.result = halt->mode,
-		.type = HFT_EVENT_HALT,
-		.level = notice->level,
-	};
+	struct hft_halt halt = { .mode = HFT_HALT_REDUCE };
+	bool halted = hft_halt_missed(context, &halt);
 
-	hft_dispatch_notice(context, &event, now);
+	*stopped = halt.stopped;
+	return halted;
 }
 
-static void hft_dispatch_late(const struct hft_notice *notice, u64 now)
+static void hft_dispatch_late(struct hft_notice *notice, u64 now)
 {
 	struct hft_context *context = container_of(notice->pool, struct hft_context, pool);
-	struct hft_halt halt = { .mode = HFT_HALT_REDUCE };
-	bool halted = unlikely(notice->flags & HFT_TASK_HALT) && hft_halt_missed(context, &halt);
-	struct hft_event event = {
-		.cookie = notice->cookie,
-		.task = notice->task,
-		.release = notice->release,
-		.deadline = notice->deadline,
-		.result = notice->state,
-		.type = notice->type,
-		.level = notice->level,
-	};
+	struct hft_event *event = &notice->event;
+	bool halted = false;
+	u64 stopped;
 
+	if (unlikely(notice->flags & HFT_TASK_HALT))
+		halted = hft_dispatch_halt(context, &stopped);
 	trace_miss(notice, now);
-	hft_dispatch_notice(context, &event, now);
-	if (unlikely(halted))
-		hft_dispatch_halted(context, notice, &halt, now);
+	hft_dispatch_notice(context, event, now);
+	if (unlikely(halted)) {
+		event->cookie = stopped;
+		event->result = HFT_HALT_REDUCE;
+		event->type = HFT_EVENT_HALT;
+		hft_dispatch_notice(context, event, now);
+	}
 	if (unlikely(notice->flags & HFT_TASK_SIGNAL))
 		hft_context_signal(context);
 }
 
 /*
- * Hard interrupt, on the queue's CPU: a deadline has passed, or a budget is over.  The
- * monitor rings are on any CPU, and two queues' locks are never held together: so the
- * notices are taken first and written then.  Their contexts live until interrupts are
- * enabled.
+ * The monitor rings are on any CPU, and two queues' locks are never held together: so
+ * the notices were taken first.  Their contexts live until interrupts are enabled.
+ */
+static void hft_dispatch_notices(struct hft_queue *queue, unsigned int nr, u64 now)
+	__must_hold(&queue->lock)
+{
+	unsigned int i;
+
+	queue->now = 0;
+	raw_spin_unlock(&queue->lock);
+	for (i = 0; i < nr; i++)
+		hft_dispatch_late(&queue->notices[i], now);
+	raw_spin_lock(&queue->lock);
+	queue->now = now;
+}
+
+/*
+ * Hard interrupt, on the queue's CPU: a deadline has passed, or a budget is over.  That is
+ * told before anything else is done.
  */
 enum hrtimer_restart hft_watch_timer(struct hrtimer *hrtimer)
 {
 	struct hft_timer *timer = container_of(hrtimer, struct hft_timer, hrtimer);
 	struct hft_queue *queue = timer->queue;
-	struct hft_notice notices[HFT_NOTICES];
 	u64 now = ktime_get_ns();
-	unsigned int i, nr;
+	unsigned int nr;
 	u64 next;
 
 	raw_spin_lock(&queue->lock);
 	queue->now = now;
 	queue->interrupts++;
-	nr = hft_watch_late(&queue->release, now, notices, HFT_NOTICES);
+	nr = hft_watch_late(&queue->release, now, queue->notices, HFT_NOTICES);
+	if (nr)
+		hft_dispatch_notices(queue, nr, now);
 	next = hft_heap_min_key(&queue->release.watch.heap);
 	if (next != U64_MAX)
 		hrtimer_set_expires(hrtimer, ns_to_ktime(max(next, now + HFT_MIN_GAP)));
 	queue->release.watch.armed = next;
 	hft_queue_commit(queue);
 	raw_spin_unlock(&queue->lock);
-
-	for (i = 0; i < nr; i++)
-		hft_dispatch_late(&notices[i], now);
 	return next == U64_MAX ? HRTIMER_NORESTART : HRTIMER_RESTART;
 }
 
@@ -193,25 +194,21 @@ void hft_dispatch_notice(struct hft_context *context, const struct hft_event *no
 	struct hft_event *event;
 	struct hft_ring *ring;
 	unsigned long irq_flags;
-	u64 sequence;
 
-	rcu_read_lock();
-	ring = rcu_dereference(context->monitor);
+	/* Which holds off the ring's freeing. */
+	local_irq_save(irq_flags);
+	ring = rcu_dereference_sched(context->monitor);
 	if (!ring)
 		goto out;
 
-	raw_spin_lock_irqsave(&ring->queue->lock, irq_flags);
-	event = hft_ready_notice(&ring->ready, now);
+	raw_spin_lock(&ring->queue->lock);
+	event = hft_ready_notice(&ring->ready, notice, now);
 	if (event) {
-		sequence = event->sequence;
-		*event = *notice;
-		event->irq_entry = now;
 		event->published = ktime_get_ns();
-		event->sequence = sequence;
 		hft_ready_publish(&ring->ready);
 		hft_ring_wake(ring);
 	}
-	raw_spin_unlock_irqrestore(&ring->queue->lock, irq_flags);
+	raw_spin_unlock(&ring->queue->lock);
 out:
-	rcu_read_unlock();
+	local_irq_restore(irq_flags);
 }

@@ -161,6 +161,9 @@ struct hft_fault {
 	u64 when;
 };
 
+/* Deadlines that an interrupt tells of. */
+#define HFT_NOTICES		4
+
 struct hft_timer {
 	struct hrtimer hrtimer;
 	struct hft_queue *queue;
@@ -176,6 +179,7 @@ struct hft_queue {
 
 	struct hft_timer timers[HFT_CLOCKS];
 	struct hft_timer watch;		/* of deadlines */
+	struct hft_notice notices[HFT_NOTICES];	/* its callback's alone */
 	call_single_data_t csd;
 	u64 interrupts;
 	u64 kicks;

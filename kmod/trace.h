@@ -145,15 +145,15 @@ TRACE_EVENT(miss,
 		__field(u8, level)
 	),
 	TP_fast_assign(
-		__entry->id = notice->task;
-		__entry->cookie = notice->cookie;
-		__entry->release = notice->release;
-		__entry->deadline = notice->deadline;
+		__entry->id = notice->event.task;
+		__entry->cookie = notice->event.cookie;
+		__entry->release = notice->event.release;
+		__entry->deadline = notice->event.deadline;
 		__entry->now = now;
 		__entry->flags = notice->flags & HFT_TASK_FLAGS;
-		__entry->state = notice->state;
-		__entry->type = notice->type;
-		__entry->level = notice->level;
+		__entry->state = notice->event.result;
+		__entry->type = notice->event.type;
+		__entry->level = notice->event.level;
 	),
 	TP_printk("task=0x%llx cookie=0x%llx release=%llu deadline=%llu now=%llu type=%u state=%d flags=0x%x level=%u",
 		  __entry->id, __entry->cookie, __entry->release, __entry->deadline, __entry->now,

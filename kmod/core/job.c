@@ -141,16 +141,6 @@ static void hft_job_discharge(struct hft_slot *slot)
 	slot->flags &= ~HFT_SLOT_ADMITTED;
 }
 
-/* Of the job that is in flight, whose times @slot has no more if it is periodic, or NULL. */
-const struct hft_event *hft_job_event(const struct hft_slot *slot)
-{
-	const struct hft_ready_queue *ready = slot->ready;
-
-	if (!(slot->flags & HFT_SLOT_IN_FLIGHT))
-		return NULL;
-	return &ready->events[slot->watch.link & ready->mask];
-}
-
 /* Where @slot is, for its owner. */
 enum hft_task_state hft_job_state(const struct hft_slot *slot)
 {

@@ -495,27 +495,33 @@ u32 hft_ready_fill_touched(struct hft_ready_queue *ready, u32 *spare, u64 entry,
 }
 
 /**
- * hft_ready_notice() - an entry of a monitor ring, to be filled in and published
+ * hft_ready_notice() - write to a monitor ring
  * @ready: the monitor ring's
- * @now: CLOCK_MONOTONIC
+ * @notice: all but the times of the dispatch and the sequence
+ * @now: CLOCK_MONOTONIC when it was found out
  *
- * Return: the entry, or NULL when there is no room: the loss is counted.
+ * Return: the entry, published @now or when the caller says, for hft_ready_publish(); or
+ * NULL when there is no room: the loss is counted.
  */
-struct hft_event *hft_ready_notice(struct hft_ready_queue *ready, u64 now)
+struct hft_event *hft_ready_notice(struct hft_ready_queue *ready, const struct hft_event *notice,
+				   u64 now)
 {
+	struct hft_event *event;
+
 	if (!hft_ready_room(ready)) {
 		WRITE_ONCE(ready->producer->dropped, ready->producer->dropped + 1);
 		return NULL;
 	}
-	return hft_ready_next(ready, now, now);
-}
-
-/* Events that the consumer has not advanced over, -EINVAL if its head makes no sense. */
-int hft_ready_in_flight(const struct hft_ready_queue *ready)
-{
-	u32 in_flight = READ_ONCE(ready->producer->tail) - READ_ONCE(ready->consumer->head);
-
-	return in_flight <= ready->mask + 1 ? (int)in_flight : -EINVAL;
+	event = hft_ready_next(ready, now, now);
+	event->cookie = notice->cookie;
+	event->task = notice->task;
+	event->release = notice->release;
+	event->deadline = notice->deadline;
+	event->result = notice->result;
+	event->type = notice->type;
+	event->clock = notice->clock;
+	event->level = notice->level;
+	return event;
 }
 
 /**

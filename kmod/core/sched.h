@@ -74,25 +74,13 @@ struct hft_release_timer {
 /**
  * struct hft_notice - for the monitor ring of a task's context
  * @pool: of the context
- * @cookie: the task's
- * @task: its id
- * @release: of its job, CLOCK_MONOTONIC
- * @deadline: likewise
  * @flags: the task's: what else is to be done
- * @state: &enum hft_task_state
- * @type: %HFT_EVENT_MISS or %HFT_EVENT_BUDGET
- * @level: the task's
+ * @event: what hft_ready_notice() takes
  */
 struct hft_notice {
 	struct hft_pool *pool;
-	u64 cookie;
-	u64 task;
-	u64 release;
-	u64 deadline;
 	u32 flags;
-	s32 state;
-	u16 type;
-	u8 level;
+	struct hft_event event;
 };
 
 /**
@@ -228,9 +216,9 @@ void hft_ready_write(struct hft_ready_queue *ready, struct hft_slot *slot, u64 e
 		     u64 published);
 u32 hft_ready_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 published);
 u32 hft_ready_fill_touched(struct hft_ready_queue *ready, u32 *spare, u64 entry, u64 published);
-struct hft_event *hft_ready_notice(struct hft_ready_queue *ready, u64 now);
+struct hft_event *hft_ready_notice(struct hft_ready_queue *ready, const struct hft_event *notice,
+				   u64 now);
 void hft_ready_set_more(struct hft_ready_queue *ready);
-int hft_ready_in_flight(const struct hft_ready_queue *ready);
 void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stats);
 
 /* job.c: tracked tasks */
@@ -245,7 +233,6 @@ void hft_job_ready(struct hft_slot *slot);
 void hft_job_look(struct hft_ready_queue *ready);
 void hft_job_pull(struct hft_ready_queue *ready);
 bool hft_job_cancel(struct hft_slot *slot);
-const struct hft_event *hft_job_event(const struct hft_slot *slot);
 enum hft_task_state hft_job_state(const struct hft_slot *slot);
 struct hft_admission_demand hft_job_demand(const struct hft_slot *slot);
 bool hft_job_fits(const struct hft_ready_queue *ready, const struct hft_admission_demand *demand);
@@ -317,6 +304,24 @@ static inline void hft_ready_publish(struct hft_ready_queue *ready)
 {
 	/* Pairs with the consumer's acquire: the events before the tail. */
 	smp_store_release(&ready->producer->tail, lower_32_bits(ready->sequence));
+}
+
+/* Events that the consumer has not advanced over, -EINVAL if its head makes no sense. */
+static inline int hft_ready_in_flight(const struct hft_ready_queue *ready)
+{
+	u32 in_flight = READ_ONCE(ready->producer->tail) - READ_ONCE(ready->consumer->head);
+
+	return in_flight <= ready->mask + 1 ? (int)in_flight : -EINVAL;
+}
+
+/* Of the job that is in flight, whose times @slot has no more if it is periodic, or NULL. */
+static inline const struct hft_event *hft_job_event(const struct hft_slot *slot)
+{
+	const struct hft_ready_queue *ready = slot->ready;
+
+	if (!(slot->flags & HFT_SLOT_IN_FLIGHT))
+		return NULL;
+	return &ready->events[slot->watch.link & ready->mask];
 }
 
 static inline u64 hft_release_to_monotonic(const struct hft_release_queue *queue,

@@ -81,21 +81,20 @@ static u64 hft_watch_over(const struct hft_slot *slot, u64 now)
 							    start + slot->wcet;
 }
 
-static struct hft_notice hft_watch_notice(const struct hft_slot *slot, enum hft_event_type type)
+static void hft_watch_notice(struct hft_notice *notice, const struct hft_slot *slot, u32 type)
 {
 	const struct hft_event *event = hft_job_event(slot);
 
-	return (struct hft_notice){
-		.pool = slot->ready->pool,
-		.cookie = slot->cookie,
-		.task = hft_slot_id(slot->ready->pool, slot),
-		.release = event ? event->release : slot->release,
-		.deadline = event ? event->deadline : slot->deadline,
-		.flags = type == HFT_EVENT_MISS ? slot->flags : 0,
-		.state = hft_job_state(slot),
-		.type = type,
-		.level = slot->level,
-	};
+	notice->pool = slot->ready->pool;
+	notice->flags = type == HFT_EVENT_MISS ? slot->flags : 0;
+	notice->event.cookie = slot->cookie;
+	notice->event.task = hft_slot_id(slot->ready->pool, slot);
+	notice->event.release = event ? event->release : slot->release;
+	notice->event.deadline = event ? event->deadline : slot->deadline;
+	notice->event.result = hft_job_state(slot);
+	notice->event.type = type;
+	notice->event.clock = 0;
+	notice->event.level = slot->level;
 }
 
 /* What has come of a job whose time has come.  Returns its &enum hft_event_type or 0. */
@@ -128,6 +127,14 @@ static u32 hft_watch_look(struct hft_slot *slot, u64 now)
 	return type;
 }
 
+/* Has the consumer advanced over the job?  By a head that makes sense or not. */
+static bool hft_watch_is_over(const struct hft_slot *slot)
+{
+	u32 head = READ_ONCE(slot->ready->consumer->head);
+
+	return slot->flags & HFT_SLOT_IN_FLIGHT && (s32)(head - slot->watch.link) > 0;
+}
+
 /**
  * hft_watch_late() - find deadlines that have passed and budgets that are over
  * @queue: the release queue
@@ -147,11 +154,12 @@ unsigned int hft_watch_late(struct hft_release_queue *queue, u64 now, struct hft
 
 	while (n < max && budget-- && hft_heap_min_key(heap) <= now) {
 		slot = container_of(hft_heap_min(heap), struct hft_slot, watch);
-		hft_job_look(slot->ready);
-		/* Finished: it is another's turn. */
-		if (hft_heap_min(heap) != &slot->watch)
-			continue;
-
+		if (hft_watch_is_over(slot)) {
+			hft_job_look(slot->ready);
+			/* It was finished: another's turn. */
+			if (hft_heap_min(heap) != &slot->watch)
+				continue;
+		}
 		type = hft_watch_look(slot, now);
 		if (type == HFT_EVENT_MISS) {
 			slot->late++;
@@ -159,7 +167,7 @@ unsigned int hft_watch_late(struct hft_release_queue *queue, u64 now, struct hft
 			slot->ready->counters.deadline_misses++;
 		}
 		if (type)
-			notices[n++] = hft_watch_notice(slot, type);
+			hft_watch_notice(&notices[n++], slot, type);
 	}
 	return n;
 }

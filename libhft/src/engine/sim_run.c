@@ -292,47 +292,34 @@ void hft_sim_commit(struct hft_sim_cpu *cpu)
 }
 
 /* To the monitor ring, if there is one; full, it counts the loss. */
-static void tell(struct hft_sim *sim, const struct hft_notice *notice, enum hft_event_type type,
-		 u64 cookie, s32 result)
+static void tell(struct hft_sim *sim, const struct hft_event *notice)
 {
 	struct hft_sim_ring *ring = sim->monitor;
-	struct hft_event *event = ring ? hft_ready_notice(&ring->ready, sim->now) : NULL;
-	u64 sequence;
 
-	if (!event)
-		return;
-	sequence = event->sequence;
-	*event = (struct hft_event){
-		.cookie = cookie,
-		.task = notice->task,
-		.release = notice->release,
-		.deadline = notice->deadline,
-		.irq_entry = sim->now,
-		.published = sim->now,
-		.sequence = sequence,
-		.result = result,
-		.type = type,
-		.level = notice->level,
-	};
-	hft_ready_publish(&ring->ready);
+	if (ring && hft_ready_notice(&ring->ready, notice, sim->now))
+		hft_ready_publish(&ring->ready);
 }
 
 /* What is in flight of it, or waits, stays where it is meanwhile. */
-static void missed(struct hft_sim *sim, const struct hft_notice *notice)
+static void missed(struct hft_sim *sim, struct hft_notice *notice)
 {
-	const struct hft_slot *slot = hft_slot_find(&sim->pool, notice->task);
+	struct hft_event *event = &notice->event;
+	const struct hft_slot *slot = hft_slot_find(&sim->pool, event->task);
 	bool halted = false;
 	u64 stopped = 0;
 
 	if (notice->flags & HFT_TASK_HALT)
 		halted = hft_sim_halt_missed(sim, &stopped);
-	tell(sim, notice, notice->type, notice->cookie, notice->state);
+	tell(sim, event);
 	if (halted) {
 		hft_sim_note_slot(slot, HFT_SIM_HALT, stopped);
-		tell(sim, notice, HFT_EVENT_HALT, stopped, HFT_HALT_REDUCE);
+		event->cookie = stopped;
+		event->result = HFT_HALT_REDUCE;
+		event->type = HFT_EVENT_HALT;
+		tell(sim, event);
 	}
 	if (notice->flags & HFT_TASK_SIGNAL)
-		hft_sim_note_slot(slot, HFT_SIM_SIGNAL, notice->deadline);
+		hft_sim_note_slot(slot, HFT_SIM_SIGNAL, event->deadline);
 }
 
 void hft_sim_watch_fired(struct hft_sim *sim, struct hft_sim_event *event)

@@ -286,7 +286,6 @@ static void soft_notify(struct soft_context *context, const struct hft_event *no
 	struct soft_queue *queue;
 	struct hft_event *event;
 	struct soft_hold hold;
-	uint64_t sequence;
 
 	queue = monitor ? atomic_load_explicit(&monitor->queue, memory_order_acquire) : NULL;
 	if (!queue)
@@ -295,14 +294,10 @@ static void soft_notify(struct soft_context *context, const struct hft_event *no
 	/* It may have been closed meanwhile. */
 	if (atomic_load_explicit(&context->monitor, memory_order_relaxed) != monitor)
 		goto unlock;
-	event = hft_ready_notice(&monitor->ready, now);
+	event = hft_ready_notice(&monitor->ready, notice, now);
 	if (!event)
 		goto unlock;
-	sequence = event->sequence;
-	*event = *notice;
-	event->irq_entry = now;
 	event->published = hft_now();
-	event->sequence = sequence;
 	hft_ready_publish(&monitor->ready);
 	soft_announce(&hold, monitor);
 unlock:
@@ -310,25 +305,17 @@ unlock:
 }
 
 /* @stopped: tasks that a halt has stopped, if this has halted the handle */
-static void soft_tell(struct soft_context *context, const struct hft_notice *notice, bool halted,
+static void soft_tell(struct soft_context *context, struct hft_notice *notice, bool halted,
 		      uint64_t stopped, uint64_t now)
 {
-	struct hft_event event = {
-		.cookie = notice->cookie,
-		.task = notice->task,
-		.release = notice->release,
-		.deadline = notice->deadline,
-		.result = notice->state,
-		.type = notice->type,
-		.level = notice->level,
-	};
+	struct hft_event *event = &notice->event;
 
-	soft_notify(context, &event, now);
+	soft_notify(context, event, now);
 	if (halted) {
-		event.cookie = stopped;
-		event.result = HFT_HALT_REDUCE;
-		event.type = HFT_EVENT_HALT;
-		soft_notify(context, &event, now);
+		event->cookie = stopped;
+		event->result = HFT_HALT_REDUCE;
+		event->type = HFT_EVENT_HALT;
+		soft_notify(context, event, now);
 	}
 	if (notice->flags & HFT_TASK_SIGNAL)
 		soft_signal(context);
