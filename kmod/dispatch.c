@@ -54,8 +54,10 @@ static __always_inline void __hft_dispatch_due(struct hft_queue *queue, enum hft
 	if (!slot) {
 		hft_sched_expire(&queue->release, clock, now, HFT_BATCH);
 		hft_dispatch_touched(queue);
+		hft_sched_begin(&queue->release);
 		return;
 	}
+	/* Alone, it has had no end of another noticed. */
 	ready = slot->ready;
 	hft_ready_write(ready, slot, hft_queue_now(queue), ktime_get_ns());
 	hft_ready_publish(ready);

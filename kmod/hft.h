@@ -306,6 +306,13 @@ static inline u64 hft_queue_now(struct hft_queue *queue)
 	return queue->now;
 }
 
+/* A hold of a queue's lock ends, and what is left is for the next. */
+static inline void hft_queue_end(struct hft_queue *queue)
+{
+	queue->now = 0;
+	hft_sched_begin(&queue->release);
+}
+
 static inline u64 hft_clock_from_monotonic(enum hft_clock clock, u64 monotonic)
 {
 	if (likely(clock == HFT_CLOCK_MONOTONIC))

@@ -33,7 +33,7 @@ static bool hft_queue_drain(struct hft_queue *queue)
 		left |= hft_release_next(&queue->release, clock) != U64_MAX;
 	}
 	hft_dispatch_touched(queue);
-	queue->now = 0;
+	hft_queue_end(queue);
 	raw_spin_unlock_irq(&queue->lock);
 	return left;
 }

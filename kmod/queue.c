@@ -106,7 +106,7 @@ void hft_queue_commit(struct hft_queue *queue)
 		hft_queue_dispatch(queue);
 		hft_queue_arm(queue);
 	}
-	queue->now = 0;
+	hft_queue_end(queue);
 }
 
 static void hft_queue_kicked(void *data)

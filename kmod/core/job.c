@@ -258,17 +258,21 @@ static void hft_job_trace_running(struct hft_ready_queue *ready, u32 head)
  * hft_job_retire() - notice what the consumer has advanced over
  * @ready: the ring's
  * @in_flight: events that it has not
+ *
+ * No more than hft_release_queue.retire_left: see hft_job_consumed().
  */
 void hft_job_retire(struct hft_ready_queue *ready, u32 in_flight)
 {
+	struct hft_release_queue *queue = ready->release;
 	u32 consumed = lower_32_bits(ready->sequence) - in_flight;
 
-	while (ready->nr_tracked) {
+	while (ready->nr_tracked && queue->retire_left) {
 		u32 first = ready->first_tracked % HFT_MAX_TRACKED;
 		const struct hft_tracked *tracked = &ready->tracked[first];
 
 		if ((s32)(consumed - tracked->sequence) <= 0)
 			break;
+		queue->retire_left--;
 		ready->first_tracked++;
 		ready->nr_tracked--;
 		hft_job_done(&ready->pool->slots[tracked->index]);
@@ -286,6 +290,21 @@ void hft_job_look(struct hft_ready_queue *ready)
 
 	if (in_flight >= 0)
 		hft_job_retire(ready, in_flight);
+}
+
+/**
+ * hft_job_consumed() - after hft_job_look(): has the job of a task ended nevertheless?
+ * @slot: the task, with a job in flight
+ *
+ * Return: whether another hold of the lock is to notice that.
+ */
+bool hft_job_consumed(const struct hft_slot *slot)
+{
+	const struct hft_ready_queue *ready = slot->ready;
+	int in_flight = hft_ready_in_flight(ready);
+
+	return in_flight >= 0 &&
+	       (s32)(lower_32_bits(ready->sequence) - in_flight - slot->watch.link) > 0;
 }
 
 /**
@@ -332,7 +351,7 @@ bool hft_job_overrun(struct hft_slot *slot, u64 now)
 		return true;
 	}
 	passed = now > slot->base ? (now - slot->base) / slot->period : 0;
-	if (slot->flags & (HFT_TASK_CATCH_UP | HFT_TASK_SPORADIC)) {
+	if (slot->flags & (HFT_TASK_CATCH_UP | HFT_TASK_SPORADIC) || hft_job_consumed(slot)) {
 		hft_job_hold(slot);
 	} else if (slot->flags & HFT_TASK_COALESCE) {
 		hft_job_skip(slot, passed);

@@ -19,6 +19,7 @@ void hft_release_init(struct hft_release_queue *queue)
 	for (clock = 0; clock < HFT_CLOCKS; clock++)
 		queue->timers[clock].armed = U64_MAX;
 	queue->watch.armed = U64_MAX;
+	hft_sched_begin(queue);
 	queue->cap = hft_admission_cap(HFT_ADMISSION_CAP_PPM);
 }
 

@@ -44,8 +44,8 @@
 #define HFT_BATCH		64
 
 /*
- * Events of tracked tasks that a ring has in flight at most: the end of all of them may
- * be found in one hold of the lock.  A power of two.
+ * Events of tracked tasks that a ring has in flight at most, and ends of tasks that are
+ * noticed in one hold of the lock, of all rings.  A power of two.
  */
 #define HFT_MAX_TRACKED		256
 
@@ -95,6 +95,9 @@ struct hft_notice {
  * @ended: tasks inserted before that one end with -ENODEV
  * @online: takes tasks
  * @rearm: a timer is to fire earlier than it is armed for
+ * @retire_left: ends of tasks that this hold of the lock may still notice.  The others
+ *	are left to those after it: a consumer that is about to wait looks at its own
+ *	ring first
  * @touched: ready queues that got tasks under this hold of the lock
  * @kick: have hft_chain_receive() called for a ready queue of this one, soon; called
  *	under another queue's lock
@@ -109,6 +112,7 @@ struct hft_release_queue {
 	u64 ended;
 	bool online;
 	bool rearm;
+	u32 retire_left;
 	struct hft_ready_queue *touched;
 	void (*kick)(struct hft_ready_queue *ready);
 };
@@ -231,6 +235,7 @@ void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event);
 void hft_job_retire(struct hft_ready_queue *ready, u32 in_flight);
 void hft_job_ready(struct hft_slot *slot);
 void hft_job_look(struct hft_ready_queue *ready);
+bool hft_job_consumed(const struct hft_slot *slot);
 void hft_job_pull(struct hft_ready_queue *ready);
 bool hft_job_cancel(struct hft_slot *slot);
 enum hft_task_state hft_job_state(const struct hft_slot *slot);
@@ -281,6 +286,12 @@ static inline struct hft_ready_queue *hft_chain_of(struct hft_pool *pool, u64 id
 	/* That it has ended before what it has sent: pairs with that in hft_chain_send(). */
 	smp_mb();
 	return of;
+}
+
+/* A hold of the lock begins, or is as long as one is to be. */
+static inline void hft_sched_begin(struct hft_release_queue *queue)
+{
+	queue->retire_left = HFT_MAX_TRACKED;
 }
 
 /* The earliest key of a clock's heap, U64_MAX if it is empty. */

@@ -159,6 +159,11 @@ unsigned int hft_watch_late(struct hft_release_queue *queue, u64 now, struct hft
 			/* It was finished: another's turn. */
 			if (hft_heap_min(heap) != &slot->watch)
 				continue;
+			/* It was, and that is for another hold to notice. */
+			if (hft_job_consumed(slot)) {
+				hft_watch_stop(slot);
+				continue;
+			}
 		}
 		type = hft_watch_look(slot, now);
 		if (type == HFT_EVENT_MISS) {

@@ -14,6 +14,7 @@
 #include <hft/hft.h>
 #include <hft/sim.h>
 
+#include "core/sched.h"
 #include "engine/internal.h"
 
 #define MS	1000000ULL
@@ -351,6 +352,63 @@ static void test_close(void **state)
 	assert_int_equal(body.nr, 1);
 }
 
+#define CROWD	40	/* rings */
+#define DEPTH	200	/* tasks of each */
+
+static uint32_t tasks_free(struct hft *h)
+{
+	struct hft_stats stats;
+
+	assert_int_equal(hft_stats(h, HFT_STATS_CONTEXT, &stats), 0);
+	return stats.tasks_free;
+}
+
+/* One interrupt notices the end of some tasks of many rings, and the consumers the rest. */
+static void test_many_ends(void **state)
+{
+	HFT_OPTS(hft_opts, opts, .backend = "sim", .device = "cpus=1",
+		 .tasks = CROWD * (DEPTH + 2));
+	HFT_OPTS(hft_ring_opts, ring, .entries = 256);
+	struct hft_ring *rings[CROWD];
+	struct hft_task task = { .flags = HFT_TASK_TRACK };
+	uint64_t later;
+	struct hft *h;
+	uint32_t i, n;
+
+	(void)state;
+	assert_int_equal(hft_open(&h, &opts), 0);
+	later = hft_now() + MS;
+	for (i = 0; i < CROWD; i++) {
+		assert_int_equal(hft_ring_open(h, &ring, &rings[i]), 0);
+		task.ring = hft_ring_number(rings[i]);
+		task.flags = HFT_TASK_PERIODIC;
+		task.period = MS;
+		task.release = 1;
+		assert_int_equal(hft_submit(h, &task, NULL), 0);
+		task.flags = HFT_TASK_TRACK;
+		task.period = 0;
+		for (n = 0; n < DEPTH; n++)
+			assert_int_equal(hft_submit(h, &task, NULL), 0);
+		task.release = later;
+		assert_int_equal(hft_submit(h, &task, NULL), 0);
+		while (hft_ring_peek(rings[i]))
+			hft_ring_advance(rings[i]);
+	}
+	assert_int_equal(tasks_free(h), 0);
+	assert_int_equal(hft_sim_run_until(hft_sim_of(h), later + MS / 2), 0);
+	n = tasks_free(h);
+	assert_true(n > 0);
+	assert_true(n <= 4 * HFT_MAX_TRACKED);
+	for (i = 0; i < CROWD; i++) {
+		while (hft_wait(rings[i], 0) > 0)
+			hft_ring_advance(rings[i]);
+	}
+	assert_int_equal(tasks_free(h), CROWD * (DEPTH + 1));
+	for (i = 0; i < CROWD; i++)
+		hft_ring_close(rings[i]);
+	hft_close(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +422,7 @@ int main(void)
 		cmocka_unit_test(test_modify),
 		cmocka_unit_test(test_admission),
 		cmocka_unit_test(test_close),
+		cmocka_unit_test(test_many_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,6 +147,7 @@ void hft_sim_pull(struct hft_sim_ring *ring)
 
 	if (!(ring->ready.producer->flags & HFT_RING_MORE) && !ring->ready.nr_tracked)
 		return;
+	hft_sched_begin(&ring->cpu->release);
 	if (hft_ready_fill(&ring->ready, HFT_BATCH, now, now)) {
 		/* A worker that is awake looks itself, and so does who is not simulated. */
 		if (hft_sim_preempts(ring))
@@ -252,12 +253,13 @@ static void arm_watch(struct hft_sim_cpu *cpu)
 static void commit(struct hft_sim_cpu *cpu)
 {
 	fill_touched(cpu);
-	if (!cpu->release.rearm)
-		return;
-	dispatch_before_timers(cpu);
-	cpu->release.rearm = false;
-	arm_timers(cpu);
-	arm_watch(cpu);
+	if (cpu->release.rearm) {
+		dispatch_before_timers(cpu);
+		cpu->release.rearm = false;
+		arm_timers(cpu);
+		arm_watch(cpu);
+	}
+	hft_sched_begin(&cpu->release);
 }
 
 void hft_sim_kick(struct hft_ready_queue *ready)

@@ -230,9 +230,11 @@ static void soft_dispatch(struct soft_hold *hold)
 	struct soft_queue *queue = hold->queue;
 	uint64_t earliest;
 
-	do
+	do {
 		soft_watch(hold);
-	while (soft_expire(hold));
+		hft_sched_begin(&queue->release);
+	} while (soft_expire(hold));
+	hft_sched_begin(&queue->release);
 	queue->release.rearm = false;
 	earliest = soft_arm(&queue->release);
 	atomic_store_explicit(&queue->next, earliest, memory_order_relaxed);
@@ -252,6 +254,7 @@ static void soft_hold(struct soft_hold *hold, struct soft_queue *queue)
 	hold->driver = NULL;
 	hold->nr_notices = 0;
 	hold->halted = 0;
+	hft_sched_begin(&queue->release);
 }
 
 /* Take a queue's lock, and let it be as the module would have it by now. */
