@@ -242,13 +242,10 @@ static inline struct hft_heap_node *hft_heap_sink(struct hft_heap *h, struct hft
 	return hole;
 }
 
-/* Close @hole with the last node, which @h->nr no longer counts. */
+/* Close @hole with the last node, another one, which @h->nr no longer counts. */
 static inline void hft_heap_close(struct hft_heap *h, struct hft_heap_node *hole)
 {
-	const struct hft_heap_node *last = h->node + h->nr;
-
-	if (hole != last)
-		hft_heap_up(h, hft_heap_sink(h, hole), *last);
+	hft_heap_up(h, hft_heap_sink(h, hole), h->node[h->nr]);
 }
 
 /**
@@ -275,7 +272,8 @@ static inline void hft_heap_remove(struct hft_heap *h, struct hft_heap_item *ite
 
 	item->pos = HFT_HEAP_NONE;
 	h->nr--;
-	hft_heap_close(h, hole);
+	if (hole != &h->node[h->nr])
+		hft_heap_close(h, hole);
 }
 
 /**
@@ -292,8 +290,8 @@ static inline struct hft_heap_item *hft_heap_pop(struct hft_heap *h)
 		return NULL;
 	/* Not hft_heap_remove(): nothing here waits for the item's cache line. */
 	item->pos = HFT_HEAP_NONE;
-	h->nr--;
-	hft_heap_close(h, h->node);
+	if (--h->nr)
+		hft_heap_close(h, h->node);
 	return item;
 }
 
