@@ -135,6 +135,7 @@ struct hft_ring {
 	u64 charged;
 	struct irq_work work;			/* wakes @pollers where that is legal */
 	struct irq_work inbound;		/* releases tasks that waited for another CPU's */
+	bool kicked;				/* it was queued */
 	wait_queue_head_t pollers;
 	struct list_head link;			/* in the queue's rings */
 	unsigned long waiting;			/* bits of &enum hft_ring_waiting */
@@ -252,6 +253,7 @@ int hft_ring_set_policy(struct hft_ring *ring, u32 policy);
 int hft_remote_join(struct hft_ring *ring, struct hft_slot *slot);
 void hft_remote_fetch(struct hft_context *context, struct hft_slot *slot, u64 after);
 void hft_remote_receive(struct irq_work *work);
+void hft_remote_end(struct hft_ring *ring);
 void hft_remote_kick(struct hft_ready_queue *ready);
 
 /* ring.c */

@@ -4,7 +4,9 @@
  * two queues' locks are never held together.  Interrupts are off throughout, which holds
  * off the freeing of both rings.
  */
+#include <linux/cpu.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 
 #include "hft.h"
 
@@ -36,7 +38,7 @@ int hft_remote_join(struct hft_ring *ring, struct hft_slot *slot)
 		return 0;
 	queue = ring->queue;
 	raw_spin_lock(&queue->lock);
-	err = hft_chain_refuse(&ring->ready, slot, err);
+	err = hft_chain_refuse(ring->ready.pool, &ring->ready, slot, err);
 	hft_queue_commit(queue);
 	raw_spin_unlock(&queue->lock);
 	return err;
@@ -65,19 +67,58 @@ void hft_remote_fetch(struct hft_context *context, struct hft_slot *slot, u64 af
 	local_irq_restore(irq_flags);
 }
 
-/* Hard interrupt, on any CPU: a batch, then others have their turn. */
-void hft_remote_receive(struct irq_work *work)
+/* Returns whether there may be more, of a ring that lives on. */
+static bool hft_remote_receive_some(struct hft_ring *ring)
 {
-	struct hft_ring *ring = container_of(work, struct hft_ring, inbound);
 	struct hft_queue *queue = ring->queue;
 	bool more;
 
 	raw_spin_lock(&queue->lock);
-	more = hft_chain_receive(&ring->ready, HFT_BATCH);
+	more = hft_chain_receive(&ring->ready, HFT_BATCH) && !ring->ready.dead;
 	hft_queue_commit(queue);
 	raw_spin_unlock(&queue->lock);
+	return more;
+}
+
+/*
+ * Hard interrupt, on any CPU: a batch, then others have their turn.  A CPU that dies looks
+ * for work but once.
+ */
+void hft_remote_receive(struct irq_work *work)
+{
+	struct hft_ring *ring = container_of(work, struct hft_ring, inbound);
+	bool more;
+
+	do
+		more = hft_remote_receive_some(ring);
+	while (more && cpu_is_offline(smp_processor_id()));
 	if (more)
 		irq_work_queue(work);
+}
+
+/**
+ * hft_remote_end() - wait for what a ring has to receive
+ * @ring: dead since before an RCU grace period: nobody sends to it any more
+ *
+ * An irq_work may run on two CPUs at a time, and irq_work_sync() waits for the last one
+ * alone; but none is queued again, and an RCU grace period waits for interrupts.
+ */
+void hft_remote_end(struct hft_ring *ring)
+{
+	struct hft_queue *queue = ring->queue;
+	bool more = true;
+
+	if (!READ_ONCE(ring->kicked))
+		return;
+	while (more) {
+		raw_spin_lock_irq(&queue->lock);
+		more = hft_chain_receive(&ring->ready, HFT_BATCH);
+		hft_queue_commit(queue);
+		raw_spin_unlock_irq(&queue->lock);
+		cond_resched();
+	}
+	irq_work_sync(&ring->inbound);
+	synchronize_rcu();
 }
 
 /*
@@ -86,5 +127,6 @@ void hft_remote_receive(struct irq_work *work)
  */
 void hft_remote_kick(struct hft_ready_queue *ready)
 {
+	WRITE_ONCE(hft_ring_of(ready)->kicked, true);
 	irq_work_queue(&hft_ring_of(ready)->inbound);
 }

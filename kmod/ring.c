@@ -328,7 +328,7 @@ static void hft_ring_destroy(struct hft_ring *ring)
 
 	hft_queue_del_ring(ring->queue, ring);
 	synchronize_rcu();
-	irq_work_sync(&ring->inbound);
+	hft_remote_end(ring);
 	irq_work_sync(&ring->work);
 	hft_ring_free(ring);
 }

@@ -113,7 +113,7 @@ int hft_chain_join(struct hft_ready_queue *of, struct hft_slot *slot)
 	int err;
 
 	/* Its canceller has looked for it in vain: so this is seen. */
-	if (!READ_ONCE(slot->ready))
+	if (!smp_load_acquire(&slot->ready))
 		return -ECANCELED;
 	err = hft_chain_append(of, slot);
 	/* From here on it may be gone. */
@@ -124,16 +124,19 @@ int hft_chain_join(struct hft_ready_queue *of, struct hft_slot *slot)
 
 /**
  * hft_chain_refuse() - free a task that could not hft_chain_join()
- * @ready: of its ring; its queue is locked
+ * @pool: its pool
+ * @ready: of its ring, which may be another by now; its queue is locked
  * @slot: the task
  * @err: why
  *
  * Return: @err, or 0: it had been cancelled before.
  */
-int hft_chain_refuse(struct hft_ready_queue *ready, struct hft_slot *slot, int err)
+int hft_chain_refuse(struct hft_pool *pool, struct hft_ready_queue *ready, struct hft_slot *slot,
+		     int err)
 {
-	if (slot->ready != ready) {
-		hft_slot_free(ready->pool, slot);
+	/* Pairs with the release in hft_sched_cancel(). */
+	if (smp_load_acquire(&slot->ready) != ready) {
+		hft_slot_free(pool, slot);
 		return 0;
 	}
 	slot->flags &= ~(HFT_SLOT_AFTER | HFT_SLOT_REMOTE);
@@ -182,9 +185,9 @@ void hft_chain_fetch(struct hft_ready_queue *of, u64 id, struct hft_slot *slot)
 {
 	struct hft_slot *before = hft_slot_find(of->pool, id);
 
-	/* With a ready queue it is another task by now. */
+	/* With a ready queue it is another task by now.  Pairs with hft_sched_cancel(). */
 	if (before && before->ready == of && before->flags & HFT_SLOT_TRACKED &&
-	    !READ_ONCE(slot->ready) && hft_chain_unlink(of->pool, before, slot))
+	    !smp_load_acquire(&slot->ready) && hft_chain_unlink(of->pool, before, slot))
 		hft_slot_free(of->pool, slot);
 }
 
@@ -242,7 +245,8 @@ void hft_chain_release(struct hft_slot *slot, bool failed)
 	slot->item.link = 0;
 	while (next) {
 		struct hft_slot *successor = next;
-		struct hft_ready_queue *ready = READ_ONCE(successor->ready);
+		/* Pairs with the release in hft_sched_cancel(). */
+		struct hft_ready_queue *ready = smp_load_acquire(&successor->ready);
 
 		next = hft_chain_at(pool, successor->next);
 		if (!ready)
@@ -254,28 +258,36 @@ void hft_chain_release(struct hft_slot *slot, bool failed)
 	}
 }
 
-/* All that was sent, the first first. */
+/* Take all that was sent, the last first. */
 static u32 hft_chain_take(struct hft_ready_queue *ready)
 {
 	s64 head = atomic64_read(&ready->inbound);
-	u32 link, next, first = 0;
 
 	while (head && !atomic64_try_cmpxchg_acquire(&ready->inbound, &head, 0))
 		;
-	for (link = lower_32_bits(head); link; link = next) {
+	return lower_32_bits(head);
+}
+
+/* Turn what was taken round, as far as it goes.  Returns what is left of @budget. */
+static unsigned int hft_chain_reverse(struct hft_ready_queue *ready, unsigned int budget)
+{
+	for (; ready->taken && budget; budget--) {
+		u32 link = ready->taken;
 		struct hft_slot *slot = hft_chain_at(ready->pool, link);
 
-		next = slot->next;
-		WRITE_ONCE(slot->next, first);
-		first = link;
+		ready->taken = slot->next;
+		WRITE_ONCE(slot->next, ready->received);
+		ready->received = link;
 	}
-	return first;
+	return budget;
 }
 
 /**
  * hft_chain_receive() - release the tasks that have come home
  * @ready: of their ring
- * @budget: at most so many
+ * @budget: at most so many are looked at
+ *
+ * In the order in which they were sent.
  *
  * Return: whether there may be more.
  */
@@ -284,9 +296,10 @@ bool hft_chain_receive(struct hft_ready_queue *ready, unsigned int budget)
 	struct hft_slot *slot;
 	u32 link;
 
-	if (!ready->received)
-		ready->received = hft_chain_take(ready);
-	for (; ready->received && budget; budget--) {
+	if (!ready->taken && !ready->received)
+		ready->taken = hft_chain_take(ready);
+	/* None of them is released before all are turned round: by then nothing is left. */
+	for (budget = hft_chain_reverse(ready, budget); ready->received && budget; budget--) {
 		link = ready->received;
 		slot = hft_chain_at(ready->pool, link);
 		ready->received = slot->next;
@@ -295,5 +308,5 @@ bool hft_chain_receive(struct hft_ready_queue *ready, unsigned int budget)
 		else
 			hft_slot_free(ready->pool, slot);
 	}
-	return ready->received || atomic64_read(&ready->inbound);
+	return ready->taken || ready->received || atomic64_read(&ready->inbound);
 }

@@ -155,7 +155,8 @@ int hft_sched_cancel(struct hft_slot *slot)
 	ready->counters.cancelled++;
 	if (likely(!(slot->flags & HFT_SLOT_TRACKED)) || hft_job_cancel(slot)) {
 		if (unlikely(remote))
-			WRITE_ONCE(slot->ready, NULL);
+			/* From here on it may be freed elsewhere: pairs with chain.c's acquires. */
+			smp_store_release(&slot->ready, NULL);
 		else
 			hft_slot_free(ready->pool, slot);
 	}

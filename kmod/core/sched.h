@@ -160,7 +160,8 @@ struct hft_tracked {
  * @counters: of the ring
  * @inbound: place of the last chained task that was sent home from another queue; not
  *	under the lock
- * @received: of the first of those that were taken from there
+ * @taken: of the last of those that were taken from there, and not turned round
+ * @received: of the first of those that were
  * @tracked: events of tracked tasks that were not found to be consumed, in order
  */
 struct hft_ready_queue {
@@ -192,6 +193,7 @@ struct hft_ready_queue {
 	struct hft_class *classes;
 	struct hft_counters counters;
 	atomic64_t inbound;
+	u32 taken;
 	u32 received;
 	struct hft_tracked tracked[HFT_MAX_TRACKED];
 };
@@ -265,7 +267,8 @@ unsigned int hft_watch_late(struct hft_release_queue *queue, u64 now, struct hft
 int hft_chain_add(struct hft_ready_queue *ready, struct hft_slot *slot);
 void hft_chain_await(struct hft_pool *pool, u64 id);
 int hft_chain_join(struct hft_ready_queue *of, struct hft_slot *slot);
-int hft_chain_refuse(struct hft_ready_queue *ready, struct hft_slot *slot, int err);
+int hft_chain_refuse(struct hft_pool *pool, struct hft_ready_queue *ready, struct hft_slot *slot,
+		     int err);
 void hft_chain_remove(struct hft_slot *slot);
 void hft_chain_fetch(struct hft_ready_queue *of, u64 id, struct hft_slot *slot);
 void hft_chain_release(struct hft_slot *slot, bool failed);

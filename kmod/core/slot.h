@@ -53,7 +53,7 @@ enum hft_slot_state {
  * @release: when to start, on @clock; from then on CLOCK_MONOTONIC
  * @deadline: when to be finished, on @clock, or 0; likewise
  * @ready: of the ring it is queued for; protected, as is @state, by the lock of
- *	the release queue from insertion to removal
+ *	the release queue from insertion to removal; NULL: see chain.c
  * @generation: upper half of the id; counts up when the slot is freed
  * @next: index + 1 of the next free slot, or of the next successor of the same task
  * @flags: from the descriptor, and HFT_SLOT_*; of a free slot its last task's

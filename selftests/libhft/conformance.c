@@ -70,6 +70,7 @@ static const struct {
 	CASE(chain_after_failure),
 	CASE(chain_and_halt),
 	CASE(chain_hops),
+	CASE(chain_hops_in_order),
 	CASE(chain_hops_refused),
 	CASE(chain_hops_cancelled),
 	CASE(chain_hops_fail),

@@ -255,6 +255,28 @@ static void case_chain_hops(struct test *t)
 	hft_ring_close(rings[1]);
 }
 
+/* Many at a time keep the order of those that they waited for. */
+static void case_chain_hops_in_order(struct test *t)
+{
+	struct hft_ring *remote = open_remote(t, 64, 64);
+	uint64_t first[12], i;
+
+	if (!remote)
+		return;
+	for (i = 0; i < 12; i++)
+		first[i] = submit_after(t, t->ring, i, 0);
+	for (i = 0; i < 48; i++)
+		submit_after(t, remote, i, first[i / 4]);
+	for (i = 0; i < 12; i++)
+		take(t, t->ring, i);
+	EQUAL(-ETIMEDOUT, hft_wait(t->ring, 0));
+	for (i = 0; i < 48; i++)
+		take_result(t, remote, i, 0);
+	expect_empty(t, remote);
+	EQUAL(TASKS, stats_of(t, HFT_STATS_CONTEXT).tasks_free);
+	hft_ring_close(remote);
+}
+
 static void case_chain_hops_refused(struct test *t)
 {
 	struct hft_ring *remote = open_remote(t, 4, 4);

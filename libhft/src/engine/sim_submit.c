@@ -33,7 +33,7 @@ static int join(struct hft_sim *sim, struct hft_slot *slot)
 	if (!err)
 		return 0;
 	ring->stats.submitted--;
-	err = hft_chain_refuse(&ring->ready, slot, err);
+	err = hft_chain_refuse(&sim->pool, &ring->ready, slot, err);
 	hft_sim_commit(ring->cpu);
 	return err;
 }

@@ -154,6 +154,7 @@ struct soft_queue *soft_queue_get(struct soft_context *context, uint32_t cpu);
 void soft_queue_free(struct soft_queue *queue, bool ours);
 void soft_lock(struct soft_hold *hold, struct soft_queue *queue);
 void soft_unlock(struct soft_hold *hold);
+void soft_receive(struct soft_context *context);
 void soft_ring_receive(struct soft_ring *soft);
 uint64_t soft_translate(struct soft_hold *hold, enum hft_clock clock);
 void soft_commit(struct soft_hold *hold);

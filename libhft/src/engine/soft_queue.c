@@ -366,7 +366,7 @@ void soft_ring_receive(struct soft_ring *soft)
 }
 
 /* As the module's hft_remote_receive(), by whoever has let go of a lock. */
-static void soft_receive(struct soft_context *context)
+void soft_receive(struct soft_context *context)
 {
 	uint64_t rings;
 

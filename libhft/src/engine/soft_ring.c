@@ -216,8 +216,8 @@ uint64_t soft_ring_cancel_tasks(struct soft_context *context, struct soft_ring *
 		if (ret == HFT_CHAIN_REMOTE)
 			soft_fetch(context, &slots[i - 1], after);
 	}
-	/* What is on its way home is here before the ring goes. */
 	soft_ring_receive(soft);
+	soft_receive(context);
 	return cancelled;
 }
 
@@ -241,6 +241,22 @@ void soft_ring_kill(struct soft_context *context, struct soft_ring *soft)
 		soft_ring_cancel_tasks(context, soft);
 }
 
+/* Whoever has seen a task of the ring, to send it home, has let go of the lock by then. */
+static void soft_ring_await_senders(struct soft_context *context, struct soft_ring *soft)
+{
+	struct soft_hold hold;
+	uint32_t cpu;
+
+	for (cpu = 0; cpu < context->nr_cpus; cpu++) {
+		if (!context->queues[cpu])
+			continue;
+		soft_lock(&hold, context->queues[cpu]);
+		soft_unlock(&hold);
+	}
+	soft_ring_receive(soft);
+	soft_receive(context);
+}
+
 void soft_ring_close(struct hft_ring *ring)
 {
 	struct soft_ring *soft = ring->state;
@@ -255,6 +271,7 @@ void soft_ring_close(struct hft_ring *ring)
 	}
 	pthread_mutex_lock(&context->mutex);
 	soft_ring_kill(context, soft);
+	soft_ring_await_senders(context, soft);
 	soft_lock(&hold, queue);
 	atomic_store_explicit(&soft->queue, NULL, memory_order_relaxed);
 	if (atomic_load_explicit(&context->monitor, memory_order_relaxed) == soft)

@@ -80,7 +80,7 @@ int soft_join(struct soft_context *context, struct soft_ring *soft, struct soft_
 	if (!err)
 		return 0;
 	soft_lock(&hold, queue);
-	err = hft_chain_refuse(&soft->ready, slot, err);
+	err = hft_chain_refuse(&context->pool, &soft->ready, slot, err);
 	soft_commit(&hold);
 	soft_unlock(&hold);
 	return err;
