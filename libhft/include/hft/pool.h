@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A pool of workers that steal tasks from each other.
+ *
+ * A task is a function and a copy of its arguments.  A worker runs the highest level
+ * that it has, the newest task first; a worker that has none steals the oldest of
+ * another, the highest level first, from the nearest first.  Within a level there is no
+ * order: what must come in order goes to a strand, what has a time to hft_submit().
+ *
+ * Waiting: a worker that waits, for a group or a task, runs other tasks meanwhile.  Any
+ * other thread sleeps.
+ *
+ * Threads: all calls but hft_pool_close() may be made from any thread at a time, and
+ * from tasks.  hft_spawn() from a worker is wait-free, but for new memory and for waking
+ * a worker that sleeps; from other threads it is lock-free.
+ *
+ * Errors: as in hft/hft.h; hft_strerror() tells the reason of those of opening a pool
+ * and of adding workers.
+ */
+#ifndef HFT_POOL_H
+#define HFT_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct hft_pool;
+
+#define HFT_POOL_WORKERS_MAX	256	/* of a pool, at a time */
+#define HFT_SPAWN_ARGS_MAX	1024	/* bytes; up to 48 have room in the task */
+
+/* hft_pool_opts.flags */
+#define HFT_POOL_UNPINNED	(1U << 0)	/* workers run on any CPU that the caller may */
+#define HFT_POOL_QUIET		(1U << 1)	/* a worker that goes to sleep does not interrupt the */
+						/* others (membarrier(2)): each spawn has a fence */
+
+struct hft_pool_opts {
+	size_t sz;
+	uint32_t workers;		/* 0: one for each CPU that the caller may run on */
+	uint32_t flags;			/* HFT_POOL_* */
+	const uint32_t *cpus;		/* of each worker; NULL: those that the caller may, */
+					/* one after the other */
+	uint64_t spin_ns;		/* how long a worker looks for tasks before it sleeps; */
+					/* HFT_SPIN_FOREVER: it does not */
+};
+
+int hft_pool_open(struct hft_pool **pool, const struct hft_pool_opts *opts);
+void hft_pool_close(struct hft_pool *pool);
+int hft_pool_add_worker(struct hft_pool *pool, uint32_t cpu);
+int hft_pool_remove_worker(struct hft_pool *pool, uint32_t worker);
+int hft_pool_worker(void);
+
+/* What a task runs; @args is its copy.  A negative result is an errno: it has failed. */
+typedef int64_t (*hft_spawn_fn)(void *args);
+
+/**
+ * struct hft_group - tasks that are waited for together
+ *
+ * Anywhere in memory, and only to be used by the calls below.  Its memory may be used
+ * for something else as soon as hft_group_wait() has returned other than -ETIMEDOUT, and
+ * nobody spawns into it.
+ */
+struct hft_group {
+	struct hft_pool *pool;
+	uint32_t pending;
+	int32_t error;
+};
+
+/**
+ * struct hft_token - tells tasks that they are not wanted any more
+ *
+ * Of zeroes it is not cancelled.  It must live as long as the tasks that it is given to.
+ */
+struct hft_token {
+	uint32_t cancelled;
+};
+
+/* A task whose end somebody wants to know of: hft_join() or hft_detach() it, once. */
+struct hft_handle {
+	void *work;
+	uint32_t generation;
+};
+
+struct hft_spawn_opts {
+	size_t sz;
+	struct hft_group *group;	/* NULL: none */
+	struct hft_token *token;	/* cancelled before the task begins: it ends with */
+					/* -ECANCELED */
+	uint64_t expires;		/* CLOCK_MONOTONIC: a task that has not begun by then */
+					/* ends with -ETIME; 0: never */
+	uint32_t level;			/* 1 + enum hft_level; 0: HFT_LEVEL_NORMAL */
+	uint32_t worker;		/* 1 + the worker, from which it is not stolen; 0: any */
+};
+
+int hft_spawn(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size);
+int hft_spawn_opts(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size,
+		   const struct hft_spawn_opts *opts, struct hft_handle *handle);
+int hft_join(struct hft_handle *handle, uint64_t timeout, int64_t *result);
+void hft_detach(struct hft_handle *handle);
+
+void hft_group_init(struct hft_group *group, struct hft_pool *pool);
+int hft_group_spawn(struct hft_group *group, hft_spawn_fn fn, const void *args, size_t size);
+int hft_group_wait(struct hft_group *group, uint64_t timeout);
+
+static inline void hft_token_cancel(struct hft_token *token)
+{
+	__atomic_store_n(&token->cancelled, 1, __ATOMIC_RELEASE);
+}
+
+static inline bool hft_token_is_cancelled(const struct hft_token *token)
+{
+	return __atomic_load_n(&token->cancelled, __ATOMIC_ACQUIRE);
+}
+
+struct hft_pool_stats {
+	size_t sz;
+	uint64_t spawned;		/* by the worker, or by threads that are none */
+	uint64_t executed;
+	uint64_t failed;		/* of those */
+	uint64_t cancelled;		/* ended without being begun */
+	uint64_t stolen;		/* from others */
+	uint64_t failed_steals;		/* looked for tasks in vain, or lost a race for one */
+	uint64_t parked;		/* times that it slept */
+	uint64_t parked_ns;
+	uint64_t depth;			/* tasks that wait */
+	uint32_t cpu;
+	uint32_t running;		/* it is at a task */
+};
+
+#define HFT_POOL_ALL	(~0U)		/* the sum of all workers and other threads */
+
+int hft_pool_stats(struct hft_pool *pool, uint32_t worker, struct hft_pool_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* HFT_POOL_H */

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the files of the pool share.
+ *
+ * Nothing takes a lock but adding and removing workers.  Barriers:
+ *
+ *   a task pushed, then the look at idle, of who spawns
+ *	pairs with parked and idle, full fence, the look for tasks, of who is about to
+ *	sleep: either that finds the task, or it is woken.  The fence of the first is the
+ *	second's: it has the kernel make all threads of the process execute one
+ *	(membarrier(2)).  With somebody asleep, or where the kernel can not, the first has
+ *	its own
+ *   searching let go, full fence, the look for tasks, of the last who searches
+ *	pairs with that fence: who finds somebody searching leaves it to them
+ *   the results of a task, then the count of its group, or its state
+ *	pairs with the load-acquire of that by who waits
+ */
+#ifndef HFT_POOL_INTERNAL_H
+#define HFT_POOL_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <linux/hft.h>
+#include <hft/hft.h>
+#include <hft/pool.h>
+
+#include "../api.h"
+#include "../options.h"
+#include "deque.h"
+#include "slab.h"
+
+#define HFT_WORK_INLINE		48
+
+/* hft_work.group: the group, and */
+#define HFT_WORK_MORE		1UL	/* all of it is valid */
+#define HFT_WORK_FLAGS		1UL
+
+/* hft_work.state */
+#define HFT_WORK_DONE		1U
+#define HFT_WORK_AWAITED	2U
+#define HFT_WORK_DETACHED	4U
+
+/**
+ * struct hft_work - a task
+ * @fn: what it runs
+ * @outer: once it runs: of those that wait for others in it, the one before
+ * @args: with that, unless they are @big
+ * @group: that it is of, and HFT_WORK_* flags
+ * @next: in an inbox or a list
+ * @big: arguments that have no room in @args, or NULL
+ * @token: or NULL
+ * @expires: or 0
+ * @result: of @fn
+ * @state: HFT_WORK_* bits; futex
+ * @generation: of the memory: counts up as it is freed
+ * @level: &enum hft_level
+ * @handle: somebody has a handle: it is they who free it
+ * @fixed: is its worker's alone
+ *
+ * A task that a worker spawns without options has the first line alone, and no memory
+ * behind it.  One that comes through an inbox has @next, @level and @fixed; the rest is
+ * valid with %HFT_WORK_MORE.
+ */
+struct hft_work {
+	union {
+		hft_spawn_fn fn;
+		struct hft_work *outer;
+	};
+	unsigned char args[HFT_WORK_INLINE];
+	uintptr_t group;
+
+	struct hft_work *next;
+	void *big;
+	struct hft_token *token;
+	uint64_t expires;
+	int64_t result;
+	_Atomic uint32_t state;
+	_Atomic uint32_t generation;
+	uint8_t level;
+	bool handle;
+	bool fixed;
+} __attribute__((aligned(64)));
+
+#define HFT_WORK_PLAIN_SIZE	64
+
+/* An inbox that is closed. */
+#define HFT_INBOX_CLOSED	((struct hft_work *)1)
+
+/**
+ * struct hft_spawner - a thread that spawns tasks
+ * @pool: into it
+ * @worker: that it is, or NULL
+ * @plain: memory of its tasks that have the first line alone
+ * @works: of the others
+ * @args: of their arguments, if they are big
+ * @spawned: how many there were
+ * @next: of the pool's spawners that are no workers
+ * @orphan: its thread has ended: it is the next one's that comes
+ */
+struct hft_spawner {
+	struct hft_pool *pool;
+	struct hft_pool_worker *worker;
+	struct hft_slab plain;
+	struct hft_slab works;
+	struct hft_slab args;
+	_Atomic uint64_t spawned;
+	struct hft_spawner *next;
+	bool orphan;
+};
+
+struct hft_work_list {
+	struct hft_work *first;
+	struct hft_work **last;
+};
+
+enum hft_distance {
+	HFT_DISTANCE_CORE,	/* SMT siblings */
+	HFT_DISTANCE_CACHE,	/* of the last level */
+	HFT_DISTANCE_NODE,
+	HFT_DISTANCE_REMOTE,
+	HFT_DISTANCES
+};
+
+enum hft_worker_life {
+	HFT_WORKER_NONE,	/* there is no thread */
+	HFT_WORKER_RUNS,
+	HFT_WORKER_LEAVES,	/* as soon as it is at no task */
+};
+
+/**
+ * struct hft_pool_worker - a worker
+ * @levels: deques that may have tasks; the owner's to write
+ * @parked: it sleeps, or is about to; futex
+ * @life: &enum hft_worker_life; futex
+ * @waits_for: what it waits for, in a task
+ * @inbox: tasks that are for it alone, newest first
+ * @deques: its tasks, one a level
+ * @self: it as a spawner
+ * @number: of the pool's workers
+ * @cpu: that it is pinned to
+ * @searching: counts in hft_pool.idle
+ * @ended: tasks of @ended_group that it has not told that they ended
+ * @fixed_levels: of @fixed those that are not empty
+ * @fixed: tasks that are for it alone, one list a level
+ * @current: the task that it is at
+ * @outer: tasks that wait for others, by their @outer: the innermost first
+ * @random: state of a generator
+ * @distance: to each worker, smaller is nearer
+ *
+ * From @deques on it is the owner's, but for the deques' thieves and the counters.
+ * The memory stays until the pool is closed: a thief may look at one that has left.
+ */
+struct hft_pool_worker {
+	_Atomic uint32_t levels;
+	_Atomic uint32_t parked;
+	_Atomic uint32_t life;
+	_Atomic uintptr_t waits_for;
+	_Atomic(struct hft_work *) inbox;
+
+	struct hft_deque deques[HFT_LEVELS];
+	struct hft_spawner self;
+	struct hft_pool *pool;
+	uint32_t number;
+	uint32_t cpu;
+	_Atomic bool searching;
+	uint32_t ended;
+	struct hft_group *ended_group;
+	uint32_t fixed_levels;
+	struct hft_work_list fixed[HFT_LEVELS];
+	struct hft_work *current;
+	struct hft_work *outer;
+	uint64_t random;
+	_Atomic uint8_t distance[HFT_POOL_WORKERS_MAX];
+
+	_Atomic uint64_t executed;
+	_Atomic uint64_t failed;
+	_Atomic uint64_t cancelled;
+	_Atomic uint64_t stolen;
+	_Atomic uint64_t failed_steals;
+	_Atomic uint64_t parks;
+	_Atomic uint64_t parked_ns;
+};
+
+/* Of hft_pool.idle: workers that sleep, and below them workers that search. */
+#define HFT_POOL_PARKED		(1ULL << 32)
+#define HFT_POOL_SEARCHING	1ULL
+
+/**
+ * struct hft_pool - a pool
+ * @workers: those that are or were; never moves
+ * @nr_workers: how many
+ * @membarrier: the kernel does the fences of who spawns
+ * @pinned: workers are
+ * @spin_ns: how long one searches
+ * @key: of a thread that spawns and is no worker: its &struct hft_spawner
+ * @lock: of workers that come and go, and of @spawners
+ * @spawners: that are no workers
+ * @idle: how many workers sleep and search
+ * @inbox: tasks from outside, newest first
+ */
+struct hft_pool {
+	_Atomic(struct hft_pool_worker *) workers[HFT_POOL_WORKERS_MAX];
+	_Atomic uint32_t nr_workers;
+	bool membarrier;
+	bool pinned;
+	uint64_t spin_ns;
+	pthread_key_t key;
+	pthread_mutex_t lock;
+	struct hft_spawner *spawners;
+
+	_Atomic uint64_t idle __attribute__((aligned(64)));
+	_Atomic(struct hft_work *) inbox __attribute__((aligned(64)));
+};
+
+/* What somebody waits for. */
+struct hft_wait_for {
+	_Atomic uint32_t *word;		/* futex */
+	uint32_t mask;			/* it is over when these bits of it are */
+	uint32_t over;			/* that */
+	uint32_t awaited;		/* the bit that says that somebody waits */
+};
+
+static inline bool hft_wait_is_over(const struct hft_wait_for *wait)
+{
+	return (atomic_load_explicit(wait->word, memory_order_acquire) & wait->mask) == wait->over;
+}
+
+static inline enum hft_distance hft_worker_distance(const struct hft_pool_worker *from, uint32_t to)
+{
+	return atomic_load_explicit(&from->distance[to], memory_order_relaxed);
+}
+
+/* A counter with one writer. */
+static inline void hft_count(_Atomic uint64_t *counter, uint64_t n)
+{
+	uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, old + n, memory_order_relaxed);
+}
+
+static inline struct hft_pool_worker *hft_pool_worker_at(const struct hft_pool *pool, uint32_t i)
+{
+	return atomic_load_explicit(&pool->workers[i], memory_order_acquire);
+}
+
+/* distance.c */
+enum hft_distance hft_cpu_distance(uint32_t a, uint32_t b);
+
+/* park.c */
+void hft_pool_wake(struct hft_pool *pool, const struct hft_pool_worker *from);
+void hft_pool_wake_waiters(struct hft_pool *pool, const struct hft_wait_for *wait);
+void hft_worker_wake(struct hft_pool_worker *worker);
+void hft_worker_search(struct hft_pool_worker *worker);
+void hft_worker_found(struct hft_pool_worker *worker);
+void hft_worker_park(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
+		     uint64_t timeout);
+void hft_futex_wake_all(_Atomic uint32_t *word);
+int hft_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t timeout);
+int hft_thread_wait(const struct hft_wait_for *wait, uint64_t timeout);
+bool hft_membarrier_begin(void);
+
+/* worker.c */
+extern __thread struct hft_spawner *hft_spawner_self __attribute__((tls_model("initial-exec")));
+
+int hft_pool_start_worker(struct hft_pool_worker *worker);
+void hft_worker_fix(struct hft_pool_worker *worker, struct hft_work *work);
+int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
+		    uint64_t timeout);
+void hft_worker_tell(struct hft_pool_worker *worker);
+
+/* work.c */
+void hft_work_run(struct hft_pool_worker *worker, struct hft_work *work);
+void hft_work_cancel(struct hft_spawner *by, struct hft_work *work, int err);
+int hft_inbox_push(_Atomic(struct hft_work *) *inbox, struct hft_work *work);
+struct hft_work *hft_inbox_take(_Atomic(struct hft_work *) *inbox, struct hft_work *leave);
+void hft_group_end(struct hft_group *group, struct hft_pool *pool, uint32_t nr);
+
+/* spawner.c */
+struct hft_spawner *hft_spawner_find(struct hft_pool *pool);
+void hft_spawner_init(struct hft_spawner *self, struct hft_pool *pool,
+		      struct hft_pool_worker *worker);
+void hft_spawner_exit(struct hft_spawner *self);
+void hft_spawner_orphan(void *arg);
+
+static inline struct hft_spawner *hft_spawner(struct hft_pool *pool)
+{
+	struct hft_spawner *self = hft_spawner_self;
+
+	return __builtin_expect(self && self->pool == pool, 1) ? self : hft_spawner_find(pool);
+}
+
+/*
+ * After a task was pushed: see that somebody looks for it.  Who searches finds it, and
+ * who is at a task has another to come.
+ */
+static inline void hft_pool_notify(struct hft_pool *pool, const struct hft_pool_worker *from)
+{
+	uint64_t idle;
+
+	if (__builtin_expect(!pool->membarrier, 0))
+		atomic_thread_fence(memory_order_seq_cst);
+	else
+		atomic_signal_fence(memory_order_seq_cst);
+	idle = atomic_load_explicit(&pool->idle, memory_order_relaxed);
+	if (__builtin_expect(idle >= HFT_POOL_PARKED, 0))
+		hft_pool_wake(pool, from);
+}
+
+#endif /* HFT_POOL_INTERNAL_H */

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Sleeping when there are no tasks, without missing one: internal.h has the barriers.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define NSEC_PER_SEC	1000000000ULL
+
+/* May the process have the kernel execute a fence in all its threads? */
+bool hft_membarrier_begin(void)
+{
+	return !syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+}
+
+static void fence_all(const struct hft_pool *pool)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (pool->membarrier)
+		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+
+/* Returns 0, which need not mean anything, or a positive errno. */
+int hft_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t timeout)
+{
+	struct timespec until = {
+		.tv_sec = (time_t)(timeout / NSEC_PER_SEC),
+		.tv_nsec = (long)(timeout % NSEC_PER_SEC),
+	};
+	struct timespec *limit = timeout == UINT64_MAX ? NULL : &until;
+
+	return syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, limit, NULL,
+		       FUTEX_BITSET_MATCH_ANY) ? errno : 0;
+}
+
+static void futex_wake(_Atomic uint32_t *word, int nr)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, nr, NULL, NULL, 0);
+}
+
+void hft_futex_wake_all(_Atomic uint32_t *word)
+{
+	futex_wake(word, INT_MAX);
+}
+
+/* It searches from here on.  Returns whether it slept, or was about to. */
+static bool unpark(struct hft_pool_worker *worker)
+{
+	uint32_t parked = 1;
+
+	if (!atomic_load_explicit(&worker->parked, memory_order_relaxed) ||
+	    !atomic_compare_exchange_strong(&worker->parked, &parked, 0))
+		return false;
+	atomic_fetch_add(&worker->pool->idle, HFT_POOL_SEARCHING - HFT_POOL_PARKED);
+	return true;
+}
+
+/* Wake a certain worker, if it sleeps. */
+void hft_worker_wake(struct hft_pool_worker *worker)
+{
+	if (unpark(worker))
+		futex_wake(&worker->parked, 1);
+}
+
+static bool wake_at(struct hft_pool *pool, const struct hft_pool_worker *from,
+		    enum hft_distance distance)
+{
+	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_acquire);
+	uint32_t i;
+
+	for (i = 0; i < nr; i++) {
+		struct hft_pool_worker *worker = hft_pool_worker_at(pool, i);
+
+		if (from && hft_worker_distance(from, i) != distance)
+			continue;
+		if (unpark(worker)) {
+			futex_wake(&worker->parked, 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* There are tasks: wake one that sleeps, the nearest, unless somebody searches. */
+void hft_pool_wake(struct hft_pool *pool, const struct hft_pool_worker *from)
+{
+	enum hft_distance distance;
+	uint64_t idle;
+
+	/* The task before the look: pairs with that in hft_worker_found(). */
+	atomic_thread_fence(memory_order_seq_cst);
+	idle = atomic_load_explicit(&pool->idle, memory_order_relaxed);
+	if (idle < HFT_POOL_PARKED || (uint32_t)idle)
+		return;
+	for (distance = 0; distance < HFT_DISTANCES; distance++) {
+		if (wake_at(pool, from, distance))
+			return;
+	}
+}
+
+/* What is waited for at @word is over.  It may be other memory by now: it is not read. */
+void hft_pool_wake_waiters(struct hft_pool *pool, const struct hft_wait_for *wait)
+{
+	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_acquire);
+	uint32_t i;
+
+	hft_futex_wake_all(wait->word);
+	for (i = 0; i < nr; i++) {
+		struct hft_pool_worker *worker = hft_pool_worker_at(pool, i);
+
+		if (atomic_load(&worker->waits_for) == (uintptr_t)wait->word)
+			hft_worker_wake(worker);
+	}
+}
+
+static bool has_tasks(const struct hft_pool_worker *worker)
+{
+	uint32_t level;
+
+	if (!atomic_load_explicit(&worker->levels, memory_order_relaxed))
+		return false;
+	for (level = 0; level < HFT_LEVELS; level++) {
+		if (hft_deque_count(&worker->deques[level]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_open(const _Atomic(struct hft_work *) *inbox)
+{
+	struct hft_work *first = atomic_load_explicit(inbox, memory_order_relaxed);
+
+	return first && first != HFT_INBOX_CLOSED;
+}
+
+/* Is there a task that @worker could have? */
+static bool finds_tasks(const struct hft_pool_worker *worker)
+{
+	const struct hft_pool *pool = worker->pool;
+	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_acquire);
+	uint32_t i;
+
+	if (is_open(&pool->inbox) || is_open(&worker->inbox) || worker->fixed_levels)
+		return true;
+	for (i = 0; i < nr; i++) {
+		if (has_tasks(hft_pool_worker_at(pool, i)))
+			return true;
+	}
+	return false;
+}
+
+/* From here on nobody is woken for new tasks. */
+void hft_worker_search(struct hft_pool_worker *worker)
+{
+	if (atomic_load_explicit(&worker->searching, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&worker->searching, true, memory_order_relaxed);
+	atomic_fetch_add(&worker->pool->idle, HFT_POOL_SEARCHING);
+}
+
+/* It searches no more: what it was relied on to find is another's. */
+void hft_worker_found(struct hft_pool_worker *worker)
+{
+	struct hft_pool *pool = worker->pool;
+	uint64_t idle;
+
+	if (!atomic_load_explicit(&worker->searching, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&worker->searching, false, memory_order_relaxed);
+	idle = atomic_fetch_sub(&pool->idle, HFT_POOL_SEARCHING) - HFT_POOL_SEARCHING;
+	if (idle < HFT_POOL_PARKED || (uint32_t)idle)
+		return;
+	atomic_thread_fence(memory_order_seq_cst);
+	if (finds_tasks(worker))
+		hft_pool_wake(pool, worker);
+}
+
+/* Is there no need to go on searching?  A worker at a task does not leave. */
+static bool has_ended(const struct hft_pool_worker *worker, const struct hft_wait_for *wait)
+{
+	return wait ? hft_wait_is_over(wait) : atomic_load(&worker->life) != HFT_WORKER_RUNS;
+}
+
+static void sleep_parked(struct hft_pool_worker *worker, uint64_t timeout)
+{
+	uint64_t start = hft_now();
+
+	hft_futex_wait(&worker->parked, 1, timeout);
+	hft_count(&worker->parks, 1);
+	hft_count(&worker->parked_ns, hft_now() - start);
+}
+
+/**
+ * hft_worker_park() - sleep until there are tasks
+ * @worker: the caller, who searches, before and after
+ * @wait: what it waits for, or NULL
+ * @timeout: CLOCK_MONOTONIC, or UINT64_MAX
+ */
+void hft_worker_park(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
+		     uint64_t timeout)
+{
+	struct hft_pool *pool = worker->pool;
+
+	atomic_store(&worker->parked, 1);
+	if (wait) {
+		atomic_store(&worker->waits_for, (uintptr_t)wait->word);
+		/* Who ends it sees this bit, and with it the two before. */
+		atomic_fetch_or(wait->word, wait->awaited);
+	}
+	atomic_fetch_add(&pool->idle, HFT_POOL_PARKED - HFT_POOL_SEARCHING);
+	fence_all(pool);
+	if (!finds_tasks(worker) && !has_ended(worker, wait))
+		sleep_parked(worker, timeout);
+	unpark(worker);
+	atomic_store_explicit(&worker->waits_for, 0, memory_order_relaxed);
+}
+
+/**
+ * hft_thread_wait() - sleep until something is over, as who is no worker
+ * @wait: what
+ * @timeout: CLOCK_MONOTONIC, or UINT64_MAX
+ *
+ * Return: 0 or -ETIMEDOUT.
+ */
+int hft_thread_wait(const struct hft_wait_for *wait, uint64_t timeout)
+{
+	uint32_t value;
+
+	for (;;) {
+		if (hft_wait_is_over(wait))
+			return 0;
+		value = atomic_fetch_or(wait->word, wait->awaited) | wait->awaited;
+		if ((value & wait->mask) == wait->over)
+			continue;
+		if (hft_futex_wait(wait->word, value, timeout) == ETIMEDOUT)
+			return hft_wait_is_over(wait) ? 0 : -ETIMEDOUT;
+	}
+}

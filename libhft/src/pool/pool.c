@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Pools: workers come and go.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* Tasks that a deque has room for before it grows. */
+#define DEQUE_CAPACITY	256
+
+static void worker_free(struct hft_pool_worker *worker)
+{
+	uint32_t level;
+
+	for (level = 0; level < HFT_LEVELS; level++)
+		hft_deque_exit(&worker->deques[level]);
+	hft_spawner_exit(&worker->self);
+	free(worker);
+}
+
+static struct hft_pool_worker *worker_make(struct hft_pool *pool, uint32_t number)
+{
+	struct hft_pool_worker *worker = aligned_alloc(64, sizeof(*worker));
+	uint32_t level;
+
+	if (!worker)
+		return NULL;
+	memset(worker, 0, sizeof(*worker));
+	worker->pool = pool;
+	worker->number = number;
+	worker->random = number + 1;
+	hft_spawner_init(&worker->self, pool, worker);
+	for (level = 0; level < HFT_LEVELS; level++) {
+		if (hft_deque_init(&worker->deques[level], DEQUE_CAPACITY)) {
+			worker_free(worker);
+			return NULL;
+		}
+	}
+	return worker;
+}
+
+/* How far it is from the other workers, and they from it; pool->lock is held. */
+static void measure(struct hft_pool *pool, struct hft_pool_worker *worker)
+{
+	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_relaxed);
+	uint32_t i;
+
+	for (i = 0; i < nr; i++) {
+		struct hft_pool_worker *other = hft_pool_worker_at(pool, i);
+		enum hft_distance distance = HFT_DISTANCE_CORE;
+
+		if (pool->pinned)
+			distance = hft_cpu_distance(worker->cpu, other->cpu);
+		atomic_store_explicit(&worker->distance[i], (uint8_t)distance,
+				      memory_order_relaxed);
+		atomic_store_explicit(&other->distance[worker->number], (uint8_t)distance,
+				      memory_order_relaxed);
+	}
+}
+
+/* A worker without a thread: one that has left, or a new one; pool->lock is held. */
+static struct hft_pool_worker *worker_find(struct hft_pool *pool)
+{
+	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_relaxed);
+	struct hft_pool_worker *worker;
+	uint32_t i;
+
+	for (i = 0; i < nr; i++) {
+		worker = hft_pool_worker_at(pool, i);
+		if (atomic_load(&worker->life) == HFT_WORKER_NONE)
+			return worker;
+	}
+	if (nr == HFT_POOL_WORKERS_MAX) {
+		hft_fail(ENOSPC, "a pool has at most %u workers", HFT_POOL_WORKERS_MAX);
+		return NULL;
+	}
+	worker = worker_make(pool, nr);
+	if (!worker) {
+		hft_fail(ENOMEM, "a worker");
+		return NULL;
+	}
+	atomic_store_explicit(&pool->workers[nr], worker, memory_order_release);
+	return worker;
+}
+
+static int worker_add(struct hft_pool *pool, uint32_t cpu)
+{
+	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_relaxed);
+	struct hft_pool_worker *worker = worker_find(pool);
+	int err;
+
+	if (!worker)
+		return nr == HFT_POOL_WORKERS_MAX ? -ENOSPC : -ENOMEM;
+	worker->cpu = cpu;
+	if (worker->number == nr)
+		atomic_store_explicit(&pool->nr_workers, nr + 1, memory_order_release);
+	measure(pool, worker);
+	atomic_store(&worker->inbox, NULL);
+	atomic_store(&worker->life, HFT_WORKER_RUNS);
+	err = hft_pool_start_worker(worker);
+	if (!err)
+		return (int)worker->number;
+	atomic_store(&worker->inbox, HFT_INBOX_CLOSED);
+	atomic_store(&worker->life, HFT_WORKER_NONE);
+	return hft_fail(err, "a thread on CPU %u", cpu);
+}
+
+/* Have a worker leave, and wait until it has; pool->lock is held. */
+static void worker_stop(struct hft_pool_worker *worker)
+{
+	uint32_t runs = HFT_WORKER_RUNS, life;
+
+	atomic_compare_exchange_strong(&worker->life, &runs, HFT_WORKER_LEAVES);
+	hft_worker_wake(worker);
+	while ((life = atomic_load(&worker->life)) != HFT_WORKER_NONE)
+		hft_futex_wait(&worker->life, life, UINT64_MAX);
+}
+
+/**
+ * hft_pool_add_worker() - let a pool have one more worker
+ * @pool: the pool
+ * @cpu: that it is pinned to
+ *
+ * Any thread, also while tasks run.  May block.
+ *
+ * Return: its number, -ENOSPC the pool has %HFT_POOL_WORKERS_MAX, -EINVAL it may not run
+ * on that CPU, -ENOMEM, -EAGAIN no more threads.
+ */
+HFT_API int hft_pool_add_worker(struct hft_pool *pool, uint32_t cpu)
+{
+	int ret;
+
+	if (pool->pinned && cpu >= CPU_SETSIZE)
+		return hft_fail(EINVAL, "CPU %u", cpu);
+	pthread_mutex_lock(&pool->lock);
+	ret = worker_add(pool, cpu);
+	pthread_mutex_unlock(&pool->lock);
+	return ret;
+}
+
+/**
+ * hft_pool_remove_worker() - let a worker leave
+ * @pool: its pool
+ * @worker: its number, which the next one that is added gets
+ *
+ * It ends the task that it is at.  The others that it has become other workers', but
+ * for those that it alone could run: they end with -ENODEV.  With the last worker gone,
+ * tasks wait for one to be added.
+ *
+ * Any thread but a worker of the pool.  Blocks until it has left.
+ *
+ * Return: 0, -ENOENT there is no such worker, -EDEADLK the caller is one.
+ */
+HFT_API int hft_pool_remove_worker(struct hft_pool *pool, uint32_t worker)
+{
+	struct hft_spawner *self = hft_spawner_self;
+	int err = -ENOENT;
+
+	if (self && self->worker && self->pool == pool)
+		return -EDEADLK;
+	pthread_mutex_lock(&pool->lock);
+	if (worker < atomic_load(&pool->nr_workers) &&
+	    atomic_load(&hft_pool_worker_at(pool, worker)->life) != HFT_WORKER_NONE) {
+		worker_stop(hft_pool_worker_at(pool, worker));
+		err = 0;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return err;
+}
+
+/**
+ * hft_pool_worker() - which worker the caller is
+ *
+ * Return: its number in its pool, or -ENOENT: it is none.
+ */
+HFT_API int hft_pool_worker(void)
+{
+	struct hft_spawner *self = hft_spawner_self;
+
+	return self && self->worker ? (int)self->worker->number : -ENOENT;
+}
+
+/* The CPUs that the caller may run on, one after the other, by @i. */
+static int allowed_cpu(const cpu_set_t *cpus, uint32_t i, uint32_t *cpu)
+{
+	uint32_t nr = (uint32_t)CPU_COUNT(cpus);
+	uint32_t n;
+
+	if (!nr)
+		return -EINVAL;
+	i %= nr;
+	for (n = 0; n < CPU_SETSIZE; n++) {
+		if (CPU_ISSET(n, cpus) && !i--) {
+			*cpu = n;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int add_workers(struct hft_pool *pool, const struct hft_pool_opts *opts)
+{
+	uint32_t i, cpu = 0, nr = opts->workers;
+	cpu_set_t cpus;
+	int err;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus))
+		return hft_fail(errno, "the CPUs that this thread may run on");
+	if (!nr)
+		nr = (uint32_t)CPU_COUNT(&cpus);
+	if (nr > HFT_POOL_WORKERS_MAX)
+		nr = HFT_POOL_WORKERS_MAX;
+	for (i = 0; i < nr; i++) {
+		if (opts->cpus)
+			cpu = opts->cpus[i];
+		else if (allowed_cpu(&cpus, i, &cpu))
+			return hft_fail(EINVAL, "no CPU to run on");
+		err = hft_pool_add_worker(pool, cpu);
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+static int pool_init(struct hft_pool *pool, const struct hft_pool_opts *opts)
+{
+	int err;
+
+	pool->spin_ns = opts->spin_ns;
+	pool->pinned = !(opts->flags & HFT_POOL_UNPINNED);
+	pool->membarrier = !(opts->flags & HFT_POOL_QUIET) && hft_membarrier_begin();
+	err = pthread_key_create(&pool->key, hft_spawner_orphan);
+	if (err)
+		return hft_fail(err, "a thread-specific key");
+	pthread_mutex_init(&pool->lock, NULL);
+	return 0;
+}
+
+/**
+ * hft_pool_open() - make a pool and start its workers
+ * @out: the pool
+ * @opts: options, or NULL for one worker for each CPU that the caller may run on
+ *
+ * Return: 0, -EINVAL an option is out of range or a CPU can not be had, -E2BIG the
+ * options are of a newer library, -ENOMEM, -EAGAIN no more threads.
+ */
+HFT_API int hft_pool_open(struct hft_pool **out, const struct hft_pool_opts *user_opts)
+{
+	struct hft_pool_opts opts;
+	struct hft_pool *pool;
+	int err;
+
+	err = hft_read_opts(&opts, sizeof(opts), user_opts);
+	if (err)
+		return err;
+	if (opts.flags & ~(HFT_POOL_UNPINNED | HFT_POOL_QUIET))
+		return hft_fail(EINVAL, "unknown flags 0x%x", opts.flags);
+	if (opts.workers > HFT_POOL_WORKERS_MAX)
+		return hft_fail(EINVAL, "%u workers: at most %u", opts.workers,
+				HFT_POOL_WORKERS_MAX);
+	if (opts.cpus && !opts.workers)
+		return hft_fail(EINVAL, "CPUs of no workers: how many are there?");
+
+	pool = aligned_alloc(64, sizeof(*pool));
+	if (!pool)
+		return hft_fail(ENOMEM, "a pool");
+	memset(pool, 0, sizeof(*pool));
+	err = pool_init(pool, &opts);
+	if (err) {
+		free(pool);
+		return err;
+	}
+	err = add_workers(pool, &opts);
+	if (err) {
+		hft_pool_close(pool);
+		return err;
+	}
+	*out = pool;
+	return 0;
+}
+
+/* No worker takes them any more. */
+static void cancel_inbox(struct hft_pool *pool)
+{
+	struct hft_spawner by = { .pool = pool };
+	struct hft_work *work = hft_inbox_take(&pool->inbox, HFT_INBOX_CLOSED);
+	struct hft_work *next;
+
+	for (; work; work = next) {
+		next = work->next;
+		hft_work_cancel(&by, work, -ECANCELED);
+	}
+}
+
+/* It has left. */
+static void cancel_deques(struct hft_pool_worker *worker)
+{
+	struct hft_work *work;
+	uint32_t level;
+
+	for (level = 0; level < HFT_LEVELS; level++) {
+		while ((work = hft_deque_take(&worker->deques[level])))
+			hft_work_cancel(&worker->self, work, -ECANCELED);
+	}
+}
+
+/**
+ * hft_pool_close() - stop the workers of a pool and free it
+ * @pool: the pool, or NULL
+ *
+ * Tasks that have begun run to their end; the others end with -ECANCELED.  What is
+ * waited for must have been waited for.  Not from a worker of the pool, and not while
+ * another thread uses the pool.
+ */
+HFT_API void hft_pool_close(struct hft_pool *pool)
+{
+	struct hft_spawner *self, *next;
+	uint32_t i, nr;
+
+	if (!pool)
+		return;
+	nr = atomic_load(&pool->nr_workers);
+	cancel_inbox(pool);
+	for (i = 0; i < nr; i++)
+		worker_stop(hft_pool_worker_at(pool, i));
+	for (i = 0; i < nr; i++)
+		cancel_deques(hft_pool_worker_at(pool, i));
+	if (hft_spawner_self && hft_spawner_self->pool == pool)
+		hft_spawner_self = NULL;
+	pthread_key_delete(pool->key);
+	for (i = 0; i < nr; i++)
+		worker_free(hft_pool_worker_at(pool, i));
+	for (self = pool->spawners; self; self = next) {
+		next = self->next;
+		hft_spawner_exit(self);
+		free(self);
+	}
+	pthread_mutex_destroy(&pool->lock);
+	free(pool);
+}
+
+static uint64_t read_count(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void add_worker_stats(const struct hft_pool_worker *worker, struct hft_pool_stats *stats)
+{
+	uint32_t level;
+
+	stats->spawned += read_count(&worker->self.spawned);
+	stats->executed += read_count(&worker->executed);
+	stats->failed += read_count(&worker->failed);
+	stats->cancelled += read_count(&worker->cancelled);
+	stats->stolen += read_count(&worker->stolen);
+	stats->failed_steals += read_count(&worker->failed_steals);
+	stats->parked += read_count(&worker->parks);
+	stats->parked_ns += read_count(&worker->parked_ns);
+	for (level = 0; level < HFT_LEVELS; level++)
+		stats->depth += (uint64_t)hft_deque_count(&worker->deques[level]);
+	stats->cpu = worker->cpu;
+	stats->running += atomic_load(&worker->life) != HFT_WORKER_NONE &&
+			  !atomic_load(&worker->searching);
+}
+
+/* Of threads that are no workers. */
+static void add_spawner_stats(struct hft_pool *pool, struct hft_pool_stats *stats)
+{
+	const struct hft_spawner *self;
+
+	pthread_mutex_lock(&pool->lock);
+	for (self = pool->spawners; self; self = self->next)
+		stats->spawned += read_count(&self->spawned);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/**
+ * hft_pool_stats() - what workers have done
+ * @pool: the pool
+ * @worker: its number, or %HFT_POOL_ALL
+ * @stats: sz is set; the rest is filled in, as far as the caller knows it
+ *
+ * Any thread; stops nobody: what is read is of one moment for each number only.
+ *
+ * Return: 0, -ENOENT there is no such worker, -EINVAL sz is none.
+ */
+HFT_API int hft_pool_stats(struct hft_pool *pool, uint32_t worker, struct hft_pool_stats *user_stats)
+{
+	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_acquire);
+	struct hft_pool_stats stats = { .sz = user_stats->sz };
+	uint32_t i;
+
+	if (stats.sz < sizeof(stats.sz) || stats.sz > sizeof(stats))
+		return -EINVAL;
+	if (worker != HFT_POOL_ALL && worker >= nr)
+		return -ENOENT;
+	for (i = 0; i < nr; i++) {
+		if (worker == HFT_POOL_ALL || worker == i)
+			add_worker_stats(hft_pool_worker_at(pool, i), &stats);
+	}
+	if (worker == HFT_POOL_ALL)
+		add_spawner_stats(pool, &stats);
+	memcpy(user_stats, &stats, stats.sz);
+	return 0;
+}

@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Tasks, from their spawning to their end.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "internal.h"
+
+#define NO_HANDLE	NULL
+
+/* hft_group.pending: how many, and whether somebody waits for them */
+#define GROUP_AWAITED	(1U << 31)
+#define GROUP_PENDING	(GROUP_AWAITED - 1)
+#define GROUP_MOST	(1U << 30)
+
+static _Atomic uint32_t *group_word(struct hft_group *group)
+{
+	return (_Atomic uint32_t *)&group->pending;
+}
+
+static struct hft_wait_for wait_for_group(struct hft_group *group)
+{
+	return (struct hft_wait_for){
+		.word = group_word(group),
+		.mask = GROUP_PENDING,
+		.awaited = GROUP_AWAITED,
+	};
+}
+
+static struct hft_wait_for wait_for_work(struct hft_work *work)
+{
+	return (struct hft_wait_for){
+		.word = &work->state,
+		.mask = HFT_WORK_DONE,
+		.over = HFT_WORK_DONE,
+		.awaited = HFT_WORK_AWAITED,
+	};
+}
+
+static struct hft_group *group_of(const struct hft_work *work)
+{
+	return (struct hft_group *)(work->group & ~HFT_WORK_FLAGS);
+}
+
+/* The first failure is the group's. */
+static void group_fail(struct hft_group *group, int64_t result)
+{
+	int32_t none = 0, err = result < -INT32_MAX ? -INT32_MAX : (int32_t)result;
+
+	__atomic_compare_exchange_n(&group->error, &none, err, false, __ATOMIC_RELAXED,
+				    __ATOMIC_RELAXED);
+}
+
+static int group_begin(struct hft_group *group)
+{
+	uint32_t pending = atomic_fetch_add_explicit(group_word(group), 1, memory_order_relaxed);
+
+	if (__builtin_expect((pending & GROUP_PENDING) < GROUP_MOST, 1))
+		return 0;
+	atomic_fetch_sub_explicit(group_word(group), 1, memory_order_relaxed);
+	return -EOVERFLOW;
+}
+
+/* @nr tasks of a group have ended; with the last it may be no group any more. */
+void hft_group_end(struct hft_group *group, struct hft_pool *pool, uint32_t nr)
+{
+	struct hft_wait_for wait = wait_for_group(group);
+	uint32_t pending = atomic_fetch_sub_explicit(wait.word, nr, memory_order_acq_rel);
+
+	if (__builtin_expect(pending == (nr | GROUP_AWAITED), 0))
+		hft_pool_wake_waiters(pool, &wait);
+}
+
+/* Add to an inbox, or -ESHUTDOWN. */
+int hft_inbox_push(_Atomic(struct hft_work *) *inbox, struct hft_work *work)
+{
+	struct hft_work *first = atomic_load_explicit(inbox, memory_order_relaxed);
+
+	do {
+		if (first == HFT_INBOX_CLOSED)
+			return -ESHUTDOWN;
+		work->next = first;
+	} while (!atomic_compare_exchange_weak_explicit(inbox, &first, work, memory_order_release,
+							memory_order_relaxed));
+	return 0;
+}
+
+/* All that is in an inbox, newest first; @leave is in it then. */
+struct hft_work *hft_inbox_take(_Atomic(struct hft_work *) *inbox, struct hft_work *leave)
+{
+	struct hft_work *first = atomic_load_explicit(inbox, memory_order_relaxed);
+
+	if (!first && !leave)
+		return NULL;
+	do {
+		if (first == HFT_INBOX_CLOSED)
+			return NULL;
+	} while (!atomic_compare_exchange_weak_explicit(inbox, &first, leave,
+							memory_order_acquire,
+							memory_order_relaxed));
+	return first;
+}
+
+/* All of it is valid.  @self: the caller, or NULL. */
+static void work_free(struct hft_spawner *self, struct hft_work *work)
+{
+	uint32_t generation = atomic_load_explicit(&work->generation, memory_order_relaxed);
+
+	atomic_store_explicit(&work->generation, generation + 1, memory_order_relaxed);
+	hft_slab_give(self ? &self->works : NULL, work);
+}
+
+/* A task with a second line has ended: keep the result for who has its handle. */
+static void work_end(struct hft_spawner *self, struct hft_work *work, int64_t result)
+{
+	struct hft_wait_for wait = wait_for_work(work);
+	uint32_t state;
+
+	if (work->big)
+		hft_slab_give(self ? &self->args : NULL, work->big);
+	if (!work->handle) {
+		work_free(self, work);
+		return;
+	}
+	work->result = result;
+	state = atomic_fetch_or_explicit(wait.word, HFT_WORK_DONE, memory_order_acq_rel);
+	if (state & HFT_WORK_DETACHED)
+		work_free(self, work);
+	else if (state & HFT_WORK_AWAITED)
+		hft_pool_wake_waiters(self->pool, &wait);
+}
+
+/* A task of @group has ended: who waits is told with the next that is not of it. */
+static inline void worker_ended(struct hft_pool_worker *worker, struct hft_group *group,
+				int64_t result)
+{
+	hft_count(&worker->executed, 1);
+	if (__builtin_expect(result < 0, 0)) {
+		hft_count(&worker->failed, 1);
+		if (group)
+			group_fail(group, result);
+	}
+	if (!group)
+		return;
+	if (worker->ended_group != group) {
+		hft_worker_tell(worker);
+		worker->ended_group = group;
+	}
+	worker->ended++;
+}
+
+/* Why a task is not begun, or 0. */
+static int why_not(const struct hft_work *work)
+{
+	if (work->token && hft_token_is_cancelled(work->token))
+		return -ECANCELED;
+	if (work->expires && hft_now() >= work->expires)
+		return -ETIME;
+	return 0;
+}
+
+static __attribute__((noinline)) void run_more(struct hft_pool_worker *worker,
+					       struct hft_work *work)
+{
+	struct hft_group *group = group_of(work);
+	int err = why_not(work);
+	int64_t result;
+
+	if (err) {
+		hft_work_cancel(&worker->self, work, err);
+		return;
+	}
+	worker->current = work;
+	result = work->fn(work->big ? work->big : work->args);
+	worker->current = NULL;
+	work_end(&worker->self, work, result);
+	worker_ended(worker, group, result);
+}
+
+/**
+ * hft_work_run() - run a task
+ * @worker: the caller
+ * @work: the task, in no list
+ */
+void hft_work_run(struct hft_pool_worker *worker, struct hft_work *work)
+{
+	struct hft_group *group = group_of(work);
+	int64_t result;
+
+	if (worker->ended && worker->ended_group != group)
+		hft_worker_tell(worker);
+	if (__builtin_expect(work->group & HFT_WORK_MORE, 0)) {
+		run_more(worker, work);
+		return;
+	}
+	worker->current = work;
+	result = work->fn(work->args);
+	worker->current = NULL;
+	hft_slab_give(&worker->self.plain, work);
+	worker_ended(worker, group, result);
+}
+
+/**
+ * hft_work_cancel() - end a task that does not run, or never returns
+ * @self: the caller
+ * @work: the task, in no list
+ * @err: why, a negative errno
+ */
+void hft_work_cancel(struct hft_spawner *self, struct hft_work *work, int err)
+{
+	struct hft_group *group = group_of(work);
+
+	if (self->worker)
+		hft_count(&self->worker->cancelled, 1);
+	if (work->group & HFT_WORK_MORE)
+		work_end(self, work, err);
+	else
+		hft_slab_give(&self->plain, work);
+	if (!group)
+		return;
+	group_fail(group, err);
+	hft_group_end(group, self->pool, 1);
+}
+
+static void copy_args(void *to, const void *from, size_t size)
+{
+	char *t = to;
+	const char *f = from;
+
+	for (; size >= 8; size -= 8, t += 8, f += 8)
+		memcpy(t, f, 8);
+	if (__builtin_expect(size, 0))
+		memcpy(t, f, size);
+}
+
+/*
+ * Let workers have a task: the first that looks for one from outside, or the worker
+ * that spawns it.  Returns 0, or a negative errno: nobody has it.
+ */
+static inline int work_push(struct hft_spawner *self, struct hft_work *work, uint32_t level)
+{
+	struct hft_pool_worker *worker = self->worker;
+	uint32_t levels;
+	int err;
+
+	if (__builtin_expect(!worker, 0)) {
+		work->level = (uint8_t)level;
+		work->fixed = false;
+		err = hft_inbox_push(&self->pool->inbox, work);
+	} else {
+		err = hft_deque_push(&worker->deques[level], work);
+		levels = atomic_load_explicit(&worker->levels, memory_order_relaxed);
+		if (!(levels & 1U << level))
+			atomic_store_explicit(&worker->levels, levels | 1U << level,
+					      memory_order_relaxed);
+	}
+	if (__builtin_expect(err, 0))
+		return err;
+	hft_count(&self->spawned, 1);
+	hft_pool_notify(self->pool, worker);
+	return 0;
+}
+
+/* Let one worker have a task. */
+static int work_push_to(struct hft_spawner *self, struct hft_work *work, uint32_t number)
+{
+	struct hft_pool_worker *to = hft_pool_worker_at(self->pool, number);
+	int err;
+
+	work->fixed = true;
+	if (to == self->worker) {
+		hft_worker_fix(to, work);
+	} else {
+		err = hft_inbox_push(&to->inbox, work);
+		if (err)
+			return -ENODEV;
+		/* The task before the look: pairs with the fence in hft_worker_park(). */
+		atomic_thread_fence(memory_order_seq_cst);
+		hft_worker_wake(to);
+	}
+	hft_count(&self->spawned, 1);
+	return 0;
+}
+
+static int spawn(struct hft_pool *pool, struct hft_group *group, hft_spawn_fn fn,
+		 const void *args, size_t size)
+{
+	struct hft_spawner *self = hft_spawner(pool);
+	struct hft_slab *slab;
+	struct hft_work *work;
+	int err;
+
+	if (__builtin_expect(!self, 0))
+		return -ENOMEM;
+	slab = self->worker ? &self->plain : &self->works;
+	work = hft_slab_take(slab);
+	if (__builtin_expect(!work, 0))
+		return -ENOMEM;
+	work->fn = fn;
+	copy_args(work->args, args, size);
+	work->group = (uintptr_t)group;
+	err = group ? group_begin(group) : 0;
+	if (__builtin_expect(err, 0))
+		goto free;
+	err = work_push(self, work, HFT_LEVEL_NORMAL);
+	if (__builtin_expect(!err, 1))
+		return 0;
+	if (group)
+		hft_group_end(group, pool, 1);
+free:
+	hft_slab_give(slab, work);
+	return err;
+}
+
+/**
+ * hft_spawn() - have a function run by a worker
+ * @pool: the pool
+ * @fn: the function
+ * @args: its arguments; NULL with no @size
+ * @size: bytes of them, which are copied; aligned to 8
+ *
+ * At %HFT_LEVEL_NORMAL.  Any thread; from a worker wait-free, but for new memory and
+ * waking who sleeps, from others lock-free.
+ *
+ * Return: 0, -EINVAL no @fn, or a @size without @args, -E2BIG the arguments are larger
+ * than %HFT_SPAWN_ARGS_MAX, -ENOMEM, -ESHUTDOWN the pool is being closed.
+ */
+HFT_API int hft_spawn(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size)
+{
+	if (__builtin_expect(size > HFT_WORK_INLINE || !fn || (size && !args), 0))
+		return hft_spawn_opts(pool, fn, args, size, NULL, NO_HANDLE);
+	return spawn(pool, NULL, fn, args, size);
+}
+
+/**
+ * hft_group_spawn() - as hft_spawn(), of a task of a group
+ * @group: the group
+ * @fn: the function
+ * @args: its arguments
+ * @size: bytes of them
+ *
+ * Return: as hft_spawn(), or -EOVERFLOW: 2^30 tasks of the group have not ended.
+ */
+HFT_API int hft_group_spawn(struct hft_group *group, hft_spawn_fn fn, const void *args,
+			    size_t size)
+{
+	struct hft_spawn_opts opts = { .sz = sizeof(opts), .group = group };
+
+	if (__builtin_expect(size > HFT_WORK_INLINE || !fn || (size && !args), 0))
+		return hft_spawn_opts(group->pool, fn, args, size, &opts, NO_HANDLE);
+	return spawn(group->pool, group, fn, args, size);
+}
+
+static int check(const struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size,
+		 const struct hft_spawn_opts *opts)
+{
+	if (!fn || (size && !args) || opts->level > HFT_LEVELS)
+		return -EINVAL;
+	if (opts->group && opts->group->pool != pool)
+		return -EINVAL;
+	if (size > HFT_SPAWN_ARGS_MAX)
+		return -E2BIG;
+	if (opts->worker > atomic_load_explicit(&pool->nr_workers, memory_order_acquire))
+		return -ENODEV;
+	return 0;
+}
+
+/* The second line. */
+static int work_fill(struct hft_spawner *self, struct hft_work *work, const void *args, size_t size,
+		     const struct hft_spawn_opts *opts)
+{
+	work->group = (uintptr_t)opts->group | HFT_WORK_MORE;
+	work->token = opts->token;
+	work->expires = opts->expires;
+	work->level = opts->level ? (uint8_t)(opts->level - 1) : HFT_LEVEL_NORMAL;
+	work->fixed = false;
+	work->big = NULL;
+	atomic_store_explicit(&work->state, 0, memory_order_relaxed);
+	if (size <= HFT_WORK_INLINE) {
+		copy_args(work->args, args, size);
+		return 0;
+	}
+	work->big = hft_slab_take(&self->args);
+	if (!work->big)
+		return -ENOMEM;
+	memcpy(work->big, args, size);
+	return 0;
+}
+
+static void work_unmake(struct hft_spawner *self, struct hft_work *work)
+{
+	if (work->big)
+		hft_slab_give(&self->args, work->big);
+	hft_slab_give(&self->works, work);
+}
+
+/**
+ * hft_spawn_opts() - as hft_spawn(), with options
+ * @pool: the pool
+ * @fn: the function
+ * @args: its arguments
+ * @size: bytes of them
+ * @opts: options or NULL
+ * @handle: to wait for it by, or NULL
+ *
+ * Return: as hft_spawn(), -EINVAL there is no such level or the group is of another
+ * pool, -ENODEV there is no such worker, or an error of hft_group_spawn().
+ */
+HFT_API int hft_spawn_opts(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size,
+			   const struct hft_spawn_opts *user_opts, struct hft_handle *handle)
+{
+	struct hft_spawner *self = hft_spawner(pool);
+	struct hft_spawn_opts opts;
+	struct hft_work *work;
+	int err;
+
+	err = hft_read_opts(&opts, sizeof(opts), user_opts);
+	if (!err)
+		err = check(pool, fn, args, size, &opts);
+	if (err)
+		return err;
+	work = self ? hft_slab_take(&self->works) : NULL;
+	if (!work)
+		return -ENOMEM;
+	work->fn = fn;
+	work->handle = handle;
+	err = work_fill(self, work, args, size, &opts);
+	if (!err && opts.group)
+		err = group_begin(opts.group);
+	if (err)
+		goto unmake;
+	if (handle) {
+		handle->work = work;
+		handle->generation = atomic_load_explicit(&work->generation, memory_order_relaxed);
+	}
+	err = opts.worker ? work_push_to(self, work, opts.worker - 1) :
+			    work_push(self, work, work->level);
+	if (!err)
+		return 0;
+	if (opts.group)
+		hft_group_end(opts.group, pool, 1);
+unmake:
+	if (handle)
+		*handle = (struct hft_handle){};
+	work_unmake(self, work);
+	return err;
+}
+
+/* Of @pool. */
+static int wait_for(const struct hft_pool *pool, const struct hft_wait_for *wait, uint64_t timeout)
+{
+	struct hft_spawner *self = hft_spawner_self;
+
+	if (hft_wait_is_over(wait))
+		return 0;
+	if (self && self->worker && self->pool == pool)
+		return hft_worker_help(self->worker, wait, timeout);
+	return timeout ? hft_thread_wait(wait, timeout) : -ETIMEDOUT;
+}
+
+static const struct hft_pool *pool_of(const struct hft_work *work)
+{
+	const struct hft_slab *works = hft_slab_of(work);
+
+	return ((const struct hft_spawner *)((const char *)works -
+					     offsetof(struct hft_spawner, works)))->pool;
+}
+
+/* The task of a handle, or NULL if that was joined or detached before. */
+static struct hft_work *handle_take(struct hft_handle *handle)
+{
+	struct hft_work *work = handle->work;
+
+	if (!work || atomic_load_explicit(&work->generation, memory_order_relaxed) !=
+		     handle->generation)
+		return NULL;
+	return work;
+}
+
+/**
+ * hft_join() - wait for the end of a task
+ * @handle: of it; with 0 it is of no use any more
+ * @timeout: CLOCK_MONOTONIC, ns; 0: do not wait; UINT64_MAX: for ever
+ * @result: what its function returned, or a negative errno: -ECANCELED, -ETIME or -ENODEV
+ *	it did not run, -EOWNERDEAD its thread has ended; or NULL
+ *
+ * A worker runs other tasks meanwhile.
+ *
+ * Return: 0, -ETIMEDOUT, or -EINVAL: the handle is none, or of a task that was joined.
+ */
+HFT_API int hft_join(struct hft_handle *handle, uint64_t timeout, int64_t *result)
+{
+	struct hft_work *work = handle_take(handle);
+	struct hft_wait_for wait;
+	int err;
+
+	if (!work)
+		return -EINVAL;
+	wait = wait_for_work(work);
+	err = wait_for(pool_of(work), &wait, timeout);
+	if (err)
+		return err;
+	if (result)
+		*result = work->result;
+	work_free(hft_spawner_self, work);
+	handle->work = NULL;
+	return 0;
+}
+
+/**
+ * hft_detach() - want to know nothing of a task
+ * @handle: of it, of no use afterwards
+ *
+ * The task runs as it would.  Any thread; lock-free.
+ */
+HFT_API void hft_detach(struct hft_handle *handle)
+{
+	struct hft_work *work = handle_take(handle);
+	uint32_t state;
+
+	if (!work)
+		return;
+	state = atomic_fetch_or_explicit(&work->state, HFT_WORK_DETACHED, memory_order_acq_rel);
+	if (state & HFT_WORK_DONE)
+		work_free(hft_spawner_self, work);
+	handle->work = NULL;
+}
+
+/**
+ * hft_group_init() - make a group without tasks
+ * @group: anywhere in memory
+ * @pool: of the tasks to come
+ */
+HFT_API void hft_group_init(struct hft_group *group, struct hft_pool *pool)
+{
+	*group = (struct hft_group){ .pool = pool };
+}
+
+/**
+ * hft_group_wait() - wait until all tasks of a group have ended
+ * @group: the group, which can be used again then
+ * @timeout: CLOCK_MONOTONIC, ns; 0: do not wait; UINT64_MAX: for ever
+ *
+ * A worker runs other tasks meanwhile.
+ *
+ * Return: 0, -ETIMEDOUT some have not, or the first failure of one: what its function
+ * returned, or as the result of hft_join().
+ */
+HFT_API int hft_group_wait(struct hft_group *group, uint64_t timeout)
+{
+	struct hft_wait_for wait = wait_for_group(group);
+	uint32_t over = GROUP_AWAITED;
+	int err = wait_for(group->pool, &wait, timeout);
+
+	if (err)
+		return err;
+	/* Else the end of the next tasks would look for who waited for these. */
+	atomic_compare_exchange_strong_explicit(wait.word, &over, 0, memory_order_relaxed,
+						memory_order_relaxed);
+	return __atomic_exchange_n(&group->error, 0, __ATOMIC_RELAXED);
+}

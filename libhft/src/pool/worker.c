@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Workers: where a task comes from, and what to do when there is none. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+/* Looks for a task before the first look at the clock, and from one to the next. */
+#define SPINS	64
+
+static inline void pause_cpu(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+/* Tell who waits what has ended. */
+void hft_worker_tell(struct hft_pool_worker *worker)
+{
+	uint32_t ended = worker->ended;
+
+	worker->ended = 0;
+	if (ended)
+		hft_group_end(worker->ended_group, worker->pool, ended);
+}
+
+/* Let the worker, which is the caller, alone have a task: the oldest first. */
+void hft_worker_fix(struct hft_pool_worker *worker, struct hft_work *work)
+{
+	struct hft_work_list *list = &worker->fixed[work->level];
+
+	work->next = NULL;
+	if (worker->fixed_levels & 1U << work->level)
+		*list->last = work;
+	else
+		list->first = work;
+	list->last = &work->next;
+	worker->fixed_levels |= 1U << work->level;
+}
+
+static struct hft_work *take_fixed(struct hft_pool_worker *worker, uint32_t level)
+{
+	struct hft_work_list *list = &worker->fixed[level];
+	struct hft_work *work = list->first;
+
+	list->first = work->next;
+	if (!list->first)
+		worker->fixed_levels &= ~(1U << level);
+	return work;
+}
+
+/* The oldest first, out of an inbox. */
+static struct hft_work *reverse(struct hft_work *work)
+{
+	struct hft_work *oldest = NULL, *next;
+
+	for (; work; work = next) {
+		next = work->next;
+		work->next = oldest;
+		oldest = work;
+	}
+	return oldest;
+}
+
+/* The newest goes in first: so the oldest is taken first. */
+static void take_inbox(struct hft_pool_worker *worker)
+{
+	struct hft_work *work = hft_inbox_take(&worker->pool->inbox, NULL);
+	bool several = work && work->next;
+	struct hft_work *next;
+	uint32_t levels;
+
+	levels = atomic_load_explicit(&worker->levels, memory_order_relaxed);
+	for (; work; work = next) {
+		uint32_t level = work->level;
+
+		next = work->next;
+		/* For want of memory it is not to be stolen; else it may be gone. */
+		if (hft_deque_push(&worker->deques[level], work))
+			hft_worker_fix(worker, work);
+		else
+			levels |= 1U << level;
+	}
+	atomic_store_explicit(&worker->levels, levels, memory_order_relaxed);
+	if (several)
+		hft_pool_notify(worker->pool, worker);
+}
+
+static void take_own_inbox(struct hft_pool_worker *worker)
+{
+	struct hft_work *work = reverse(hft_inbox_take(&worker->inbox, NULL));
+	struct hft_work *next;
+
+	for (; work; work = next) {
+		next = work->next;
+		hft_worker_fix(worker, work);
+	}
+}
+
+/* The best task that nobody has to be asked for, or NULL. */
+static inline struct hft_work *next_own(struct hft_pool_worker *worker)
+{
+	struct hft_work *work;
+	uint32_t levels;
+
+	if (__builtin_expect(!!atomic_load_explicit(&worker->pool->inbox, memory_order_relaxed), 0))
+		take_inbox(worker);
+	if (__builtin_expect(!!atomic_load_explicit(&worker->inbox, memory_order_relaxed), 0))
+		take_own_inbox(worker);
+
+	levels = atomic_load_explicit(&worker->levels, memory_order_relaxed);
+	while (levels | worker->fixed_levels) {
+		uint32_t level = 31 - (uint32_t)__builtin_clz(levels | worker->fixed_levels);
+
+		if (worker->fixed_levels & 1U << level)
+			return take_fixed(worker, level);
+		work = hft_deque_take(&worker->deques[level]);
+		if (work)
+			return work;
+		levels &= ~(1U << level);
+		atomic_store_explicit(&worker->levels, levels, memory_order_relaxed);
+	}
+	return NULL;
+}
+
+/* xorshift: G. Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8 (14), 2003. */
+static uint64_t random_next(struct hft_pool_worker *worker)
+{
+	worker->random ^= worker->random << 13;
+	worker->random ^= worker->random >> 7;
+	worker->random ^= worker->random << 17;
+	return worker->random;
+}
+
+/* A task of @level of @victim, or NULL. */
+static struct hft_work *steal_from(struct hft_pool_worker *worker, struct hft_pool_worker *victim,
+				   uint32_t level)
+{
+	struct hft_work *work;
+
+	if (!(atomic_load_explicit(&victim->levels, memory_order_relaxed) & 1U << level))
+		return NULL;
+	do {
+		work = hft_deque_steal(&victim->deques[level]);
+		if (work && work != HFT_DEQUE_LOST) {
+			hft_count(&worker->stolen, 1);
+			return work;
+		}
+		hft_count(&worker->failed_steals, 1);
+	} while (work);
+	return NULL;
+}
+
+static struct hft_work *steal_at(struct hft_pool_worker *worker, uint32_t level,
+				 enum hft_distance distance, uint32_t nr)
+{
+	uint32_t start = (uint32_t)(random_next(worker) % nr);
+	uint32_t i;
+
+	for (i = 0; i < nr; i++) {
+		uint32_t number = start + i < nr ? start + i : start + i - nr;
+		struct hft_pool_worker *victim = hft_pool_worker_at(worker->pool, number);
+		struct hft_work *work;
+
+		if (victim == worker || hft_worker_distance(worker, number) != distance)
+			continue;
+		work = steal_from(worker, victim, level);
+		if (work)
+			return work;
+	}
+	return NULL;
+}
+
+/* The highest level that a worker has, from the nearest, or NULL. */
+static struct hft_work *steal(struct hft_pool_worker *worker)
+{
+	struct hft_pool *pool = worker->pool;
+	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_acquire);
+	enum hft_distance distance;
+	struct hft_work *work;
+	uint32_t i, levels = 0;
+
+	for (i = 0; i < nr; i++)
+		levels |= atomic_load_explicit(&hft_pool_worker_at(pool, i)->levels,
+					       memory_order_relaxed);
+	while (levels) {
+		uint32_t level = 31 - (uint32_t)__builtin_clz(levels);
+
+		for (distance = 0; distance < HFT_DISTANCES; distance++) {
+			work = steal_at(worker, level, distance, nr);
+			if (work)
+				return work;
+		}
+		levels &= ~(1U << level);
+	}
+	return NULL;
+}
+
+static bool is_leaving(const struct hft_pool_worker *worker)
+{
+	return atomic_load_explicit(&worker->life, memory_order_relaxed) != HFT_WORKER_RUNS;
+}
+
+/*
+ * Look for a task until there is one, what is waited for is over, or the worker is to
+ * leave: NULL.
+ */
+static struct hft_work *search(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
+			       uint64_t timeout)
+{
+	uint64_t spin_ns = worker->pool->spin_ns, start = 0, now;
+	struct hft_work *work;
+	uint32_t spins;
+
+	hft_worker_search(worker);
+	for (spins = 1;; spins++) {
+		work = next_own(worker);
+		if (!work)
+			work = steal(worker);
+		if (work || (wait && hft_wait_is_over(wait)) || (!wait && is_leaving(worker)))
+			break;
+		pause_cpu();
+		if (spins % SPINS)
+			continue;
+		now = hft_now();
+		if (now >= timeout)
+			break;
+		if (!start) {
+			start = now;
+		} else if (now - start >= spin_ns) {
+			hft_worker_park(worker, wait, timeout);
+			start = 0;
+		}
+	}
+	hft_worker_found(worker);
+	return work;
+}
+
+/* A task, or NULL as search(). */
+static inline struct hft_work *next(struct hft_pool_worker *worker,
+				    const struct hft_wait_for *wait, uint64_t timeout)
+{
+	struct hft_work *work = next_own(worker);
+
+	if (__builtin_expect(!!work, 1))
+		return work;
+	hft_worker_tell(worker);
+	if (wait && hft_wait_is_over(wait))
+		return NULL;
+	work = steal(worker);
+	return work ? work : search(worker, wait, timeout);
+}
+
+/**
+ * hft_worker_help() - run tasks until something is over
+ * @worker: the caller, at a task
+ * @wait: what
+ * @timeout: CLOCK_MONOTONIC; UINT64_MAX: none
+ *
+ * Return: 0 or -ETIMEDOUT.
+ */
+int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
+		    uint64_t timeout)
+{
+	struct hft_work *waits = worker->current;
+	struct hft_work *work;
+	int err = 0;
+
+	waits->outer = worker->outer;
+	worker->outer = waits;
+	worker->current = NULL;
+	for (;;) {
+		hft_worker_tell(worker);
+		if (hft_wait_is_over(wait))
+			break;
+		if (timeout != UINT64_MAX && hft_now() >= timeout) {
+			err = -ETIMEDOUT;
+			break;
+		}
+		work = next(worker, wait, timeout);
+		if (work)
+			hft_work_run(worker, work);
+	}
+	worker->outer = waits->outer;
+	worker->current = waits;
+	return err;
+}
+
+/* What only this worker could run ends; the rest is stolen from who has left, too. */
+static void leave_tasks(struct hft_pool_worker *worker)
+{
+	struct hft_work *work = hft_inbox_take(&worker->inbox, HFT_INBOX_CLOSED);
+	struct hft_work *next;
+
+	for (; work; work = next) {
+		next = work->next;
+		hft_work_cancel(&worker->self, work, -ENODEV);
+	}
+	while (worker->fixed_levels) {
+		uint32_t level = (uint32_t)__builtin_ctz(worker->fixed_levels);
+
+		hft_work_cancel(&worker->self, take_fixed(worker, level), -ENODEV);
+	}
+	hft_pool_notify(worker->pool, worker);
+}
+
+/* The last that its thread does to a worker. */
+static void worker_gone(struct hft_pool_worker *worker)
+{
+	hft_spawner_self = NULL;
+	atomic_store(&worker->life, HFT_WORKER_NONE);
+	hft_futex_wake_all(&worker->life);
+}
+
+/*
+ * A task has ended its thread: it, and those that wait in it, are over.  Another thread
+ * takes its place, or the worker is gone.
+ */
+static void worker_lost(void *arg)
+{
+	struct hft_pool_worker *worker = arg;
+	struct hft_work *work;
+
+	if (worker->current)
+		hft_work_cancel(&worker->self, worker->current, -EOWNERDEAD);
+	worker->current = NULL;
+	while ((work = worker->outer)) {
+		worker->outer = work->outer;
+		hft_work_cancel(&worker->self, work, -EOWNERDEAD);
+	}
+	hft_worker_tell(worker);
+	hft_spawner_self = NULL;
+	if (!hft_pool_start_worker(worker))
+		return;
+	leave_tasks(worker);
+	worker_gone(worker);
+}
+
+static void *worker_main(void *arg)
+{
+	struct hft_pool_worker *worker = arg;
+	struct hft_work *work;
+	char name[16];
+
+	snprintf(name, sizeof(name), "hft-pool/%u", worker->number);
+	pthread_setname_np(pthread_self(), name);
+	hft_spawner_self = &worker->self;
+	pthread_cleanup_push(worker_lost, worker);
+	while (!is_leaving(worker)) {
+		work = next(worker, NULL, UINT64_MAX);
+		if (work)
+			hft_work_run(worker, work);
+	}
+	pthread_cleanup_pop(0);
+	hft_worker_tell(worker);
+	leave_tasks(worker);
+	worker_gone(worker);
+	return NULL;
+}
+
+/* Start a thread for a worker, which is the last touch of it.  Returns 0 or a positive errno. */
+int hft_pool_start_worker(struct hft_pool_worker *worker)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	cpu_set_t cpus;
+	int err;
+
+	err = pthread_attr_init(&attr);
+	if (err)
+		return err;
+	err = pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (!err && worker->pool->pinned) {
+		CPU_ZERO(&cpus);
+		CPU_SET(worker->cpu, &cpus);
+		err = pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
+	}
+	if (!err)
+		err = pthread_create(&thread, &attr, worker_main, worker);
+	pthread_attr_destroy(&attr);
+	return err;
+}

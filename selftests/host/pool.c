@@ -1,0 +1,662 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The pool: what is spawned runs once, where and when it may, and who waits is told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <hft/hft.h>
+#include <hft/pool.h>
+
+#include "random.h"
+
+#define MSEC		1000000ULL
+#define PATIENCE	(60000 * MSEC)
+#define WORKERS		3
+
+#ifdef __SANITIZE_THREAD__
+#define MANY		20000
+#define FIB		15
+#else
+#define MANY		200000
+#define FIB		20
+#endif
+
+static struct hft_pool *pool;
+
+static uint64_t soon(void)
+{
+	return hft_now() + PATIENCE;
+}
+
+static int open_pool(uint32_t workers, uint32_t flags, uint64_t spin_ns)
+{
+	HFT_OPTS(hft_pool_opts, opts, .workers = workers, .flags = flags, .spin_ns = spin_ns);
+
+	return hft_pool_open(&pool, &opts);
+}
+
+/* More workers than CPUs, which sleep at once: what could get lost does. */
+static int set_up(void **state)
+{
+	(void)state;
+	return open_pool(WORKERS, HFT_POOL_UNPINNED, 0);
+}
+
+static int set_up_one(void **state)
+{
+	(void)state;
+	return open_pool(1, HFT_POOL_UNPINNED, 0);
+}
+
+static int set_up_quiet(void **state)
+{
+	(void)state;
+	return open_pool(WORKERS, HFT_POOL_UNPINNED | HFT_POOL_QUIET, 0);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	hft_pool_close(pool);
+	return 0;
+}
+
+static void wait_for(struct hft_group *group)
+{
+	assert_int_equal(hft_group_wait(group, soon()), 0);
+}
+
+static int64_t count(void *args)
+{
+	atomic_fetch_add(*(atomic_uint **)args, 1);
+	return 0;
+}
+
+static int64_t nothing(void *args)
+{
+	(void)args;
+	return 0;
+}
+
+static int64_t give(void *args)
+{
+	return *(int64_t *)args;
+}
+
+/* Keeps a worker from all else. */
+struct gate {
+	atomic_uint in;
+	atomic_bool open;
+};
+
+static int64_t pass_gate(void *args)
+{
+	struct gate *gate = *(struct gate **)args;
+
+	atomic_fetch_add(&gate->in, 1);
+	while (!atomic_load(&gate->open))
+		usleep(100);
+	return 0;
+}
+
+static void close_gate(struct gate *gate, struct hft_group *group, unsigned int workers)
+{
+	unsigned int i;
+
+	for (i = 0; i < workers; i++)
+		assert_int_equal(hft_group_spawn(group, pass_gate, &gate, sizeof(gate)), 0);
+	while (atomic_load(&gate->in) < workers)
+		usleep(100);
+}
+
+static void each_runs_once(void **state)
+{
+	atomic_uint *times = calloc(MANY, sizeof(*times));
+	struct hft_group group;
+	atomic_uint *each;
+	unsigned int i;
+
+	(void)state;
+	hft_group_init(&group, pool);
+	for (i = 0; i < MANY; i++) {
+		each = &times[i];
+		assert_int_equal(hft_group_spawn(&group, count, &each, sizeof(each)), 0);
+	}
+	wait_for(&group);
+	for (i = 0; i < MANY; i++)
+		assert_int_equal(times[i], 1);
+	free(times);
+}
+
+struct spawn_many {
+	struct hft_group *group;
+	atomic_uint *times;
+	unsigned int nr;
+};
+
+static void *spawn_from_thread(void *arg)
+{
+	struct spawn_many *many = arg;
+	unsigned int i;
+
+	for (i = 0; i < many->nr; i++) {
+		if (hft_group_spawn(many->group, count, &many->times, sizeof(many->times)))
+			return NULL;
+	}
+	return many;
+}
+
+/* Threads come and go: the memory of those that went is used again. */
+static void from_many_threads(void **state)
+{
+	struct hft_group group;
+	atomic_uint times = 0;
+	struct spawn_many many = { &group, &times, MANY / 40 };
+	pthread_t threads[4];
+	unsigned int i, round;
+	void *ok;
+
+	(void)state;
+	hft_group_init(&group, pool);
+	for (round = 0; round < 10; round++) {
+		for (i = 0; i < 4; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, spawn_from_thread, &many), 0);
+		for (i = 0; i < 4; i++) {
+			pthread_join(threads[i], &ok);
+			assert_non_null(ok);
+		}
+	}
+	wait_for(&group);
+	assert_int_equal(times, 40 * many.nr);
+}
+
+/* With pauses, so that workers sleep: each is woken for each. */
+static void none_is_slept_over(void **state)
+{
+	uint64_t random = 3;
+	struct hft_handle handle;
+	int64_t result, value;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 300; i++) {
+		value = i;
+		assert_int_equal(hft_spawn_opts(pool, give, &value, sizeof(value), NULL, &handle), 0);
+		assert_int_equal(hft_join(&handle, soon(), &result), 0);
+		assert_int_equal(result, i);
+		usleep(random_below(&random, 300));
+	}
+}
+
+struct fib {
+	uint64_t n;
+	uint64_t *result;
+};
+
+static int64_t fib(void *args)
+{
+	struct fib *own = args;
+	uint64_t a, b;
+	struct fib x = { own->n - 1, &a }, y = { own->n - 2, &b };
+	struct hft_group group;
+	int err;
+
+	if (own->n < 2) {
+		*own->result = own->n;
+		return 0;
+	}
+	hft_group_init(&group, pool);
+	err = hft_group_spawn(&group, fib, &x, sizeof(x));
+	fib(&y);
+	if (!err)
+		err = hft_group_wait(&group, UINT64_MAX);
+	*own->result = a + b;
+	return err;
+}
+
+static void tasks_wait_for_their_own(void **state)
+{
+	static const uint64_t expected[] = { [15] = 610, [20] = 6765 };
+	uint64_t result;
+	struct fib args = { FIB, &result };
+	struct hft_group group;
+
+	(void)state;
+	hft_group_init(&group, pool);
+	assert_int_equal(hft_group_spawn(&group, fib, &args, sizeof(args)), 0);
+	wait_for(&group);
+	assert_int_equal(result, expected[FIB]);
+}
+
+struct order {
+	atomic_uint nr;
+	unsigned int level[HFT_LEVELS * 2];
+};
+
+struct note {
+	struct order *order;
+	unsigned int level;
+};
+
+static int64_t note_level(void *args)
+{
+	struct note *note = args;
+
+	note->order->level[atomic_fetch_add(&note->order->nr, 1)] = note->level;
+	return 0;
+}
+
+static void higher_levels_go_first(void **state)
+{
+	struct hft_group group;
+	struct order order = {};
+	struct gate gate = {};
+	unsigned int i;
+
+	(void)state;
+	hft_group_init(&group, pool);
+	close_gate(&gate, &group, 1);
+	for (i = 0; i < 2 * HFT_LEVELS; i++) {
+		HFT_OPTS(hft_spawn_opts, opts, .group = &group, .level = 1 + i * 3 % HFT_LEVELS);
+		struct note note = { &order, opts.level - 1 };
+
+		assert_int_equal(hft_spawn_opts(pool, note_level, &note, sizeof(note), &opts, NULL),
+				 0);
+	}
+	atomic_store(&gate.open, true);
+	wait_for(&group);
+	assert_int_equal(order.nr, 2 * HFT_LEVELS);
+	for (i = 0; i < 2 * HFT_LEVELS; i++)
+		assert_int_equal(order.level[i], HFT_LEVELS - 1 - i / 2);
+}
+
+static void a_failure_reaches_the_group(void **state)
+{
+	struct hft_group group;
+	int64_t results[] = { 5, -EIO, -EIO, 0 };
+	unsigned int i;
+
+	(void)state;
+	hft_group_init(&group, pool);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(hft_group_spawn(&group, give, &results[i], sizeof(*results)), 0);
+	assert_int_equal(hft_group_wait(&group, soon()), -EIO);
+	assert_int_equal(hft_group_spawn(&group, nothing, NULL, 0), 0);
+	wait_for(&group);
+}
+
+static void waits_time_out(void **state)
+{
+	struct hft_handle handle;
+	struct hft_group group;
+	struct gate gate = {};
+	struct gate *args = &gate;
+
+	(void)state;
+	hft_group_init(&group, pool);
+	close_gate(&gate, &group, 1);
+	assert_int_equal(hft_group_wait(&group, 0), -ETIMEDOUT);
+	assert_int_equal(hft_group_wait(&group, hft_now() + MSEC), -ETIMEDOUT);
+	assert_int_equal(hft_spawn_opts(pool, pass_gate, &args, sizeof(args), NULL, &handle), 0);
+	assert_int_equal(hft_join(&handle, 0, NULL), -ETIMEDOUT);
+	assert_int_equal(hft_join(&handle, hft_now() + MSEC, NULL), -ETIMEDOUT);
+	atomic_store(&gate.open, true);
+	wait_for(&group);
+	assert_int_equal(hft_join(&handle, soon(), NULL), 0);
+	assert_int_equal(hft_join(&handle, soon(), NULL), -EINVAL);
+}
+
+static int64_t wait_in_vain(void *args)
+{
+	struct hft_group *group = *(struct hft_group **)args;
+
+	return hft_group_wait(group, hft_now() + MSEC);
+}
+
+static void workers_time_out(void **state)
+{
+	struct hft_group group, *args = &group;
+	struct hft_handle handle;
+	struct gate gate = {};
+	int64_t result;
+
+	(void)state;
+	hft_group_init(&group, pool);
+	close_gate(&gate, &group, 1);
+	assert_int_equal(hft_spawn_opts(pool, wait_in_vain, &args, sizeof(args), NULL, &handle), 0);
+	assert_int_equal(hft_join(&handle, soon(), &result), 0);
+	assert_int_equal(result, -ETIMEDOUT);
+	atomic_store(&gate.open, true);
+	wait_for(&group);
+}
+
+static void what_is_not_wanted_does_not_begin(void **state)
+{
+	struct hft_token token = {};
+	struct hft_handle handles[3];
+	struct hft_group group;
+	struct gate gate = {};
+	atomic_uint times = 0, *args = &times;
+	HFT_OPTS(hft_spawn_opts, cancelled, .token = &token);
+	HFT_OPTS(hft_spawn_opts, expired, .expires = hft_now());
+	HFT_OPTS(hft_spawn_opts, neither, .expires = UINT64_MAX);
+	int64_t result;
+
+	(void)state;
+	hft_group_init(&group, pool);
+	close_gate(&gate, &group, 1);
+	hft_spawn_opts(pool, count, &args, sizeof(args), &cancelled, &handles[0]);
+	hft_spawn_opts(pool, count, &args, sizeof(args), &expired, &handles[1]);
+	hft_spawn_opts(pool, count, &args, sizeof(args), &neither, &handles[2]);
+	hft_token_cancel(&token);
+	assert_true(hft_token_is_cancelled(&token));
+	atomic_store(&gate.open, true);
+	assert_int_equal(hft_join(&handles[0], soon(), &result), 0);
+	assert_int_equal(result, -ECANCELED);
+	assert_int_equal(hft_join(&handles[1], soon(), &result), 0);
+	assert_int_equal(result, -ETIME);
+	assert_int_equal(hft_join(&handles[2], soon(), &result), 0);
+	assert_int_equal(result, 0);
+	assert_int_equal(times, 1);
+	wait_for(&group);
+}
+
+static int64_t sum(void *args)
+{
+	const unsigned char *bytes = args;
+	int64_t total = 0;
+	unsigned int i;
+
+	for (i = 1; i <= bytes[0]; i++)
+		total += bytes[i];
+	return total;
+}
+
+static void arguments_of_any_size(void **state)
+{
+	unsigned char args[HFT_SPAWN_ARGS_MAX + 1];
+	struct hft_handle handle;
+	int64_t result, total;
+	size_t size, i;
+
+	(void)state;
+	for (size = 1; size <= 256; size++) {
+		args[0] = (unsigned char)(size - 1);
+		for (total = 0, i = 1; i < size; i++)
+			total += args[i] = (unsigned char)(i * size);
+		assert_int_equal(hft_spawn_opts(pool, sum, args, size, NULL, &handle), 0);
+		memset(args, 0xff, sizeof(args));
+		assert_int_equal(hft_join(&handle, soon(), &result), 0);
+		assert_int_equal(result, total);
+	}
+	assert_int_equal(hft_spawn(pool, nothing, args, sizeof(args)), -E2BIG);
+	assert_int_equal(hft_spawn(pool, nothing, args, sizeof(args) - 1), 0);
+}
+
+static void bad_calls(void **state)
+{
+	struct hft_handle handle = {};
+	struct hft_group other;
+	HFT_OPTS(hft_spawn_opts, level, .level = 1 + HFT_LEVELS);
+	HFT_OPTS(hft_spawn_opts, worker, .worker = 1 + WORKERS);
+	HFT_OPTS(hft_spawn_opts, group, .group = &other);
+	HFT_OPTS(hft_pool_opts, flags, .flags = 1U << 31);
+	HFT_OPTS(hft_pool_opts, workers, .workers = HFT_POOL_WORKERS_MAX + 1);
+	HFT_OPTS(hft_pool_opts, cpu, .workers = 1, .cpus = (uint32_t[]){ 100000 });
+	struct hft_pool *none = NULL;
+
+	(void)state;
+	hft_group_init(&other, NULL);
+	assert_int_equal(hft_spawn(pool, NULL, NULL, 0), -EINVAL);
+	assert_int_equal(hft_spawn(pool, nothing, NULL, 1), -EINVAL);
+	assert_int_equal(hft_spawn_opts(pool, nothing, NULL, 0, &level, NULL), -EINVAL);
+	assert_int_equal(hft_spawn_opts(pool, nothing, NULL, 0, &group, NULL), -EINVAL);
+	assert_int_equal(hft_spawn_opts(pool, nothing, NULL, 0, &worker, NULL), -ENODEV);
+	assert_int_equal(hft_join(&handle, 0, NULL), -EINVAL);
+	hft_detach(&handle);
+	assert_int_equal(hft_pool_open(&none, &flags), -EINVAL);
+	assert_int_equal(hft_pool_open(&none, &workers), -EINVAL);
+	assert_int_equal(hft_pool_open(&none, &cpu), -EINVAL);
+	assert_null(none);
+	assert_int_equal(hft_pool_remove_worker(pool, WORKERS), -ENOENT);
+	assert_int_equal(hft_pool_worker(), -ENOENT);
+}
+
+static void detached_tasks_run(void **state)
+{
+	atomic_uint times = 0, *args = &times;
+	struct hft_handle handle;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 1000; i++) {
+		assert_int_equal(hft_spawn_opts(pool, count, &args, sizeof(args), NULL, &handle), 0);
+		hft_detach(&handle);
+	}
+	while (atomic_load(&times) < 1000)
+		usleep(100);
+}
+
+static int64_t which(void *args)
+{
+	(void)args;
+	return hft_pool_worker();
+}
+
+/* Nobody else has them, even while theirs is at something. */
+static void a_worker_of_ones_own(void **state)
+{
+	struct hft_handle handles[30];
+	int64_t result;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 30; i++) {
+		HFT_OPTS(hft_spawn_opts, opts, .worker = 1 + i % WORKERS);
+
+		assert_int_equal(hft_spawn_opts(pool, which, NULL, 0, &opts, &handles[i]), 0);
+	}
+	for (i = 0; i < 30; i++) {
+		assert_int_equal(hft_join(&handles[i], soon(), &result), 0);
+		assert_int_equal(result, i % WORKERS);
+	}
+}
+
+static int64_t spawn_behind(void *args)
+{
+	struct spawn_many *many = args;
+	unsigned int i;
+
+	for (i = 0; i < many->nr; i++) {
+		if (hft_group_spawn(many->group, count, &many->times, sizeof(many->times)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void workers_come_and_go(void **state)
+{
+	uint64_t random = 5;
+	struct hft_group group;
+	atomic_uint times = 0;
+	struct spawn_many many = { &group, &times, 100 };
+	bool there[WORKERS] = { true, true, true };
+	unsigned int i, spawned = 0;
+
+	(void)state;
+	hft_group_init(&group, pool);
+	for (i = 0; i < 200; i++) {
+		uint32_t worker = random_below(&random, WORKERS);
+
+		assert_int_equal(hft_group_spawn(&group, spawn_behind, &many, sizeof(many)), 0);
+		spawned += many.nr;
+		if (there[worker]) {
+			assert_int_equal(hft_pool_remove_worker(pool, worker), 0);
+			assert_int_equal(hft_pool_remove_worker(pool, worker), -ENOENT);
+			there[worker] = false;
+		} else {
+			worker = (uint32_t)hft_pool_add_worker(pool, 0);
+			assert_true(worker < WORKERS && !there[worker]);
+			there[worker] = true;
+		}
+	}
+	if (!there[0] && !there[1] && !there[2])
+		assert_true(hft_pool_add_worker(pool, 0) >= 0);
+	wait_for(&group);
+	assert_int_equal(times, spawned);
+}
+
+static void fixed_tasks_end_with_their_worker(void **state)
+{
+	HFT_OPTS(hft_spawn_opts, opts, .worker = 1);
+	struct hft_handle handles[10], gone;
+	struct gate gate = {};
+	struct gate *args = &gate;
+	unsigned int i, gone_with_it = 0;
+	pthread_t thread;
+	int64_t result;
+
+	(void)state;
+	(void)thread;
+	assert_int_equal(hft_spawn_opts(pool, pass_gate, &args, sizeof(args), &opts, &gone), 0);
+	while (!atomic_load(&gate.in))
+		usleep(100);
+	for (i = 0; i < 10; i++)
+		assert_int_equal(hft_spawn_opts(pool, which, NULL, 0, &opts, &handles[i]), 0);
+	atomic_store(&gate.open, true);
+	assert_int_equal(hft_pool_remove_worker(pool, 0), 0);
+	assert_int_equal(hft_join(&gone, soon(), &result), 0);
+	assert_int_equal(result, 0);
+	for (i = 0; i < 10; i++) {
+		assert_int_equal(hft_join(&handles[i], soon(), &result), 0);
+		assert_true(result == 0 || result == -ENODEV);
+		gone_with_it += result == -ENODEV;
+	}
+	print_message("%u of 10 ended with their worker\n", gone_with_it);
+	assert_int_equal(hft_spawn_opts(pool, which, NULL, 0, &opts, NULL), -ENODEV);
+}
+
+static int64_t exit_thread(void *args)
+{
+	(void)args;
+	pthread_exit(NULL);
+}
+
+static int64_t wait_and_exit(void *args)
+{
+	struct hft_group group;
+
+	(void)args;
+	hft_group_init(&group, pool);
+	hft_group_spawn(&group, exit_thread, NULL, 0);
+	return hft_group_wait(&group, UINT64_MAX);
+}
+
+static void a_task_that_ends_its_thread(void **state)
+{
+	struct hft_handle handle;
+	struct hft_group group;
+	int64_t result;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 20; i++) {
+		assert_int_equal(hft_spawn_opts(pool, exit_thread, NULL, 0, NULL, &handle), 0);
+		assert_int_equal(hft_join(&handle, soon(), &result), 0);
+		assert_int_equal(result, -EOWNERDEAD);
+	}
+	hft_group_init(&group, pool);
+	assert_int_equal(hft_group_spawn(&group, wait_and_exit, NULL, 0), 0);
+	assert_int_equal(hft_group_wait(&group, soon()), -EOWNERDEAD);
+	assert_int_equal(hft_group_spawn(&group, nothing, NULL, 0), 0);
+	wait_for(&group);
+}
+
+static void closing_cancels_what_has_not_begun(void **state)
+{
+	atomic_uint times = 0, *args = &times;
+	struct hft_group group;
+	struct gate gate = {};
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(open_pool(1, HFT_POOL_UNPINNED, 0), 0);
+	hft_group_init(&group, pool);
+	close_gate(&gate, &group, 1);
+	for (i = 0; i < 100; i++)
+		assert_int_equal(hft_group_spawn(&group, count, &args, sizeof(args)), 0);
+	atomic_store(&gate.open, true);
+	hft_pool_close(pool);
+	assert_int_equal(group.pending & 0x7fffffff, 0);
+	assert_true(times == 100 || group.error == -ECANCELED);
+}
+
+static void what_was_done_is_counted(void **state)
+{
+	HFT_OPTS(hft_pool_stats, all);
+	HFT_OPTS(hft_pool_stats, one);
+	struct hft_group group;
+	int64_t failure = -EIO;
+	uint64_t executed = 0;
+	unsigned int i;
+
+	(void)state;
+	hft_group_init(&group, pool);
+	for (i = 0; i < 1000; i++)
+		assert_int_equal(hft_group_spawn(&group, nothing, NULL, 0), 0);
+	assert_int_equal(hft_group_spawn(&group, give, &failure, sizeof(failure)), 0);
+	assert_int_equal(hft_group_wait(&group, soon()), -EIO);
+	assert_int_equal(hft_pool_stats(pool, HFT_POOL_ALL, &all), 0);
+	assert_int_equal(all.spawned, 1001);
+	assert_int_equal(all.executed, 1001);
+	assert_int_equal(all.failed, 1);
+	assert_int_equal(all.cancelled, 0);
+	assert_int_equal(all.depth, 0);
+	for (i = 0; i < WORKERS; i++) {
+		assert_int_equal(hft_pool_stats(pool, i, &one), 0);
+		executed += one.executed;
+	}
+	assert_int_equal(executed, 1001);
+	assert_int_equal(hft_pool_stats(pool, WORKERS, &one), -ENOENT);
+	one.sz = 1;
+	assert_int_equal(hft_pool_stats(pool, 0, &one), -EINVAL);
+}
+
+#define with(pool, test)	cmocka_unit_test_setup_teardown(test, set_up##pool, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with(, each_runs_once),
+		with(_one, each_runs_once),
+		with(_quiet, each_runs_once),
+		with(, from_many_threads),
+		with(, none_is_slept_over),
+		with(_quiet, none_is_slept_over),
+		with(, tasks_wait_for_their_own),
+		with(_one, tasks_wait_for_their_own),
+		with(_one, higher_levels_go_first),
+		with(, a_failure_reaches_the_group),
+		with(, waits_time_out),
+		with(, workers_time_out),
+		with(_one, what_is_not_wanted_does_not_begin),
+		with(, arguments_of_any_size),
+		with(, bad_calls),
+		with(, detached_tasks_run),
+		with(, a_worker_of_ones_own),
+		with(, workers_come_and_go),
+		with(, fixed_tasks_end_with_their_worker),
+		with(, a_task_that_ends_its_thread),
+		cmocka_unit_test(closing_cancels_what_has_not_begun),
+		with(, what_was_done_is_counted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
