@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph.h"
 #include "hftctl.h"
 
 struct args {
@@ -101,6 +102,8 @@ static void usage(FILE *out)
 	      "  replay FILE         do what HFT_RECORD=FILE has recorded of a handle again, on a\n"
 	      "                      simulated machine, and compare each dispatch with the one\n"
 	      "                      recorded; the first that differs is an error\n"
+	      "  graph analyze FILE  the critical path of a task graph, and how it would run: see\n"
+	      "                      hftctl graph --help\n"
 	      "\n"
 	      "For analyze, FILE has a line \"wcet,period,deadline\" for each task, in ns from\n"
 	      "1 on; '#' begins a comment; - is standard input. Exit status 0 is not a verdict.\n"
@@ -275,6 +278,8 @@ int main(int argc, char **argv)
 	uint64_t number;
 	int c, ret;
 
+	if (argc > 1 && !strcmp(argv[1], "graph"))
+		return graph_main(argc - 1, argv + 1);
 	while ((c = getopt_long(argc, argv, "jp:P:bel:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Task graphs: work whose parts depend on each other, ordered by its critical path.
+ *
+ * A graph is built once, of nodes and edges, and sealed.  Each node has a cost, how long
+ * it runs, and each edge a weight, what it costs to hand a result to another worker.
+ * From these come
+ *
+ *   the rank of a node: the longest way from its start to the end of the graph.  The
+ *	upward rank of H. Topcuoglu, S. Hariri and M.-Y. Wu, "Performance-Effective and
+ *	Low-Complexity Task Scheduling for Heterogeneous Computing", IEEE TPDS 13 (3),
+ *	2002, section 4.1
+ *   the critical path: a longest way, from a node of the highest rank on; its length
+ *	is that rank
+ *   the slack of a node: how much later than at the earliest it may start without the
+ *	graph ending later
+ *
+ * Costs and weights may change at any time: ranks follow, of the ancestors of what was
+ * changed and of no others.
+ *
+ * Threads: a graph is built and sealed by one thread at a time; then all calls but
+ * hft_graph_close() may be made from any.
+ *
+ * Errors: as in hft/hft.h, with a reason from hft_strerror().
+ */
+#ifndef HFT_GRAPH_H
+#define HFT_GRAPH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct hft_graph;
+
+#define HFT_GRAPH_NODES_MAX	(1U << 20)
+#define HFT_GRAPH_EDGES_MAX	(1U << 24)
+#define HFT_GRAPH_COST_MAX	(1ULL << 40)	/* ns: of a node, and of an edge */
+
+struct hft_graph_opts {
+	size_t sz;
+	uint32_t nodes;			/* 65536: most nodes */
+};
+
+int hft_graph_open(struct hft_graph **graph, const struct hft_graph_opts *opts);
+void hft_graph_close(struct hft_graph *graph);
+
+struct hft_node_opts {
+	size_t sz;
+	const char *name;		/* which is copied; NULL: its number */
+	uint64_t cost_ns;
+};
+
+int hft_graph_add_node(struct hft_graph *graph, const struct hft_node_opts *opts);
+int hft_graph_add_edge(struct hft_graph *graph, uint32_t from, uint32_t to, uint64_t weight_ns);
+int hft_graph_seal(struct hft_graph *graph);
+
+int hft_graph_set_cost(struct hft_graph *graph, uint32_t node, uint64_t cost_ns);
+int hft_graph_set_weight(struct hft_graph *graph, uint32_t from, uint32_t to, uint64_t weight_ns);
+
+uint32_t hft_graph_nodes(const struct hft_graph *graph);
+uint32_t hft_graph_edges(const struct hft_graph *graph);
+const char *hft_graph_name(const struct hft_graph *graph, uint32_t node);
+
+struct hft_node_info {
+	size_t sz;
+	uint64_t cost_ns;
+	uint64_t rank_ns;
+	uint64_t earliest_ns;		/* start, from that of the graph */
+	uint64_t slack_ns;
+};
+
+int hft_graph_node_info(struct hft_graph *graph, uint32_t node, struct hft_node_info *info);
+uint64_t hft_graph_length(struct hft_graph *graph);
+int hft_graph_path(struct hft_graph *graph, uint32_t *nodes, uint32_t max);
+
+/**
+ * enum hft_graph_order - which of the nodes that could run goes first
+ * @HFT_ORDER_RANK: the one of the highest rank
+ * @HFT_ORDER_SUBMISSION: the one that could run first, of those the one that was added
+ *	first
+ * @HFT_ORDERS: how many there are
+ */
+enum hft_graph_order {
+	HFT_ORDER_RANK,
+	HFT_ORDER_SUBMISSION,
+	HFT_ORDERS
+};
+
+/**
+ * struct hft_node_slot - when and where a node runs in a schedule
+ * @start_ns: from the start of the graph
+ * @end_ns: likewise
+ * @worker: below hft_schedule_opts.workers
+ */
+struct hft_node_slot {
+	uint64_t start_ns;
+	uint64_t end_ns;
+	uint32_t worker;
+};
+
+struct hft_schedule_opts {
+	size_t sz;
+	uint32_t workers;		/* 1 to 1024 */
+	uint32_t order;			/* enum hft_graph_order */
+	const uint64_t *costs_ns;	/* of node n on worker w at n * workers + w; NULL: */
+					/* the nodes' costs on each */
+};
+
+int hft_graph_schedule(struct hft_graph *graph, const struct hft_schedule_opts *opts,
+		       struct hft_node_slot *slots, uint64_t *makespan_ns);
+int hft_graph_place(struct hft_graph *graph, const struct hft_schedule_opts *opts,
+		    struct hft_node_slot *slots, uint64_t *makespan_ns);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* HFT_GRAPH_H */

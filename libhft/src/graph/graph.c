@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Building a graph. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+#define NODES_DEFAULT	65536
+#define GROW_FROM	64
+
+/**
+ * hft_graph_open() - make an empty graph
+ * @out: the graph
+ * @opts: options or NULL
+ *
+ * Return: 0, -EINVAL more nodes than %HFT_GRAPH_NODES_MAX, -E2BIG the options are of a
+ * newer library, -ENOMEM.
+ */
+HFT_API int hft_graph_open(struct hft_graph **out, const struct hft_graph_opts *user_opts)
+{
+	struct hft_graph_opts opts;
+	struct hft_graph *graph;
+	int err;
+
+	err = hft_read_opts(&opts, sizeof(opts), user_opts);
+	if (err)
+		return err;
+	if (opts.nodes > HFT_GRAPH_NODES_MAX)
+		return hft_fail(EINVAL, "%u nodes: at most %u", opts.nodes, HFT_GRAPH_NODES_MAX);
+	graph = calloc(1, sizeof(*graph));
+	if (!graph)
+		return hft_fail(ENOMEM, "a graph");
+	graph->max_nodes = opts.nodes ? opts.nodes : NODES_DEFAULT;
+	pthread_mutex_init(&graph->lock, NULL);
+	*out = graph;
+	return 0;
+}
+
+/**
+ * hft_graph_close() - free a graph
+ * @graph: the graph, which nobody uses, or NULL
+ */
+HFT_API void hft_graph_close(struct hft_graph *graph)
+{
+	uint32_t i;
+
+	if (!graph)
+		return;
+	for (i = 0; i < graph->nr_nodes; i++)
+		free(graph->nodes[i].name);
+	free(graph->nodes);
+	free(graph->edges);
+	free(graph->in);
+	free(graph->order);
+	free(graph->marked);
+	pthread_mutex_destroy(&graph->lock);
+	free(graph);
+}
+
+/* Make room for one more behind @nr, and a last one.  Returns 0 or -ENOMEM. */
+static int grow(void *array, uint32_t nr, size_t size)
+{
+	void *old = *(void **)array;
+	void *more;
+
+	if (old && (nr < GROW_FROM || nr & (nr - 1)))
+		return 0;
+	more = realloc(old, (nr < GROW_FROM ? GROW_FROM + 1 : 2 * (size_t)nr + 1) * size);
+	if (!more)
+		return hft_fail(ENOMEM, "memory of the graph");
+	*(void **)array = more;
+	return 0;
+}
+
+static int check_cost(const char *what, uint64_t ns)
+{
+	if (ns > HFT_GRAPH_COST_MAX)
+		return hft_fail(EINVAL, "%s of more than %llu ns", what,
+				(unsigned long long)HFT_GRAPH_COST_MAX);
+	return 0;
+}
+
+/**
+ * hft_graph_add_node() - add a node to a graph
+ * @graph: not sealed
+ * @opts: options or NULL
+ *
+ * Return: its number, from 0 on, -EBUSY the graph is sealed, -ENOSPC it has its most
+ * nodes, -EINVAL the cost is above %HFT_GRAPH_COST_MAX, -ENOMEM.
+ */
+HFT_API int hft_graph_add_node(struct hft_graph *graph, const struct hft_node_opts *user_opts)
+{
+	struct hft_node_opts opts;
+	struct hft_graph_node *node;
+	char *name = NULL;
+	int err;
+
+	err = hft_read_opts(&opts, sizeof(opts), user_opts);
+	if (!err)
+		err = check_cost("a node", opts.cost_ns);
+	if (err)
+		return err;
+	if (graph->sealed)
+		return hft_fail(EBUSY, "a node of a sealed graph");
+	if (graph->nr_nodes == graph->max_nodes)
+		return hft_fail(ENOSPC, "more than %u nodes", graph->max_nodes);
+	err = grow(&graph->nodes, graph->nr_nodes, sizeof(*node));
+	if (err)
+		return err;
+	if (opts.name) {
+		name = strdup(opts.name);
+		if (!name)
+			return hft_fail(ENOMEM, "the name of a node");
+	}
+	node = &graph->nodes[graph->nr_nodes];
+	*node = (struct hft_graph_node){ .name = name, .cost = opts.cost_ns };
+	return (int)graph->nr_nodes++;
+}
+
+/**
+ * hft_graph_add_edge() - have a node run after another
+ * @graph: not sealed
+ * @from: number of a node
+ * @to: of the one that runs after it
+ * @weight_ns: what it costs if another worker does
+ *
+ * An edge that is there already is found when the graph is sealed.
+ *
+ * Return: 0, -EBUSY the graph is sealed, -ENOENT there is no such node, -ELOOP both are
+ * the same, -ENOSPC it has %HFT_GRAPH_EDGES_MAX edges, -EINVAL the weight is above
+ * %HFT_GRAPH_COST_MAX, -ENOMEM.
+ */
+HFT_API int hft_graph_add_edge(struct hft_graph *graph, uint32_t from, uint32_t to,
+			       uint64_t weight_ns)
+{
+	int err = check_cost("an edge", weight_ns);
+
+	if (err)
+		return err;
+	if (graph->sealed)
+		return hft_fail(EBUSY, "an edge of a sealed graph");
+	if (from >= graph->nr_nodes || to >= graph->nr_nodes)
+		return hft_fail(ENOENT, "an edge from node %u to %u of %u", from, to,
+				graph->nr_nodes);
+	if (from == to)
+		return hft_fail(ELOOP, "an edge from node %u to itself", from);
+	if (graph->nr_edges == HFT_GRAPH_EDGES_MAX)
+		return hft_fail(ENOSPC, "more than %u edges", HFT_GRAPH_EDGES_MAX);
+	err = grow(&graph->edges, graph->nr_edges, sizeof(*graph->edges));
+	if (err)
+		return err;
+	graph->edges[graph->nr_edges++] = (struct hft_graph_edge){
+		.from = from,
+		.to = to,
+		.weight = weight_ns,
+	};
+	return 0;
+}
+
+/**
+ * hft_graph_seal() - finish building a graph
+ * @graph: with at least one node
+ *
+ * Return: 0, -EBUSY it is sealed, -EINVAL it has no nodes, -EEXIST an edge is there
+ * twice, -ELOOP its edges lead round in a circle, which hft_strerror() names, -ENOMEM.
+ * After an error it is not sealed.
+ */
+HFT_API int hft_graph_seal(struct hft_graph *graph)
+{
+	int err;
+
+	if (graph->sealed)
+		return hft_fail(EBUSY, "the graph is sealed");
+	if (!graph->nr_nodes)
+		return hft_fail(EINVAL, "a graph without nodes");
+	err = hft_graph_index(graph);
+	if (!err)
+		err = hft_graph_sort(graph);
+	if (err)
+		return err;
+	hft_graph_rank_all(graph);
+	graph->sealed = true;
+	return 0;
+}
+
+/* How many nodes a graph has. */
+HFT_API uint32_t hft_graph_nodes(const struct hft_graph *graph)
+{
+	return graph->nr_nodes;
+}
+
+/* How many edges a graph has. */
+HFT_API uint32_t hft_graph_edges(const struct hft_graph *graph)
+{
+	return graph->nr_edges;
+}
+
+/* The name of a node, NULL if it has none or there is no such node. */
+HFT_API const char *hft_graph_name(const struct hft_graph *graph, uint32_t node)
+{
+	return node < graph->nr_nodes ? graph->nodes[node].name : NULL;
+}

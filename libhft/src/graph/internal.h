@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the files of the graph share.
+ *
+ * A sealed graph never changes but for its costs, weights and what follows from them,
+ * which are written under its lock.  Ranks are read without it, by who runs the graph: a
+ * run that sees some of them before a change and some after it is in a worse order, and
+ * as correct.
+ */
+#ifndef HFT_GRAPH_INTERNAL_H
+#define HFT_GRAPH_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <hft/graph.h>
+
+#include "../api.h"
+#include "../options.h"
+
+/**
+ * struct hft_graph_edge - an edge
+ * @from: node
+ * @to: node
+ * @weight: ns
+ */
+struct hft_graph_edge {
+	uint32_t from;
+	uint32_t to;
+	uint64_t weight;
+};
+
+/**
+ * struct hft_graph_node - a node
+ * @cost: ns
+ * @rank: ns
+ * @earliest: ns; as of hft_graph.timed
+ * @name: or NULL
+ * @position: in the topological order
+ * @first_out: of its edges in hft_graph.edges, from there to the next node's
+ * @first_in: of those to it in hft_graph.in
+ */
+struct hft_graph_node {
+	uint64_t cost;
+	_Atomic uint64_t rank;
+	uint64_t earliest;
+	char *name;
+	uint32_t position;
+	uint32_t first_out;
+	uint32_t first_in;
+};
+
+/**
+ * struct hft_graph - a graph
+ * @lock: of what can change when it is sealed
+ * @nodes: one more than there are, when it is sealed
+ * @edges: by from and to, when it is sealed
+ * @in: numbers of edges by where they lead to
+ * @order: nodes, each behind those that it depends on
+ * @marked: a bit for each position in @order whose rank is to be computed
+ * @length: of the critical path; as of @timed
+ * @timed: that and hft_graph_node.earliest are right
+ */
+struct hft_graph {
+	pthread_mutex_t lock;
+	struct hft_graph_node *nodes;
+	uint32_t nr_nodes;
+	uint32_t max_nodes;
+	struct hft_graph_edge *edges;
+	uint32_t nr_edges;
+	uint32_t max_edges;
+	uint32_t *in;
+	uint32_t *order;
+	uint64_t *marked;
+	uint64_t length;
+	bool sealed;
+	bool timed;
+};
+
+static inline uint64_t hft_node_rank(const struct hft_graph_node *node)
+{
+	return atomic_load_explicit(&node->rank, memory_order_relaxed);
+}
+
+/* seal.c */
+int hft_graph_index(struct hft_graph *graph);
+int hft_graph_sort(struct hft_graph *graph);
+
+/* rank.c */
+void hft_graph_rank_all(struct hft_graph *graph);
+
+#endif /* HFT_GRAPH_INTERNAL_H */

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Ranks, and what follows from them. */
+#include <errno.h>
+#include <string.h>
+
+#include "internal.h"
+
+static uint64_t rank_of(const struct hft_graph *graph, uint32_t node)
+{
+	const struct hft_graph_node *nodes = graph->nodes;
+	uint64_t most = 0, way;
+	uint32_t i;
+
+	for (i = nodes[node].first_out; i < nodes[node + 1].first_out; i++) {
+		const struct hft_graph_edge *edge = &graph->edges[i];
+
+		way = edge->weight + hft_node_rank(&nodes[edge->to]);
+		if (way > most)
+			most = way;
+	}
+	return nodes[node].cost + most;
+}
+
+static void set_rank(struct hft_graph *graph, uint32_t node, uint64_t rank)
+{
+	atomic_store_explicit(&graph->nodes[node].rank, rank, memory_order_relaxed);
+}
+
+/* The rank of each node. */
+void hft_graph_rank_all(struct hft_graph *graph)
+{
+	uint32_t i;
+
+	for (i = graph->nr_nodes; i--;)
+		set_rank(graph, graph->order[i], rank_of(graph, graph->order[i]));
+	graph->timed = false;
+}
+
+static void mark(struct hft_graph *graph, uint32_t node)
+{
+	uint32_t position = graph->nodes[node].position;
+
+	graph->marked[position / 64] |= 1ULL << position % 64;
+}
+
+/* Compute a rank again; if it is another, so may be those of what is before it. */
+static void refresh(struct hft_graph *graph, uint32_t node)
+{
+	const struct hft_graph_node *nodes = graph->nodes;
+	uint64_t rank = rank_of(graph, node);
+	uint32_t i;
+
+	if (rank == hft_node_rank(&nodes[node]))
+		return;
+	set_rank(graph, node, rank);
+	for (i = nodes[node].first_in; i < nodes[node + 1].first_in; i++)
+		mark(graph, graph->edges[graph->in[i]].from);
+}
+
+/*
+ * The cost of @node, or of an edge from it, has changed.  What is marked is computed
+ * from the last position to the first: so each but once, after all that it depends on.
+ */
+static void refresh_from(struct hft_graph *graph, uint32_t node)
+{
+	uint32_t word = graph->nodes[node].position / 64;
+
+	mark(graph, node);
+	for (;; word--) {
+		while (graph->marked[word]) {
+			uint32_t bit = 63 - (uint32_t)__builtin_clzll(graph->marked[word]);
+
+			graph->marked[word] &= ~(1ULL << bit);
+			refresh(graph, graph->order[64 * word + bit]);
+		}
+		if (!word)
+			break;
+	}
+	graph->timed = false;
+}
+
+static int check_sealed(const struct hft_graph *graph, uint32_t node)
+{
+	if (!graph->sealed)
+		return hft_fail(EBUSY, "the graph is not sealed");
+	if (node >= graph->nr_nodes)
+		return hft_fail(ENOENT, "node %u of %u", node, graph->nr_nodes);
+	return 0;
+}
+
+/**
+ * hft_graph_set_cost() - say how long a node runs
+ * @graph: sealed or not
+ * @node: its number
+ * @cost_ns: at most %HFT_GRAPH_COST_MAX
+ *
+ * Who runs the graph meanwhile is not stopped; the next run goes by it.
+ *
+ * Return: 0, -ENOENT there is no such node, -EINVAL.
+ */
+HFT_API int hft_graph_set_cost(struct hft_graph *graph, uint32_t node, uint64_t cost_ns)
+{
+	if (node >= graph->nr_nodes)
+		return hft_fail(ENOENT, "node %u of %u", node, graph->nr_nodes);
+	if (cost_ns > HFT_GRAPH_COST_MAX)
+		return hft_fail(EINVAL, "a cost of %llu ns", (unsigned long long)cost_ns);
+	pthread_mutex_lock(&graph->lock);
+	if (graph->nodes[node].cost != cost_ns) {
+		graph->nodes[node].cost = cost_ns;
+		if (graph->sealed)
+			refresh_from(graph, node);
+	}
+	pthread_mutex_unlock(&graph->lock);
+	return 0;
+}
+
+/* The edges of a node are in the order of where they lead to. */
+static struct hft_graph_edge *find_edge(struct hft_graph *graph, uint32_t from, uint32_t to)
+{
+	uint32_t low = graph->nodes[from].first_out, high = graph->nodes[from + 1].first_out;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (graph->edges[middle].to < to)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == graph->nodes[from + 1].first_out || graph->edges[low].to != to)
+		return NULL;
+	return &graph->edges[low];
+}
+
+/**
+ * hft_graph_set_weight() - say what an edge costs between workers
+ * @graph: sealed
+ * @from: number of its node
+ * @to: of the one that it leads to
+ * @weight_ns: at most %HFT_GRAPH_COST_MAX
+ *
+ * As hft_graph_set_cost().
+ *
+ * Return: 0, -EBUSY the graph is not sealed, -ENOENT there is no such edge, -EINVAL.
+ */
+HFT_API int hft_graph_set_weight(struct hft_graph *graph, uint32_t from, uint32_t to,
+				 uint64_t weight_ns)
+{
+	struct hft_graph_edge *edge;
+	int err = check_sealed(graph, from);
+
+	if (err)
+		return err;
+	if (weight_ns > HFT_GRAPH_COST_MAX)
+		return hft_fail(EINVAL, "a weight of %llu ns", (unsigned long long)weight_ns);
+	edge = find_edge(graph, from, to);
+	if (!edge)
+		return hft_fail(ENOENT, "an edge from node %u to %u", from, to);
+	pthread_mutex_lock(&graph->lock);
+	if (edge->weight != weight_ns) {
+		edge->weight = weight_ns;
+		refresh_from(graph, from);
+	}
+	pthread_mutex_unlock(&graph->lock);
+	return 0;
+}
+
+/* A node of the highest rank: the first of the order. */
+static uint32_t path_start(const struct hft_graph *graph)
+{
+	uint32_t i, best = graph->order[0];
+
+	for (i = 1; i < graph->nr_nodes; i++) {
+		if (hft_node_rank(&graph->nodes[graph->order[i]]) >
+		    hft_node_rank(&graph->nodes[best]))
+			best = graph->order[i];
+	}
+	return best;
+}
+
+/* When each node can start at the earliest, and the length; the lock is held. */
+static void graph_time(struct hft_graph *graph)
+{
+	struct hft_graph_node *nodes = graph->nodes;
+	uint32_t i, n;
+
+	if (graph->timed)
+		return;
+	for (n = 0; n < graph->nr_nodes; n++) {
+		struct hft_graph_node *node = &nodes[graph->order[n]];
+
+		node->earliest = 0;
+		for (i = node->first_in; i < node[1].first_in; i++) {
+			const struct hft_graph_edge *edge = &graph->edges[graph->in[i]];
+			const struct hft_graph_node *from = &nodes[edge->from];
+			uint64_t end = from->earliest + from->cost + edge->weight;
+
+			if (end > node->earliest)
+				node->earliest = end;
+		}
+	}
+	graph->length = hft_node_rank(&nodes[path_start(graph)]);
+	graph->timed = true;
+}
+
+/**
+ * hft_graph_length() - how long the critical path is
+ * @graph: sealed; else 0
+ *
+ * Return: ns.
+ */
+HFT_API uint64_t hft_graph_length(struct hft_graph *graph)
+{
+	uint64_t length;
+
+	if (!graph->sealed)
+		return 0;
+	pthread_mutex_lock(&graph->lock);
+	graph_time(graph);
+	length = graph->length;
+	pthread_mutex_unlock(&graph->lock);
+	return length;
+}
+
+/* The next node of a longest way from @node on, or @node. */
+static uint32_t path_next(const struct hft_graph *graph, uint32_t node)
+{
+	const struct hft_graph_node *nodes = graph->nodes;
+	uint64_t rest = hft_node_rank(&nodes[node]) - nodes[node].cost;
+	uint32_t i;
+
+	for (i = nodes[node].first_out; i < nodes[node + 1].first_out; i++) {
+		const struct hft_graph_edge *edge = &graph->edges[i];
+
+		if (edge->weight + hft_node_rank(&nodes[edge->to]) == rest)
+			return edge->to;
+	}
+	return node;
+}
+
+/**
+ * hft_graph_path() - the critical path
+ * @graph: sealed
+ * @nodes: room for the numbers of its nodes, or NULL
+ * @max: how many there is room for
+ *
+ * Return: how many nodes it has, of which @max at most are in @nodes, or -EBUSY: the
+ * graph is not sealed.
+ */
+HFT_API int hft_graph_path(struct hft_graph *graph, uint32_t *nodes, uint32_t max)
+{
+	uint32_t node, next, nr = 0;
+
+	if (!graph->sealed)
+		return hft_fail(EBUSY, "the graph is not sealed");
+	pthread_mutex_lock(&graph->lock);
+	next = path_start(graph);
+	do {
+		node = next;
+		if (nodes && nr < max)
+			nodes[nr] = node;
+		nr++;
+		next = path_next(graph, node);
+	} while (next != node);
+	pthread_mutex_unlock(&graph->lock);
+	return (int)nr;
+}
+
+/**
+ * hft_graph_node_info() - what is known of a node
+ * @graph: sealed
+ * @node: its number
+ * @info: sz is set; the rest is filled in, as far as the caller knows it
+ *
+ * Return: 0, -EBUSY the graph is not sealed, -ENOENT there is no such node, -EINVAL sz is
+ * none.
+ */
+HFT_API int hft_graph_node_info(struct hft_graph *graph, uint32_t node, struct hft_node_info *user)
+{
+	struct hft_node_info info = { .sz = user->sz };
+	const struct hft_graph_node *n = &graph->nodes[node];
+	int err = check_sealed(graph, node);
+
+	if (err)
+		return err;
+	if (info.sz < sizeof(info.sz) || info.sz > sizeof(info))
+		return hft_fail(EINVAL, "information of %zu bytes", info.sz);
+	pthread_mutex_lock(&graph->lock);
+	graph_time(graph);
+	info.cost_ns = n->cost;
+	info.rank_ns = hft_node_rank(n);
+	info.earliest_ns = n->earliest;
+	info.slack_ns = graph->length - n->earliest - info.rank_ns;
+	pthread_mutex_unlock(&graph->lock);
+	memcpy(user, &info, info.sz);
+	return 0;
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <hft/hft.h>
+
+#include <common/tool.h>
+
+#include "stg.h"
+
+struct reader {
+	const char *name;
+	FILE *f;
+	char *text;			/* the line */
+	size_t size;
+	unsigned int line;
+	char *at;			/* in the line */
+};
+
+static int bad_line(const struct reader *r, const char *reason)
+{
+	fprintf(stderr, "hftctl: %s:%u: %s\n", r->name, r->line, reason);
+	return -EINVAL;
+}
+
+/* The next line that is no comment and not blank.  Returns 1, 0 at the end, or -errno. */
+static int next_line(struct reader *r)
+{
+	ssize_t length;
+
+	do {
+		errno = 0;
+		length = getline(&r->text, &r->size, r->f);
+		if (length < 0)
+			return errno || ferror(r->f) ? fail(errno, "%s", r->name) : 0;
+		r->line++;
+		if (strlen(r->text) != (size_t)length)
+			return bad_line(r, "a NUL byte: not a text file");
+		r->text[strcspn(r->text, "#\r\n")] = '\0';
+		r->at = r->text + strspn(r->text, " \t");
+	} while (!*r->at);
+	return 1;
+}
+
+static int read_number(struct reader *r, const char *what, uint64_t most, uint64_t *number)
+{
+	size_t length = strcspn(r->at, " \t");
+	char *end = r->at + length;
+	bool last = !*end;
+	char reason[128];
+
+	*end = '\0';
+	if (!length || !parse_number(r->at, 10, 0, most, number)) {
+		snprintf(reason, sizeof(reason), "%s is no number from 0 to %" PRIu64, what, most);
+		return bad_line(r, reason);
+	}
+	r->at = last ? end : end + 1;
+	r->at += strspn(r->at, " \t");
+	return 0;
+}
+
+static int library_error(const struct reader *r, int err)
+{
+	bad_line(r, hft_strerror(err));
+	return err;
+}
+
+static int read_node(struct reader *r, struct hft_graph *graph, uint32_t node)
+{
+	uint64_t number, cost, nr = 0, before;
+	int err;
+
+	err = read_number(r, "the task (1st)", hft_graph_nodes(graph) - 1, &number);
+	if (!err && number != node)
+		err = bad_line(r, "tasks are numbered from 0 on");
+	if (!err)
+		err = read_number(r, "the time (2nd)", HFT_GRAPH_COST_MAX, &cost);
+	if (!err)
+		err = read_number(r, "how many it comes after (3rd)", hft_graph_nodes(graph), &nr);
+	if (err)
+		return err;
+	err = hft_graph_set_cost(graph, node, cost);
+	while (!err && nr--) {
+		err = read_number(r, "what it comes after", hft_graph_nodes(graph) - 1, &before);
+		if (err)
+			return err;
+		err = hft_graph_add_edge(graph, (uint32_t)before, node, 0);
+	}
+	if (err)
+		return library_error(r, err);
+	return *r->at ? bad_line(r, "more numbers than it says") : 0;
+}
+
+static int read_nodes(struct reader *r, struct hft_graph *graph)
+{
+	uint32_t node;
+	int ret;
+
+	for (node = 0; node < hft_graph_nodes(graph); node++) {
+		ret = next_line(r);
+		if (!ret)
+			ret = bad_line(r, "the file ends before its last task");
+		if (ret > 0)
+			ret = read_node(r, graph, node);
+		if (ret)
+			return ret;
+	}
+	ret = next_line(r);
+	return ret > 0 ? bad_line(r, "more tasks than it says") : ret;
+}
+
+/* All nodes first: one may come after another that is further on. */
+static int add_nodes(struct reader *r, struct hft_graph *graph)
+{
+	uint64_t nr;
+	int ret;
+
+	ret = next_line(r);
+	if (!ret)
+		ret = bad_line(r, "an empty file");
+	if (ret > 0)
+		ret = read_number(r, "how many tasks there are", HFT_GRAPH_NODES_MAX - 2, &nr);
+	if (ret < 0)
+		return ret;
+	if (*r->at)
+		return bad_line(r, "more than how many tasks there are");
+	for (nr += 2; nr; nr--) {
+		ret = hft_graph_add_node(graph, NULL);
+		if (ret < 0)
+			return library_error(r, ret);
+	}
+	return 0;
+}
+
+static int read_graph(struct reader *r, struct hft_graph *graph)
+{
+	int err;
+
+	err = add_nodes(r, graph);
+	if (!err)
+		err = read_nodes(r, graph);
+	if (err)
+		return err;
+	err = hft_graph_seal(graph);
+	if (err)
+		fprintf(stderr, "hftctl: %s: %s\n", r->name, hft_strerror(err));
+	return err;
+}
+
+int stg_read(const char *path, struct hft_graph **graph)
+{
+	HFT_OPTS(hft_graph_opts, opts, .nodes = HFT_GRAPH_NODES_MAX);
+	bool is_stdin = !strcmp(path, "-");
+	struct reader r = { .name = is_stdin ? "standard input" : path };
+	int err;
+
+	r.f = is_stdin ? stdin : fopen(path, "re");
+	if (!r.f)
+		return fail(errno, "%s", path);
+	err = hft_graph_open(graph, &opts);
+	if (err)
+		fail(-err, "%s", r.name);
+	else
+		err = read_graph(&r, *graph);
+	if (err && *graph) {
+		hft_graph_close(*graph);
+		*graph = NULL;
+	}
+	free(r.text);
+	if (!is_stdin)
+		fclose(r.f);
+	return err;
+}
