@@ -26,8 +26,10 @@
 #ifndef HFT_GRAPH_H
 #define HFT_GRAPH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <hft/pool.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,20 +44,78 @@ struct hft_graph;
 struct hft_graph_opts {
 	size_t sz;
 	uint32_t nodes;			/* 65536: most nodes */
+	struct hft_pool *pool;		/* whose workers run it, with who runs it; NULL: */
+					/* none do */
+	uint64_t hop_ns;		/* 1000: what it costs to have another worker run a */
+					/* node: shorter ones go to none */
+	bool fixed_costs;		/* they are not learned from the runs */
 };
 
 int hft_graph_open(struct hft_graph **graph, const struct hft_graph_opts *opts);
 void hft_graph_close(struct hft_graph *graph);
 
+/**
+ * struct hft_node_call - what a node is told of its run
+ * @tick: hft_run_opts.tick
+ * @node: its number
+ * @deadline: CLOCK_MONOTONIC when it must have ended for the graph to keep its own, if
+ *	all after it run as long as they are expected to; 0: there is none
+ */
+struct hft_node_call {
+	void *tick;
+	uint32_t node;
+	uint64_t deadline;
+};
+
+/**
+ * hft_node_fn - what a node does
+ * @arg: hft_node_opts.arg
+ * @call: of which run
+ *
+ * Return: 0, or more: of its edges with a branch only those of that one are followed; or
+ * a negative errno: the run fails, and nodes that have not begun do not.
+ */
+typedef int (*hft_node_fn)(void *arg, const struct hft_node_call *call);
+
 struct hft_node_opts {
 	size_t sz;
 	const char *name;		/* which is copied; NULL: its number */
 	uint64_t cost_ns;
+	hft_node_fn fn;			/* NULL: it does nothing */
+	void *arg;
 };
 
 int hft_graph_add_node(struct hft_graph *graph, const struct hft_node_opts *opts);
 int hft_graph_add_edge(struct hft_graph *graph, uint32_t from, uint32_t to, uint64_t weight_ns);
+int hft_graph_add_branch(struct hft_graph *graph, uint32_t from, uint32_t to, uint64_t weight_ns,
+			 uint32_t branch);
 int hft_graph_seal(struct hft_graph *graph);
+
+struct hft_run_opts {
+	size_t sz;
+	void *tick;			/* for the nodes */
+	uint64_t deadline;		/* CLOCK_MONOTONIC of the end; 0: none */
+	struct hft_token *token;	/* cancelled: nodes that have not begun do not */
+	uint32_t level;			/* 1 + enum hft_level of its nodes; 0: NORMAL.  Those of */
+					/* the critical path are one above */
+};
+
+struct hft_run_result {
+	size_t sz;
+	uint64_t start_ns;		/* CLOCK_MONOTONIC */
+	uint64_t end_ns;
+	uint32_t executed;		/* nodes */
+	uint32_t skipped;		/* of branches that were not followed, or after a failure */
+	uint32_t late;			/* ended after their deadlines */
+	uint32_t failed;		/* 1 + the node that the run failed by; 0: none */
+};
+
+struct hft_run;
+
+int hft_graph_run(struct hft_graph *graph, const struct hft_run_opts *opts,
+		  struct hft_run_result *result);
+int hft_graph_start(struct hft_graph *graph, const struct hft_run_opts *opts, struct hft_run **run);
+int hft_run_wait(struct hft_run *run, uint64_t timeout, struct hft_run_result *result);
 
 int hft_graph_set_cost(struct hft_graph *graph, uint32_t node, uint64_t cost_ns);
 int hft_graph_set_weight(struct hft_graph *graph, uint32_t from, uint32_t to, uint64_t weight_ns);
@@ -70,6 +130,9 @@ struct hft_node_info {
 	uint64_t rank_ns;
 	uint64_t earliest_ns;		/* start, from that of the graph */
 	uint64_t slack_ns;
+	uint64_t mean_ns;		/* of the runs that were measured, decayed */
+	uint64_t p99_ns;
+	uint64_t measured;		/* how many */
 };
 
 int hft_graph_node_info(struct hft_graph *graph, uint32_t node, struct hft_node_info *info);

@@ -8,6 +8,8 @@
 
 #define NODES_DEFAULT	65536
 #define GROW_FROM	64
+#define HOP_DEFAULT	1000		/* ns: to a worker that looks for tasks, and back */
+#define BRANCH_MAX	65535
 
 /**
  * hft_graph_open() - make an empty graph
@@ -32,6 +34,10 @@ HFT_API int hft_graph_open(struct hft_graph **out, const struct hft_graph_opts *
 	if (!graph)
 		return hft_fail(ENOMEM, "a graph");
 	graph->max_nodes = opts.nodes ? opts.nodes : NODES_DEFAULT;
+	graph->pool = opts.pool;
+	hft_group_init(&graph->helpers, opts.pool);
+	graph->hop = opts.hop_ns ? opts.hop_ns : HOP_DEFAULT;
+	graph->learns = !opts.fixed_costs;
 	pthread_mutex_init(&graph->lock, NULL);
 	*out = graph;
 	return 0;
@@ -39,7 +45,7 @@ HFT_API int hft_graph_open(struct hft_graph **out, const struct hft_graph_opts *
 
 /**
  * hft_graph_close() - free a graph
- * @graph: the graph, which nobody uses, or NULL
+ * @graph: the graph, which nobody uses, or NULL; all its runs were waited for
  */
 HFT_API void hft_graph_close(struct hft_graph *graph)
 {
@@ -47,6 +53,7 @@ HFT_API void hft_graph_close(struct hft_graph *graph)
 
 	if (!graph)
 		return;
+	hft_graph_free_runs(graph);
 	for (i = 0; i < graph->nr_nodes; i++)
 		free(graph->nodes[i].name);
 	free(graph->nodes);
@@ -114,8 +121,32 @@ HFT_API int hft_graph_add_node(struct hft_graph *graph, const struct hft_node_op
 			return hft_fail(ENOMEM, "the name of a node");
 	}
 	node = &graph->nodes[graph->nr_nodes];
-	*node = (struct hft_graph_node){ .name = name, .cost = opts.cost_ns };
+	*node = (struct hft_graph_node){
+		.name = name,
+		.cost = opts.cost_ns,
+		.fn = opts.fn,
+		.arg = opts.arg,
+	};
 	return (int)graph->nr_nodes++;
+}
+
+static int add_edge(struct hft_graph *graph, const struct hft_graph_edge *edge)
+{
+	int err;
+
+	if (graph->sealed)
+		return hft_fail(EBUSY, "an edge of a sealed graph");
+	if (edge->from >= graph->nr_nodes || edge->to >= graph->nr_nodes)
+		return hft_fail(ENOENT, "an edge from node %u to %u of %u", edge->from, edge->to,
+				graph->nr_nodes);
+	if (edge->from == edge->to)
+		return hft_fail(ELOOP, "an edge from node %u to itself", edge->from);
+	if (graph->nr_edges == HFT_GRAPH_EDGES_MAX)
+		return hft_fail(ENOSPC, "more than %u edges", HFT_GRAPH_EDGES_MAX);
+	err = grow(&graph->edges, graph->nr_edges, sizeof(*edge));
+	if (!err)
+		graph->edges[graph->nr_edges++] = *edge;
+	return err;
 }
 
 /**
@@ -136,26 +167,42 @@ HFT_API int hft_graph_add_edge(struct hft_graph *graph, uint32_t from, uint32_t 
 {
 	int err = check_cost("an edge", weight_ns);
 
-	if (err)
-		return err;
-	if (graph->sealed)
-		return hft_fail(EBUSY, "an edge of a sealed graph");
-	if (from >= graph->nr_nodes || to >= graph->nr_nodes)
-		return hft_fail(ENOENT, "an edge from node %u to %u of %u", from, to,
-				graph->nr_nodes);
-	if (from == to)
-		return hft_fail(ELOOP, "an edge from node %u to itself", from);
-	if (graph->nr_edges == HFT_GRAPH_EDGES_MAX)
-		return hft_fail(ENOSPC, "more than %u edges", HFT_GRAPH_EDGES_MAX);
-	err = grow(&graph->edges, graph->nr_edges, sizeof(*graph->edges));
-	if (err)
-		return err;
-	graph->edges[graph->nr_edges++] = (struct hft_graph_edge){
+	return err ? err : add_edge(graph, &(struct hft_graph_edge){
 		.from = from,
 		.to = to,
 		.weight = weight_ns,
-	};
-	return 0;
+	});
+}
+
+/**
+ * hft_graph_add_branch() - have a node run after another, if that says so
+ * @graph: not sealed
+ * @from: number of a node
+ * @to: of the one that may run after it
+ * @weight_ns: what it costs if another worker does
+ * @branch: what @from returns for the edge to be followed, 1 to 65535
+ *
+ * A node to which no edge was followed is skipped, and so are its own.
+ *
+ * Return: as hft_graph_add_edge(), or -EINVAL: the branch is out of range.
+ */
+HFT_API int hft_graph_add_branch(struct hft_graph *graph, uint32_t from, uint32_t to,
+				 uint64_t weight_ns, uint32_t branch)
+{
+	int err = check_cost("an edge", weight_ns);
+
+	if (!err && (!branch || branch > BRANCH_MAX))
+		err = hft_fail(EINVAL, "branch %u: 1 to %u", branch, BRANCH_MAX);
+	if (!err)
+		err = add_edge(graph, &(struct hft_graph_edge){
+			.from = from,
+			.to = to,
+			.weight = weight_ns,
+			.branch = branch,
+		});
+	if (!err)
+		graph->branches = true;
+	return err;
 }
 
 /**

@@ -23,31 +23,45 @@
  * @from: node
  * @to: node
  * @weight: ns
+ * @branch: that it is of, or 0
  */
 struct hft_graph_edge {
 	uint32_t from;
 	uint32_t to;
-	uint64_t weight;
+	uint64_t weight : 48;
+	uint64_t branch : 16;
 };
 
 /**
  * struct hft_graph_node - a node
+ * @fn: what it does, or NULL
+ * @arg: for that
  * @cost: ns
  * @rank: ns
  * @earliest: ns; as of hft_graph.timed
+ * @mean: of the runs that were measured, decayed, ns
+ * @p99: likewise
  * @name: or NULL
+ * @measured: how many were
  * @position: in the topological order
  * @first_out: of its edges in hft_graph.edges, from there to the next node's
  * @first_in: of those to it in hft_graph.in
+ * @critical: has no slack; as of hft_graph.timed
  */
 struct hft_graph_node {
-	uint64_t cost;
+	hft_node_fn fn;
+	void *arg;
+	_Atomic uint64_t cost;
 	_Atomic uint64_t rank;
 	uint64_t earliest;
+	uint64_t mean;
+	uint64_t p99;
 	char *name;
+	uint32_t measured;
 	uint32_t position;
 	uint32_t first_out;
 	uint32_t first_in;
+	_Atomic bool critical;
 };
 
 /**
@@ -60,6 +74,15 @@ struct hft_graph_node {
  * @marked: a bit for each position in @order whose rank is to be computed
  * @length: of the critical path; as of @timed
  * @timed: that and hft_graph_node.earliest are right
+ * @branches: there are edges that are not always followed
+ * @learns: costs from the runs
+ * @pool: or NULL
+ * @hop: what it costs to have another worker run a node, ns
+ * @work: the sum of all costs
+ * @runs: that were begun
+ * @idle: memory of runs that is not used
+ * @all: and all of it
+ * @helpers: tasks of runs
  */
 struct hft_graph {
 	pthread_mutex_t lock;
@@ -68,18 +91,31 @@ struct hft_graph {
 	uint32_t max_nodes;
 	struct hft_graph_edge *edges;
 	uint32_t nr_edges;
-	uint32_t max_edges;
 	uint32_t *in;
 	uint32_t *order;
 	uint64_t *marked;
 	uint64_t length;
 	bool sealed;
 	bool timed;
+	bool branches;
+	bool learns;
+	struct hft_pool *pool;
+	uint64_t hop;
+	_Atomic uint64_t work;
+	_Atomic uint64_t runs;
+	struct hft_run *idle;
+	struct hft_run *all;
+	struct hft_group helpers;
 };
 
 static inline uint64_t hft_node_rank(const struct hft_graph_node *node)
 {
 	return atomic_load_explicit(&node->rank, memory_order_relaxed);
+}
+
+static inline uint64_t hft_node_cost(const struct hft_graph_node *node)
+{
+	return atomic_load_explicit(&node->cost, memory_order_relaxed);
 }
 
 /* seal.c */
@@ -88,5 +124,10 @@ int hft_graph_sort(struct hft_graph *graph);
 
 /* rank.c */
 void hft_graph_rank_all(struct hft_graph *graph);
+void hft_graph_time(struct hft_graph *graph);
+void hft_graph_measured(struct hft_graph *graph, uint32_t node, uint64_t ns);
+
+/* run.c */
+void hft_graph_free_runs(struct hft_graph *graph);
 
 #endif /* HFT_GRAPH_INTERNAL_H */

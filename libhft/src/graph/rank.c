@@ -18,7 +18,7 @@ static uint64_t rank_of(const struct hft_graph *graph, uint32_t node)
 		if (way > most)
 			most = way;
 	}
-	return nodes[node].cost + most;
+	return hft_node_cost(&nodes[node]) + most;
 }
 
 static void set_rank(struct hft_graph *graph, uint32_t node, uint64_t rank)
@@ -29,10 +29,14 @@ static void set_rank(struct hft_graph *graph, uint32_t node, uint64_t rank)
 /* The rank of each node. */
 void hft_graph_rank_all(struct hft_graph *graph)
 {
+	uint64_t work = 0;
 	uint32_t i;
 
-	for (i = graph->nr_nodes; i--;)
+	for (i = graph->nr_nodes; i--;) {
 		set_rank(graph, graph->order[i], rank_of(graph, graph->order[i]));
+		work += hft_node_cost(&graph->nodes[i]);
+	}
+	atomic_store_explicit(&graph->work, work, memory_order_relaxed);
 	graph->timed = false;
 }
 
@@ -88,6 +92,20 @@ static int check_sealed(const struct hft_graph *graph, uint32_t node)
 	return 0;
 }
 
+/* The lock is held. */
+static void set_cost(struct hft_graph *graph, uint32_t node, uint64_t cost)
+{
+	uint64_t old = hft_node_cost(&graph->nodes[node]);
+
+	if (cost == old)
+		return;
+	atomic_store_explicit(&graph->nodes[node].cost, cost, memory_order_relaxed);
+	if (!graph->sealed)
+		return;
+	atomic_fetch_add_explicit(&graph->work, cost - old, memory_order_relaxed);
+	refresh_from(graph, node);
+}
+
 /**
  * hft_graph_set_cost() - say how long a node runs
  * @graph: sealed or not
@@ -105,13 +123,53 @@ HFT_API int hft_graph_set_cost(struct hft_graph *graph, uint32_t node, uint64_t 
 	if (cost_ns > HFT_GRAPH_COST_MAX)
 		return hft_fail(EINVAL, "a cost of %llu ns", (unsigned long long)cost_ns);
 	pthread_mutex_lock(&graph->lock);
-	if (graph->nodes[node].cost != cost_ns) {
-		graph->nodes[node].cost = cost_ns;
-		if (graph->sealed)
-			refresh_from(graph, node);
-	}
+	set_cost(graph, node, cost_ns);
 	pthread_mutex_unlock(&graph->lock);
 	return 0;
+}
+
+/*
+ * Move a percentile by a part of the mean, up as often as not (F. R. Tierney, "A
+ * space-efficient recursive procedure for estimating a quantile of an unknown
+ * distribution", SIAM Journal on Scientific and Statistical Computing 4 (4), 1983).
+ */
+static uint64_t follow_p99(uint64_t p99, uint64_t mean, uint64_t ns)
+{
+	uint64_t step = mean / 8 + 100;
+
+	if (ns > p99)
+		return p99 + step - step / 100;
+	return p99 > step / 100 ? p99 - step / 100 : 0;
+}
+
+/**
+ * hft_graph_measured() - take into account how long a node ran
+ * @graph: sealed
+ * @node: its number
+ * @ns: so long
+ *
+ * Its cost is the mean, but does not follow each little change of it.  While another
+ * thread is at the graph's costs it does nothing: there will be other runs.
+ */
+void hft_graph_measured(struct hft_graph *graph, uint32_t node, uint64_t ns)
+{
+	struct hft_graph_node *n = &graph->nodes[node];
+	uint64_t cost = hft_node_cost(n), off;
+
+	if (ns > HFT_GRAPH_COST_MAX)
+		ns = HFT_GRAPH_COST_MAX;
+	if (pthread_mutex_trylock(&graph->lock))
+		return;
+	if (n->measured++) {
+		n->mean = n->mean - n->mean / 8 + ns / 8;
+		n->p99 = follow_p99(n->p99, n->mean, ns);
+	} else {
+		n->mean = n->p99 = ns;
+	}
+	off = n->mean > cost ? n->mean - cost : cost - n->mean;
+	if (off > cost / 8)
+		set_cost(graph, node, n->mean);
+	pthread_mutex_unlock(&graph->lock);
 }
 
 /* The edges of a node are in the order of where they lead to. */
@@ -178,8 +236,13 @@ static uint32_t path_start(const struct hft_graph *graph)
 	return best;
 }
 
+static bool is_critical(const struct hft_graph *graph, const struct hft_graph_node *node)
+{
+	return node->earliest + hft_node_rank(node) == graph->length;
+}
+
 /* When each node can start at the earliest, and the length; the lock is held. */
-static void graph_time(struct hft_graph *graph)
+void hft_graph_time(struct hft_graph *graph)
 {
 	struct hft_graph_node *nodes = graph->nodes;
 	uint32_t i, n;
@@ -193,13 +256,16 @@ static void graph_time(struct hft_graph *graph)
 		for (i = node->first_in; i < node[1].first_in; i++) {
 			const struct hft_graph_edge *edge = &graph->edges[graph->in[i]];
 			const struct hft_graph_node *from = &nodes[edge->from];
-			uint64_t end = from->earliest + from->cost + edge->weight;
+			uint64_t end = from->earliest + hft_node_cost(from) + edge->weight;
 
 			if (end > node->earliest)
 				node->earliest = end;
 		}
 	}
 	graph->length = hft_node_rank(&nodes[path_start(graph)]);
+	for (n = 0; n < graph->nr_nodes; n++)
+		atomic_store_explicit(&nodes[n].critical, is_critical(graph, &nodes[n]),
+				      memory_order_relaxed);
 	graph->timed = true;
 }
 
@@ -216,7 +282,7 @@ HFT_API uint64_t hft_graph_length(struct hft_graph *graph)
 	if (!graph->sealed)
 		return 0;
 	pthread_mutex_lock(&graph->lock);
-	graph_time(graph);
+	hft_graph_time(graph);
 	length = graph->length;
 	pthread_mutex_unlock(&graph->lock);
 	return length;
@@ -226,7 +292,7 @@ HFT_API uint64_t hft_graph_length(struct hft_graph *graph)
 static uint32_t path_next(const struct hft_graph *graph, uint32_t node)
 {
 	const struct hft_graph_node *nodes = graph->nodes;
-	uint64_t rest = hft_node_rank(&nodes[node]) - nodes[node].cost;
+	uint64_t rest = hft_node_rank(&nodes[node]) - hft_node_cost(&nodes[node]);
 	uint32_t i;
 
 	for (i = nodes[node].first_out; i < nodes[node + 1].first_out; i++) {
@@ -286,11 +352,14 @@ HFT_API int hft_graph_node_info(struct hft_graph *graph, uint32_t node, struct h
 	if (info.sz < sizeof(info.sz) || info.sz > sizeof(info))
 		return hft_fail(EINVAL, "information of %zu bytes", info.sz);
 	pthread_mutex_lock(&graph->lock);
-	graph_time(graph);
-	info.cost_ns = n->cost;
+	hft_graph_time(graph);
+	info.cost_ns = hft_node_cost(n);
 	info.rank_ns = hft_node_rank(n);
 	info.earliest_ns = n->earliest;
 	info.slack_ns = graph->length - n->earliest - info.rank_ns;
+	info.mean_ns = n->mean;
+	info.p99_ns = n->p99;
+	info.measured = n->measured;
 	pthread_mutex_unlock(&graph->lock);
 	memcpy(user, &info, info.sz);
 	return 0;

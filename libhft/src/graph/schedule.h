@@ -22,7 +22,7 @@ static inline uint64_t hft_schedule_cost(const struct hft_schedule *s, uint32_t 
 {
 	if (s->opts.costs_ns)
 		return s->opts.costs_ns[(size_t)node * s->opts.workers + worker];
-	return s->graph->nodes[node].cost;
+	return hft_node_cost(&s->graph->nodes[node]);
 }
 
 /* schedule.c */

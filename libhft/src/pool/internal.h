@@ -28,6 +28,7 @@
 #include "../options.h"
 #include "deque.h"
 #include "slab.h"
+#include "wait.h"
 
 #define HFT_WORK_INLINE		48
 
@@ -35,9 +36,7 @@
 #define HFT_WORK_MORE		1UL	/* all of it is valid */
 #define HFT_WORK_FLAGS		1UL
 
-/* hft_work.state */
-#define HFT_WORK_DONE		1U
-#define HFT_WORK_AWAITED	2U
+/* hft_work.state, besides HFT_WAIT_* */
 #define HFT_WORK_DETACHED	4U
 
 /**
@@ -51,7 +50,7 @@
  * @token: or NULL
  * @expires: or 0
  * @result: of @fn
- * @state: HFT_WORK_* bits; futex
+ * @state: HFT_WAIT_* bits and HFT_WORK_DETACHED; futex
  * @generation: of the memory: counts up as it is freed
  * @level: &enum hft_level
  * @handle: somebody has a handle: it is they who free it
@@ -212,19 +211,6 @@ struct hft_pool {
 	_Atomic(struct hft_work *) inbox __attribute__((aligned(64)));
 };
 
-/* What somebody waits for. */
-struct hft_wait_for {
-	_Atomic uint32_t *word;		/* futex */
-	uint32_t mask;			/* it is over when these bits of it are */
-	uint32_t over;			/* that */
-	uint32_t awaited;		/* the bit that says that somebody waits */
-};
-
-static inline bool hft_wait_is_over(const struct hft_wait_for *wait)
-{
-	return (atomic_load_explicit(wait->word, memory_order_acquire) & wait->mask) == wait->over;
-}
-
 static inline enum hft_distance hft_worker_distance(const struct hft_pool_worker *from, uint32_t to)
 {
 	return atomic_load_explicit(&from->distance[to], memory_order_relaxed);
@@ -248,7 +234,6 @@ enum hft_distance hft_cpu_distance(uint32_t a, uint32_t b);
 
 /* park.c */
 void hft_pool_wake(struct hft_pool *pool, const struct hft_pool_worker *from);
-void hft_pool_wake_waiters(struct hft_pool *pool, const struct hft_wait_for *wait);
 void hft_worker_wake(struct hft_pool_worker *worker);
 void hft_worker_search(struct hft_pool_worker *worker);
 void hft_worker_found(struct hft_pool_worker *worker);

@@ -106,7 +106,7 @@ void hft_pool_wake(struct hft_pool *pool, const struct hft_pool_worker *from)
 }
 
 /* What is waited for at @word is over.  It may be other memory by now: it is not read. */
-void hft_pool_wake_waiters(struct hft_pool *pool, const struct hft_wait_for *wait)
+void hft_wait_wake(struct hft_pool *pool, const struct hft_wait_for *wait)
 {
 	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_acquire);
 	uint32_t i;

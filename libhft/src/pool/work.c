@@ -28,16 +28,6 @@ static struct hft_wait_for wait_for_group(struct hft_group *group)
 	};
 }
 
-static struct hft_wait_for wait_for_work(struct hft_work *work)
-{
-	return (struct hft_wait_for){
-		.word = &work->state,
-		.mask = HFT_WORK_DONE,
-		.over = HFT_WORK_DONE,
-		.awaited = HFT_WORK_AWAITED,
-	};
-}
-
 static struct hft_group *group_of(const struct hft_work *work)
 {
 	return (struct hft_group *)(work->group & ~HFT_WORK_FLAGS);
@@ -69,7 +59,7 @@ void hft_group_end(struct hft_group *group, struct hft_pool *pool, uint32_t nr)
 	uint32_t pending = atomic_fetch_sub_explicit(wait.word, nr, memory_order_acq_rel);
 
 	if (__builtin_expect(pending == (nr | GROUP_AWAITED), 0))
-		hft_pool_wake_waiters(pool, &wait);
+		hft_wait_wake(pool, &wait);
 }
 
 /* Add to an inbox, or -ESHUTDOWN. */
@@ -114,9 +104,6 @@ static void work_free(struct hft_spawner *self, struct hft_work *work)
 /* A task with a second line has ended: keep the result for who has its handle. */
 static void work_end(struct hft_spawner *self, struct hft_work *work, int64_t result)
 {
-	struct hft_wait_for wait = wait_for_work(work);
-	uint32_t state;
-
 	if (work->big)
 		hft_slab_give(self ? &self->args : NULL, work->big);
 	if (!work->handle) {
@@ -124,11 +111,8 @@ static void work_end(struct hft_spawner *self, struct hft_work *work, int64_t re
 		return;
 	}
 	work->result = result;
-	state = atomic_fetch_or_explicit(wait.word, HFT_WORK_DONE, memory_order_acq_rel);
-	if (state & HFT_WORK_DETACHED)
+	if (hft_wait_done(self->pool, &work->state) & HFT_WORK_DETACHED)
 		work_free(self, work);
-	else if (state & HFT_WORK_AWAITED)
-		hft_pool_wake_waiters(self->pool, &wait);
 }
 
 /* A task of @group has ended: who waits is told with the next that is not of it. */
@@ -447,8 +431,15 @@ unmake:
 	return err;
 }
 
-/* Of @pool. */
-static int wait_for(const struct hft_pool *pool, const struct hft_wait_for *wait, uint64_t timeout)
+/**
+ * hft_wait_until() - wait until something is over, and run tasks meanwhile as a worker
+ * @pool: of which
+ * @wait: what
+ * @timeout: CLOCK_MONOTONIC, ns; 0: do not wait; UINT64_MAX: for ever
+ *
+ * Return: 0 or -ETIMEDOUT.
+ */
+int hft_wait_until(const struct hft_pool *pool, const struct hft_wait_for *wait, uint64_t timeout)
 {
 	struct hft_spawner *self = hft_spawner_self;
 
@@ -497,8 +488,8 @@ HFT_API int hft_join(struct hft_handle *handle, uint64_t timeout, int64_t *resul
 
 	if (!work)
 		return -EINVAL;
-	wait = wait_for_work(work);
-	err = wait_for(pool_of(work), &wait, timeout);
+	wait = hft_wait_for_done(&work->state);
+	err = hft_wait_until(pool_of(work), &wait, timeout);
 	if (err)
 		return err;
 	if (result)
@@ -522,7 +513,7 @@ HFT_API void hft_detach(struct hft_handle *handle)
 	if (!work)
 		return;
 	state = atomic_fetch_or_explicit(&work->state, HFT_WORK_DETACHED, memory_order_acq_rel);
-	if (state & HFT_WORK_DONE)
+	if (state & HFT_WAIT_DONE)
 		work_free(hft_spawner_self, work);
 	handle->work = NULL;
 }
@@ -551,7 +542,7 @@ HFT_API int hft_group_wait(struct hft_group *group, uint64_t timeout)
 {
 	struct hft_wait_for wait = wait_for_group(group);
 	uint32_t over = GROUP_AWAITED;
-	int err = wait_for(group->pool, &wait, timeout);
+	int err = hft_wait_until(group->pool, &wait, timeout);
 
 	if (err)
 		return err;

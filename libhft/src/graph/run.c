@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Runs of a graph: several may be in flight. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <hft/hft.h>
+
+#include "../pool/wait.h"
+#include "run.h"
+
+/* The first runs are measured, then one in so many. */
+#define MEASURE_FIRST	8
+#define MEASURE_EACH	16
+
+static bool is_measured(struct hft_graph *graph)
+{
+	uint64_t runs;
+
+	if (!graph->learns)
+		return false;
+	runs = atomic_fetch_add_explicit(&graph->runs, 1, memory_order_relaxed);
+	return runs < MEASURE_FIRST || runs % MEASURE_EACH == 0;
+}
+
+/* Is it more than it would cost to have another worker run half of it? */
+static bool is_worth_help(const struct hft_graph *graph)
+{
+	return graph->pool &&
+	       atomic_load_explicit(&graph->work, memory_order_relaxed) > 2 * graph->hop;
+}
+
+static void run_free(struct hft_run *run)
+{
+	if (run->ready.node)
+		free(run->ready.node - HFT_HEAP_PAD);
+	free(run->items);
+	free((void *)run->waits);
+	free(run);
+}
+
+static struct hft_run *run_make(struct hft_graph *graph)
+{
+	struct hft_run *run = calloc(1, sizeof(*run));
+	void *heap = aligned_alloc(HFT_HEAP_ALIGN, hft_heap_bytes(graph->nr_nodes));
+	uint32_t i;
+
+	if (run) {
+		run->items = calloc(graph->nr_nodes, sizeof(*run->items));
+		run->waits = calloc(graph->nr_nodes, sizeof(*run->waits));
+	}
+	if (!run || !heap || !run->items || !run->waits) {
+		free(heap);
+		if (run)
+			run_free(run);
+		return NULL;
+	}
+	hft_heap_init(&run->ready, heap, graph->nr_nodes);
+	for (i = 0; i < graph->nr_nodes; i++)
+		hft_heap_item_init(&run->items[i]);
+	atomic_flag_clear(&run->lock);
+	run->graph = graph;
+	pthread_mutex_lock(&graph->lock);
+	run->next_of_all = graph->all;
+	graph->all = run;
+	pthread_mutex_unlock(&graph->lock);
+	return run;
+}
+
+/* A run that is not used, or NULL. */
+static struct hft_run *run_take(struct hft_graph *graph)
+{
+	struct hft_run *run;
+
+	pthread_mutex_lock(&graph->lock);
+	hft_graph_time(graph);
+	run = graph->idle;
+	if (run)
+		graph->idle = run->next;
+	pthread_mutex_unlock(&graph->lock);
+	return run ? run : run_make(graph);
+}
+
+/* The last who uses it makes it be used again. */
+void hft_run_put(struct hft_run *run)
+{
+	struct hft_graph *graph = run->graph;
+
+	if (atomic_fetch_sub_explicit(&run->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	pthread_mutex_lock(&graph->lock);
+	run->next = graph->idle;
+	graph->idle = run;
+	pthread_mutex_unlock(&graph->lock);
+}
+
+/* What helpers have not yet found out is over. */
+void hft_graph_free_runs(struct hft_graph *graph)
+{
+	struct hft_run *run;
+
+	hft_group_wait(&graph->helpers, UINT64_MAX);
+	while ((run = graph->all)) {
+		graph->all = run->next_of_all;
+		run_free(run);
+	}
+}
+
+static void run_reset(struct hft_run *run, const struct hft_run_opts *opts)
+{
+	run->opts = *opts;
+	run->start = hft_now();
+	run->measured = is_measured(run->graph);
+	atomic_store_explicit(&run->refs, 1, memory_order_relaxed);
+	atomic_store_explicit(&run->left, run->graph->nr_nodes, memory_order_relaxed);
+	atomic_store_explicit(&run->state, 0, memory_order_relaxed);
+	atomic_store_explicit(&run->error, 0, memory_order_relaxed);
+	atomic_store_explicit(&run->failed, 0, memory_order_relaxed);
+	atomic_store_explicit(&run->executed, 0, memory_order_relaxed);
+	atomic_store_explicit(&run->skipped, 0, memory_order_relaxed);
+	atomic_store_explicit(&run->late, 0, memory_order_relaxed);
+}
+
+/* All nodes have ended. */
+void hft_run_end(struct hft_run *run)
+{
+	run->end = hft_now();
+	hft_wait_done(run->graph->pool, &run->state);
+}
+
+static int read_opts(const struct hft_graph *graph, const struct hft_run_opts *user,
+		     struct hft_run_opts *opts)
+{
+	int err = hft_read_opts(opts, sizeof(*opts), user);
+
+	if (err)
+		return err;
+	if (!graph->sealed)
+		return hft_fail(EBUSY, "the graph is not sealed");
+	if (opts->level > HFT_LEVELS)
+		return hft_fail(EINVAL, "there is no level %u", opts->level - 1);
+	return 0;
+}
+
+/* Returns the error of the run. */
+static int read_result(const struct hft_run *run, struct hft_run_result *user)
+{
+	struct hft_run_result result = {
+		.start_ns = run->start,
+		.end_ns = run->end,
+		.executed = atomic_load_explicit(&run->executed, memory_order_relaxed),
+		.skipped = atomic_load_explicit(&run->skipped, memory_order_relaxed),
+		.late = atomic_load_explicit(&run->late, memory_order_relaxed),
+		.failed = atomic_load_explicit(&run->failed, memory_order_relaxed),
+	};
+
+	if (user) {
+		result.sz = user->sz < sizeof(result) ? user->sz : sizeof(result);
+		memcpy(user, &result, result.sz);
+	}
+	return atomic_load_explicit(&run->error, memory_order_relaxed);
+}
+
+/* By the calling thread alone: no run is taken, unless there are branches. */
+static int run_alone(struct hft_graph *graph, const struct hft_run_opts *opts,
+		     struct hft_run_result *result)
+{
+	struct hft_run *taken = NULL, run = {};
+	int err;
+
+	if (graph->branches) {
+		taken = run_take(graph);
+		if (!taken)
+			return hft_fail(ENOMEM, "a run");
+		run.waits = taken->waits;
+	}
+	run.graph = graph;
+	run.opts = *opts;
+	run.measured = is_measured(graph);
+	if (result)
+		run.start = hft_now();
+	hft_run_alone(&run);
+	if (result)
+		run.end = hft_now();
+	err = read_result(&run, result);
+	if (taken) {
+		atomic_store_explicit(&taken->refs, 1, memory_order_relaxed);
+		hft_run_put(taken);
+	}
+	return err;
+}
+
+/**
+ * hft_graph_start() - begin a run of a graph
+ * @graph: sealed, with a pool
+ * @opts: options or NULL
+ * @run: out: to wait for it by
+ *
+ * Any number of runs may be in flight.  Does not block.
+ *
+ * Return: 0, -EBUSY the graph is not sealed, -EINVAL an option is out of range or the
+ * graph has no pool, -E2BIG the options are of a newer library, -ENOMEM.
+ */
+HFT_API int hft_graph_start(struct hft_graph *graph, const struct hft_run_opts *user_opts,
+			    struct hft_run **out)
+{
+	struct hft_run_opts opts;
+	struct hft_run *run;
+	int err = read_opts(graph, user_opts, &opts);
+
+	if (err)
+		return err;
+	if (!graph->pool)
+		return hft_fail(EINVAL, "a graph without a pool: hft_graph_run() runs it");
+	run = run_take(graph);
+	if (!run)
+		return hft_fail(ENOMEM, "a run");
+	run_reset(run, &opts);
+	hft_run_begin(run, false);
+	*out = run;
+	return 0;
+}
+
+/**
+ * hft_run_wait() - wait for the end of a run
+ * @run: of hft_graph_start(); with other than -ETIMEDOUT it is of no use any more
+ * @timeout: CLOCK_MONOTONIC, ns; 0: do not wait; UINT64_MAX: for ever
+ * @result: sz is set; the rest is filled in, as far as the caller knows it; or NULL
+ *
+ * Unless the timeout is 0 the caller runs nodes of it, if there are any that could run.
+ *
+ * Return: 0, -ETIMEDOUT, -ECANCELED the token was cancelled before all nodes had begun,
+ * or what a node returned by which the run has failed.
+ */
+HFT_API int hft_run_wait(struct hft_run *run, uint64_t timeout, struct hft_run_result *result)
+{
+	struct hft_wait_for wait = hft_wait_for_done(&run->state);
+	int err;
+
+	if (timeout)
+		hft_run_help(run);
+	err = hft_wait_until(run->graph->pool, &wait, timeout);
+	if (err)
+		return err;
+	err = read_result(run, result);
+	hft_run_put(run);
+	return err;
+}
+
+/**
+ * hft_graph_run() - run a graph
+ * @graph: sealed
+ * @opts: options or NULL
+ * @result: sz is set; the rest is filled in, as far as the caller knows it; or NULL
+ *
+ * The caller runs nodes, too; all of them if there is no pool, or if they cost less than
+ * to have others help.
+ *
+ * Return: 0, or an error of hft_graph_start() or hft_run_wait().
+ */
+HFT_API int hft_graph_run(struct hft_graph *graph, const struct hft_run_opts *user_opts,
+			  struct hft_run_result *result)
+{
+	struct hft_run_opts opts;
+	struct hft_run *run;
+	int err = read_opts(graph, user_opts, &opts);
+
+	if (err)
+		return err;
+	if (!is_worth_help(graph))
+		return run_alone(graph, &opts, result);
+	run = run_take(graph);
+	if (!run)
+		return hft_fail(ENOMEM, "a run");
+	run_reset(run, &opts);
+	hft_run_begin(run, true);
+	return hft_run_wait(run, UINT64_MAX, result);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Waiting for something without keeping a worker from its tasks. */
+#ifndef HFT_POOL_WAIT_H
+#define HFT_POOL_WAIT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <hft/pool.h>
+
+/* Of a word that says that something is done. */
+#define HFT_WAIT_DONE		1U
+#define HFT_WAIT_AWAITED	2U
+
+/**
+ * struct hft_wait_for - what somebody waits for
+ * @word: futex
+ * @mask: it is over when these bits of it are
+ * @over: that
+ * @awaited: the bit that says that somebody waits
+ */
+struct hft_wait_for {
+	_Atomic uint32_t *word;
+	uint32_t mask;
+	uint32_t over;
+	uint32_t awaited;
+};
+
+static inline struct hft_wait_for hft_wait_for_done(_Atomic uint32_t *word)
+{
+	return (struct hft_wait_for){
+		.word = word,
+		.mask = HFT_WAIT_DONE,
+		.over = HFT_WAIT_DONE,
+		.awaited = HFT_WAIT_AWAITED,
+	};
+}
+
+static inline bool hft_wait_is_over(const struct hft_wait_for *wait)
+{
+	return (atomic_load_explicit(wait->word, memory_order_acquire) & wait->mask) == wait->over;
+}
+
+/* work.c */
+int hft_wait_until(const struct hft_pool *pool, const struct hft_wait_for *wait, uint64_t timeout);
+
+/* park.c */
+void hft_wait_wake(struct hft_pool *pool, const struct hft_wait_for *wait);
+
+/* It is done.  Returns the bits that were set before. */
+static inline uint32_t hft_wait_done(struct hft_pool *pool, _Atomic uint32_t *word)
+{
+	struct hft_wait_for wait = hft_wait_for_done(word);
+	uint32_t bits = atomic_fetch_or_explicit(word, HFT_WAIT_DONE, memory_order_acq_rel);
+
+	if (bits & HFT_WAIT_AWAITED)
+		hft_wait_wake(pool, &wait);
+	return bits;
+}
+
+#endif /* HFT_POOL_WAIT_H */

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Running task graphs: each node once, after what it needs, whoever runs it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <hft/graph.h>
+#include <hft/hft.h>
+
+#include "random.h"
+
+#define MSEC		1000000ULL
+#define PATIENCE	(60000 * MSEC)
+#define NODES		80
+#define TICKS		8
+#define WORKERS		3
+#define DEAR		1000000		/* ns: worth another worker */
+
+#ifdef __SANITIZE_THREAD__
+#define GRAPHS		40
+#else
+#define GRAPHS		200
+#endif
+
+/* What a run of a graph of these tests has done. */
+struct tick {
+	_Atomic uint32_t runs[NODES];
+	_Atomic bool wrong;
+};
+
+struct node {
+	struct shape *shape;
+	uint32_t number;
+	int result;
+	uint32_t spin;
+};
+
+struct shape {
+	uint32_t nr;
+	struct node node[NODES];
+	int branch[NODES][NODES];	/* -1: there is no edge */
+};
+
+static struct hft_pool *pool;
+
+static int set_up(void **state)
+{
+	HFT_OPTS(hft_pool_opts, opts, .workers = WORKERS, .flags = HFT_POOL_UNPINNED);
+
+	(void)state;
+	return hft_pool_open(&pool, &opts);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	hft_pool_close(pool);
+	return 0;
+}
+
+static uint64_t soon(void)
+{
+	return hft_now() + PATIENCE;
+}
+
+static bool is_followed(const struct shape *shape, const struct tick *tick, uint32_t from,
+			uint32_t to)
+{
+	int branch = shape->branch[from][to];
+
+	return branch >= 0 && atomic_load(&tick->runs[from]) && shape->node[from].result >= 0 &&
+	       (!branch || branch == shape->node[from].result);
+}
+
+static int run_node(void *arg, const struct hft_node_call *call)
+{
+	const struct node *node = arg;
+	const struct shape *shape = node->shape;
+	struct tick *tick = call->tick;
+	uint64_t until;
+	uint32_t i, before = 0, followed = 0;
+
+	for (i = 0; i < shape->nr; i++) {
+		before += shape->branch[i][node->number] >= 0;
+		followed += is_followed(shape, tick, i, node->number);
+	}
+	if (call->node != node->number || (before && !followed))
+		atomic_store(&tick->wrong, true);
+	for (until = hft_now() + node->spin; node->spin && hft_now() < until;)
+		;
+	atomic_fetch_add(&tick->runs[node->number], 1);
+	return node->result;
+}
+
+static struct hft_graph *make_graph(struct shape *shape, bool with_pool)
+{
+	HFT_OPTS(hft_graph_opts, opts, .pool = with_pool ? pool : NULL);
+	struct hft_graph *graph;
+	uint32_t i, j;
+
+	assert_int_equal(hft_graph_open(&graph, &opts), 0);
+	for (i = 0; i < shape->nr; i++) {
+		HFT_OPTS(hft_node_opts, node, .cost_ns = with_pool ? DEAR : 1, .fn = run_node,
+			 .arg = &shape->node[i]);
+
+		assert_int_equal(hft_graph_add_node(graph, &node), i);
+	}
+	for (i = 0; i < shape->nr; i++) {
+		for (j = 0; j < shape->nr; j++) {
+			if (!shape->branch[i][j])
+				assert_int_equal(hft_graph_add_edge(graph, i, j, 0), 0);
+			else if (shape->branch[i][j] > 0)
+				assert_int_equal(hft_graph_add_branch(graph, i, j, 0,
+						 (uint32_t)shape->branch[i][j]), 0);
+		}
+	}
+	assert_int_equal(hft_graph_seal(graph), 0);
+	return graph;
+}
+
+static void make_shape(struct shape *shape, uint64_t *random, bool branches)
+{
+	uint32_t i, j, density = 1 + random_below(random, 20);
+
+	shape->nr = 2 + random_below(random, NODES - 2);
+	memset(shape->branch, 0xff, sizeof(shape->branch));
+	for (i = 0; i < shape->nr; i++) {
+		shape->node[i] = (struct node){ .shape = shape, .number = i };
+		if (branches)
+			shape->node[i].result = (int)random_below(random, 3);
+		for (j = i + 1; j < shape->nr; j++) {
+			if (random_below(random, 100) < density)
+				shape->branch[i][j] = branches ? (int)random_below(random, 4) : 0;
+		}
+	}
+}
+
+/* Which nodes would run: in their order, which is a topological one here. */
+static uint32_t expect(const struct shape *shape, bool *runs)
+{
+	uint32_t i, j, nr = 0;
+
+	for (j = 0; j < shape->nr; j++) {
+		bool before = false;
+
+		runs[j] = false;
+		for (i = 0; i < j; i++) {
+			int branch = shape->branch[i][j];
+
+			before |= branch >= 0;
+			runs[j] |= runs[i] && branch >= 0 &&
+				   (!branch || branch == shape->node[i].result);
+		}
+		runs[j] |= !before;
+		nr += runs[j];
+	}
+	return nr;
+}
+
+static void check_tick(const struct shape *shape, const struct tick *tick,
+		       const struct hft_run_result *result)
+{
+	bool runs[NODES];
+	uint32_t i, nr = expect(shape, runs);
+
+	assert_false(tick->wrong);
+	for (i = 0; i < shape->nr; i++)
+		assert_int_equal(tick->runs[i], runs[i]);
+	assert_int_equal(result->executed, nr);
+	assert_int_equal(result->skipped, shape->nr - nr);
+	assert_int_equal(result->failed, 0);
+	assert_true(result->end_ns >= result->start_ns && result->start_ns);
+}
+
+static void each_node_once(bool with_pool, bool branches)
+{
+	struct hft_run_result result = { .sz = sizeof(result) };
+	struct hft_graph *graph;
+	uint64_t random = 1;
+	struct shape shape;
+	uint32_t n, i;
+
+	for (n = 0; n < GRAPHS; n++) {
+		make_shape(&shape, &random, branches);
+		graph = make_graph(&shape, with_pool);
+		for (i = 0; i < TICKS; i++) {
+			struct tick tick = {};
+			HFT_OPTS(hft_run_opts, opts, .tick = &tick);
+
+			assert_int_equal(hft_graph_run(graph, &opts, &result), 0);
+			check_tick(&shape, &tick, &result);
+		}
+		hft_graph_close(graph);
+	}
+}
+
+static void alone(void **state)
+{
+	(void)state;
+	each_node_once(false, false);
+}
+
+static void alone_with_branches(void **state)
+{
+	(void)state;
+	each_node_once(false, true);
+}
+
+static void with_workers(void **state)
+{
+	(void)state;
+	each_node_once(true, false);
+}
+
+static void with_workers_and_branches(void **state)
+{
+	(void)state;
+	each_node_once(true, true);
+}
+
+static void several_in_flight(void **state)
+{
+	struct hft_run_result result = { .sz = sizeof(result) };
+	struct hft_run *run[TICKS];
+	struct hft_graph *graph;
+	uint64_t random = 7;
+	struct shape shape;
+	uint32_t n, i;
+
+	(void)state;
+	for (n = 0; n < GRAPHS / 4; n++) {
+		struct tick tick[TICKS] = {};
+
+		make_shape(&shape, &random, n % 2);
+		graph = make_graph(&shape, true);
+		for (i = 0; i < TICKS; i++) {
+			HFT_OPTS(hft_run_opts, opts, .tick = &tick[i], .level = 1 + i % HFT_LEVELS);
+
+			assert_int_equal(hft_graph_start(graph, &opts, &run[i]), 0);
+		}
+		for (i = 0; i < TICKS; i++) {
+			assert_int_equal(hft_run_wait(run[i], soon(), &result), 0);
+			check_tick(&shape, &tick[i], &result);
+		}
+		hft_graph_close(graph);
+	}
+}
+
+/* Of short nodes, which the caller would run alone: they are begun by a worker all the same. */
+static void started_and_left_alone(void **state)
+{
+	HFT_OPTS(hft_graph_opts, opts, .pool = pool);
+	struct shape shape = { .nr = 1, .node[0] = { .shape = &shape } };
+	struct tick tick = {};
+	HFT_OPTS(hft_run_opts, run_opts, .tick = &tick);
+	HFT_OPTS(hft_node_opts, node, .fn = run_node, .arg = &shape.node[0]);
+	struct hft_graph *graph;
+	struct hft_run *run;
+
+	(void)state;
+	shape.branch[0][0] = -1;
+	assert_int_equal(hft_graph_open(&graph, &opts), 0);
+	assert_int_equal(hft_graph_add_node(graph, &node), 0);
+	assert_int_equal(hft_graph_seal(graph), 0);
+	assert_int_equal(hft_graph_start(graph, &run_opts, &run), 0);
+	while (!atomic_load(&tick.runs[0]))
+		usleep(100);
+	while (hft_run_wait(run, 0, NULL) == -ETIMEDOUT)
+		usleep(100);
+	hft_graph_close(graph);
+}
+
+/* A line of nodes. */
+static void make_line(struct shape *shape, uint32_t nr)
+{
+	uint32_t i;
+
+	shape->nr = nr;
+	memset(shape->branch, 0xff, sizeof(shape->branch));
+	for (i = 0; i < nr; i++) {
+		shape->node[i] = (struct node){ .shape = shape, .number = i };
+		if (i)
+			shape->branch[i - 1][i] = 0;
+	}
+}
+
+static void a_failure_ends_it(void **state)
+{
+	struct hft_run_result result = { .sz = sizeof(result) };
+	struct hft_graph *graph;
+	struct shape shape;
+	int with_pool;
+
+	(void)state;
+	make_line(&shape, 10);
+	shape.node[4].result = -EPROTO;
+	for (with_pool = 0; with_pool < 2; with_pool++) {
+		struct tick tick = {};
+		HFT_OPTS(hft_run_opts, opts, .tick = &tick);
+
+		graph = make_graph(&shape, with_pool);
+		assert_int_equal(hft_graph_run(graph, &opts, &result), -EPROTO);
+		assert_int_equal(result.executed, 5);
+		assert_int_equal(result.skipped, 5);
+		assert_int_equal(result.failed, 1 + 4);
+		assert_int_equal(tick.runs[5], 0);
+		hft_graph_close(graph);
+	}
+}
+
+static int cancel(void *arg, const struct hft_node_call *call)
+{
+	(void)call;
+	hft_token_cancel(arg);
+	return 0;
+}
+
+static void a_token_ends_it(void **state)
+{
+	struct hft_run_result result = { .sz = sizeof(result) };
+	struct hft_token token = {};
+	HFT_OPTS(hft_run_opts, opts, .token = &token);
+	HFT_OPTS(hft_node_opts, node, .fn = cancel, .arg = &token);
+	struct hft_graph *graph;
+
+	(void)state;
+	assert_int_equal(hft_graph_open(&graph, NULL), 0);
+	assert_int_equal(hft_graph_add_node(graph, &node), 0);
+	assert_int_equal(hft_graph_add_node(graph, &node), 1);
+	assert_int_equal(hft_graph_add_edge(graph, 0, 1, 0), 0);
+	assert_int_equal(hft_graph_seal(graph), 0);
+	assert_int_equal(hft_graph_run(graph, &opts, &result), -ECANCELED);
+	assert_int_equal(result.executed, 1);
+	assert_int_equal(result.failed, 0);
+	hft_graph_close(graph);
+}
+
+static int keep_deadline(void *arg, const struct hft_node_call *call)
+{
+	((uint64_t *)arg)[call->node] = call->deadline;
+	return 0;
+}
+
+/* Of the end what all behind a node costs, along the longest way. */
+static void deadlines_are_shared_out(void **state)
+{
+	uint64_t deadline[3], end = hft_now() + PATIENCE;
+	HFT_OPTS(hft_graph_opts, opts, .fixed_costs = true);
+	HFT_OPTS(hft_run_opts, run_opts, .deadline = end);
+	struct hft_run_result result = { .sz = sizeof(result) };
+	struct hft_graph *graph;
+	uint32_t i;
+
+	(void)state;
+	assert_int_equal(hft_graph_open(&graph, &opts), 0);
+	for (i = 0; i < 3; i++) {
+		HFT_OPTS(hft_node_opts, node, .cost_ns = 1000 * (i + 1), .fn = keep_deadline,
+			 .arg = deadline);
+
+		assert_int_equal(hft_graph_add_node(graph, &node), i);
+	}
+	assert_int_equal(hft_graph_add_edge(graph, 0, 1, 50), 0);
+	assert_int_equal(hft_graph_add_edge(graph, 0, 2, 50), 0);
+	assert_int_equal(hft_graph_seal(graph), 0);
+	assert_int_equal(hft_graph_run(graph, &run_opts, &result), 0);
+	assert_int_equal(deadline[0], end - 3050);
+	assert_int_equal(deadline[1], end);
+	assert_int_equal(deadline[2], end);
+	assert_int_equal(result.late, 0);
+	run_opts.deadline = 1;
+	assert_int_equal(hft_graph_run(graph, &run_opts, &result), 0);
+	assert_int_equal(result.late, 3);
+	hft_graph_close(graph);
+}
+
+/* The path goes where the time goes, and what is short is no longer shared. */
+static void costs_are_learned(void **state)
+{
+	struct hft_node_info info = { .sz = sizeof(info) };
+	struct hft_graph *graph;
+	uint32_t i, path[3];
+	struct shape shape = { .nr = 4 };
+
+	(void)state;
+	memset(shape.branch, 0xff, sizeof(shape.branch));
+	for (i = 0; i < 4; i++)
+		shape.node[i] = (struct node){ .shape = &shape, .number = i };
+	shape.branch[0][1] = shape.branch[0][2] = shape.branch[1][3] = shape.branch[2][3] = 0;
+	shape.node[2].spin = 200000;
+	graph = make_graph(&shape, true);
+	hft_graph_path(graph, path, 3);
+	assert_int_equal(path[1], 1);
+	for (i = 0; i < 300; i++) {
+		struct tick tick = {};
+		HFT_OPTS(hft_run_opts, opts, .tick = &tick);
+
+		assert_int_equal(hft_graph_run(graph, &opts, NULL), 0);
+	}
+	hft_graph_path(graph, path, 3);
+	assert_int_equal(path[1], 2);
+	assert_int_equal(hft_graph_node_info(graph, 2, &info), 0);
+	assert_true(info.measured >= 8 && info.measured < 100);
+	assert_true(info.mean_ns >= 150000 && info.cost_ns >= 150000);
+	assert_true(info.p99_ns >= info.mean_ns / 2);
+	hft_graph_close(graph);
+}
+
+static int64_t run_from_task(void *args)
+{
+	struct hft_graph *graph = *(struct hft_graph **)args;
+	struct tick tick = {};
+	HFT_OPTS(hft_run_opts, opts, .tick = &tick);
+
+	return hft_graph_run(graph, &opts, NULL);
+}
+
+/* On one worker: it may not wait for itself. */
+static void from_a_task(void **state)
+{
+	HFT_OPTS(hft_pool_opts, opts, .workers = 1, .flags = HFT_POOL_UNPINNED);
+	struct hft_graph *graph;
+	struct hft_group group;
+	uint64_t random = 11;
+	struct shape shape;
+	int i;
+
+	(void)state;
+	assert_int_equal(hft_pool_open(&pool, &opts), 0);
+	make_shape(&shape, &random, false);
+	graph = make_graph(&shape, true);
+	hft_group_init(&group, pool);
+	for (i = 0; i < 20; i++)
+		assert_int_equal(hft_group_spawn(&group, run_from_task, &graph, sizeof(graph)), 0);
+	assert_int_equal(hft_group_wait(&group, soon()), 0);
+	hft_graph_close(graph);
+	hft_pool_close(pool);
+}
+
+static void bad_runs(void **state)
+{
+	HFT_OPTS(hft_run_opts, level, .level = 1 + HFT_LEVELS);
+	struct hft_graph *graph;
+	struct hft_run *run;
+
+	(void)state;
+	assert_int_equal(hft_graph_open(&graph, NULL), 0);
+	assert_int_equal(hft_graph_add_node(graph, NULL), 0);
+	assert_int_equal(hft_graph_add_node(graph, NULL), 1);
+	assert_int_equal(hft_graph_run(graph, NULL, NULL), -EBUSY);
+	assert_int_equal(hft_graph_add_branch(graph, 0, 1, 0, 0), -EINVAL);
+	assert_int_equal(hft_graph_add_branch(graph, 0, 1, 0, 65536), -EINVAL);
+	assert_int_equal(hft_graph_seal(graph), 0);
+	assert_int_equal(hft_graph_run(graph, &level, NULL), -EINVAL);
+	assert_int_equal(hft_graph_start(graph, NULL, &run), -EINVAL);
+	assert_int_equal(hft_graph_run(graph, NULL, NULL), 0);
+	hft_graph_close(graph);
+}
+
+#define with_pool(test)	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(alone),
+		cmocka_unit_test(alone_with_branches),
+		with_pool(with_workers),
+		with_pool(with_workers_and_branches),
+		with_pool(several_in_flight),
+		with_pool(started_and_left_alone),
+		with_pool(a_failure_ends_it),
+		cmocka_unit_test(a_token_ends_it),
+		cmocka_unit_test(deadlines_are_shared_out),
+		with_pool(costs_are_learned),
+		cmocka_unit_test(from_a_task),
+		cmocka_unit_test(bad_runs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
