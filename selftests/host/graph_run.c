@@ -405,7 +405,7 @@ static void costs_are_learned(void **state)
 	hft_graph_path(graph, path, 3);
 	assert_int_equal(path[1], 2);
 	assert_int_equal(hft_graph_node_info(graph, 2, &info), 0);
-	assert_true(info.measured >= 8 && info.measured < 100);
+	assert_true(info.measured >= 8 && info.measured <= 300);
 	assert_true(info.mean_ns >= 150000 && info.cost_ns >= 150000);
 	assert_true(info.p99_ns >= info.mean_ns / 2);
 	hft_graph_close(graph);

@@ -7,19 +7,10 @@
 
 #define NONE		UINT32_MAX
 
-static inline void pause_cpu(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
 static void lock(struct hft_run *run)
 {
 	while (atomic_flag_test_and_set_explicit(&run->lock, memory_order_acquire))
-		pause_cpu();
+		hft_pause();
 }
 
 static void unlock(struct hft_run *run)

@@ -8,9 +8,18 @@
 #include "../pool/wait.h"
 #include "run.h"
 
-/* The first runs are measured, then one in so many. */
+/*
+ * The first runs are measured, then, of graphs that are over before they could be, one in
+ * so many: fewer than what a p99 tells.
+ */
 #define MEASURE_FIRST	8
-#define MEASURE_EACH	16
+#define MEASURE_EACH	128
+
+/* Is it more than it costs to have another worker run half of it? */
+static bool is_long(const struct hft_graph *graph)
+{
+	return atomic_load_explicit(&graph->work, memory_order_relaxed) > 2 * graph->hop;
+}
 
 static bool is_measured(struct hft_graph *graph)
 {
@@ -19,14 +28,7 @@ static bool is_measured(struct hft_graph *graph)
 	if (!graph->learns)
 		return false;
 	runs = atomic_fetch_add_explicit(&graph->runs, 1, memory_order_relaxed);
-	return runs < MEASURE_FIRST || runs % MEASURE_EACH == 0;
-}
-
-/* Is it more than it would cost to have another worker run half of it? */
-static bool is_worth_help(const struct hft_graph *graph)
-{
-	return graph->pool &&
-	       atomic_load_explicit(&graph->work, memory_order_relaxed) > 2 * graph->hop;
+	return runs < MEASURE_FIRST || runs % MEASURE_EACH == 0 || is_long(graph);
 }
 
 static void run_free(struct hft_run *run)
@@ -266,7 +268,7 @@ HFT_API int hft_graph_run(struct hft_graph *graph, const struct hft_run_opts *us
 
 	if (err)
 		return err;
-	if (!is_worth_help(graph))
+	if (!graph->pool || !is_long(graph))
 		return run_alone(graph, &opts, result);
 	run = run_take(graph);
 	if (!run)

@@ -20,6 +20,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <linux/hft.h>
 #include <hft/hft.h>
 #include <hft/pool.h>
@@ -81,6 +82,7 @@ struct hft_work {
 } __attribute__((aligned(64)));
 
 #define HFT_WORK_PLAIN_SIZE	64
+#define HFT_POST_SIZE		128
 
 /* An inbox that is closed. */
 #define HFT_INBOX_CLOSED	((struct hft_work *)1)
@@ -92,6 +94,7 @@ struct hft_work {
  * @plain: memory of its tasks that have the first line alone
  * @works: of the others
  * @args: of their arguments, if they are big
+ * @posts: of what it posts to strands
  * @spawned: how many there were
  * @next: of the pool's spawners that are no workers
  * @orphan: its thread has ended: it is the next one's that comes
@@ -102,6 +105,7 @@ struct hft_spawner {
 	struct hft_slab plain;
 	struct hft_slab works;
 	struct hft_slab args;
+	struct hft_slab posts;
 	_Atomic uint64_t spawned;
 	struct hft_spawner *next;
 	bool orphan;
@@ -138,6 +142,7 @@ enum hft_worker_life {
  * @number: of the pool's workers
  * @cpu: that it is pinned to
  * @searching: counts in hft_pool.idle
+ * @yields: its next task is the oldest
  * @ended: tasks of @ended_group that it has not told that they ended
  * @fixed_levels: of @fixed those that are not empty
  * @fixed: tasks that are for it alone, one list a level
@@ -162,6 +167,7 @@ struct hft_pool_worker {
 	uint32_t number;
 	uint32_t cpu;
 	_Atomic bool searching;
+	bool yields;
 	uint32_t ended;
 	struct hft_group *ended_group;
 	uint32_t fixed_levels;
@@ -229,6 +235,18 @@ static inline struct hft_pool_worker *hft_pool_worker_at(const struct hft_pool *
 	return atomic_load_explicit(&pool->workers[i], memory_order_acquire);
 }
 
+/* Few bytes, mostly words: memcpy() takes as long to find that out. */
+static inline void hft_copy_args(void *to, const void *from, size_t size)
+{
+	char *t = to;
+	const char *f = from;
+
+	for (; size >= 8; size -= 8, t += 8, f += 8)
+		memcpy(t, f, 8);
+	if (__builtin_expect(size, 0))
+		memcpy(t, f, size);
+}
+
 /* distance.c */
 enum hft_distance hft_cpu_distance(uint32_t a, uint32_t b);
 
@@ -258,6 +276,8 @@ void hft_work_run(struct hft_pool_worker *worker, struct hft_work *work);
 void hft_work_cancel(struct hft_spawner *by, struct hft_work *work, int err);
 int hft_inbox_push(_Atomic(struct hft_work *) *inbox, struct hft_work *work);
 struct hft_work *hft_inbox_take(_Atomic(struct hft_work *) *inbox, struct hft_work *leave);
+int hft_group_begin(struct hft_group *group);
+void hft_group_fail(struct hft_group *group, int64_t result);
 void hft_group_end(struct hft_group *group, struct hft_pool *pool, uint32_t nr);
 
 /* spawner.c */

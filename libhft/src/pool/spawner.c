@@ -17,6 +17,7 @@ void hft_spawner_init(struct hft_spawner *self, struct hft_pool *pool,
 	hft_slab_init(&self->plain, HFT_WORK_PLAIN_SIZE);
 	hft_slab_init(&self->works, sizeof(struct hft_work));
 	hft_slab_init(&self->args, HFT_SPAWN_ARGS_MAX);
+	hft_slab_init(&self->posts, HFT_POST_SIZE);
 }
 
 void hft_spawner_exit(struct hft_spawner *self)
@@ -24,6 +25,7 @@ void hft_spawner_exit(struct hft_spawner *self)
 	hft_slab_exit(&self->plain);
 	hft_slab_exit(&self->works);
 	hft_slab_exit(&self->args);
+	hft_slab_exit(&self->posts);
 }
 
 /* As destructor of hft_pool.key: the thread ends, and the pool is open. */

@@ -34,7 +34,7 @@ static struct hft_group *group_of(const struct hft_work *work)
 }
 
 /* The first failure is the group's. */
-static void group_fail(struct hft_group *group, int64_t result)
+void hft_group_fail(struct hft_group *group, int64_t result)
 {
 	int32_t none = 0, err = result < -INT32_MAX ? -INT32_MAX : (int32_t)result;
 
@@ -42,7 +42,8 @@ static void group_fail(struct hft_group *group, int64_t result)
 				    __ATOMIC_RELAXED);
 }
 
-static int group_begin(struct hft_group *group)
+/* One more task of a group, or -EOVERFLOW. */
+int hft_group_begin(struct hft_group *group)
 {
 	uint32_t pending = atomic_fetch_add_explicit(group_word(group), 1, memory_order_relaxed);
 
@@ -123,7 +124,7 @@ static inline void worker_ended(struct hft_pool_worker *worker, struct hft_group
 	if (__builtin_expect(result < 0, 0)) {
 		hft_count(&worker->failed, 1);
 		if (group)
-			group_fail(group, result);
+			hft_group_fail(group, result);
 	}
 	if (!group)
 		return;
@@ -203,19 +204,8 @@ void hft_work_cancel(struct hft_spawner *self, struct hft_work *work, int err)
 		hft_slab_give(&self->plain, work);
 	if (!group)
 		return;
-	group_fail(group, err);
+	hft_group_fail(group, err);
 	hft_group_end(group, self->pool, 1);
-}
-
-static void copy_args(void *to, const void *from, size_t size)
-{
-	char *t = to;
-	const char *f = from;
-
-	for (; size >= 8; size -= 8, t += 8, f += 8)
-		memcpy(t, f, 8);
-	if (__builtin_expect(size, 0))
-		memcpy(t, f, size);
 }
 
 /*
@@ -282,9 +272,9 @@ static int spawn(struct hft_pool *pool, struct hft_group *group, hft_spawn_fn fn
 	if (__builtin_expect(!work, 0))
 		return -ENOMEM;
 	work->fn = fn;
-	copy_args(work->args, args, size);
+	hft_copy_args(work->args, args, size);
 	work->group = (uintptr_t)group;
-	err = group ? group_begin(group) : 0;
+	err = group ? hft_group_begin(group) : 0;
 	if (__builtin_expect(err, 0))
 		goto free;
 	err = work_push(self, work, HFT_LEVEL_NORMAL);
@@ -362,7 +352,7 @@ static int work_fill(struct hft_spawner *self, struct hft_work *work, const void
 	work->big = NULL;
 	atomic_store_explicit(&work->state, 0, memory_order_relaxed);
 	if (size <= HFT_WORK_INLINE) {
-		copy_args(work->args, args, size);
+		hft_copy_args(work->args, args, size);
 		return 0;
 	}
 	work->big = hft_slab_take(&self->args);
@@ -411,7 +401,7 @@ HFT_API int hft_spawn_opts(struct hft_pool *pool, hft_spawn_fn fn, const void *a
 	work->handle = handle;
 	err = work_fill(self, work, args, size, &opts);
 	if (!err && opts.group)
-		err = group_begin(opts.group);
+		err = hft_group_begin(opts.group);
 	if (err)
 		goto unmake;
 	if (handle) {

@@ -9,15 +9,6 @@
 /* Looks for a task before the first look at the clock, and from one to the next. */
 #define SPINS	64
 
-static inline void pause_cpu(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
 /* Tell who waits what has ended. */
 void hft_worker_tell(struct hft_pool_worker *worker)
 {
@@ -101,6 +92,20 @@ static void take_own_inbox(struct hft_pool_worker *worker)
 	}
 }
 
+/* The newest, or in its turn the oldest: one that spawns itself again is not all there is. */
+static inline struct hft_work *take(struct hft_pool_worker *worker, uint32_t level)
+{
+	struct hft_work *work;
+
+	if (__builtin_expect(worker->yields, 0)) {
+		worker->yields = false;
+		work = hft_deque_steal(&worker->deques[level]);
+		if (work && work != HFT_DEQUE_LOST)
+			return work;
+	}
+	return hft_deque_take(&worker->deques[level]);
+}
+
 /* The best task that nobody has to be asked for, or NULL. */
 static inline struct hft_work *next_own(struct hft_pool_worker *worker)
 {
@@ -118,7 +123,7 @@ static inline struct hft_work *next_own(struct hft_pool_worker *worker)
 
 		if (worker->fixed_levels & 1U << level)
 			return take_fixed(worker, level);
-		work = hft_deque_take(&worker->deques[level]);
+		work = take(worker, level);
 		if (work)
 			return work;
 		levels &= ~(1U << level);
@@ -223,7 +228,7 @@ static struct hft_work *search(struct hft_pool_worker *worker, const struct hft_
 			work = steal(worker);
 		if (work || (wait && hft_wait_is_over(wait)) || (!wait && is_leaving(worker)))
 			break;
-		pause_cpu();
+		hft_pause();
 		if (spins % SPINS)
 			continue;
 		now = hft_now();
