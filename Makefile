@@ -17,9 +17,9 @@ KVER ?= $(shell uname -r)
 KERNELS ?= 6.1 6.1-rt 6.12 6.12-rt
 
 DEPS := bc binutils bison busybox-static ca-certificates cpio dwarves file flex g++ gcc gcovr \
-	gnuplot-nox gzip kmod libc6-dev libcmocka-dev libelf-dev libglib2.0-dev libjansson-dev \
-	libssl-dev libtbb-dev liburing-dev linux-source-6.1 lz4 make patchelf perl pkg-config python3 \
-	qemu-system-x86 rt-tests sparse util-linux xz-utils zlib1g-dev
+	gnuplot-nox gzip kmod libc6-dev libcmocka-dev libelf-dev libglib2.0-dev libhwloc-dev \
+	libjansson-dev libssl-dev libtbb-dev liburing-dev linux-source-6.1 lz4 make patchelf perl \
+	pkg-config python3 qemu-system-x86 rt-tests sparse util-linux xz-utils zlib1g-dev
 
 .DEFAULT_GOAL := all
 .PHONY: all help deps require module lib tools selftests demo check check-debug coverage bench \
@@ -54,7 +54,7 @@ else
 	tools/vm/build-module 6.12
 endif
 
-HEADERS := liburing.h jansson.h zlib.h
+HEADERS := liburing.h jansson.h zlib.h hwloc.h
 selftests: HEADERS += cmocka.h
 
 require:

@@ -319,6 +319,11 @@ static void a_circle_is_named(void **state)
 #define HEFT_WORKERS	3
 #define SCALE		3000	/* the mean of three costs is a whole number */
 
+static uint32_t number(const json_t *array, size_t i)
+{
+	return (uint32_t)json_integer_value(json_array_get(array, i));
+}
+
 /* HEFT's own example, if the environment has it. */
 static void the_example_of_the_paper(void **state)
 {
@@ -345,16 +350,14 @@ static void the_example_of_the_paper(void **state)
 
 		assert_true(i < HEFT_NODES && json_array_size(row) == HEFT_WORKERS);
 		for (w = 0; w < HEFT_WORKERS; w++) {
-			costs[i][w] = SCALE * (uint64_t)json_integer_value(json_array_get(row, w));
+			costs[i][w] = SCALE * number(row, w);
 			sum += costs[i][w];
 		}
 		add(graph, NULL, sum / HEFT_WORKERS);
 	}
 	json_array_foreach(json_object_get(file, "edges_from_to_comm"), i, edge)
 		assert_int_equal(hft_graph_add_edge(graph,
-			(uint32_t)json_integer_value(json_array_get(edge, 0)) - 1,
-			(uint32_t)json_integer_value(json_array_get(edge, 1)) - 1,
-			SCALE * (uint64_t)json_integer_value(json_array_get(edge, 2))), 0);
+			number(edge, 0) - 1, number(edge, 1) - 1, SCALE * number(edge, 2)), 0);
 	assert_int_equal(hft_graph_seal(graph), 0);
 
 	json_array_foreach(json_object_get(file, "rank_u"), i, row) {
@@ -366,11 +369,11 @@ static void the_example_of_the_paper(void **state)
 	assert_int_equal(makespan,
 			 SCALE * json_integer_value(json_object_get(file, "makespan_heft")));
 	json_array_foreach(json_object_get(file, "heft_schedule_task_proc_start_end"), i, row) {
-		const struct hft_node_slot *slot = &slots[json_integer_value(json_array_get(row, 0)) - 1];
+		const struct hft_node_slot *slot = &slots[number(row, 0) - 1];
 
-		assert_int_equal(slot->worker + 1, json_integer_value(json_array_get(row, 1)));
-		assert_int_equal(slot->start_ns, SCALE * json_integer_value(json_array_get(row, 2)));
-		assert_int_equal(slot->end_ns, SCALE * json_integer_value(json_array_get(row, 3)));
+		assert_int_equal(slot->worker + 1, number(row, 1));
+		assert_int_equal(slot->start_ns, SCALE * number(row, 2));
+		assert_int_equal(slot->end_ns, SCALE * number(row, 3));
 	}
 	hft_graph_close(graph);
 	json_decref(file);

@@ -62,7 +62,7 @@ gaps() {
 		  for (i = 1; i <= n; i++) {
 			split(limits[i], l, ":")
 			gap = nr[l[1]] ? 100 * sum[l[1]] / nr[l[1]] : 100
-			printf "# %d workers: %.3f %% above the best (at most %s)\n", l[1], gap, l[2]
+			printf "# %d workers: %.3f %% above the best (%s)\n", l[1], gap, l[2]
 			if (gap > l[2] + 0) bad = 1 }
 		  exit bad }'
 }

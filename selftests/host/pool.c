@@ -167,7 +167,8 @@ static void from_many_threads(void **state)
 	hft_group_init(&group, pool);
 	for (round = 0; round < 10; round++) {
 		for (i = 0; i < 4; i++)
-			assert_int_equal(pthread_create(&threads[i], NULL, spawn_from_thread, &many), 0);
+			assert_int_equal(pthread_create(&threads[i], NULL, spawn_from_thread,
+							&many), 0);
 		for (i = 0; i < 4; i++) {
 			pthread_join(threads[i], &ok);
 			assert_non_null(ok);
@@ -188,7 +189,8 @@ static void none_is_slept_over(void **state)
 	(void)state;
 	for (i = 0; i < 300; i++) {
 		value = i;
-		assert_int_equal(hft_spawn_opts(pool, give, &value, sizeof(value), NULL, &handle), 0);
+		assert_int_equal(hft_spawn_opts(pool, give, &value, sizeof(value), NULL,
+						&handle), 0);
 		assert_int_equal(hft_join(&handle, soon(), &result), 0);
 		assert_int_equal(result, i);
 		usleep(random_below(&random, 300));
@@ -437,7 +439,8 @@ static void detached_tasks_run(void **state)
 
 	(void)state;
 	for (i = 0; i < 1000; i++) {
-		assert_int_equal(hft_spawn_opts(pool, count, &args, sizeof(args), NULL, &handle), 0);
+		assert_int_equal(hft_spawn_opts(pool, count, &args, sizeof(args), NULL,
+						&handle), 0);
 		hft_detach(&handle);
 	}
 	while (atomic_load(&times) < 1000)
@@ -520,11 +523,9 @@ static void fixed_tasks_end_with_their_worker(void **state)
 	struct gate gate = {};
 	struct gate *args = &gate;
 	unsigned int i, gone_with_it = 0;
-	pthread_t thread;
 	int64_t result;
 
 	(void)state;
-	(void)thread;
 	assert_int_equal(hft_spawn_opts(pool, pass_gate, &args, sizeof(args), &opts, &gone), 0);
 	while (!atomic_load(&gate.in))
 		usleep(100);

@@ -211,7 +211,8 @@ static void from_tasks(void **state)
 	for (i = 0; i < POSTERS; i++) {
 		poster = &posters[i];
 		*poster = (struct poster){ &group, keys, 100, i, 0 };
-		assert_int_equal(hft_group_spawn(&posting, poster_task, &poster, sizeof(poster)), 0);
+		assert_int_equal(hft_group_spawn(&posting, poster_task, &poster,
+						 sizeof(poster)), 0);
 	}
 	assert_int_equal(hft_group_wait(&posting, hft_now() + PATIENCE), 0);
 	for (i = 0; i < POSTERS; i++)

@@ -132,7 +132,8 @@ static int add_schedule(struct hft_graph *graph, uint64_t work, uint32_t workers
 					       "rank_ns", (json_int_t)by_rank,
 					       "submission_ns", (json_int_t)by_submission,
 					       "heft_ns", (json_int_t)by_place,
-					       "bound_ns", (json_int_t)bound(graph, work, workers)));
+					       "bound_ns",
+					       (json_int_t)bound(graph, work, workers)));
 	return 0;
 }
 

@@ -67,13 +67,10 @@ struct hft_node_call {
 	uint64_t deadline;
 };
 
-/**
- * hft_node_fn - what a node does
- * @arg: hft_node_opts.arg
- * @call: of which run
- *
- * Return: 0, or more: of its edges with a branch only those of that one are followed; or
- * a negative errno: the run fails, and nodes that have not begun do not.
+/*
+ * What a node does; @arg is hft_node_opts.arg.  Returns 0, or more: of its edges with a
+ * branch only those of that one are followed; or a negative errno: the run fails, and
+ * nodes that have not begun do not.
  */
 typedef int (*hft_node_fn)(void *arg, const struct hft_node_call *call);
 
@@ -96,8 +93,8 @@ struct hft_run_opts {
 	void *tick;			/* for the nodes */
 	uint64_t deadline;		/* CLOCK_MONOTONIC of the end; 0: none */
 	struct hft_token *token;	/* cancelled: nodes that have not begun do not */
-	uint32_t level;			/* 1 + enum hft_level of its nodes; 0: NORMAL.  Those of */
-					/* the critical path are one above */
+	uint32_t level;			/* 1 + enum hft_level of its nodes; 0: NORMAL; one above */
+					/* for those of the critical path */
 };
 
 struct hft_run_result {
@@ -105,7 +102,7 @@ struct hft_run_result {
 	uint64_t start_ns;		/* CLOCK_MONOTONIC */
 	uint64_t end_ns;
 	uint32_t executed;		/* nodes */
-	uint32_t skipped;		/* of branches that were not followed, or after a failure */
+	uint32_t skipped;		/* by branches, or after a failure */
 	uint32_t late;			/* ended after their deadlines */
 	uint32_t failed;		/* 1 + the node that the run failed by; 0: none */
 };

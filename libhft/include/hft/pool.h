@@ -35,8 +35,8 @@ struct hft_pool;
 
 /* hft_pool_opts.flags */
 #define HFT_POOL_UNPINNED	(1U << 0)	/* workers run on any CPU that the caller may */
-#define HFT_POOL_QUIET		(1U << 1)	/* a worker that goes to sleep does not interrupt the */
-						/* others (membarrier(2)): each spawn has a fence */
+#define HFT_POOL_QUIET		(1U << 1)	/* who goes to sleep interrupts nobody (membarrier(2)): */
+						/* each spawn has a fence */
 
 struct hft_pool_opts {
 	size_t sz;
@@ -59,6 +59,9 @@ typedef int64_t (*hft_spawn_fn)(void *args);
 
 /**
  * struct hft_group - tasks that are waited for together
+ * @pool: of theirs
+ * @pending: those that have not ended, and a bit
+ * @error: the first failure
  *
  * Anywhere in memory, and only to be used by the calls below.  Its memory may be used
  * for something else as soon as hft_group_wait() has returned other than -ETIMEDOUT, and
@@ -72,6 +75,7 @@ struct hft_group {
 
 /**
  * struct hft_token - tells tasks that they are not wanted any more
+ * @cancelled: 1: they are not
  *
  * Of zeroes it is not cancelled.  It must live as long as the tasks that it is given to.
  */
@@ -123,7 +127,7 @@ struct hft_pool_stats {
 	uint64_t failed;		/* of those */
 	uint64_t cancelled;		/* ended without being begun */
 	uint64_t stolen;		/* from others */
-	uint64_t failed_steals;		/* looked for tasks in vain, or lost a race for one */
+	uint64_t failed_steals;		/* found no task, or lost a race for one */
 	uint64_t parked;		/* times that it slept */
 	uint64_t parked_ns;
 	uint64_t depth;			/* tasks that wait */

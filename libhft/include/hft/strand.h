@@ -29,7 +29,7 @@ struct hft_strands;
 struct hft_strands_opts {
 	size_t sz;
 	struct hft_pool *pool;		/* which runs them */
-	uint32_t keys;			/* 4096: with tasks at a time, about: more are slower */
+	uint32_t keys;			/* 4096: that have tasks at a time; more are slower */
 };
 
 int hft_strands_open(struct hft_strands **strands, const struct hft_strands_opts *opts);
@@ -38,8 +38,8 @@ void hft_strands_close(struct hft_strands *strands);
 struct hft_post_opts {
 	size_t sz;
 	struct hft_group *group;	/* NULL: none */
-	uint32_t level;			/* 1 + enum hft_level; 0: HFT_LEVEL_NORMAL: between */
-					/* keys, not within one */
+	uint32_t level;			/* 1 + enum hft_level; 0: HFT_LEVEL_NORMAL; */
+					/* between keys, not within one */
 };
 
 int hft_post(struct hft_strands *strands, uint64_t key, hft_spawn_fn fn, const void *args,

@@ -14,7 +14,7 @@
 /**
  * hft_graph_open() - make an empty graph
  * @out: the graph
- * @opts: options or NULL
+ * @user_opts: options or NULL
  *
  * Return: 0, -EINVAL more nodes than %HFT_GRAPH_NODES_MAX, -E2BIG the options are of a
  * newer library, -ENOMEM.
@@ -91,7 +91,7 @@ static int check_cost(const char *what, uint64_t ns)
 /**
  * hft_graph_add_node() - add a node to a graph
  * @graph: not sealed
- * @opts: options or NULL
+ * @user_opts: options or NULL
  *
  * Return: its number, from 0 on, -EBUSY the graph is sealed, -ENOSPC it has its most
  * nodes, -EINVAL the cost is above %HFT_GRAPH_COST_MAX, -ENOMEM.
@@ -231,19 +231,31 @@ HFT_API int hft_graph_seal(struct hft_graph *graph)
 	return 0;
 }
 
-/* How many nodes a graph has. */
+/**
+ * hft_graph_nodes() - how many nodes a graph has
+ * @graph: the graph
+ */
 HFT_API uint32_t hft_graph_nodes(const struct hft_graph *graph)
 {
 	return graph->nr_nodes;
 }
 
-/* How many edges a graph has. */
+/**
+ * hft_graph_edges() - how many edges a graph has
+ * @graph: the graph
+ */
 HFT_API uint32_t hft_graph_edges(const struct hft_graph *graph)
 {
 	return graph->nr_edges;
 }
 
-/* The name of a node, NULL if it has none or there is no such node. */
+/**
+ * hft_graph_name() - what a node is called
+ * @graph: the graph
+ * @node: its number
+ *
+ * Return: its name, or NULL if it has none or there is no such node.
+ */
 HFT_API const char *hft_graph_name(const struct hft_graph *graph, uint32_t node)
 {
 	return node < graph->nr_nodes ? graph->nodes[node].name : NULL;

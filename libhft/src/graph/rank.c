@@ -336,7 +336,7 @@ HFT_API int hft_graph_path(struct hft_graph *graph, uint32_t *nodes, uint32_t ma
  * hft_graph_node_info() - what is known of a node
  * @graph: sealed
  * @node: its number
- * @info: sz is set; the rest is filled in, as far as the caller knows it
+ * @user: sz is set; the rest is filled in, as far as the caller knows it
  *
  * Return: 0, -EBUSY the graph is not sealed, -ENOENT there is no such node, -EINVAL sz is
  * none.

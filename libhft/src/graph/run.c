@@ -194,8 +194,8 @@ static int run_alone(struct hft_graph *graph, const struct hft_run_opts *opts,
 /**
  * hft_graph_start() - begin a run of a graph
  * @graph: sealed, with a pool
- * @opts: options or NULL
- * @run: out: to wait for it by
+ * @user_opts: options or NULL
+ * @out: out: to wait for it by
  *
  * Any number of runs may be in flight.  Does not block.
  *
@@ -251,7 +251,7 @@ HFT_API int hft_run_wait(struct hft_run *run, uint64_t timeout, struct hft_run_r
 /**
  * hft_graph_run() - run a graph
  * @graph: sealed
- * @opts: options or NULL
+ * @user_opts: options or NULL
  * @result: sz is set; the rest is filled in, as far as the caller knows it; or NULL
  *
  * The caller runs nodes, too; all of them if there is no pool, or if they cost less than

@@ -243,7 +243,7 @@ static int pool_init(struct hft_pool *pool, const struct hft_pool_opts *opts)
 /**
  * hft_pool_open() - make a pool and start its workers
  * @out: the pool
- * @opts: options, or NULL for one worker for each CPU that the caller may run on
+ * @user_opts: options, or NULL for one worker for each CPU that the caller may run on
  *
  * Return: 0, -EINVAL an option is out of range or a CPU can not be had, -E2BIG the
  * options are of a newer library, -ENOMEM, -EAGAIN no more threads.
@@ -382,13 +382,14 @@ static void add_spawner_stats(struct hft_pool *pool, struct hft_pool_stats *stat
  * hft_pool_stats() - what workers have done
  * @pool: the pool
  * @worker: its number, or %HFT_POOL_ALL
- * @stats: sz is set; the rest is filled in, as far as the caller knows it
+ * @user_stats: sz is set; the rest is filled in, as far as the caller knows it
  *
  * Any thread; stops nobody: what is read is of one moment for each number only.
  *
  * Return: 0, -ENOENT there is no such worker, -EINVAL sz is none.
  */
-HFT_API int hft_pool_stats(struct hft_pool *pool, uint32_t worker, struct hft_pool_stats *user_stats)
+HFT_API int hft_pool_stats(struct hft_pool *pool, uint32_t worker,
+			   struct hft_pool_stats *user_stats)
 {
 	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_acquire);
 	struct hft_pool_stats stats = { .sz = user_stats->sz };

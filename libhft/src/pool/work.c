@@ -375,7 +375,7 @@ static void work_unmake(struct hft_spawner *self, struct hft_work *work)
  * @fn: the function
  * @args: its arguments
  * @size: bytes of them
- * @opts: options or NULL
+ * @user_opts: options or NULL
  * @handle: to wait for it by, or NULL
  *
  * Return: as hft_spawn(), -EINVAL there is no such level or the group is of another

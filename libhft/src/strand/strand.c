@@ -283,7 +283,7 @@ HFT_API int hft_post(struct hft_strands *strands, uint64_t key, hft_spawn_fn fn,
  * @fn: the function
  * @args: its arguments
  * @size: bytes of them
- * @opts: options or NULL
+ * @user_opts: options or NULL
  *
  * Return: as hft_post(), -EINVAL there is no such level or the group is of another pool,
  * -EOVERFLOW as hft_group_spawn().
@@ -323,7 +323,7 @@ HFT_API uint64_t hft_strands_keys(struct hft_strands *strands)
 /**
  * hft_strands_open() - make strands
  * @out: them
- * @opts: options, with a pool
+ * @user_opts: options, with a pool
  *
  * Return: 0, -EINVAL no pool, or more keys than 2^28, -E2BIG the options are of a newer
  * library, -ENOMEM.
