@@ -60,7 +60,10 @@ typedef int64_t (*hft_spawn_fn)(void *args);
 /**
  * struct hft_group - tasks that are waited for together
  * @pool: of theirs
- * @pending: those that have not ended, and a bit
+ * @owner: the thread that has initialised it, if it spawned before
+ * @own: twice the tasks that this has spawned
+ * @other: twice those that others have
+ * @ended: twice those that have ended, and 1 if somebody waits for them
  * @error: the first failure
  *
  * Anywhere in memory, and only to be used by the calls below.  Its memory may be used
@@ -69,7 +72,10 @@ typedef int64_t (*hft_spawn_fn)(void *args);
  */
 struct hft_group {
 	struct hft_pool *pool;
-	uint32_t pending;
+	const void *owner;
+	uint32_t own;
+	uint32_t other;
+	uint32_t ended;
 	int32_t error;
 };
 

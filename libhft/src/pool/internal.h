@@ -124,6 +124,21 @@ enum hft_distance {
 	HFT_DISTANCES
 };
 
+/**
+ * struct hft_pool_thread - a thread of a worker
+ * @id: it
+ * @stack: its own, with a guard page below
+ * @next: the one that it took the place of, whose task has ended it
+ *
+ * A stack stays until the pool is closed if the thread was ended by a task: groups that
+ * are on it may have tasks that do not know.
+ */
+struct hft_pool_thread {
+	pthread_t id;
+	void *stack;
+	struct hft_pool_thread *next;
+};
+
 enum hft_worker_life {
 	HFT_WORKER_NONE,	/* there is no thread */
 	HFT_WORKER_RUNS,
@@ -148,6 +163,7 @@ enum hft_worker_life {
  * @fixed: tasks that are for it alone, one list a level
  * @current: the task that it is at
  * @outer: tasks that wait for others, by their @outer: the innermost first
+ * @threads: its threads; only the first may run
  * @random: state of a generator
  * @distance: to each worker, smaller is nearer
  *
@@ -174,6 +190,7 @@ struct hft_pool_worker {
 	struct hft_work_list fixed[HFT_LEVELS];
 	struct hft_work *current;
 	struct hft_work *outer;
+	struct hft_pool_thread *threads;
 	uint64_t random;
 	_Atomic uint8_t distance[HFT_POOL_WORKERS_MAX];
 
@@ -262,10 +279,15 @@ int hft_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t timeout);
 int hft_thread_wait(const struct hft_wait_for *wait, uint64_t timeout);
 bool hft_membarrier_begin(void);
 
+/* thread.c */
+int hft_pool_start_worker(struct hft_pool_worker *worker, void *(*main)(void *));
+void hft_pool_join_worker(struct hft_pool_worker *worker);
+void hft_pool_free_threads(struct hft_pool_worker *worker);
+
 /* worker.c */
 extern __thread struct hft_spawner *hft_spawner_self __attribute__((tls_model("initial-exec")));
 
-int hft_pool_start_worker(struct hft_pool_worker *worker);
+void *hft_worker_main(void *arg);
 void hft_worker_fix(struct hft_pool_worker *worker, struct hft_work *work);
 int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
 		    uint64_t timeout);
@@ -276,7 +298,7 @@ void hft_work_run(struct hft_pool_worker *worker, struct hft_work *work);
 void hft_work_cancel(struct hft_spawner *by, struct hft_work *work, int err);
 int hft_inbox_push(_Atomic(struct hft_work *) *inbox, struct hft_work *work);
 struct hft_work *hft_inbox_take(_Atomic(struct hft_work *) *inbox, struct hft_work *leave);
-int hft_group_begin(struct hft_group *group);
+void hft_group_begin(struct hft_group *group, const struct hft_spawner *self);
 void hft_group_fail(struct hft_group *group, int64_t result);
 void hft_group_end(struct hft_group *group, struct hft_pool *pool, uint32_t nr);
 

@@ -237,7 +237,7 @@ int hft_thread_wait(const struct hft_wait_for *wait, uint64_t timeout)
 		if (hft_wait_is_over(wait))
 			return 0;
 		value = atomic_fetch_or(wait->word, wait->awaited) | wait->awaited;
-		if ((value & wait->mask) == wait->over)
+		if (hft_wait_is_over_at(wait, value))
 			continue;
 		if (hft_futex_wait(wait->word, value, timeout) == ETIMEDOUT)
 			return hft_wait_is_over(wait) ? 0 : -ETIMEDOUT;

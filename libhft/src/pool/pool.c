@@ -19,6 +19,7 @@ static void worker_free(struct hft_pool_worker *worker)
 	for (level = 0; level < HFT_LEVELS; level++)
 		hft_deque_exit(&worker->deques[level]);
 	hft_spawner_exit(&worker->self);
+	hft_pool_free_threads(worker);
 	free(worker);
 }
 
@@ -101,7 +102,7 @@ static int worker_add(struct hft_pool *pool, uint32_t cpu)
 	measure(pool, worker);
 	atomic_store(&worker->inbox, NULL);
 	atomic_store(&worker->life, HFT_WORKER_RUNS);
-	err = hft_pool_start_worker(worker);
+	err = hft_pool_start_worker(worker, hft_worker_main);
 	if (!err)
 		return (int)worker->number;
 	atomic_store(&worker->inbox, HFT_INBOX_CLOSED);
@@ -109,7 +110,7 @@ static int worker_add(struct hft_pool *pool, uint32_t cpu)
 	return hft_fail(err, "a thread on CPU %u", cpu);
 }
 
-/* Have a worker leave, and wait until it has; pool->lock is held. */
+/* Have a worker leave, and wait until it has, if it has not; pool->lock is held. */
 static void worker_stop(struct hft_pool_worker *worker)
 {
 	uint32_t runs = HFT_WORKER_RUNS, life;
@@ -166,6 +167,7 @@ HFT_API int hft_pool_remove_worker(struct hft_pool *pool, uint32_t worker)
 	if (worker < atomic_load(&pool->nr_workers) &&
 	    atomic_load(&hft_pool_worker_at(pool, worker)->life) != HFT_WORKER_NONE) {
 		worker_stop(hft_pool_worker_at(pool, worker));
+		hft_pool_join_worker(hft_pool_worker_at(pool, worker));
 		err = 0;
 	}
 	pthread_mutex_unlock(&pool->lock);

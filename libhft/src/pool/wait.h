@@ -16,15 +16,24 @@
  * struct hft_wait_for - what somebody waits for
  * @word: futex
  * @mask: it is over when these bits of it are
- * @over: that
+ * @over: that; not of a group
  * @awaited: the bit that says that somebody waits
+ * @group: it is over when all of its tasks have ended; or NULL
  */
 struct hft_wait_for {
 	_Atomic uint32_t *word;
 	uint32_t mask;
 	uint32_t over;
 	uint32_t awaited;
+	const struct hft_group *group;
 };
+
+/* Twice the tasks of a group. */
+static inline uint32_t hft_group_spawned(const struct hft_group *group)
+{
+	return __atomic_load_n(&group->own, __ATOMIC_RELAXED) +
+	       __atomic_load_n(&group->other, __ATOMIC_RELAXED);
+}
 
 static inline struct hft_wait_for hft_wait_for_done(_Atomic uint32_t *word)
 {
@@ -36,9 +45,18 @@ static inline struct hft_wait_for hft_wait_for_done(_Atomic uint32_t *word)
 	};
 }
 
+/*
+ * Is it over, if its word has @value?  That was loaded with acquire semantics: so what
+ * tasks that have ended have spawned before is in the sum.
+ */
+static inline bool hft_wait_is_over_at(const struct hft_wait_for *wait, uint32_t value)
+{
+	return (value & wait->mask) == (wait->group ? hft_group_spawned(wait->group) : wait->over);
+}
+
 static inline bool hft_wait_is_over(const struct hft_wait_for *wait)
 {
-	return (atomic_load_explicit(wait->word, memory_order_acquire) & wait->mask) == wait->over;
+	return hft_wait_is_over_at(wait, atomic_load_explicit(wait->word, memory_order_acquire));
 }
 
 /* work.c */

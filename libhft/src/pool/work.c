@@ -8,23 +8,24 @@
 #include "internal.h"
 
 #define NO_HANDLE	NULL
+#define NO_OWNER	((void *)1)
 
-/* hft_group.pending: how many, and whether somebody waits for them */
-#define GROUP_AWAITED	(1U << 31)
-#define GROUP_PENDING	(GROUP_AWAITED - 1)
-#define GROUP_MOST	(1U << 30)
+/* hft_group.ended, and what its sums count by */
+#define GROUP_AWAITED	1U
+#define GROUP_TASK	2U
 
 static _Atomic uint32_t *group_word(struct hft_group *group)
 {
-	return (_Atomic uint32_t *)&group->pending;
+	return (_Atomic uint32_t *)&group->ended;
 }
 
 static struct hft_wait_for wait_for_group(struct hft_group *group)
 {
 	return (struct hft_wait_for){
 		.word = group_word(group),
-		.mask = GROUP_PENDING,
+		.mask = ~GROUP_AWAITED,
 		.awaited = GROUP_AWAITED,
+		.group = group,
 	};
 }
 
@@ -42,24 +43,41 @@ void hft_group_fail(struct hft_group *group, int64_t result)
 				    __ATOMIC_RELAXED);
 }
 
-/* One more task of a group, or -EOVERFLOW. */
-int hft_group_begin(struct hft_group *group)
+/**
+ * hft_group_begin() - one more task of a group
+ * @group: the group
+ * @self: the caller
+ *
+ * What the owner spawns it alone counts, which is all that most groups ever have.
+ */
+void hft_group_begin(struct hft_group *group, const struct hft_spawner *self)
 {
-	uint32_t pending = atomic_fetch_add_explicit(group_word(group), 1, memory_order_relaxed);
-
-	if (__builtin_expect((pending & GROUP_PENDING) < GROUP_MOST, 1))
-		return 0;
-	atomic_fetch_sub_explicit(group_word(group), 1, memory_order_relaxed);
-	return -EOVERFLOW;
+	if (__builtin_expect(group->owner == self, 1))
+		__atomic_store_n(&group->own, group->own + GROUP_TASK, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_add(&group->other, GROUP_TASK, __ATOMIC_RELAXED);
 }
 
-/* @nr tasks of a group have ended; with the last it may be no group any more. */
+/**
+ * hft_group_end() - tasks of a group have ended
+ * @group: the group; with the last of them it may be no group any more
+ * @pool: its pool
+ * @nr: how many
+ *
+ * What was spawned is read before: it may be more by now, and so who waits may be woken in
+ * vain, but is by the last to end, which has not counted less than all.
+ */
 void hft_group_end(struct hft_group *group, struct hft_pool *pool, uint32_t nr)
 {
 	struct hft_wait_for wait = wait_for_group(group);
-	uint32_t pending = atomic_fetch_sub_explicit(wait.word, nr, memory_order_acq_rel);
+	uint32_t spawned = hft_group_spawned(group);
+	uint32_t ended = atomic_fetch_add_explicit(wait.word, nr * GROUP_TASK,
+						   memory_order_acq_rel);
 
-	if (__builtin_expect(pending == (nr | GROUP_AWAITED), 0))
+	if (__builtin_expect(!(ended & GROUP_AWAITED), 1))
+		return;
+	ended += nr * GROUP_TASK - GROUP_AWAITED;
+	if ((int32_t)(ended - spawned) >= 0)
 		hft_wait_wake(pool, &wait);
 }
 
@@ -274,15 +292,13 @@ static int spawn(struct hft_pool *pool, struct hft_group *group, hft_spawn_fn fn
 	work->fn = fn;
 	hft_copy_args(work->args, args, size);
 	work->group = (uintptr_t)group;
-	err = group ? hft_group_begin(group) : 0;
-	if (__builtin_expect(err, 0))
-		goto free;
+	if (group)
+		hft_group_begin(group, self);
 	err = work_push(self, work, HFT_LEVEL_NORMAL);
 	if (__builtin_expect(!err, 1))
 		return 0;
 	if (group)
 		hft_group_end(group, pool, 1);
-free:
 	hft_slab_give(slab, work);
 	return err;
 }
@@ -314,7 +330,9 @@ HFT_API int hft_spawn(struct hft_pool *pool, hft_spawn_fn fn, const void *args, 
  * @args: its arguments
  * @size: bytes of them
  *
- * Return: as hft_spawn(), or -EOVERFLOW: 2^30 tasks of the group have not ended.
+ * A group may have 2^30 tasks that have not ended.
+ *
+ * Return: as hft_spawn().
  */
 HFT_API int hft_group_spawn(struct hft_group *group, hft_spawn_fn fn, const void *args,
 			    size_t size)
@@ -379,7 +397,7 @@ static void work_unmake(struct hft_spawner *self, struct hft_work *work)
  * @handle: to wait for it by, or NULL
  *
  * Return: as hft_spawn(), -EINVAL there is no such level or the group is of another
- * pool, -ENODEV there is no such worker, or an error of hft_group_spawn().
+ * pool, -ENODEV there is no such worker.
  */
 HFT_API int hft_spawn_opts(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size,
 			   const struct hft_spawn_opts *user_opts, struct hft_handle *handle)
@@ -400,10 +418,10 @@ HFT_API int hft_spawn_opts(struct hft_pool *pool, hft_spawn_fn fn, const void *a
 	work->fn = fn;
 	work->handle = handle;
 	err = work_fill(self, work, args, size, &opts);
-	if (!err && opts.group)
-		err = hft_group_begin(opts.group);
 	if (err)
 		goto unmake;
+	if (opts.group)
+		hft_group_begin(opts.group, self);
 	if (handle) {
 		handle->work = work;
 		handle->generation = atomic_load_explicit(&work->generation, memory_order_relaxed);
@@ -515,7 +533,12 @@ HFT_API void hft_detach(struct hft_handle *handle)
  */
 HFT_API void hft_group_init(struct hft_group *group, struct hft_pool *pool)
 {
-	*group = (struct hft_group){ .pool = pool };
+	struct hft_spawner *self = hft_spawner_self;
+
+	*group = (struct hft_group){
+		.pool = pool,
+		.owner = self && self->pool == pool ? self : NO_OWNER,
+	};
 }
 
 /**
@@ -531,13 +554,14 @@ HFT_API void hft_group_init(struct hft_group *group, struct hft_pool *pool)
 HFT_API int hft_group_wait(struct hft_group *group, uint64_t timeout)
 {
 	struct hft_wait_for wait = wait_for_group(group);
-	uint32_t over = GROUP_AWAITED;
 	int err = hft_wait_until(group->pool, &wait, timeout);
 
 	if (err)
 		return err;
 	/* Else the end of the next tasks would look for who waited for these. */
-	atomic_compare_exchange_strong_explicit(wait.word, &over, 0, memory_order_relaxed,
-						memory_order_relaxed);
+	if (atomic_load_explicit(wait.word, memory_order_relaxed) & GROUP_AWAITED)
+		atomic_fetch_and_explicit(wait.word, ~GROUP_AWAITED, memory_order_relaxed);
+	if (!__atomic_load_n(&group->error, __ATOMIC_RELAXED))
+		return 0;
 	return __atomic_exchange_n(&group->error, 0, __ATOMIC_RELAXED);
 }

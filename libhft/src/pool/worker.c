@@ -7,7 +7,10 @@
 #include "internal.h"
 
 /* Looks for a task before the first look at the clock, and from one to the next. */
-#define SPINS	64
+#define SPINS		64
+
+/* Bytes of stack for worker_lost(). */
+#define LOST_ROOM	32768
 
 /* Tell who waits what has ended. */
 void hft_worker_tell(struct hft_pool_worker *worker)
@@ -339,53 +342,45 @@ static void worker_lost(void *arg)
 	}
 	hft_worker_tell(worker);
 	hft_spawner_self = NULL;
-	if (!hft_pool_start_worker(worker))
+	if (!hft_pool_start_worker(worker, hft_worker_main))
 		return;
 	leave_tasks(worker);
 	worker_gone(worker);
 }
 
-static void *worker_main(void *arg)
+/*
+ * Run tasks until the worker is to leave.  When a task ends the thread, worker_lost() is
+ * called from the frame above this one: below that are @room for it, and the frames of
+ * tasks, with groups that it still looks at.
+ */
+static __attribute__((noinline)) void work(struct hft_pool_worker *worker)
+{
+	volatile char room[LOST_ROOM];
+	struct hft_work *task;
+
+	room[0] = 0;
+	while (!is_leaving(worker)) {
+		task = next(worker, NULL, UINT64_MAX);
+		if (task)
+			hft_work_run(worker, task);
+	}
+	(void)room;
+}
+
+/* The thread of a worker. */
+void *hft_worker_main(void *arg)
 {
 	struct hft_pool_worker *worker = arg;
-	struct hft_work *work;
 	char name[16];
 
 	snprintf(name, sizeof(name), "hft-pool/%u", worker->number);
 	pthread_setname_np(pthread_self(), name);
 	hft_spawner_self = &worker->self;
 	pthread_cleanup_push(worker_lost, worker);
-	while (!is_leaving(worker)) {
-		work = next(worker, NULL, UINT64_MAX);
-		if (work)
-			hft_work_run(worker, work);
-	}
+	work(worker);
 	pthread_cleanup_pop(0);
 	hft_worker_tell(worker);
 	leave_tasks(worker);
 	worker_gone(worker);
 	return NULL;
-}
-
-/* Start a thread for a worker, which is the last touch of it.  Returns 0 or a positive errno. */
-int hft_pool_start_worker(struct hft_pool_worker *worker)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	cpu_set_t cpus;
-	int err;
-
-	err = pthread_attr_init(&attr);
-	if (err)
-		return err;
-	err = pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	if (!err && worker->pool->pinned) {
-		CPU_ZERO(&cpus);
-		CPU_SET(worker->cpu, &cpus);
-		err = pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
-	}
-	if (!err)
-		err = pthread_create(&thread, &attr, worker_main, worker);
-	pthread_attr_destroy(&attr);
-	return err;
 }

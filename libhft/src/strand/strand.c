@@ -224,10 +224,8 @@ static int post_task(struct hft_strands *strands, uint64_t key, hft_spawn_fn fn,
 
 	if (!post)
 		return -ENOMEM;
-	if (opts && opts->group && hft_group_begin(opts->group)) {
-		hft_slab_give(&self->posts, post);
-		return -EOVERFLOW;
-	}
+	if (opts && opts->group)
+		hft_group_begin(opts->group, self);
 	post->next = NULL;
 	post->behind = NULL;
 	post->last = &post->behind;
@@ -285,8 +283,8 @@ HFT_API int hft_post(struct hft_strands *strands, uint64_t key, hft_spawn_fn fn,
  * @size: bytes of them
  * @user_opts: options or NULL
  *
- * Return: as hft_post(), -EINVAL there is no such level or the group is of another pool,
- * -EOVERFLOW as hft_group_spawn().
+ * Return: as hft_post(), or -EINVAL: there is no such level, or the group is of another
+ * pool.
  */
 HFT_API int hft_post_opts(struct hft_strands *strands, uint64_t key, hft_spawn_fn fn,
 			  const void *args, size_t size, const struct hft_post_opts *user_opts)

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The threads of workers, and their stacks. */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define STACK_SIZE	(8UL << 20)
+
+static size_t guard_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void thread_free(struct hft_pool_thread *thread)
+{
+	munmap(thread->stack, guard_size() + STACK_SIZE);
+	free(thread);
+}
+
+static struct hft_pool_thread *thread_make(void)
+{
+	struct hft_pool_thread *thread = malloc(sizeof(*thread));
+
+	if (!thread)
+		return NULL;
+	thread->stack = mmap(NULL, guard_size() + STACK_SIZE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+	if (thread->stack == MAP_FAILED) {
+		free(thread);
+		return NULL;
+	}
+	if (mprotect(thread->stack, guard_size(), PROT_NONE)) {
+		thread_free(thread);
+		return NULL;
+	}
+	return thread;
+}
+
+static int thread_start(struct hft_pool_thread *thread, const struct hft_pool_worker *worker,
+			void *(*main)(void *))
+{
+	pthread_attr_t attr;
+	cpu_set_t cpus;
+	int err;
+
+	err = pthread_attr_init(&attr);
+	if (err)
+		return err;
+	err = pthread_attr_setstack(&attr, (char *)thread->stack + guard_size(), STACK_SIZE);
+	if (!err && worker->pool->pinned) {
+		CPU_ZERO(&cpus);
+		CPU_SET(worker->cpu, &cpus);
+		err = pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
+	}
+	if (!err)
+		err = pthread_create(&thread->id, &attr, main, (void *)worker);
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
+/**
+ * hft_pool_start_worker() - start a thread for a worker, which is the last touch of it
+ * @worker: without a thread, or the caller's, which ends
+ * @main: what the thread does with it
+ *
+ * Return: 0 or a positive errno.
+ */
+int hft_pool_start_worker(struct hft_pool_worker *worker, void *(*main)(void *))
+{
+	struct hft_pool_thread *thread = thread_make();
+	int err;
+
+	if (!thread)
+		return ENOMEM;
+	thread->next = worker->threads;
+	worker->threads = thread;
+	err = thread_start(thread, worker, main);
+	if (err) {
+		worker->threads = thread->next;
+		thread_free(thread);
+	}
+	return err;
+}
+
+/* A worker has left, or was ended by a task; its thread is about to end. */
+void hft_pool_join_worker(struct hft_pool_worker *worker)
+{
+	struct hft_pool_thread *thread = worker->threads;
+
+	worker->threads = thread->next;
+	pthread_join(thread->id, NULL);
+	thread_free(thread);
+}
+
+/* The pool is closed. */
+void hft_pool_free_threads(struct hft_pool_worker *worker)
+{
+	while (worker->threads)
+		hft_pool_join_worker(worker);
+}
