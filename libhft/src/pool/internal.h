@@ -276,7 +276,6 @@ void hft_worker_park(struct hft_pool_worker *worker, const struct hft_wait_for *
 		     uint64_t timeout);
 void hft_futex_wake_all(_Atomic uint32_t *word);
 int hft_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t timeout);
-int hft_thread_wait(const struct hft_wait_for *wait, uint64_t timeout);
 bool hft_membarrier_begin(void);
 
 /* thread.c */

@@ -105,11 +105,10 @@ void hft_pool_wake(struct hft_pool *pool, const struct hft_pool_worker *from)
 	}
 }
 
-/* What is waited for at @word is over.  It may be other memory by now: it is not read. */
+/* What is waited for at its word is over; @pool: or NULL.  It may be other memory by now: it is not read. */
 void hft_wait_wake(struct hft_pool *pool, const struct hft_wait_for *wait)
 {
-	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_acquire);
-	uint32_t i;
+	uint32_t i, nr = pool ? atomic_load_explicit(&pool->nr_workers, memory_order_acquire) : 0;
 
 	hft_futex_wake_all(wait->word);
 	for (i = 0; i < nr; i++) {

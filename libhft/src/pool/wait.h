@@ -63,9 +63,10 @@ static inline bool hft_wait_is_over(const struct hft_wait_for *wait)
 int hft_wait_until(const struct hft_pool *pool, const struct hft_wait_for *wait, uint64_t timeout);
 
 /* park.c */
+int hft_thread_wait(const struct hft_wait_for *wait, uint64_t timeout);
 void hft_wait_wake(struct hft_pool *pool, const struct hft_wait_for *wait);
 
-/* It is done.  Returns the bits that were set before. */
+/* It is done: tell threads, and workers of @pool.  Returns the bits that were set before. */
 static inline uint32_t hft_wait_done(struct hft_pool *pool, _Atomic uint32_t *word)
 {
 	struct hft_wait_for wait = hft_wait_for_done(word);

@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Resources: who has them, and who is next. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../pool/wait.h"
+#include "internal.h"
+
+pthread_mutex_t hft_resource_lock;
+struct hft_resource *hft_resources[HFT_RESOURCES_MAX];
+
+/* How many may have a share of a resource of one unit. */
+#define SHARES_MOST	(1U << 30)
+
+static void __attribute__((constructor)) make_lock(void)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(&hft_resource_lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+}
+
+static uint64_t most_shares(const struct hft_resource *resource)
+{
+	return resource->units > 1 ? resource->units : SHARES_MOST;
+}
+
+/* What the word is when @self has it, too, or 0: there is no room. */
+static uint64_t word_with(const struct hft_resource *resource, uint64_t word,
+			  const struct hft_owner *self, bool shared)
+{
+	uint64_t contended = word & HFT_CONTENDED;
+
+	word &= ~HFT_CONTENDED;
+	if (!shared)
+		return word ? 0 : (uintptr_t)self | contended;
+	if (!word)
+		return HFT_SHARE | HFT_SHARED | contended;
+	if (!(word & HFT_SHARED) || word / HFT_SHARE == most_shares(resource))
+		return 0;
+	return (word + HFT_SHARE) | contended;
+}
+
+/* What the word is when one who has it has not. */
+static uint64_t word_without(uint64_t word)
+{
+	uint64_t contended = word & HFT_CONTENDED;
+
+	word &= ~HFT_CONTENDED;
+	if (!(word & HFT_SHARED) || word == (HFT_SHARE | HFT_SHARED))
+		return contended;
+	return (word - HFT_SHARE) | contended;
+}
+
+/* Have it by its word alone.  Nobody is passed who waits. */
+static bool take_fast(struct hft_resource *resource, const struct hft_owner *self, bool shared)
+{
+	uint64_t word = 0, with;
+
+	if (!shared)
+		return atomic_compare_exchange_strong_explicit(&resource->word, &word,
+							       (uintptr_t)self,
+							       memory_order_acquire,
+							       memory_order_relaxed);
+	word = atomic_load_explicit(&resource->word, memory_order_relaxed);
+	do {
+		with = word & HFT_CONTENDED ? 0 : word_with(resource, word, self, true);
+		if (!with)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(&resource->word, &word, with,
+							memory_order_acquire,
+							memory_order_relaxed));
+	return true;
+}
+
+static bool give_fast(struct hft_resource *resource)
+{
+	uint64_t word = atomic_load_explicit(&resource->word, memory_order_relaxed);
+
+	do {
+		if (word & HFT_CONTENDED)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(&resource->word, &word,
+							word_without(word), memory_order_release,
+							memory_order_relaxed));
+	return true;
+}
+
+/* From here on the word changes under the lock only, which is held. */
+static uint64_t contend(struct hft_resource *resource)
+{
+	return atomic_fetch_or(&resource->word, HFT_CONTENDED) | HFT_CONTENDED;
+}
+
+static void enqueue(struct hft_resource *resource, struct hft_owner *self, bool shared)
+{
+	uint32_t level = atomic_load(&self->level);
+	struct hft_owner **link = &resource->waiters;
+
+	while (*link && atomic_load(&(*link)->level) >= level)
+		link = &(*link)->next_waiter;
+	self->next_waiter = *link;
+	*link = self;
+	self->waits_for = resource;
+	self->shared = shared;
+	self->since = hft_now();
+	atomic_store(&self->granted, 0);
+	resource->nr_waiters++;
+	resource->contended++;
+}
+
+static void dequeue(struct hft_owner *owner)
+{
+	struct hft_resource *resource = owner->waits_for;
+	uint64_t waited = hft_now() - owner->since;
+	struct hft_owner **link;
+
+	for (link = &resource->waiters; *link != owner; link = &(*link)->next_waiter)
+		;
+	*link = owner->next_waiter;
+	owner->waits_for = NULL;
+	resource->nr_waiters--;
+	if (waited > resource->longest)
+		resource->longest = waited;
+}
+
+static void settle(struct hft_resource *resource)
+{
+	if (!resource->waiters)
+		atomic_fetch_and(&resource->word, ~HFT_CONTENDED);
+}
+
+/* Let those have it, the first first, for whom there is room. */
+static void grant(struct hft_resource *resource)
+{
+	struct hft_owner *owner;
+	uint64_t word;
+
+	while ((owner = resource->waiters)) {
+		word = word_with(resource, atomic_load(&resource->word), owner, owner->shared);
+		if (!word || hft_owner_add(owner, resource))
+			break;
+		dequeue(owner);
+		atomic_store_explicit(&resource->word, word, memory_order_relaxed);
+		hft_owner_update(owner);
+		/* With the lock held: it can not have ended before it is woken. */
+		hft_wait_done(NULL, &owner->granted);
+	}
+	settle(resource);
+}
+
+/* Have it at once, if nobody who waits is to be passed. */
+static bool take_slow(struct hft_resource *resource, struct hft_owner *self, bool shared)
+{
+	bool again = shared && hft_owner_holds(self, resource);
+	uint64_t word;
+
+	/* Who has a share has another before others: they wait for it. */
+	if (resource->waiters && !again)
+		return false;
+	word = word_with(resource, contend(resource), self, shared);
+	if (!word || hft_owner_add(self, resource))
+		return false;
+	atomic_store_explicit(&resource->word, word, memory_order_relaxed);
+	settle(resource);
+	hft_owner_update(self);
+	return true;
+}
+
+/* Returns 0 with the resource, 1 when it is to be waited for, or an error. */
+static int begin_wait(struct hft_resource *resource, struct hft_owner *self, bool shared,
+		      uint64_t timeout)
+{
+	int err;
+
+	if (take_slow(resource, self, shared))
+		return 0;
+	err = hft_deadlock_check(self, resource);
+	if (!err && !timeout)
+		err = -EBUSY;
+	if (err) {
+		settle(resource);
+		return err;
+	}
+	contend(resource);
+	enqueue(resource, self, shared);
+	hft_resource_lend(resource);
+	return 1;
+}
+
+/* Wait until it is granted.  Returns 0 or -ETIMEDOUT. */
+static int finish_wait(struct hft_resource *resource, struct hft_owner *self, uint64_t timeout)
+{
+	struct hft_wait_for wait = hft_wait_for_done(&self->granted);
+	int err = hft_thread_wait(&wait, timeout);
+
+	pthread_mutex_lock(&hft_resource_lock);
+	if (hft_wait_is_over(&wait)) {
+		err = 0;
+	} else {
+		dequeue(self);
+		/* Those behind it may have room, and those who have it less to be lent. */
+		grant(resource);
+		hft_resource_lend(resource);
+		err = -ETIMEDOUT;
+	}
+	pthread_mutex_unlock(&hft_resource_lock);
+	return err;
+}
+
+static int acquire_slow(struct hft_resource *resource, struct hft_owner *self, bool shared,
+			uint64_t timeout)
+{
+	int ret;
+
+	pthread_mutex_lock(&hft_resource_lock);
+	ret = begin_wait(resource, self, shared, timeout);
+	pthread_mutex_unlock(&hft_resource_lock);
+	return ret > 0 ? finish_wait(resource, self, timeout) : ret;
+}
+
+static int acquire(struct hft_resource *resource, bool shared, uint64_t timeout)
+{
+	struct hft_owner *self = hft_owner();
+	int err;
+
+	if (__builtin_expect(!self, 0))
+		return hft_fail(ENOMEM, "a thread that has resources");
+	if (resource->flags & HFT_RESOURCE_ORDERED) {
+		err = hft_order_check(self, resource);
+		if (err)
+			return err;
+	}
+	err = hft_owner_add(self, resource);
+	if (__builtin_expect(err, 0))
+		return hft_fail(EMFILE, "a thread can have %d resources at a time",
+				HFT_RESOURCES_HELD_MAX);
+	if (__builtin_expect(!resource->ceiling && take_fast(resource, self, shared), 1))
+		return 0;
+	hft_owner_drop(self, resource);
+	return acquire_slow(resource, self, shared, timeout);
+}
+
+/**
+ * hft_resource_acquire() - have a resource, alone or a unit of it
+ * @resource: the resource
+ *
+ * Waits as long as it takes, behind who waits at a level that is as high.  Any thread; a
+ * worker of a pool runs no other tasks meanwhile.
+ *
+ * Return: 0, -EDEADLK nobody would ever have released it, or with %HFT_RESOURCE_ORDERED
+ * that could happen, -EMFILE the thread has %HFT_RESOURCES_HELD_MAX, -ENOMEM.
+ */
+HFT_API int hft_resource_acquire(struct hft_resource *resource)
+{
+	return acquire(resource, resource->units > 1, UINT64_MAX);
+}
+
+/**
+ * hft_resource_try() - have a resource if it can be had at once
+ * @resource: the resource
+ *
+ * Return: as hft_resource_acquire(), or -EBUSY.
+ */
+HFT_API int hft_resource_try(struct hft_resource *resource)
+{
+	return acquire(resource, resource->units > 1, 0);
+}
+
+/**
+ * hft_resource_timed() - have a resource within a time
+ * @resource: the resource
+ * @timeout: CLOCK_MONOTONIC, ns; 0: as hft_resource_try()
+ *
+ * Return: as hft_resource_acquire(), or -ETIMEDOUT.
+ */
+HFT_API int hft_resource_timed(struct hft_resource *resource, uint64_t timeout)
+{
+	return acquire(resource, resource->units > 1, timeout);
+}
+
+/**
+ * hft_resource_share() - have a resource with others who share it
+ * @resource: the resource, of one unit
+ *
+ * Who has a share may have another, whoever waits.
+ *
+ * Return: as hft_resource_acquire().
+ */
+HFT_API int hft_resource_share(struct hft_resource *resource)
+{
+	return acquire(resource, true, UINT64_MAX);
+}
+
+/**
+ * hft_resource_try_share() - share a resource if that can be had at once
+ * @resource: the resource, of one unit
+ *
+ * Return: as hft_resource_acquire(), or -EBUSY.
+ */
+HFT_API int hft_resource_try_share(struct hft_resource *resource)
+{
+	return acquire(resource, true, 0);
+}
+
+/**
+ * hft_resource_timed_share() - share a resource within a time
+ * @resource: the resource, of one unit
+ * @timeout: CLOCK_MONOTONIC, ns; 0: as hft_resource_try_share()
+ *
+ * Return: as hft_resource_acquire(), or -ETIMEDOUT.
+ */
+HFT_API int hft_resource_timed_share(struct hft_resource *resource, uint64_t timeout)
+{
+	return acquire(resource, true, timeout);
+}
+
+static void release_slow(struct hft_resource *resource, struct hft_owner *self)
+{
+	pthread_mutex_lock(&hft_resource_lock);
+	atomic_store(&resource->word, word_without(contend(resource)));
+	hft_owner_drop(self, resource);
+	hft_owner_update(self);
+	grant(resource);
+	hft_resource_lend(resource);
+	pthread_mutex_unlock(&hft_resource_lock);
+}
+
+/**
+ * hft_resource_release() - have a resource no more
+ * @resource: that the calling thread has
+ *
+ * Who waits at the highest level has it then.  Any order of releases is as good.
+ *
+ * Return: 0, or -EPERM: the thread does not have it.
+ */
+HFT_API int hft_resource_release(struct hft_resource *resource)
+{
+	struct hft_owner *self = hft_owner_self;
+
+	if (__builtin_expect(!self || !hft_owner_holds(self, resource), 0))
+		return hft_fail(EPERM, "%s is not this thread's", resource->name);
+	if (__builtin_expect(!resource->ceiling && give_fast(resource), 1)) {
+		hft_owner_drop(self, resource);
+		return 0;
+	}
+	release_slow(resource, self);
+	return 0;
+}
+
+static int find_number(uint32_t *number)
+{
+	for (*number = 0; *number < HFT_RESOURCES_MAX; ++*number) {
+		if (!hft_resources[*number])
+			return 0;
+	}
+	return hft_fail(ENOSPC, "more than %d resources", HFT_RESOURCES_MAX);
+}
+
+static int add(struct hft_resource *resource, const char *name)
+{
+	char number[24];
+	int err;
+
+	err = find_number(&resource->number);
+	if (err)
+		return err;
+	snprintf(number, sizeof(number), "resource %u", resource->number);
+	resource->name = strdup(name ? name : number);
+	if (!resource->name)
+		return hft_fail(ENOMEM, "the name of a resource");
+	hft_resources[resource->number] = resource;
+	return 0;
+}
+
+/**
+ * hft_resource_open() - make a resource
+ * @out: the resource
+ * @user_opts: options or NULL
+ *
+ * Return: 0, -EINVAL an option is out of range, -ENOSPC the process has
+ * %HFT_RESOURCES_MAX, -E2BIG the options are of a newer library, -ENOMEM.
+ */
+HFT_API int hft_resource_open(struct hft_resource **out, const struct hft_resource_opts *user_opts)
+{
+	struct hft_resource_opts opts;
+	struct hft_resource *resource;
+	int err;
+
+	err = hft_read_opts(&opts, sizeof(opts), user_opts);
+	if (err)
+		return err;
+	if (opts.flags & ~HFT_RESOURCE_ORDERED)
+		return hft_fail(EINVAL, "unknown flags 0x%x", opts.flags);
+	if (opts.units > HFT_RESOURCE_UNITS_MAX || opts.ceiling > HFT_LEVELS)
+		return hft_fail(EINVAL, "%u units, or a ceiling of %u", opts.units, opts.ceiling);
+	resource = calloc(1, sizeof(*resource));
+	if (!resource)
+		return hft_fail(ENOMEM, "a resource");
+	resource->units = opts.units ? opts.units : 1;
+	resource->ceiling = opts.ceiling;
+	resource->flags = opts.flags;
+
+	pthread_mutex_lock(&hft_resource_lock);
+	err = add(resource, opts.name);
+	pthread_mutex_unlock(&hft_resource_lock);
+	if (err)
+		free(resource);
+	else
+		*out = resource;
+	return err;
+}
+
+/* Its number is the next one's, whose orders are others. */
+static void forget_orders(const struct hft_resource *resource)
+{
+	uint32_t i;
+
+	for (i = 0; i < HFT_RESOURCES_MAX; i++) {
+		if (hft_resources[i])
+			atomic_fetch_and(&hft_resources[i]->after[resource->number / 64],
+					 ~(1ULL << resource->number % 64));
+	}
+}
+
+/**
+ * hft_resource_close() - free a resource
+ * @resource: that nobody has or waits for, or NULL
+ *
+ * Return: 0, or -EBUSY: somebody has it.
+ */
+HFT_API int hft_resource_close(struct hft_resource *resource)
+{
+	if (!resource)
+		return 0;
+	pthread_mutex_lock(&hft_resource_lock);
+	if (atomic_load(&resource->word)) {
+		pthread_mutex_unlock(&hft_resource_lock);
+		return hft_fail(EBUSY, "%s is somebody's", resource->name);
+	}
+	hft_resources[resource->number] = NULL;
+	forget_orders(resource);
+	pthread_mutex_unlock(&hft_resource_lock);
+	free(resource->name);
+	free(resource);
+	return 0;
+}
