@@ -292,6 +292,7 @@ int hft_kernel_command(struct hft *h, unsigned int op, void *arg);
 int hft_clock_open(const char *device);
 void hft_clock_close(void);
 void hft_clock_maintain(void);
+uint64_t hft_now_in_haste(void);
 void hft_clock_fault(const struct hft_event *notice);
 
 /* sim_backend.c: the machine whose time is the calling thread's, or NULL */

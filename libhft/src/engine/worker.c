@@ -122,7 +122,7 @@ static bool hft_await_release(struct hft_ring *ring, const struct hft_event *eve
 {
 	if (ring->machine || event->result)
 		return false;
-	while (hft_now() + HFT_EXACT_NS < event->release) {
+	while (hft_now_in_haste() + HFT_EXACT_NS < event->release) {
 		if (hft_inbox_has_news(ring))
 			return true;
 	}
