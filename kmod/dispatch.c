@@ -77,13 +77,23 @@ void hft_dispatch_due(struct hft_queue *queue, enum hft_clock clock, u64 now)
 	__hft_dispatch_due(queue, clock, now);
 }
 
+/* Did @timer fire in time? */
+static __always_inline void hft_timer_check(struct hft_timer *timer, u64 now)
+{
+	u64 late = now - ktime_to_ns(hrtimer_get_expires(&timer->hrtimer));
+
+	/* 0 wraps around, and so is never reached. */
+	if (unlikely(late > READ_ONCE(hft_late_ns) - 1))
+		hft_clock_late(timer->queue, timer->clock, late);
+}
+
 /* Hard interrupt, on the queue's CPU. */
 enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer)
 {
 	struct hft_timer *timer = container_of(hrtimer, struct hft_timer, hrtimer);
 	struct hft_queue *queue = timer->queue;
 	u64 entry = ktime_get_ns();
-	u64 now, next, late;
+	u64 now, next;
 
 	raw_spin_lock(&queue->lock);
 	queue->now = entry;
@@ -91,10 +101,7 @@ enum hrtimer_restart hft_dispatch_timer(struct hrtimer *hrtimer)
 	now = hft_queue_clock(queue, timer->clock);
 	__hft_dispatch_due(queue, timer->clock, now);
 
-	late = now - ktime_to_ns(hrtimer_get_expires(hrtimer));
-	/* 0 wraps around, and so is never reached. */
-	if (unlikely(late > READ_ONCE(hft_late_ns) - 1))
-		hft_clock_late(queue, timer->clock, late);
+	hft_timer_check(timer, now);
 	next = hft_release_next(&queue->release, timer->clock);
 	if (next != U64_MAX)
 		hrtimer_set_expires(hrtimer, ns_to_ktime(max(next, now + HFT_MIN_GAP)));
@@ -174,6 +181,7 @@ enum hrtimer_restart hft_watch_timer(struct hrtimer *hrtimer)
 	nr = hft_watch_late(&queue->release, now, queue->notices, HFT_NOTICES);
 	if (nr)
 		hft_dispatch_notices(queue, nr, now);
+	hft_timer_check(timer, now);
 	next = hft_heap_min_key(&queue->release.watch.heap);
 	if (next != U64_MAX)
 		hrtimer_set_expires(hrtimer, ns_to_ktime(max(next, now + HFT_MIN_GAP)));

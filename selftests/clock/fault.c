@@ -234,6 +234,28 @@ TEST_F(fault, clocksource_changes)
 	EXPECT_EQ(changes + 2, counter("clocksource_changes "));
 }
 
+/* That which watches deadlines, too. */
+TEST_F(fault, watch_is_late)
+{
+	struct hft_event event;
+	struct hft_task task = hft_test_task(0, 1, hft_test_now() + SOON);
+
+	/* It is told of at its deadline alone: its event is not consumed. */
+	task.deadline = task.release + 2 * NSEC_PER_SEC;
+	task.flags = HFT_TASK_WATCH;
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, NULL));
+	ASSERT_LT(0, hft_test_wait(&self->ring, 10 * NSEC_PER_SEC));
+	ASSERT_EQ(0, hft_test_write_file(LATE_NS, "1"));
+	ASSERT_EQ(0, hft_test_take(&self->monitor, &event, 10 * NSEC_PER_SEC));
+	EXPECT_EQ(HFT_EVENT_MISS, event.type);
+	ASSERT_EQ(0, take_fault(&self->monitor, &event));
+	ASSERT_EQ(0, hft_test_write_file(LATE_NS, "0"));
+	EXPECT_EQ(HFT_FAULT_LATE, event.result);
+	EXPECT_EQ(HFT_CLOCK_MONOTONIC, event.clock);
+	EXPECT_LE(task.deadline, event.release + 1);
+	EXPECT_GE(task.deadline + 1, event.release);
+}
+
 /* No timer fires within a nanosecond. */
 TEST_F(fault, timer_is_late)
 {
