@@ -67,33 +67,46 @@ void hft_remote_fetch(struct hft_context *context, struct hft_slot *slot, u64 af
 	local_irq_restore(irq_flags);
 }
 
-/* Returns whether there may be more, of a ring that lives on. */
-static bool hft_remote_receive_some(struct hft_ring *ring)
-{
-	struct hft_queue *queue = ring->queue;
-	bool more;
+/* hft_remote_kick() was called on a CPU that dies: one at a time does. */
+static bool hft_remote_dying;
 
-	raw_spin_lock(&queue->lock);
-	more = hft_chain_receive(&ring->ready, HFT_BATCH) && !ring->ready.dead;
-	hft_queue_commit(queue);
-	raw_spin_unlock(&queue->lock);
-	return more;
+/*
+ * A CPU that dies runs once what is queued (smpcfd_dying_cpu()).  What was queued meanwhile
+ * is run here, or it would not be before the CPU is back.
+ */
+static void hft_remote_run_dying(void)
+{
+	static bool running;
+
+	if (running)
+		return;
+	running = true;
+	while (hft_remote_dying) {
+		hft_remote_dying = false;
+		irq_work_run();
+	}
+	running = false;
 }
 
 /*
- * Hard interrupt, on any CPU: a batch, then others have their turn.  A CPU that dies looks
- * for work but once.
+ * Hard interrupt, on any CPU: a batch, then others have their turn.  It ends: a task comes
+ * home once a submission.
  */
 void hft_remote_receive(struct irq_work *work)
 {
 	struct hft_ring *ring = container_of(work, struct hft_ring, inbound);
+	struct hft_queue *queue = ring->queue;
 	bool more;
 
-	do
-		more = hft_remote_receive_some(ring);
-	while (more && cpu_is_offline(smp_processor_id()));
+	raw_spin_lock(&queue->lock);
+	/* What is left in a dead ring is for hft_remote_end(). */
+	more = hft_chain_receive(&ring->ready, HFT_BATCH) && !ring->ready.dead;
+	hft_queue_commit(queue);
+	raw_spin_unlock(&queue->lock);
 	if (more)
-		irq_work_queue(work);
+		hft_remote_kick(&ring->ready);
+	if (unlikely(cpu_is_offline(smp_processor_id())))
+		hft_remote_run_dying();
 }
 
 /**
@@ -127,6 +140,8 @@ void hft_remote_end(struct hft_ring *ring)
  */
 void hft_remote_kick(struct hft_ready_queue *ready)
 {
+	if (unlikely(cpu_is_offline(smp_processor_id())))
+		hft_remote_dying = true;
 	WRITE_ONCE(hft_ring_of(ready)->kicked, true);
 	irq_work_queue(&hft_ring_of(ready)->inbound);
 }

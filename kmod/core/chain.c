@@ -46,14 +46,17 @@ static u32 *hft_chain_tail(struct hft_pool *pool, struct hft_slot *before)
 }
 
 /* Let @slot wait for a task, if that is still there.  The lock is @of's, which has it. */
-static int hft_chain_append(struct hft_ready_queue *of, struct hft_slot *slot)
+static int hft_chain_append(struct hft_pool *pool, struct hft_ready_queue *of,
+			    struct hft_slot *slot)
 {
-	struct hft_pool *pool = of->pool;
 	struct hft_slot *before = hft_slot_find(pool, slot->base);
 	u32 *link;
 
+	/* Before @of is looked at, which may have been closed. */
+	if (!before || READ_ONCE(before->ready) != of)
+		return -ENOENT;
 	hft_job_look(of);
-	if (hft_slot_find(pool, slot->base) != before || !before || before->ready != of)
+	if (hft_slot_find(pool, slot->base) != before || before->ready != of)
 		return -ENOENT;
 	if (!(before->flags & HFT_SLOT_TRACKED) ||
 	    before->flags & (HFT_TASK_PERIODIC | HFT_TASK_SPORADIC))
@@ -82,7 +85,7 @@ int hft_chain_add(struct hft_ready_queue *ready, struct hft_slot *slot)
 	if (!of)
 		return -ENOENT;
 	if (READ_ONCE(of->release) == ready->release)
-		return hft_chain_append(of, slot);
+		return hft_chain_append(ready->pool, of, slot);
 	slot->flags |= HFT_SLOT_REMOTE;
 	return HFT_CHAIN_REMOTE;
 }
@@ -115,7 +118,7 @@ int hft_chain_join(struct hft_ready_queue *of, struct hft_slot *slot)
 	/* Its canceller has looked for it in vain: so this is seen. */
 	if (!smp_load_acquire(&slot->ready))
 		return -ECANCELED;
-	err = hft_chain_append(of, slot);
+	err = hft_chain_append(of->pool, of, slot);
 	/* From here on it may be gone. */
 	if (!err)
 		hft_chain_await(of->pool, id);
@@ -139,10 +142,12 @@ int hft_chain_refuse(struct hft_pool *pool, struct hft_ready_queue *ready, struc
 		hft_slot_free(pool, slot);
 		return 0;
 	}
-	slot->flags &= ~(HFT_SLOT_AFTER | HFT_SLOT_REMOTE);
-	hft_sched_cancel(slot);
+	ready->nr_blocked--;
 	ready->counters.submitted--;
-	ready->counters.cancelled--;
+	hft_job_cancel(slot);
+	/* Its submitter never has its id: nothing is known of it. */
+	slot->flags &= ~HFT_SLOT_OUTCOME;
+	hft_slot_free(pool, slot);
 	return err;
 }
 

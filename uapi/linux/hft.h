@@ -559,7 +559,9 @@ enum hft_task_state {
  * @reserved: in: zero
  *
  * What has become of a tracked task is kept until its place in the context is taken
- * again, which may be at once: then, or if it was not tracked, it is -ENOENT.
+ * again, which may be at once: then, or if it was not tracked, it is -ENOENT.  So is
+ * one for a moment that is cancelled when what it waited for on another CPU has just
+ * ended.
  *
  * Errors: -ENOENT the task has ended and is forgotten, or there never was one; -EINVAL.
  */
