@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,6 +315,54 @@ static void a_failure_ends_it(void **state)
 	}
 }
 
+static int exit_thread(void *arg, const struct hft_node_call *call)
+{
+	(void)arg;
+	(void)call;
+	pthread_exit(NULL);
+}
+
+/* The run has failed, and ends. */
+static void a_node_that_ends_its_thread(void **state)
+{
+	struct hft_run_result result = { .sz = sizeof(result) };
+	HFT_OPTS(hft_graph_opts, opts, .pool = pool);
+	HFT_OPTS(hft_node_opts, node, .fn = exit_thread);
+	struct hft_graph *graph;
+	struct hft_run *run;
+
+	(void)state;
+	assert_int_equal(hft_graph_open(&graph, &opts), 0);
+	assert_int_equal(hft_graph_add_node(graph, &node), 0);
+	assert_int_equal(hft_graph_add_node(graph, &node), 1);
+	assert_int_equal(hft_graph_add_edge(graph, 0, 1, 0), 0);
+	assert_int_equal(hft_graph_seal(graph), 0);
+	assert_int_equal(hft_graph_start(graph, NULL, &run), 0);
+	/* Not by this thread, which would be ended. */
+	while (hft_run_wait(run, 0, &result) == -ETIMEDOUT)
+		usleep(100);
+	assert_int_equal(result.executed, 1);
+	assert_int_equal(result.skipped, 1);
+	assert_int_equal(result.failed, 1);
+	hft_graph_close(graph);
+}
+
+/* Whoever waits would take that for a run that goes on. */
+static void a_node_that_has_timed_out(void **state)
+{
+	struct hft_graph *graph;
+	struct shape shape;
+	struct tick tick = {};
+	HFT_OPTS(hft_run_opts, opts, .tick = &tick);
+
+	(void)state;
+	make_line(&shape, 2);
+	shape.node[0].result = -ETIMEDOUT;
+	graph = make_graph(&shape, true);
+	assert_int_equal(hft_graph_run(graph, &opts, NULL), -ETIME);
+	hft_graph_close(graph);
+}
+
 static int cancel(void *arg, const struct hft_node_call *call)
 {
 	(void)call;
@@ -474,6 +523,8 @@ int main(void)
 		with_pool(several_in_flight),
 		with_pool(started_and_left_alone),
 		with_pool(a_failure_ends_it),
+		with_pool(a_node_that_ends_its_thread),
+		with_pool(a_node_that_has_timed_out),
 		cmocka_unit_test(a_token_ends_it),
 		cmocka_unit_test(deadlines_are_shared_out),
 		with_pool(costs_are_learned),

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -598,6 +599,95 @@ static void closing_cancels_what_has_not_begun(void **state)
 	assert_true(times == 100 || hft_group_wait(&group, 0) == -ECANCELED);
 }
 
+static int64_t count_and_add(void *args)
+{
+	HFT_OPTS(hft_pool_stats, stats);
+	int err = hft_pool_stats(pool, HFT_POOL_ALL, &stats);
+
+	(void)args;
+	return err ? err : hft_pool_add_worker(pool, 0);
+}
+
+/* While a worker is waited for, its task may do what it likes. */
+static void removed_at_a_task_that_uses_the_pool(void **state)
+{
+	HFT_OPTS(hft_spawn_opts, opts, .worker = 1);
+	struct hft_handle gate_handle, handle;
+	struct gate gate = {};
+	struct gate *args = &gate;
+	int64_t result;
+
+	(void)state;
+	assert_int_equal(hft_spawn_opts(pool, pass_gate, &args, sizeof(args), &opts, &gate_handle),
+			 0);
+	while (!atomic_load(&gate.in))
+		usleep(100);
+	assert_int_equal(hft_spawn_opts(pool, count_and_add, NULL, 0, NULL, &handle), 0);
+	atomic_store(&gate.open, true);
+	assert_int_equal(hft_pool_remove_worker(pool, 0), 0);
+	assert_int_equal(hft_join(&gate_handle, soon(), NULL), 0);
+	assert_int_equal(hft_join(&handle, soon(), &result), 0);
+	assert_true(result == 0 || result == WORKERS);
+}
+
+static void *use_pools(void *arg)
+{
+	struct hft_group group;
+
+	(void)arg;
+	hft_group_init(&group, pool);
+	if (hft_group_spawn(&group, nothing, NULL, 0))
+		return NULL;
+	return hft_group_wait(&group, soon()) ? NULL : use_pools;
+}
+
+struct visitor {
+	sem_t go;
+	sem_t done;
+	bool stop;
+	void *result;
+};
+
+static void *visit(void *arg)
+{
+	struct visitor *visitor = arg;
+
+	for (;;) {
+		while (sem_wait(&visitor->go))
+			;
+		if (visitor->stop)
+			return NULL;
+		visitor->result = use_pools(NULL);
+		sem_post(&visitor->done);
+	}
+}
+
+/* A thread that has spawned into a pool outlives it, and others at its place. */
+static void threads_outlive_pools(void **state)
+{
+	struct visitor visitor = {};
+	pthread_t thread;
+	int i;
+
+	(void)state;
+	sem_init(&visitor.go, 0, 0);
+	sem_init(&visitor.done, 0, 0);
+	assert_int_equal(pthread_create(&thread, NULL, visit, &visitor), 0);
+	for (i = 0; i < 20; i++) {
+		assert_int_equal(open_pool(1, HFT_POOL_UNPINNED, 0), 0);
+		sem_post(&visitor.go);
+		while (sem_wait(&visitor.done))
+			;
+		assert_non_null(visitor.result);
+		assert_non_null(use_pools(NULL));
+		hft_pool_close(pool);
+		assert_int_equal(hft_pool_worker(), -ENOENT);
+	}
+	visitor.stop = true;
+	sem_post(&visitor.go);
+	pthread_join(thread, NULL);
+}
+
 static void what_was_done_is_counted(void **state)
 {
 	HFT_OPTS(hft_pool_stats, all);
@@ -654,6 +744,8 @@ int main(void)
 		with(, workers_come_and_go),
 		with(, fixed_tasks_end_with_their_worker),
 		with(, a_task_that_ends_its_thread),
+		with(, removed_at_a_task_that_uses_the_pool),
+		cmocka_unit_test(threads_outlive_pools),
 		cmocka_unit_test(closing_cancels_what_has_not_begun),
 		with(, what_was_done_is_counted),
 	};

@@ -253,6 +253,30 @@ static void others_have_their_turn(void **state)
 	strands = NULL;
 }
 
+static int64_t exit_thread(void *args)
+{
+	(void)args;
+	pthread_exit(NULL);
+}
+
+/* Its key goes on without it. */
+static void a_task_that_ends_its_thread(void **state)
+{
+	atomic_bool flag = false, *args = &flag;
+	struct hft_group group;
+	HFT_OPTS(hft_post_opts, opts, .group = &group);
+	int i;
+
+	(void)state;
+	hft_group_init(&group, pool);
+	for (i = 0; i < 5; i++)
+		assert_int_equal(hft_post_opts(strands, 3, exit_thread, NULL, 0, &opts), 0);
+	assert_int_equal(hft_post_opts(strands, 3, set_flag, &args, sizeof(args), &opts), 0);
+	assert_int_equal(hft_group_wait(&group, hft_now() + PATIENCE), -EOWNERDEAD);
+	assert_true(flag);
+	assert_int_equal(hft_strands_keys(strands), 0);
+}
+
 static int64_t give(void *args)
 {
 	return *(int64_t *)args;
@@ -308,6 +332,7 @@ int main(void)
 		with(, from_tasks),
 		with(, others_have_their_turn),
 		with(_one, others_have_their_turn),
+		with(, a_task_that_ends_its_thread),
 		with(, a_failure_reaches_the_group),
 		with(, bad_calls),
 	};

@@ -70,7 +70,7 @@ struct hft_node_call {
 /*
  * What a node does; @arg is hft_node_opts.arg.  Returns 0, or more: of its edges with a
  * branch only those of that one are followed; or a negative errno: the run fails, and
- * nodes that have not begun do not.
+ * nodes that have not begun do not.  -ETIMEDOUT counts as -ETIME.
  */
 typedef int (*hft_node_fn)(void *arg, const struct hft_node_call *call);
 

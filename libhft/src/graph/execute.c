@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <hft/hft.h>
 
+#include "../pool/call.h"
 #include "run.h"
 
 #define NONE		UINT32_MAX
@@ -21,7 +22,9 @@ static void unlock(struct hft_run *run)
 /* When @node must have ended for all that is behind it to end in time. */
 static uint64_t deadline_of(const struct hft_run *run, const struct hft_graph_node *node)
 {
-	uint64_t behind = hft_node_rank(node) - hft_node_cost(node);
+	uint64_t rank = hft_node_rank(node), cost = hft_node_cost(node);
+	/* While a cost is being changed it may be above the rank. */
+	uint64_t behind = rank > cost ? rank - cost : 0;
 
 	return run->opts.deadline > behind ? run->opts.deadline - behind : 1;
 }
@@ -30,6 +33,9 @@ static void fail(struct hft_run *run, uint32_t node, int err)
 {
 	int none = 0;
 
+	/* To who waits that would say that the run goes on. */
+	if (err == -ETIMEDOUT)
+		err = -ETIME;
 	if (atomic_compare_exchange_strong(&run->error, &none, err))
 		atomic_store_explicit(&run->failed, node + 1, memory_order_relaxed);
 }
@@ -288,14 +294,45 @@ static void release_next(struct hft_run *run, uint32_t node, int ret)
 }
 
 /* The last node to end ends the run. */
-static void run_node(struct hft_run *run, uint32_t node)
+static void end_node(struct hft_run *run, uint32_t node, int ret)
 {
-	uint64_t waits = atomic_load_explicit(&run->waits[node], memory_order_relaxed);
-	int ret = try_node(run, node, waits >= HFT_RUN_FOLLOWED);
-
 	release_next(run, node, ret);
 	if (atomic_fetch_sub_explicit(&run->left, 1, memory_order_acq_rel) == 1)
 		hft_run_end(run);
+}
+
+/**
+ * struct node_call - a node that is run
+ * @call: it
+ * @run: of which
+ * @node: which
+ */
+struct node_call {
+	struct hft_call call;
+	struct hft_run *run;
+	uint32_t node;
+};
+
+/* It has ended its thread, which is no helper any more, and so keeps the run for ever. */
+static void abandon_node(struct hft_call *call)
+{
+	struct node_call *of = (struct node_call *)call;
+
+	fail(of->run, of->node, -EOWNERDEAD);
+	end_node(of->run, of->node, -EOWNERDEAD);
+	ask_for_help(of->run, level_of(of->run));
+}
+
+static void run_node(struct hft_run *run, uint32_t node)
+{
+	uint64_t waits = atomic_load_explicit(&run->waits[node], memory_order_relaxed);
+	struct node_call call = { .call.abandon = abandon_node, .run = run, .node = node };
+	int ret;
+
+	hft_call_begin(&call.call);
+	ret = try_node(run, node, waits >= HFT_RUN_FOLLOWED);
+	hft_call_end(&call.call);
+	end_node(run, node, ret);
 }
 
 /* Run the best node until there is none that could run. */

@@ -27,6 +27,7 @@
 
 #include "../api.h"
 #include "../options.h"
+#include "call.h"
 #include "deque.h"
 #include "slab.h"
 #include "wait.h"
@@ -89,14 +90,14 @@ struct hft_work {
 
 /**
  * struct hft_spawner - a thread that spawns tasks
- * @pool: into it
+ * @pool: into it; NULL: it is closed
  * @worker: that it is, or NULL
  * @plain: memory of its tasks that have the first line alone
  * @works: of the others
  * @args: of their arguments, if they are big
  * @posts: of what it posts to strands
  * @spawned: how many there were
- * @next: of the pool's spawners that are no workers
+ * @next: of all that are no workers
  * @orphan: its thread has ended: it is the next one's that comes
  */
 struct hft_spawner {
@@ -128,7 +129,9 @@ enum hft_distance {
  * struct hft_pool_thread - a thread of a worker
  * @id: it
  * @stack: its own, with a guard page below
- * @next: the one that it took the place of, whose task has ended it
+ * @lost: a task has ended it
+ * @joined: it has ended
+ * @next: one of before, which was lost
  *
  * A stack stays until the pool is closed if the thread was ended by a task: groups that
  * are on it may have tasks that do not know.
@@ -136,6 +139,8 @@ enum hft_distance {
 struct hft_pool_thread {
 	pthread_t id;
 	void *stack;
+	bool lost;
+	bool joined;
 	struct hft_pool_thread *next;
 };
 
@@ -143,6 +148,8 @@ enum hft_worker_life {
 	HFT_WORKER_NONE,	/* there is no thread */
 	HFT_WORKER_RUNS,
 	HFT_WORKER_LEAVES,	/* as soon as it is at no task */
+	HFT_WORKER_GONE,	/* its thread is about to end */
+	HFT_WORKER_JOINED,	/* somebody waits for that */
 };
 
 /**
@@ -163,6 +170,7 @@ enum hft_worker_life {
  * @fixed: tasks that are for it alone, one list a level
  * @current: the task that it is at
  * @outer: tasks that wait for others, by their @outer: the innermost first
+ * @calls: of the functions of others in its tasks, the innermost first
  * @threads: its threads; only the first may run
  * @random: state of a generator
  * @distance: to each worker, smaller is nearer
@@ -190,6 +198,7 @@ struct hft_pool_worker {
 	struct hft_work_list fixed[HFT_LEVELS];
 	struct hft_work *current;
 	struct hft_work *outer;
+	struct hft_call *calls;
 	struct hft_pool_thread *threads;
 	uint64_t random;
 	_Atomic uint8_t distance[HFT_POOL_WORKERS_MAX];
@@ -215,8 +224,7 @@ struct hft_pool_worker {
  * @pinned: workers are
  * @spin_ns: how long one searches
  * @key: of a thread that spawns and is no worker: its &struct hft_spawner
- * @lock: of workers that come and go, and of @spawners
- * @spawners: that are no workers
+ * @lock: of workers that come and go
  * @idle: how many workers sleep and search
  * @inbox: tasks from outside, newest first
  */
@@ -228,7 +236,6 @@ struct hft_pool {
 	uint64_t spin_ns;
 	pthread_key_t key;
 	pthread_mutex_t lock;
-	struct hft_spawner *spawners;
 
 	_Atomic uint64_t idle __attribute__((aligned(64)));
 	_Atomic(struct hft_work *) inbox __attribute__((aligned(64)));
@@ -287,6 +294,7 @@ void hft_pool_free_threads(struct hft_pool_worker *worker);
 extern __thread struct hft_spawner *hft_spawner_self __attribute__((tls_model("initial-exec")));
 
 void *hft_worker_main(void *arg);
+void hft_worker_close_inbox(struct hft_pool_worker *worker);
 void hft_worker_fix(struct hft_pool_worker *worker, struct hft_work *work);
 int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
 		    uint64_t timeout);
@@ -307,12 +315,25 @@ void hft_spawner_init(struct hft_spawner *self, struct hft_pool *pool,
 		      struct hft_pool_worker *worker);
 void hft_spawner_exit(struct hft_spawner *self);
 void hft_spawner_orphan(void *arg);
+void hft_spawners_retire(struct hft_pool *pool);
+uint64_t hft_spawners_count(struct hft_pool *pool);
 
-static inline struct hft_spawner *hft_spawner(struct hft_pool *pool)
+/* The calling thread as a spawner of @pool that it is already, or NULL. */
+static inline struct hft_spawner *hft_spawner_of(const struct hft_pool *pool)
 {
 	struct hft_spawner *self = hft_spawner_self;
 
-	return __builtin_expect(self && self->pool == pool, 1) ? self : hft_spawner_find(pool);
+	/* Its pool may be closed by another thread. */
+	if (__builtin_expect(self && __atomic_load_n(&self->pool, __ATOMIC_RELAXED) == pool, 1))
+		return self;
+	return NULL;
+}
+
+static inline struct hft_spawner *hft_spawner(struct hft_pool *pool)
+{
+	struct hft_spawner *self = hft_spawner_of(pool);
+
+	return __builtin_expect(!!self, 1) ? self : hft_spawner_find(pool);
 }
 
 /*

@@ -33,6 +33,7 @@ static struct hft_pool_worker *worker_make(struct hft_pool *pool, uint32_t numbe
 	memset(worker, 0, sizeof(*worker));
 	worker->pool = pool;
 	worker->number = number;
+	atomic_init(&worker->inbox, HFT_INBOX_CLOSED);
 	worker->random = number + 1;
 	hft_spawner_init(&worker->self, pool, worker);
 	for (level = 0; level < HFT_LEVELS; level++) {
@@ -105,20 +106,34 @@ static int worker_add(struct hft_pool *pool, uint32_t cpu)
 	err = hft_pool_start_worker(worker, hft_worker_main);
 	if (!err)
 		return (int)worker->number;
-	atomic_store(&worker->inbox, HFT_INBOX_CLOSED);
+	hft_worker_close_inbox(worker);
 	atomic_store(&worker->life, HFT_WORKER_NONE);
 	return hft_fail(err, "a thread on CPU %u", cpu);
 }
 
-/* Have a worker leave, and wait until it has, if it has not; pool->lock is held. */
-static void worker_stop(struct hft_pool_worker *worker)
+/*
+ * Have a worker leave, and wait until it has.  Without a lock: the task that it is at may
+ * need it.  Returns 0, or -ENOENT: it has left, or another thread sees to that.
+ */
+static int worker_stop(struct hft_pool_worker *worker)
 {
-	uint32_t runs = HFT_WORKER_RUNS, life;
+	uint32_t life = HFT_WORKER_RUNS;
 
-	atomic_compare_exchange_strong(&worker->life, &runs, HFT_WORKER_LEAVES);
+	if (!atomic_compare_exchange_strong(&worker->life, &life, HFT_WORKER_LEAVES) &&
+	    life != HFT_WORKER_GONE)
+		return -ENOENT;
+	/* That before the look whether it sleeps: pairs with the fence in hft_worker_park(). */
+	atomic_thread_fence(memory_order_seq_cst);
 	hft_worker_wake(worker);
-	while ((life = atomic_load(&worker->life)) != HFT_WORKER_NONE)
+	while ((life = atomic_load(&worker->life)) == HFT_WORKER_LEAVES)
 		hft_futex_wait(&worker->life, life, UINT64_MAX);
+	life = HFT_WORKER_GONE;
+	/* Of two who have found one that a task has left without a thread. */
+	if (!atomic_compare_exchange_strong(&worker->life, &life, HFT_WORKER_JOINED))
+		return -ENOENT;
+	hft_pool_join_worker(worker);
+	atomic_store(&worker->life, HFT_WORKER_NONE);
+	return 0;
 }
 
 /**
@@ -158,20 +173,13 @@ HFT_API int hft_pool_add_worker(struct hft_pool *pool, uint32_t cpu)
  */
 HFT_API int hft_pool_remove_worker(struct hft_pool *pool, uint32_t worker)
 {
-	struct hft_spawner *self = hft_spawner_self;
-	int err = -ENOENT;
+	struct hft_spawner *self = hft_spawner_of(pool);
 
-	if (self && self->worker && self->pool == pool)
+	if (self && self->worker)
 		return -EDEADLK;
-	pthread_mutex_lock(&pool->lock);
-	if (worker < atomic_load(&pool->nr_workers) &&
-	    atomic_load(&hft_pool_worker_at(pool, worker)->life) != HFT_WORKER_NONE) {
-		worker_stop(hft_pool_worker_at(pool, worker));
-		hft_pool_join_worker(hft_pool_worker_at(pool, worker));
-		err = 0;
-	}
-	pthread_mutex_unlock(&pool->lock);
-	return err;
+	if (worker >= atomic_load(&pool->nr_workers))
+		return -ENOENT;
+	return worker_stop(hft_pool_worker_at(pool, worker));
 }
 
 /**
@@ -320,7 +328,6 @@ static void cancel_deques(struct hft_pool_worker *worker)
  */
 HFT_API void hft_pool_close(struct hft_pool *pool)
 {
-	struct hft_spawner *self, *next;
 	uint32_t i, nr;
 
 	if (!pool)
@@ -331,16 +338,10 @@ HFT_API void hft_pool_close(struct hft_pool *pool)
 		worker_stop(hft_pool_worker_at(pool, i));
 	for (i = 0; i < nr; i++)
 		cancel_deques(hft_pool_worker_at(pool, i));
-	if (hft_spawner_self && hft_spawner_self->pool == pool)
-		hft_spawner_self = NULL;
 	pthread_key_delete(pool->key);
 	for (i = 0; i < nr; i++)
 		worker_free(hft_pool_worker_at(pool, i));
-	for (self = pool->spawners; self; self = next) {
-		next = self->next;
-		hft_spawner_exit(self);
-		free(self);
-	}
+	hft_spawners_retire(pool);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool);
 }
@@ -369,17 +370,6 @@ static void add_worker_stats(const struct hft_pool_worker *worker, struct hft_po
 			  !atomic_load(&worker->searching);
 }
 
-/* Of threads that are no workers. */
-static void add_spawner_stats(struct hft_pool *pool, struct hft_pool_stats *stats)
-{
-	const struct hft_spawner *self;
-
-	pthread_mutex_lock(&pool->lock);
-	for (self = pool->spawners; self; self = self->next)
-		stats->spawned += read_count(&self->spawned);
-	pthread_mutex_unlock(&pool->lock);
-}
-
 /**
  * hft_pool_stats() - what workers have done
  * @pool: the pool
@@ -406,7 +396,7 @@ HFT_API int hft_pool_stats(struct hft_pool *pool, uint32_t worker,
 			add_worker_stats(hft_pool_worker_at(pool, i), &stats);
 	}
 	if (worker == HFT_POOL_ALL)
-		add_spawner_stats(pool, &stats);
+		stats.spawned += hft_spawners_count(pool);
 	memcpy(user_stats, &stats, stats.sz);
 	return 0;
 }

@@ -12,7 +12,7 @@ __thread struct hft_spawner *hft_spawner_self __attribute__((tls_model("initial-
 void hft_spawner_init(struct hft_spawner *self, struct hft_pool *pool,
 		      struct hft_pool_worker *worker)
 {
-	self->pool = pool;
+	__atomic_store_n(&self->pool, pool, __ATOMIC_RELAXED);
 	self->worker = worker;
 	hft_slab_init(&self->plain, HFT_WORK_PLAIN_SIZE);
 	hft_slab_init(&self->works, sizeof(struct hft_work));
@@ -28,42 +28,86 @@ void hft_spawner_exit(struct hft_spawner *self)
 	hft_slab_exit(&self->posts);
 }
 
-/* As destructor of hft_pool.key: the thread ends, and the pool is open. */
+/* Of all spawners that are no workers: their pools may be gone while their threads are not. */
+static pthread_mutex_t spawners_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct hft_spawner *spawners;
+
+/* As destructor of hft_pool.key: the thread ends. */
 void hft_spawner_orphan(void *arg)
 {
 	struct hft_spawner *self = arg;
 
-	pthread_mutex_lock(&self->pool->lock);
+	pthread_mutex_lock(&spawners_lock);
 	self->orphan = true;
-	pthread_mutex_unlock(&self->pool->lock);
+	pthread_mutex_unlock(&spawners_lock);
 	if (hft_spawner_self == self)
 		hft_spawner_self = NULL;
 }
 
-static struct hft_spawner *adopt(struct hft_pool *pool)
+/* Without a thread, of @pool or of none that there is. */
+static bool is_free(const struct hft_spawner *self, const struct hft_pool *pool)
 {
-	struct hft_spawner *self;
-
-	for (self = pool->spawners; self; self = self->next) {
-		if (self->orphan) {
-			self->orphan = false;
-			return self;
-		}
-	}
-	return NULL;
+	return (self->orphan && (self->pool == pool || !self->pool)) ||
+	       (self == hft_spawner_self && !self->pool);
 }
 
-static struct hft_spawner *make_spawner(struct hft_pool *pool)
+static struct hft_spawner *make_spawner(void)
 {
 	struct hft_spawner *self = aligned_alloc(64, sizeof(*self));
 
 	if (!self)
 		return NULL;
-	*self = (struct hft_spawner){};
-	hft_spawner_init(self, pool, NULL);
-	self->next = pool->spawners;
-	pool->spawners = self;
+	*self = (struct hft_spawner){ .next = spawners };
+	spawners = self;
 	return self;
+}
+
+/* With the memory of the one that has it, or a new one. */
+static struct hft_spawner *adopt(struct hft_pool *pool)
+{
+	struct hft_spawner *self;
+
+	for (self = spawners; self && !is_free(self, pool); self = self->next)
+		;
+	if (!self)
+		self = make_spawner();
+	if (!self)
+		return NULL;
+	self->orphan = false;
+	if (!self->pool)
+		hft_spawner_init(self, pool, NULL);
+	return self;
+}
+
+/* The pool is closed; threads that have spawned into it may not know. */
+void hft_spawners_retire(struct hft_pool *pool)
+{
+	struct hft_spawner *self;
+
+	pthread_mutex_lock(&spawners_lock);
+	for (self = spawners; self; self = self->next) {
+		if (self->pool != pool)
+			continue;
+		hft_spawner_exit(self);
+		atomic_store_explicit(&self->spawned, 0, memory_order_relaxed);
+		__atomic_store_n(&self->pool, NULL, __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&spawners_lock);
+}
+
+/* Tasks that were spawned by who is no worker. */
+uint64_t hft_spawners_count(struct hft_pool *pool)
+{
+	const struct hft_spawner *self;
+	uint64_t spawned = 0;
+
+	pthread_mutex_lock(&spawners_lock);
+	for (self = spawners; self; self = self->next) {
+		if (self->pool == pool)
+			spawned += atomic_load_explicit(&self->spawned, memory_order_relaxed);
+	}
+	pthread_mutex_unlock(&spawners_lock);
+	return spawned;
 }
 
 /* Of the calling thread, which spawned into another pool, or is no worker, or NULL. */
@@ -72,11 +116,9 @@ struct hft_spawner *hft_spawner_find(struct hft_pool *pool)
 	struct hft_spawner *self = pthread_getspecific(pool->key);
 
 	if (!self) {
-		pthread_mutex_lock(&pool->lock);
+		pthread_mutex_lock(&spawners_lock);
 		self = adopt(pool);
-		if (!self)
-			self = make_spawner(pool);
-		pthread_mutex_unlock(&pool->lock);
+		pthread_mutex_unlock(&spawners_lock);
 		if (!self)
 			return NULL;
 		if (pthread_setspecific(pool->key, self)) {

@@ -27,6 +27,7 @@ static struct hft_pool_thread *thread_make(void)
 
 	if (!thread)
 		return NULL;
+	thread->lost = thread->joined = false;
 	thread->stack = mmap(NULL, guard_size() + STACK_SIZE, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
 	if (thread->stack == MAP_FAILED) {
@@ -86,19 +87,33 @@ int hft_pool_start_worker(struct hft_pool_worker *worker, void *(*main)(void *))
 	return err;
 }
 
-/* A worker has left, or was ended by a task; its thread is about to end. */
+static void thread_join(struct hft_pool_thread *thread)
+{
+	if (!thread->joined)
+		pthread_join(thread->id, NULL);
+	thread->joined = true;
+}
+
+/* A worker is gone: its thread is about to end. */
 void hft_pool_join_worker(struct hft_pool_worker *worker)
 {
 	struct hft_pool_thread *thread = worker->threads;
 
+	thread_join(thread);
+	if (thread->lost)
+		return;
 	worker->threads = thread->next;
-	pthread_join(thread->id, NULL);
 	thread_free(thread);
 }
 
 /* The pool is closed. */
 void hft_pool_free_threads(struct hft_pool_worker *worker)
 {
-	while (worker->threads)
-		hft_pool_join_worker(worker);
+	struct hft_pool_thread *thread;
+
+	while ((thread = worker->threads)) {
+		worker->threads = thread->next;
+		thread_join(thread);
+		thread_free(thread);
+	}
 }

@@ -39,6 +39,9 @@ void hft_group_fail(struct hft_group *group, int64_t result)
 {
 	int32_t none = 0, err = result < -INT32_MAX ? -INT32_MAX : (int32_t)result;
 
+	/* To who waits that would say that there are tasks that have not ended. */
+	if (err == -ETIMEDOUT)
+		err = -ETIME;
 	__atomic_compare_exchange_n(&group->error, &none, err, false, __ATOMIC_RELAXED,
 				    __ATOMIC_RELAXED);
 }
@@ -449,11 +452,11 @@ unmake:
  */
 int hft_wait_until(const struct hft_pool *pool, const struct hft_wait_for *wait, uint64_t timeout)
 {
-	struct hft_spawner *self = hft_spawner_self;
+	struct hft_spawner *self = hft_spawner_of(pool);
 
 	if (hft_wait_is_over(wait))
 		return 0;
-	if (self && self->worker && self->pool == pool)
+	if (self && self->worker)
 		return hft_worker_help(self->worker, wait, timeout);
 	return timeout ? hft_thread_wait(wait, timeout) : -ETIMEDOUT;
 }
@@ -533,11 +536,11 @@ HFT_API void hft_detach(struct hft_handle *handle)
  */
 HFT_API void hft_group_init(struct hft_group *group, struct hft_pool *pool)
 {
-	struct hft_spawner *self = hft_spawner_self;
+	struct hft_spawner *self = hft_spawner_of(pool);
 
 	*group = (struct hft_group){
 		.pool = pool,
-		.owner = self && self->pool == pool ? self : NO_OWNER,
+		.owner = self ? self : NO_OWNER,
 	};
 }
 
@@ -549,7 +552,7 @@ HFT_API void hft_group_init(struct hft_group *group, struct hft_pool *pool)
  * A worker runs other tasks meanwhile.
  *
  * Return: 0, -ETIMEDOUT some have not, or the first failure of one: what its function
- * returned, or as the result of hft_join().
+ * returned, if that was -ETIMEDOUT -ETIME, or as the result of hft_join().
  */
 HFT_API int hft_group_wait(struct hft_group *group, uint64_t timeout)
 {
@@ -559,8 +562,12 @@ HFT_API int hft_group_wait(struct hft_group *group, uint64_t timeout)
 	if (err)
 		return err;
 	/* Else the end of the next tasks would look for who waited for these. */
-	if (atomic_load_explicit(wait.word, memory_order_relaxed) & GROUP_AWAITED)
-		atomic_fetch_and_explicit(wait.word, ~GROUP_AWAITED, memory_order_relaxed);
+	if (atomic_load_explicit(wait.word, memory_order_relaxed) & GROUP_AWAITED) {
+		atomic_fetch_and(wait.word, ~GROUP_AWAITED);
+		/* Meanwhile another may have spawned, and waits: that was its bit. */
+		if (!hft_wait_is_over(&wait))
+			hft_wait_wake(group->pool, &wait);
+	}
 	if (!__atomic_load_n(&group->error, __ATOMIC_RELAXED))
 		return 0;
 	return __atomic_exchange_n(&group->error, 0, __ATOMIC_RELAXED);

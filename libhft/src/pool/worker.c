@@ -64,7 +64,9 @@ static struct hft_work *reverse(struct hft_work *work)
 static void take_inbox(struct hft_pool_worker *worker)
 {
 	struct hft_work *work = hft_inbox_take(&worker->pool->inbox, NULL);
-	bool several = work && work->next;
+	/* Who was at no search may have better to do first. */
+	bool for_others = work && (work->next || !atomic_load_explicit(&worker->searching,
+								       memory_order_relaxed));
 	struct hft_work *next;
 	uint32_t levels;
 
@@ -80,7 +82,7 @@ static void take_inbox(struct hft_pool_worker *worker)
 			levels |= 1U << level;
 	}
 	atomic_store_explicit(&worker->levels, levels, memory_order_relaxed);
-	if (several)
+	if (for_others)
 		hft_pool_notify(worker->pool, worker);
 }
 
@@ -298,8 +300,8 @@ int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *w
 	return err;
 }
 
-/* What only this worker could run ends; the rest is stolen from who has left, too. */
-static void leave_tasks(struct hft_pool_worker *worker)
+/* It takes no tasks of its own any more; those that are there end. */
+void hft_worker_close_inbox(struct hft_pool_worker *worker)
 {
 	struct hft_work *work = hft_inbox_take(&worker->inbox, HFT_INBOX_CLOSED);
 	struct hft_work *next;
@@ -308,6 +310,12 @@ static void leave_tasks(struct hft_pool_worker *worker)
 		next = work->next;
 		hft_work_cancel(&worker->self, work, -ENODEV);
 	}
+}
+
+/* What only this worker could run ends; the rest is stolen from who has left, too. */
+static void leave_tasks(struct hft_pool_worker *worker)
+{
+	hft_worker_close_inbox(worker);
 	while (worker->fixed_levels) {
 		uint32_t level = (uint32_t)__builtin_ctz(worker->fixed_levels);
 
@@ -320,8 +328,38 @@ static void leave_tasks(struct hft_pool_worker *worker)
 static void worker_gone(struct hft_pool_worker *worker)
 {
 	hft_spawner_self = NULL;
-	atomic_store(&worker->life, HFT_WORKER_NONE);
+	atomic_store(&worker->life, HFT_WORKER_GONE);
 	hft_futex_wake_all(&worker->life);
+}
+
+/* From here to hft_call_end() a worker's thread may be ended; of others nobody notices. */
+void hft_call_begin(struct hft_call *call)
+{
+	struct hft_spawner *self = hft_spawner_self;
+
+	if (!self || !self->worker)
+		return;
+	call->outer = self->worker->calls;
+	self->worker->calls = call;
+}
+
+void hft_call_end(struct hft_call *call)
+{
+	struct hft_spawner *self = hft_spawner_self;
+
+	if (self && self->worker)
+		self->worker->calls = call->outer;
+}
+
+/* What was called by tasks that are over: the innermost first. */
+static void abandon(struct hft_pool_worker *worker)
+{
+	struct hft_call *call;
+
+	while ((call = worker->calls)) {
+		worker->calls = call->outer;
+		call->abandon(call);
+	}
 }
 
 /*
@@ -333,6 +371,8 @@ static void worker_lost(void *arg)
 	struct hft_pool_worker *worker = arg;
 	struct hft_work *work;
 
+	/* First: with the tasks what they are about may be over. */
+	abandon(worker);
 	if (worker->current)
 		hft_work_cancel(&worker->self, worker->current, -EOWNERDEAD);
 	worker->current = NULL;
@@ -342,6 +382,7 @@ static void worker_lost(void *arg)
 	}
 	hft_worker_tell(worker);
 	hft_spawner_self = NULL;
+	worker->threads->lost = true;
 	if (!hft_pool_start_worker(worker, hft_worker_main))
 		return;
 	leave_tasks(worker);

@@ -18,14 +18,13 @@ static uint64_t epoch;
 static uint32_t kept_units(const struct hft_resource *resource)
 {
 	const struct hft_owner *owner;
-	uint32_t i, nr, units = 0;
+	uint32_t i, units = 0;
 
 	for (owner = hft_owners; owner; owner = owner->next) {
 		if (owner->seen != epoch || owner->goes_on)
 			continue;
-		nr = atomic_load_explicit(&owner->nr_held, memory_order_acquire);
-		for (i = 0; i < nr; i++)
-			units += atomic_load_explicit(&owner->held[i], memory_order_relaxed) ==
+		for (i = atomic_load_explicit(&owner->nr_held, memory_order_acquire); i--;)
+			units += atomic_load_explicit(&owner->held[i], memory_order_acquire) ==
 				 resource;
 	}
 	return units;

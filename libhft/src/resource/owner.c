@@ -67,12 +67,16 @@ struct hft_owner *hft_owner_make(void)
 	return self;
 }
 
+/*
+ * From the last place to the first: what it has goes to a lower one at times, and never to
+ * a higher, so it is found while others come and go.
+ */
 bool hft_owner_holds(const struct hft_owner *owner, const struct hft_resource *resource)
 {
-	uint32_t i, nr = atomic_load_explicit(&owner->nr_held, memory_order_acquire);
+	uint32_t i = atomic_load_explicit(&owner->nr_held, memory_order_acquire);
 
-	for (i = 0; i < nr; i++) {
-		if (atomic_load_explicit(&owner->held[i], memory_order_relaxed) == resource)
+	while (i--) {
+		if (atomic_load_explicit(&owner->held[i], memory_order_acquire) == resource)
 			return true;
 	}
 	return false;
@@ -90,7 +94,7 @@ void hft_owner_drop(struct hft_owner *owner, struct hft_resource *resource)
 		;
 	atomic_store_explicit(&owner->held[i],
 			      atomic_load_explicit(&owner->held[nr - 1], memory_order_relaxed),
-			      memory_order_relaxed);
+			      memory_order_release);
 	atomic_store_explicit(&owner->nr_held, nr - 1, memory_order_release);
 }
 
@@ -99,16 +103,28 @@ static uint32_t highest(uint32_t a, uint32_t b)
 	return a > b ? a : b;
 }
 
+/* Who has @resource alone, of which somebody waits; NULL if nobody does. */
+static struct hft_owner *sole_holder(const struct hft_resource *resource)
+{
+	uint64_t word = atomic_load(&resource->word) & ~HFT_CONTENDED;
+
+	return word & HFT_SHARED ? NULL : (struct hft_owner *)(uintptr_t)word;
+}
+
 /* Its own, or the highest that it is lent. */
 static uint32_t level_due(const struct hft_owner *owner)
 {
-	uint32_t i, nr = atomic_load_explicit(&owner->nr_held, memory_order_acquire);
+	uint32_t i = atomic_load_explicit(&owner->nr_held, memory_order_acquire);
 	uint32_t level = owner->base;
 
-	for (i = 0; i < nr; i++) {
+	while (i--) {
 		const struct hft_resource *resource =
-			atomic_load_explicit(&owner->held[i], memory_order_relaxed);
+			atomic_load_explicit(&owner->held[i], memory_order_acquire);
+		const struct hft_owner *sole = sole_holder(resource);
 
+		/* It has released it, or has not come by it yet. */
+		if (sole && sole != owner)
+			continue;
 		if (resource->ceiling)
 			level = highest(level, resource->ceiling - 1);
 		if (resource->waiters)
@@ -154,11 +170,18 @@ static void resort(struct hft_owner *owner)
  */
 void hft_owner_update(struct hft_owner *owner)
 {
-	uint32_t level = level_due(owner);
+	uint32_t level = level_due(owner), again;
 
 	if (level == atomic_load(&owner->level))
 		return;
 	atomic_store(&owner->level, level);
+	/* The level before the places: pairs with that in give_back(). */
+	atomic_thread_fence(memory_order_seq_cst);
+	again = level_due(owner);
+	if (again < level) {
+		level = again;
+		atomic_store(&owner->level, level);
+	}
 	apply(owner, level);
 	if (!owner->waits_for)
 		return;
@@ -169,8 +192,12 @@ void hft_owner_update(struct hft_owner *owner)
 /* Who waits for @resource has changed: so may what is lent to who has it. */
 void hft_resource_lend(struct hft_resource *resource)
 {
-	struct hft_owner *owner;
+	struct hft_owner *owner = sole_holder(resource);
 
+	if (owner) {
+		hft_owner_update(owner);
+		return;
+	}
 	for (owner = hft_owners; owner; owner = owner->next) {
 		if (hft_owner_holds(owner, resource))
 			hft_owner_update(owner);

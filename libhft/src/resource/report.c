@@ -96,10 +96,11 @@ static const struct hft_owner *any_holder(const struct hft_resource *resource)
 HFT_API int hft_resource_stalls(uint64_t longer_ns, hft_resource_stall_fn fn, void *arg)
 {
 	const struct hft_owner *owner, *holder;
-	uint64_t now = hft_now();
+	uint64_t now;
 	int nr = 0;
 
 	pthread_mutex_lock(&hft_resource_lock);
+	now = hft_now();
 	for (owner = hft_owners; owner; owner = owner->next) {
 		struct hft_resource_stall stall = { .waiter = owner->tid };
 

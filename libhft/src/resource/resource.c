@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Resources: who has them, and who is next. */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,7 @@ static bool take_fast(struct hft_resource *resource, const struct hft_owner *sel
 	if (!shared)
 		return atomic_compare_exchange_strong_explicit(&resource->word, &word,
 							       (uintptr_t)self,
-							       memory_order_acquire,
+							       memory_order_acq_rel,
 							       memory_order_relaxed);
 	word = atomic_load_explicit(&resource->word, memory_order_relaxed);
 	do {
@@ -71,7 +72,7 @@ static bool take_fast(struct hft_resource *resource, const struct hft_owner *sel
 		if (!with)
 			return false;
 	} while (!atomic_compare_exchange_weak_explicit(&resource->word, &word, with,
-							memory_order_acquire,
+							memory_order_acq_rel,
 							memory_order_relaxed));
 	return true;
 }
@@ -217,6 +218,8 @@ static int acquire_slow(struct hft_resource *resource, struct hft_owner *self, b
 	int ret;
 
 	pthread_mutex_lock(&hft_resource_lock);
+	/* For a moment it may have counted as a holder, and was lent to. */
+	hft_owner_update(self);
 	ret = begin_wait(resource, self, shared, timeout);
 	pthread_mutex_unlock(&hft_resource_lock);
 	return ret > 0 ? finish_wait(resource, self, timeout) : ret;
@@ -318,14 +321,30 @@ HFT_API int hft_resource_timed_share(struct hft_resource *resource, uint64_t tim
 	return acquire(resource, true, timeout);
 }
 
+/* Its own level last: with a lower one it may not run before those who are next do. */
 static void release_slow(struct hft_resource *resource, struct hft_owner *self)
 {
 	pthread_mutex_lock(&hft_resource_lock);
 	atomic_store(&resource->word, word_without(contend(resource)));
 	hft_owner_drop(self, resource);
-	hft_owner_update(self);
 	grant(resource);
 	hft_resource_lend(resource);
+	hft_owner_update(self);
+	pthread_mutex_unlock(&hft_resource_lock);
+}
+
+/*
+ * What was shared has no one holder, and who looks for them may have found this thread
+ * just before it was none, and lent to it just after.
+ */
+static void give_back(struct hft_owner *self)
+{
+	/* The place before the level: pairs with that in hft_owner_update(). */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&self->level, memory_order_relaxed) == self->base)
+		return;
+	pthread_mutex_lock(&hft_resource_lock);
+	hft_owner_update(self);
 	pthread_mutex_unlock(&hft_resource_lock);
 }
 
@@ -340,14 +359,18 @@ static void release_slow(struct hft_resource *resource, struct hft_owner *self)
 HFT_API int hft_resource_release(struct hft_resource *resource)
 {
 	struct hft_owner *self = hft_owner_self;
+	bool shared;
 
 	if (__builtin_expect(!self || !hft_owner_holds(self, resource), 0))
 		return hft_fail(EPERM, "%s is not this thread's", resource->name);
-	if (__builtin_expect(!resource->ceiling && give_fast(resource), 1)) {
-		hft_owner_drop(self, resource);
+	shared = atomic_load_explicit(&resource->word, memory_order_relaxed) & HFT_SHARED;
+	if (__builtin_expect(resource->ceiling || !give_fast(resource), 0)) {
+		release_slow(resource, self);
 		return 0;
 	}
-	release_slow(resource, self);
+	hft_owner_drop(self, resource);
+	if (shared)
+		give_back(self);
 	return 0;
 }
 
@@ -426,6 +449,17 @@ static void forget_orders(const struct hft_resource *resource)
 	}
 }
 
+static bool is_listed(const struct hft_resource *resource)
+{
+	const struct hft_owner *owner;
+
+	for (owner = hft_owners; owner; owner = owner->next) {
+		if (hft_owner_holds(owner, resource))
+			return true;
+	}
+	return false;
+}
+
 /**
  * hft_resource_close() - free a resource
  * @resource: that nobody has or waits for, or NULL
@@ -437,6 +471,12 @@ HFT_API int hft_resource_close(struct hft_resource *resource)
 	if (!resource)
 		return 0;
 	pthread_mutex_lock(&hft_resource_lock);
+	/* Who has just released it still looks as if it had it. */
+	while (!atomic_load(&resource->word) && is_listed(resource)) {
+		pthread_mutex_unlock(&hft_resource_lock);
+		sched_yield();
+		pthread_mutex_lock(&hft_resource_lock);
+	}
 	if (atomic_load(&resource->word)) {
 		pthread_mutex_unlock(&hft_resource_lock);
 		return hft_fail(EBUSY, "%s is somebody's", resource->name);

@@ -140,9 +140,9 @@ static struct post *advance(struct hft_strands *strands, struct post *post)
 /* The caller's memory for posts. */
 static struct hft_slab *own_posts(const struct hft_strands *strands)
 {
-	struct hft_spawner *self = hft_spawner_self;
+	struct hft_spawner *self = hft_spawner_of(strands->pool);
 
-	return self && self->pool == strands->pool ? &self->posts : NULL;
+	return self ? &self->posts : NULL;
 }
 
 static void end(struct hft_strands *strands, struct post *post, int64_t result)
@@ -197,22 +197,51 @@ static void dispatch(struct hft_strands *strands, struct post *post)
 		run_posts(strands, post, UINT32_MAX);
 }
 
+/**
+ * struct post_call - a task that is run
+ * @call: it
+ * @strands: of which
+ * @post: which
+ */
+struct post_call {
+	struct hft_call call;
+	struct hft_strands *strands;
+	struct post *post;
+};
+
+/* It has ended its thread: the next of its key is another's. */
+static void abandon_post(struct hft_call *call)
+{
+	struct post_call *of = (struct post_call *)call;
+	struct post *next = advance(of->strands, of->post);
+
+	end(of->strands, of->post, -EOWNERDEAD);
+	if (next)
+		dispatch(of->strands, next);
+}
+
 /* Run tasks of a key, @most of them: what is left is another's. */
 static void run_posts(struct hft_strands *strands, struct post *post, uint32_t most)
 {
+	struct post_call call = { .call.abandon = abandon_post, .strands = strands };
+	struct hft_spawner *self;
 	struct post *next;
 	int64_t result;
 
 	for (; post && most--; post = next) {
+		call.post = post;
+		hft_call_begin(&call.call);
 		result = post->fn(post->args);
+		hft_call_end(&call.call);
 		next = advance(strands, post);
 		end(strands, post, result);
 	}
 	if (!post)
 		return;
 	/* Others first: else this one would be the newest, and the next to run. */
-	if (hft_spawner_self && hft_spawner_self->worker)
-		hft_spawner_self->worker->yields = true;
+	self = hft_spawner_of(strands->pool);
+	if (self && self->worker)
+		self->worker->yields = true;
 	dispatch(strands, post);
 }
 
