@@ -54,7 +54,7 @@ u64 hft_ring_halt(struct hft_ring *ring)
 /* The keys of tasks that were halted say nothing else: make them again, bit by bit. */
 static void hft_ring_rekey(struct hft_ring *ring)
 {
-	struct hft_pool *pool = &ring->context->pool;
+	struct hft_slots *pool = &ring->context->pool;
 	struct hft_queue *queue = ring->queue;
 	u32 i;
 

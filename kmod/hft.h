@@ -99,7 +99,7 @@ struct hft_context {
 	struct fasync_struct *fasync;
 	struct irq_work signal;	/* to @fasync, where that is legal */
 
-	struct hft_pool pool;	/* set once by HFT_IOC_SETUP */
+	struct hft_slots pool;	/* set once by HFT_IOC_SETUP */
 };
 
 /**

@@ -192,7 +192,7 @@ int hft_context_add_clock(struct hft_context *context, u32 clock)
 			err = hft_queue_add_clock(ring->queue, clock);
 	}
 	if (!err) {
-		/* Pairs with the acquire in hft_pool_has_clock(): after the heaps. */
+		/* Pairs with the acquire in hft_slots_has_clock(): after the heaps. */
 		smp_store_release(&context->pool.unused_clocks,
 				  context->pool.unused_clocks & ~BIT(clock));
 	}

@@ -26,7 +26,7 @@ int hft_slots_alloc(struct hft_context *context, u32 tasks)
 
 	context->pool.privileged = capable(CAP_SYS_NICE);
 	context->pool.unused_clocks = BIT(HFT_CLOCK_REALTIME) | BIT(HFT_CLOCK_TAI);
-	hft_pool_init(&context->pool, slots, tasks);
+	hft_slots_init(&context->pool, slots, tasks);
 	return 0;
 }
 
@@ -41,7 +41,7 @@ void hft_slots_free(struct hft_context *context)
 /* A snapshot: slots come and go meanwhile. */
 u32 hft_slots_count_free(struct hft_context *context)
 {
-	struct hft_slot *slots = hft_pool_slots(&context->pool);
+	struct hft_slot *slots = hft_slots_array(&context->pool);
 	u32 i, count = 0;
 
 	if (!slots)

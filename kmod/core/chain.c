@@ -20,19 +20,19 @@
 /* Of the place of a task that comes home: what it has waited for did not run well. */
 #define HFT_CHAIN_FAILED	BIT(31)
 
-static struct hft_slot *hft_chain_at(struct hft_pool *pool, u32 link)
+static struct hft_slot *hft_chain_at(struct hft_slots *pool, u32 link)
 {
 	link &= ~HFT_CHAIN_FAILED;
 	return link ? &pool->slots[link - 1] : NULL;
 }
 
-static u32 hft_chain_link(const struct hft_pool *pool, const struct hft_slot *slot)
+static u32 hft_chain_link(const struct hft_slots *pool, const struct hft_slot *slot)
 {
 	return slot - pool->slots + 1;
 }
 
 /* Where the place of the last successor is, or NULL if there are as many as can be. */
-static u32 *hft_chain_tail(struct hft_pool *pool, struct hft_slot *before)
+static u32 *hft_chain_tail(struct hft_slots *pool, struct hft_slot *before)
 {
 	u32 *link = &before->item.link;
 	int i;
@@ -46,7 +46,7 @@ static u32 *hft_chain_tail(struct hft_pool *pool, struct hft_slot *before)
 }
 
 /* Let @slot wait for a task, if that is still there.  The lock is @of's, which has it. */
-static int hft_chain_append(struct hft_pool *pool, struct hft_ready_queue *of,
+static int hft_chain_append(struct hft_slots *pool, struct hft_ready_queue *of,
 			    struct hft_slot *slot)
 {
 	struct hft_slot *before = hft_slot_find(pool, slot->base);
@@ -95,7 +95,7 @@ int hft_chain_add(struct hft_ready_queue *ready, struct hft_slot *slot)
  * @pool: its pool
  * @id: of what it waits for, whose queue is locked
  */
-void hft_chain_await(struct hft_pool *pool, u64 id)
+void hft_chain_await(struct hft_slots *pool, u64 id)
 {
 	struct hft_slot *before = hft_slot_find(pool, id);
 
@@ -134,7 +134,7 @@ int hft_chain_join(struct hft_ready_queue *of, struct hft_slot *slot)
  *
  * Return: @err, or 0: it had been cancelled before.
  */
-int hft_chain_refuse(struct hft_pool *pool, struct hft_ready_queue *ready, struct hft_slot *slot,
+int hft_chain_refuse(struct hft_slots *pool, struct hft_ready_queue *ready, struct hft_slot *slot,
 		     int err)
 {
 	/* Pairs with the release in hft_sched_cancel(). */
@@ -152,7 +152,7 @@ int hft_chain_refuse(struct hft_pool *pool, struct hft_ready_queue *ready, struc
 }
 
 /* Take a task out of the list that it is in.  Returns whether it was. */
-static bool hft_chain_unlink(struct hft_pool *pool, struct hft_slot *before, struct hft_slot *slot)
+static bool hft_chain_unlink(struct hft_slots *pool, struct hft_slot *before, struct hft_slot *slot)
 {
 	u32 *link = &before->item.link;
 
@@ -172,7 +172,7 @@ static bool hft_chain_unlink(struct hft_pool *pool, struct hft_slot *before, str
  */
 void hft_chain_remove(struct hft_slot *slot)
 {
-	struct hft_pool *pool = slot->ready->pool;
+	struct hft_slots *pool = slot->ready->pool;
 
 	hft_chain_unlink(pool, hft_slot_find(pool, slot->base), slot);
 	slot->flags &= ~HFT_SLOT_AFTER;
@@ -244,7 +244,7 @@ static void hft_chain_send(struct hft_ready_queue *ready, struct hft_slot *slot,
  */
 void hft_chain_release(struct hft_slot *slot, bool failed)
 {
-	struct hft_pool *pool = slot->ready->pool;
+	struct hft_slots *pool = slot->ready->pool;
 	struct hft_slot *next = hft_chain_at(pool, slot->item.link);
 
 	slot->item.link = 0;

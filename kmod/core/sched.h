@@ -78,7 +78,7 @@ struct hft_release_timer {
  * @event: what hft_ready_notice() takes
  */
 struct hft_notice {
-	struct hft_pool *pool;
+	struct hft_slots *pool;
 	u32 flags;
 	struct hft_event event;
 };
@@ -166,7 +166,7 @@ struct hft_tracked {
  */
 struct hft_ready_queue {
 	struct hft_heap heap;
-	struct hft_pool *pool;
+	struct hft_slots *pool;
 	struct hft_ring_consumer *consumer;
 	struct hft_ring_producer *producer;
 	struct hft_event *events;
@@ -265,9 +265,9 @@ unsigned int hft_watch_late(struct hft_release_queue *queue, u64 now, struct hft
 #define HFT_CHAIN_REMOTE	1
 
 int hft_chain_add(struct hft_ready_queue *ready, struct hft_slot *slot);
-void hft_chain_await(struct hft_pool *pool, u64 id);
+void hft_chain_await(struct hft_slots *pool, u64 id);
 int hft_chain_join(struct hft_ready_queue *of, struct hft_slot *slot);
-int hft_chain_refuse(struct hft_pool *pool, struct hft_ready_queue *ready, struct hft_slot *slot,
+int hft_chain_refuse(struct hft_slots *pool, struct hft_ready_queue *ready, struct hft_slot *slot,
 		     int err);
 void hft_chain_remove(struct hft_slot *slot);
 void hft_chain_fetch(struct hft_ready_queue *of, u64 id, struct hft_slot *slot);
@@ -281,7 +281,7 @@ static inline u64 hft_chain_after(const struct hft_slot *slot)
 }
 
 /* The ready queue of the task of an id; NULL: there is no such task. */
-static inline struct hft_ready_queue *hft_chain_of(struct hft_pool *pool, u64 id)
+static inline struct hft_ready_queue *hft_chain_of(struct hft_slots *pool, u64 id)
 {
 	const struct hft_slot *slot = hft_slot_find(pool, id);
 	struct hft_ready_queue *of = slot ? READ_ONCE(slot->ready) : NULL;

@@ -102,14 +102,14 @@ struct hft_slot {
 } ____cacheline_aligned;
 
 /**
- * struct hft_pool - the tasks of a context
- * @slots: them; NULL before hft_pool_init()
+ * struct hft_slots - the tasks of a context
+ * @slots: them; NULL before hft_slots_init()
  * @nr: how many
  * @privileged: may have tasks with %HFT_TASK_NO_ADMIT
  * @unused_clocks: BIT()s of clocks for which the backend makes heaps with the first task
  * @free: tag << 32 | index + 1 of the first free one
  */
-struct hft_pool {
+struct hft_slots {
 	struct hft_slot *slots;
 	u32 nr;
 	bool privileged;
@@ -118,12 +118,12 @@ struct hft_pool {
 };
 
 /**
- * hft_pool_init() - fill a pool with free slots
+ * hft_slots_init() - fill a pool with free slots
  * @pool: pool without slots
  * @slots: zeroed memory for @nr of them
  * @nr: at least one
  */
-static inline void hft_pool_init(struct hft_pool *pool, struct hft_slot *slots, u32 nr)
+static inline void hft_slots_init(struct hft_slots *pool, struct hft_slot *slots, u32 nr)
 {
 	u32 i;
 
@@ -133,13 +133,13 @@ static inline void hft_pool_init(struct hft_pool *pool, struct hft_slot *slots, 
 	}
 	pool->nr = nr;
 	atomic64_set(&pool->free, 1);
-	/* Pairs with the acquire in hft_pool_slots(): whoever sees the slots sees all of it. */
+	/* Pairs with the acquire in hft_slots_array(): whoever sees the slots sees all of it. */
 	smp_store_release(&pool->slots, slots);
 }
 
-static inline struct hft_slot *hft_pool_slots(struct hft_pool *pool)
+static inline struct hft_slot *hft_slots_array(struct hft_slots *pool)
 {
-	/* Pairs with the release in hft_pool_init(). */
+	/* Pairs with the release in hft_slots_init(). */
 	return smp_load_acquire(&pool->slots);
 }
 
@@ -152,9 +152,9 @@ static inline struct hft_slot *hft_pool_slots(struct hft_pool *pool)
  * Return: a slot that is the caller's alone until it is queued, or NULL if none
  * is free.
  */
-static inline struct hft_slot *hft_slot_alloc(struct hft_pool *pool)
+static inline struct hft_slot *hft_slot_alloc(struct hft_slots *pool)
 {
-	struct hft_slot *slots = hft_pool_slots(pool);
+	struct hft_slot *slots = hft_slots_array(pool);
 	struct hft_slot *slot;
 	s64 head, next;
 
@@ -195,7 +195,7 @@ static inline enum hft_task_state hft_slot_outcome(u32 flags)
  * @pool: that it was taken from
  * @slot: under the lock of its release queue, or its submitter's if it was never queued
  */
-static inline void hft_slot_free(struct hft_pool *pool, struct hft_slot *slot)
+static inline void hft_slot_free(struct hft_slots *pool, struct hft_slot *slot)
 {
 	u32 index = slot - pool->slots + 1;
 	s64 head, first;
@@ -217,15 +217,15 @@ static inline u32 hft_slot_class(const struct hft_slot *slot)
 	return slot->flags >> HFT_SLOT_CLASS_SHIFT & (HFT_CLASSES - 1);
 }
 
-static inline u64 hft_slot_id(const struct hft_pool *pool, const struct hft_slot *slot)
+static inline u64 hft_slot_id(const struct hft_slots *pool, const struct hft_slot *slot)
 {
 	return (u64)slot->generation << 32 | (slot - pool->slots);
 }
 
 /* The slot may stop to be @id's at any time until its release queue's lock is held. */
-static inline struct hft_slot *hft_slot_find(struct hft_pool *pool, u64 id)
+static inline struct hft_slot *hft_slot_find(struct hft_slots *pool, u64 id)
 {
-	struct hft_slot *slots = hft_pool_slots(pool);
+	struct hft_slot *slots = hft_slots_array(pool);
 	u32 index = lower_32_bits(id);
 
 	if (!slots || index >= pool->nr)
@@ -245,9 +245,9 @@ static inline struct hft_slot *hft_slot_find(struct hft_pool *pool, u64 id)
  *
  * Return: 0, or -ENOENT: nothing is known.
  */
-static inline int hft_slot_ended(struct hft_pool *pool, struct hft_task_info *info)
+static inline int hft_slot_ended(struct hft_slots *pool, struct hft_task_info *info)
 {
-	struct hft_slot *slot = hft_pool_slots(pool);
+	struct hft_slot *slot = hft_slots_array(pool);
 	u32 index = lower_32_bits(info->task);
 	u32 flags;
 

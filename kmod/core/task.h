@@ -52,7 +52,7 @@ static inline bool hft_task_flags_valid(u32 flags, u64 deadline, u64 period)
 }
 
 /* What only some tasks have: not in the descriptors of most. */
-static inline int hft_task_prepare_more(struct hft_pool *pool, struct hft_slot *slot,
+static inline int hft_task_prepare_more(struct hft_slots *pool, struct hft_slot *slot,
 					const struct hft_task *task)
 {
 	u64 period = READ_ONCE(task->period);
@@ -88,7 +88,7 @@ static inline int hft_task_prepare_more(struct hft_pool *pool, struct hft_slot *
 }
 
 /* Are there heaps for tasks of @clock? */
-static inline bool hft_pool_has_clock(const struct hft_pool *pool, u8 clock)
+static inline bool hft_slots_has_clock(const struct hft_slots *pool, u8 clock)
 {
 	/* Pairs with the backend's release: the heaps were made before. */
 	return !(smp_load_acquire(&pool->unused_clocks) & BIT(clock));
@@ -102,7 +102,7 @@ static inline bool hft_pool_has_clock(const struct hft_pool *pool, u8 clock)
  * Return: the slot, or an error of %HFT_IOC_SUBMIT as ERR_PTR(), or -EAGAIN: the backend
  * has to make heaps for the task's clock before.
  */
-static __always_inline struct hft_slot *hft_task_prepare(struct hft_pool *pool,
+static __always_inline struct hft_slot *hft_task_prepare(struct hft_slots *pool,
 							 const struct hft_task *task)
 {
 	u64 release = READ_ONCE(task->release);
@@ -118,7 +118,7 @@ static __always_inline struct hft_slot *hft_task_prepare(struct hft_pool *pool,
 	if (unlikely(clock != HFT_CLOCK_MONOTONIC)) {
 		if (clock >= HFT_CLOCKS)
 			return ERR_PTR(-EINVAL);
-		if (!hft_pool_has_clock(pool, clock))
+		if (!hft_slots_has_clock(pool, clock))
 			return ERR_PTR(-EAGAIN);
 	}
 	if (unlikely(!hft_times_valid(release, deadline)))
@@ -128,7 +128,7 @@ static __always_inline struct hft_slot *hft_task_prepare(struct hft_pool *pool,
 
 	slot = hft_slot_alloc(pool);
 	if (unlikely(!slot))
-		return ERR_PTR(hft_pool_slots(pool) ? -EDQUOT : -EINVAL);
+		return ERR_PTR(hft_slots_array(pool) ? -EDQUOT : -EINVAL);
 
 	slot->cookie = READ_ONCE(task->cookie);
 	slot->release = release;

@@ -220,7 +220,7 @@ static int init_tasks(struct hft_sim *sim)
 
 	if (!slots)
 		return hft_fail(ENOMEM, "%u tasks", sim->opts.tasks);
-	hft_pool_init(&sim->pool, slots, sim->opts.tasks);
+	hft_slots_init(&sim->pool, slots, sim->opts.tasks);
 	/* There is nobody else here to be protected. */
 	sim->pool.privileged = true;
 	sim->job_of = calloc(sim->opts.tasks, sizeof(struct hft_sim_job *));

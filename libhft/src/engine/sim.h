@@ -203,7 +203,7 @@ struct hft_sim {
 	struct hft_sim_ring *rings[HFT_MAX_RINGS];
 	struct hft_sim_mutex **mutexes;
 	u32 nr_mutexes;
-	struct hft_pool pool;
+	struct hft_slots pool;
 	struct hft_sim_ring *monitor;
 	u64 inbound;			/* bit n: ring n has tasks to receive */
 	bool receiving;

@@ -30,7 +30,7 @@ static struct soft_context *soft_context_alloc(uint32_t tasks)
 	__builtin_memset(slots, 0, tasks * sizeof(*slots));
 	/* There is nobody else here to be protected. */
 	context->pool.privileged = true;
-	hft_pool_init(&context->pool, slots, tasks);
+	hft_slots_init(&context->pool, slots, tasks);
 	pthread_mutex_init(&context->mutex, NULL);
 	atomic_init(&context->refs, 1);
 	return context;

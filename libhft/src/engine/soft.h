@@ -116,7 +116,7 @@ struct soft_ring {
 struct soft_context {
 	atomic_uint refs;
 	pthread_mutex_t mutex;
-	struct hft_pool pool;
+	struct hft_slots pool;
 	uint32_t nr_cpus;
 	struct soft_ring *_Atomic monitor;
 	_Atomic uint32_t halt;		/* enum hft_halt_mode */
