@@ -36,12 +36,13 @@ void hft_area_free(struct hft_area *area)
  */
 int hft_area_alloc(struct hft_area *area, size_t bytes, int node, gfp_t gfp, unsigned long flags)
 {
-	u32 i;
+	u32 i, nr_pages = PFN_UP(bytes);
 
-	*area = (struct hft_area){ .nr_pages = PFN_UP(bytes) };
-	area->pages = kvcalloc(area->nr_pages, sizeof(*area->pages), gfp & ~__GFP_ZERO);
+	*area = (struct hft_area){};
+	area->pages = kvcalloc(nr_pages, sizeof(*area->pages), gfp & ~__GFP_ZERO);
 	if (!area->pages)
 		return -ENOMEM;
+	area->nr_pages = nr_pages;
 
 	for (i = 0; i < area->nr_pages; i++) {
 		area->pages[i] = alloc_pages_node(node, gfp, 0);
