@@ -13,12 +13,12 @@
 #define HFT_LEAD_PERIOD_NS	1000000
 
 /*
- * The lead is the median wake-up and a third: here the task is alone, while a queue
+ * The lead is the median wake-up and 3/10: here the task is alone, while a queue
  * of thousands takes a tenth longer to dispatch from, and the rest is for what
  * happens now and then.  Where wake-ups differ more than that, it covers all but one
  * in 32 of them; to cover the slowest would be to spin as long every time.
  */
-#define HFT_LEAD_MARGIN(median)	((median) / 3)
+#define HFT_LEAD_MARGIN(median)	((median) * 3 / 10)
 #define HFT_LEAD_RANK		(HFT_LEAD_SAMPLES * 31 / 32)
 
 struct hft_lead {
