@@ -14,6 +14,7 @@
 
 #include "../../../libhft/src/random.h"
 #include "executor.h"
+#include "quantile.h"
 
 #define ROUNDS		15
 #define SPAWNS		4096		/* at a time: what fits in a cache */
@@ -38,24 +39,6 @@ static void check(int err)
 		return;
 	fprintf(stderr, "executor: %s\n", hft_strerror(err));
 	exit(1);
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double quantile(double *values, size_t nr, double q)
-{
-	qsort(values, nr, sizeof(*values), compare);
-	return values[(size_t)((double)(nr - 1) * q)];
-}
-
-static double median(double *values, size_t nr)
-{
-	return quantile(values, nr, 0.5);
 }
 
 static void measure(const struct executor_side *side, void *it, struct samples *samples,

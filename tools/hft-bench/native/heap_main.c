@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "heap_bench.h"
+#include "quantile.h"
 
 #define NR_CONTENDERS	3
 #define MAX_ROUNDS	101
@@ -125,19 +126,6 @@ static void run_fill_drain(struct run *r)
 	for (i = 0; i < r->rounds; i++)
 		for (c = 0; c < NR_CONTENDERS; c++)
 			r->ns[WORK_FILL_DRAIN][c][i] = time_fill_drain(r, c, &sum);
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, unsigned int nr)
-{
-	qsort(values, nr, sizeof(*values), compare);
-	return values[nr / 2];
 }
 
 /*

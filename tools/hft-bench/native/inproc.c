@@ -17,6 +17,7 @@
 #include <hft/hft.h>
 
 #include "inproc.h"
+#include "quantile.h"
 
 #define ROUNDS		11
 #define BURSTS		200		/* of a round */
@@ -174,24 +175,6 @@ static void run_hft(struct side *side, unsigned int round)
 	}
 	time_side(side, round);
 	hft_worker_stop(side->worker);
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double quantile(double *values, size_t nr, double q)
-{
-	qsort(values, nr, sizeof(*values), compare);
-	return values[(size_t)((double)(nr - 1) * q)];
-}
-
-static double median(double *values, size_t nr)
-{
-	return quantile(values, nr, 0.5);
 }
 
 static void print(struct side *side, const char *kind, const char *end)

@@ -5,6 +5,8 @@
 #include <time.h>
 #include <hft/hft.h>
 
+#include "quantile.h"
+
 #define ROUNDS		2001
 #define CALLS		1000	/* of a round: short enough that most are not interrupted */
 #define CALIBRATION_NS	100000000
@@ -45,19 +47,6 @@ static double time_kernel(void)
 	return (double)(kernel_now() - start) / CALLS;
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-	qsort(values, ROUNDS, sizeof(*values), compare);
-	return values[ROUNDS / 2];
-}
-
 int main(void)
 {
 	static double hft[ROUNDS], kernel[ROUNDS];
@@ -76,8 +65,8 @@ int main(void)
 		hft[i] = time_hft();
 		kernel[i] = time_kernel();
 	}
-	hft_ns = median(hft);
-	kernel_ns = median(kernel);
+	hft_ns = median(hft, ROUNDS);
+	kernel_ns = median(kernel, ROUNDS);
 	printf("figure now_ratio %.3f\n", hft_ns / kernel_ns);
 	printf("peer now_ratio %.1f clock_gettime\n", kernel_ns);
 	printf("note now: hft_now() %.1f ns, clock_gettime() %.1f ns\n", hft_ns, kernel_ns);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "../ready_work.h"
+#include "quantile.h"
 
 #define ROUNDS	501
 #define TURNS	4096	/* of a round: short enough that most are not interrupted */
@@ -15,13 +16,6 @@ static double now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 int main(void)
@@ -42,8 +36,7 @@ int main(void)
 			ready_turn(&ready, later[i]);
 		ns[round] = (now_ns() - start) / TURNS;
 	}
-	qsort(ns, ROUNDS, sizeof(*ns), compare);
-	printf("figure ready_push_pop_ns %.1f\n", ns[ROUNDS / 2]);
+	printf("figure ready_push_pop_ns %.1f\n", median(ns, ROUNDS));
 	printf("note ready_push_pop_ns: EDF, %d tasks ready; fastest round %.1f ns\n", READY_TASKS,
 	       ns[0]);
 	return 0;
