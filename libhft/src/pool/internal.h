@@ -165,6 +165,9 @@ enum hft_worker_life {
  * @cpu: that it is pinned to
  * @searching: counts in hft_pool.idle
  * @yields: its next task is the oldest
+ * @stolen_at: when it has stolen the task that it is at, or 0
+ * @steal_after: when it steals again
+ * @steal_pause: how long it waits for that after a short task, ns
  * @ended: tasks of @ended_group that it has not told that they ended
  * @fixed_levels: of @fixed those that are not empty
  * @fixed: tasks that are for it alone, one list a level
@@ -192,6 +195,9 @@ struct hft_pool_worker {
 	uint32_t cpu;
 	_Atomic bool searching;
 	bool yields;
+	uint64_t stolen_at;
+	uint64_t steal_after;
+	uint32_t steal_pause;
 	uint32_t ended;
 	struct hft_group *ended_group;
 	uint32_t fixed_levels;

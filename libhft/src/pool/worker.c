@@ -9,6 +9,13 @@
 /* Looks for a task before the first look at the clock, and from one to the next. */
 #define SPINS		64
 
+/*
+ * A task that takes less than it costs its owner that it is stolen had better be left to
+ * that: from one such to the next there is a pause, ns, each twice as long.
+ */
+#define STEAL_WORTH		500
+#define STEAL_PAUSE_MOST	4000
+
 /* Bytes of stack for worker_lost(). */
 #define LOST_ROOM	32768
 
@@ -185,6 +192,32 @@ static struct hft_work *steal_at(struct hft_pool_worker *worker, uint32_t level,
 	return NULL;
 }
 
+static bool steal_pauses(struct hft_pool_worker *worker)
+{
+	if (__builtin_expect(!worker->steal_after, 1))
+		return false;
+	if (hft_now() < worker->steal_after)
+		return true;
+	worker->steal_after = 0;
+	return false;
+}
+
+/* A task that was stolen has ended. */
+static void judge_steal(struct hft_pool_worker *worker)
+{
+	uint64_t now = hft_now(), took = now - worker->stolen_at;
+
+	worker->stolen_at = 0;
+	if (took >= STEAL_WORTH) {
+		worker->steal_pause = 0;
+		return;
+	}
+	worker->steal_pause = worker->steal_pause ? 2 * worker->steal_pause : STEAL_WORTH;
+	if (worker->steal_pause > STEAL_PAUSE_MOST)
+		worker->steal_pause = STEAL_PAUSE_MOST;
+	worker->steal_after = now + worker->steal_pause;
+}
+
 /* The highest level that a worker has, from the nearest, or NULL. */
 static struct hft_work *steal(struct hft_pool_worker *worker)
 {
@@ -194,6 +227,8 @@ static struct hft_work *steal(struct hft_pool_worker *worker)
 	struct hft_work *work;
 	uint32_t i, levels = 0;
 
+	if (steal_pauses(worker))
+		return NULL;
 	for (i = 0; i < nr; i++)
 		levels |= atomic_load_explicit(&hft_pool_worker_at(pool, i)->levels,
 					       memory_order_relaxed);
@@ -202,8 +237,10 @@ static struct hft_work *steal(struct hft_pool_worker *worker)
 
 		for (distance = 0; distance < HFT_DISTANCES; distance++) {
 			work = steal_at(worker, level, distance, nr);
-			if (work)
+			if (work) {
+				worker->stolen_at = hft_now();
 				return work;
+			}
 		}
 		levels &= ~(1U << level);
 	}
@@ -265,6 +302,15 @@ static inline struct hft_work *next(struct hft_pool_worker *worker,
 	return work ? work : search(worker, wait, timeout);
 }
 
+static inline void run(struct hft_pool_worker *worker, struct hft_work *work)
+{
+	bool stolen = worker->stolen_at;
+
+	hft_work_run(worker, work);
+	if (__builtin_expect(stolen, 0))
+		judge_steal(worker);
+}
+
 /**
  * hft_worker_help() - run tasks until something is over
  * @worker: the caller, at a task
@@ -293,7 +339,7 @@ int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *w
 		}
 		work = next(worker, wait, timeout);
 		if (work)
-			hft_work_run(worker, work);
+			run(worker, work);
 	}
 	worker->outer = waits->outer;
 	worker->current = waits;
@@ -403,7 +449,7 @@ static __attribute__((noinline)) void work(struct hft_pool_worker *worker)
 	while (!is_leaving(worker)) {
 		task = next(worker, NULL, UINT64_MAX);
 		if (task)
-			hft_work_run(worker, task);
+			run(worker, task);
 	}
 	(void)room;
 }
