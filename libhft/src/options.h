@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the capabilities of the library have in common: options, errors, spinning. */
+/* What the capabilities of the library have in common: options and errors. */
 #ifndef HFT_OPTIONS_H
 #define HFT_OPTIONS_H
 
@@ -10,15 +10,5 @@ int hft_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 
 
 /* engine/open.c */
 int hft_read_opts(void *opts, size_t size, const void *user);
-
-/* To who spins: let the CPU's other thread, and the lock's line, go on. */
-static inline void hft_pause(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
 
 #endif /* HFT_OPTIONS_H */

@@ -16,6 +16,7 @@
 #include <hft/hft.h>
 
 #include "../api.h"
+#include "../options.h"
 
 /**
  * struct hft_backend - who holds tasks until their release and writes the rings
@@ -161,14 +162,12 @@ struct hft_error {
 	char text[256];
 };
 
-int hft_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
 void hft_save_error(struct hft_error *error);
 int hft_take_error(const struct hft_error *error);
 
 /* open.c */
 extern unsigned int hft_forks;
 
-int hft_read_opts(void *opts, size_t size, const void *user);
 void hft_offer(struct hft *h, uint32_t max_tasks, uint32_t nr_cpus);
 
 /* Is what was opened at @forks from a process that this one was forked from? */

@@ -4,14 +4,13 @@
  * something to dispatch.
  */
 #include <errno.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../futex.h"
 #include "soft.h"
 
 #define NSEC_PER_SEC	1000000000ULL
@@ -268,7 +267,7 @@ void soft_lock(struct soft_hold *hold, struct soft_queue *queue)
 void soft_wake(struct soft_sleeper *sleeper)
 {
 	atomic_fetch_add_explicit(&sleeper->futex, 1, memory_order_release);
-	syscall(SYS_futex, &sleeper->futex, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	hft_futex_wake(&sleeper->futex, 1);
 }
 
 static void soft_unlock_and_wake(struct soft_hold *hold)
@@ -393,20 +392,6 @@ void soft_commit(struct soft_hold *hold)
 		soft_dispatch(hold);
 }
 
-static int soft_futex_wait(struct soft_sleeper *sleeper, uint32_t value, uint64_t until)
-{
-	struct timespec ts = {
-		.tv_sec = (time_t)(until / NSEC_PER_SEC),
-		.tv_nsec = (long)(until % NSEC_PER_SEC),
-	};
-	bool forever = until > INT64_MAX;
-
-	if (!syscall(SYS_futex, &sleeper->futex, FUTEX_WAIT_BITSET_PRIVATE, value,
-		     forever ? NULL : &ts, NULL, FUTEX_BITSET_MATCH_ANY))
-		return 0;
-	return errno == EINTR ? -EINTR : 0;
-}
-
 /* When a driver has to look again at the latest. */
 static uint64_t soft_driver_until(struct soft_hold *hold)
 {
@@ -442,7 +427,7 @@ int soft_sleep(struct soft_hold *hold, struct soft_sleeper *sleeper, uint64_t ti
 	queue->asleep++;
 	soft_unlock(hold);
 
-	err = soft_futex_wait(sleeper, sleeper->seen, timeout);
+	err = hft_futex_wait(&sleeper->futex, sleeper->seen, timeout) == EINTR ? -EINTR : 0;
 
 	soft_lock(hold, queue);
 	if (sleeper->asleep) {

@@ -4,20 +4,10 @@
 #include <hft/hft.h>
 
 #include "../pool/call.h"
+#include "../spin.h"
 #include "run.h"
 
 #define NONE		UINT32_MAX
-
-static void lock(struct hft_run *run)
-{
-	while (atomic_flag_test_and_set_explicit(&run->lock, memory_order_acquire))
-		hft_pause();
-}
-
-static void unlock(struct hft_run *run)
-{
-	atomic_flag_clear_explicit(&run->lock, memory_order_release);
-}
 
 /* When @node must have ended for all that is behind it to end in time. */
 static uint64_t deadline_of(const struct hft_run *run, const struct hft_graph_node *node)
@@ -210,9 +200,9 @@ static uint32_t pop(struct hft_run *run)
 {
 	struct hft_heap_item *item;
 
-	lock(run);
+	hft_spin_lock(&run->lock);
 	item = hft_heap_pop(&run->ready);
-	unlock(run);
+	hft_spin_unlock(&run->lock);
 	return item ? (uint32_t)(item - run->items) : NONE;
 }
 
@@ -284,12 +274,12 @@ static void release_next(struct hft_run *run, uint32_t node, int ret)
 		if (HFT_RUN_WAITS(waits))
 			continue;
 		if (!locked)
-			lock(run);
+			hft_spin_lock(&run->lock);
 		locked = true;
 		release(run, edge->to, &released);
 	}
 	if (locked)
-		unlock(run);
+		hft_spin_unlock(&run->lock);
 	share(run, &released);
 }
 
@@ -352,12 +342,12 @@ void hft_run_begin(struct hft_run *run, bool caller_helps)
 	uint32_t i;
 
 	reset_waits(run);
-	lock(run);
+	hft_spin_lock(&run->lock);
 	for (i = 0; i < graph->nr_nodes; i++) {
 		if (graph->nodes[i].first_in == graph->nodes[i + 1].first_in)
 			release(run, i, &released);
 	}
-	unlock(run);
+	hft_spin_unlock(&run->lock);
 	if (!caller_helps)
 		ask_for_help(run, released.nr ? released.level : level_of(run));
 	share(run, &released);

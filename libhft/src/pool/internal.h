@@ -26,6 +26,7 @@
 #include <hft/pool.h>
 
 #include "../api.h"
+#include "../futex.h"
 #include "../options.h"
 #include "call.h"
 #include "deque.h"
@@ -287,8 +288,6 @@ void hft_worker_search(struct hft_pool_worker *worker);
 void hft_worker_found(struct hft_pool_worker *worker);
 void hft_worker_park(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
 		     uint64_t timeout);
-void hft_futex_wake_all(_Atomic uint32_t *word);
-int hft_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t timeout);
 bool hft_membarrier_begin(void);
 
 /* thread.c */

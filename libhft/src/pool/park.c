@@ -4,15 +4,11 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
-
-#define NSEC_PER_SEC	1000000000ULL
 
 /* May the process have the kernel execute a fence in all its threads? */
 bool hft_membarrier_begin(void)
@@ -25,29 +21,6 @@ static void fence_all(const struct hft_pool *pool)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (pool->membarrier)
 		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-}
-
-/* Returns 0, which need not mean anything, or a positive errno. */
-int hft_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t timeout)
-{
-	struct timespec until = {
-		.tv_sec = (time_t)(timeout / NSEC_PER_SEC),
-		.tv_nsec = (long)(timeout % NSEC_PER_SEC),
-	};
-	struct timespec *limit = timeout == UINT64_MAX ? NULL : &until;
-
-	return syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, limit, NULL,
-		       FUTEX_BITSET_MATCH_ANY) ? errno : 0;
-}
-
-static void futex_wake(_Atomic uint32_t *word, int nr)
-{
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, nr, NULL, NULL, 0);
-}
-
-void hft_futex_wake_all(_Atomic uint32_t *word)
-{
-	futex_wake(word, INT_MAX);
 }
 
 /* It searches from here on.  Returns whether it slept, or was about to. */
@@ -66,7 +39,7 @@ static bool unpark(struct hft_pool_worker *worker)
 void hft_worker_wake(struct hft_pool_worker *worker)
 {
 	if (unpark(worker))
-		futex_wake(&worker->parked, 1);
+		hft_futex_wake(&worker->parked, 1);
 }
 
 static bool wake_at(struct hft_pool *pool, const struct hft_pool_worker *from,
@@ -81,7 +54,7 @@ static bool wake_at(struct hft_pool *pool, const struct hft_pool_worker *from,
 		if (from && hft_worker_distance(from, i) != distance)
 			continue;
 		if (unpark(worker)) {
-			futex_wake(&worker->parked, 1);
+			hft_futex_wake(&worker->parked, 1);
 			return true;
 		}
 	}
@@ -110,7 +83,7 @@ void hft_wait_wake(struct hft_pool *pool, const struct hft_wait_for *wait)
 {
 	uint32_t i, nr = pool ? atomic_load_explicit(&pool->nr_workers, memory_order_acquire) : 0;
 
-	hft_futex_wake_all(wait->word);
+	hft_futex_wake(wait->word, INT_MAX);
 	for (i = 0; i < nr; i++) {
 		struct hft_pool_worker *worker = hft_pool_worker_at(pool, i);
 

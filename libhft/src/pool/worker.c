@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Workers: where a task comes from, and what to do when there is none. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../random.h"
+#include "../spin.h"
 #include "internal.h"
 
 /* Looks for a task before the first look at the clock, and from one to the next. */
@@ -144,15 +147,6 @@ static inline struct hft_work *next_own(struct hft_pool_worker *worker)
 	return NULL;
 }
 
-/* xorshift: G. Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8 (14), 2003. */
-static uint64_t random_next(struct hft_pool_worker *worker)
-{
-	worker->random ^= worker->random << 13;
-	worker->random ^= worker->random >> 7;
-	worker->random ^= worker->random << 17;
-	return worker->random;
-}
-
 /* A task of @level of @victim, or NULL. */
 static struct hft_work *steal_from(struct hft_pool_worker *worker, struct hft_pool_worker *victim,
 				   uint32_t level)
@@ -175,7 +169,7 @@ static struct hft_work *steal_from(struct hft_pool_worker *worker, struct hft_po
 static struct hft_work *steal_at(struct hft_pool_worker *worker, uint32_t level,
 				 enum hft_distance distance, uint32_t nr)
 {
-	uint32_t start = (uint32_t)(random_next(worker) % nr);
+	uint32_t start = random_below(&worker->random, nr);
 	uint32_t i;
 
 	for (i = 0; i < nr; i++) {
@@ -375,7 +369,7 @@ static void worker_gone(struct hft_pool_worker *worker)
 {
 	hft_spawner_self = NULL;
 	atomic_store(&worker->life, HFT_WORKER_GONE);
-	hft_futex_wake_all(&worker->life);
+	hft_futex_wake(&worker->life, INT_MAX);
 }
 
 /* From here to hft_call_end() a worker's thread may be ended; of others nobody notices. */

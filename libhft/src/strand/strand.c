@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../pool/internal.h"
+#include "../spin.h"
 #include "hft/strand.h"
 
 #define KEYS_DEFAULT	4096
@@ -70,17 +71,6 @@ struct runner {
 	struct post *post;
 };
 
-static void lock(struct bucket *bucket)
-{
-	while (atomic_flag_test_and_set_explicit(&bucket->lock, memory_order_acquire))
-		hft_pause();
-}
-
-static void unlock(struct bucket *bucket)
-{
-	atomic_flag_clear_explicit(&bucket->lock, memory_order_release);
-}
-
 /* Fibonacci hashing (D. E. Knuth, The Art of Computer Programming 3, section 6.4). */
 static struct bucket *bucket_of(const struct hft_strands *strands, uint64_t key)
 {
@@ -103,7 +93,7 @@ static bool add(struct hft_strands *strands, struct post *post)
 	struct post **link;
 	bool first;
 
-	lock(bucket);
+	hft_spin_lock(&bucket->lock);
 	link = find(bucket, post->key);
 	first = !*link;
 	if (first) {
@@ -112,7 +102,7 @@ static bool add(struct hft_strands *strands, struct post *post)
 		*(*link)->last = post;
 		(*link)->last = &post->next;
 	}
-	unlock(bucket);
+	hft_spin_unlock(&bucket->lock);
 	return first;
 }
 
@@ -122,7 +112,7 @@ static struct post *advance(struct hft_strands *strands, struct post *post)
 	struct bucket *bucket = bucket_of(strands, post->key);
 	struct post *next, **link;
 
-	lock(bucket);
+	hft_spin_lock(&bucket->lock);
 	link = find(bucket, post->key);
 	next = post->behind;
 	if (next) {
@@ -133,7 +123,7 @@ static struct post *advance(struct hft_strands *strands, struct post *post)
 	} else {
 		*link = post->next;
 	}
-	unlock(bucket);
+	hft_spin_unlock(&bucket->lock);
 	return next;
 }
 
@@ -339,10 +329,10 @@ HFT_API uint64_t hft_strands_keys(struct hft_strands *strands)
 	const struct post *post;
 
 	for (i = 0; i < nr; i++) {
-		lock(&strands->buckets[i]);
+		hft_spin_lock(&strands->buckets[i].lock);
 		for (post = strands->buckets[i].first; post; post = post->next)
 			keys++;
-		unlock(&strands->buckets[i]);
+		hft_spin_unlock(&strands->buckets[i].lock);
 	}
 	return keys;
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* futex(2), of words of this process. */
+#ifndef HFT_FUTEX_H
+#define HFT_FUTEX_H
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/*
+ * Sleep until @until, CLOCK_MONOTONIC ns, or for ever if that is more than the kernel's
+ * clocks can show.  Returns 0, which need not mean anything, or a positive errno.
+ */
+static inline int hft_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t until)
+{
+	const struct timespec ts = {
+		.tv_sec = (time_t)(until / 1000000000),
+		.tv_nsec = (long)(until % 1000000000),
+	};
+	bool forever = until > INT64_MAX;
+
+	return syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, forever ? NULL : &ts,
+		       NULL, FUTEX_BITSET_MATCH_ANY) ? errno : 0;
+}
+
+static inline void hft_futex_wake(_Atomic uint32_t *word, int nr)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, nr, NULL, NULL, 0);
+}
+
+#endif /* HFT_FUTEX_H */
