@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the capabilities of the library have in common: options and errors. */
+/* What the capabilities of the library have in common: options, answers and errors. */
 #ifndef HFT_OPTIONS_H
 #define HFT_OPTIONS_H
 
@@ -10,5 +10,7 @@ int hft_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 
 
 /* engine/open.c */
 int hft_read_opts(void *opts, size_t size, const void *user);
+int hft_check_answer(const void *user);
+void hft_answer(void *user, const void *answer, size_t size);
 
 #endif /* HFT_OPTIONS_H */

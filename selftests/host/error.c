@@ -175,6 +175,40 @@ static void test_warnings_come_once(void **state)
 	assert_int_equal(warnings, first);
 }
 
+struct answer {
+	size_t sz;
+	uint64_t first;
+	uint64_t second;
+	uint64_t later;
+};
+
+static void test_answer_is_what_both_know(void **state)
+{
+	const struct answer ours = { .sz = 99, .first = 1, .second = 2, .later = 3 };
+	struct answer theirs = { .sz = offsetof(struct answer, second), .first = 9, .second = 9 };
+
+	(void)state;
+	assert_int_equal(hft_check_answer(&theirs), 0);
+	hft_answer(&theirs, &ours, sizeof(ours));
+	assert_int_equal(theirs.sz, offsetof(struct answer, second));
+	assert_int_equal(theirs.first, 1);
+	assert_int_equal(theirs.second, 9);
+
+	theirs = (struct answer){ .sz = sizeof(theirs), .later = 9 };
+	hft_answer(&theirs, &ours, offsetof(struct answer, later));
+	assert_int_equal(theirs.sz, sizeof(theirs));
+	assert_int_equal(theirs.second, 2);
+	assert_int_equal(theirs.later, 0);
+
+	theirs.sz = sizeof(theirs.sz);
+	hft_answer(&theirs, &ours, sizeof(ours));
+	assert_int_equal(theirs.first, 1);
+	theirs.sz = sizeof(theirs.sz) - 1;
+	assert_int_equal(hft_check_answer(&theirs), -EINVAL);
+	theirs.sz = SIZE_MAX;
+	assert_int_equal(hft_check_answer(&theirs), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_open_another_device),
 		cmocka_unit_test(test_open_unknown_flag),
 		cmocka_unit_test(test_warnings_come_once),
+		cmocka_unit_test(test_answer_is_what_both_know),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

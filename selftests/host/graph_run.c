@@ -493,6 +493,7 @@ static void from_a_task(void **state)
 
 static void bad_runs(void **state)
 {
+	struct hft_run_result unsized = {};
 	HFT_OPTS(hft_run_opts, level, .level = 1 + HFT_LEVELS);
 	struct hft_graph *graph;
 	struct hft_run *run;
@@ -507,6 +508,7 @@ static void bad_runs(void **state)
 	assert_int_equal(hft_graph_seal(graph), 0);
 	assert_int_equal(hft_graph_run(graph, &level, NULL), -EINVAL);
 	assert_int_equal(hft_graph_start(graph, NULL, &run), -EINVAL);
+	assert_int_equal(hft_graph_run(graph, NULL, &unsized), -EINVAL);
 	assert_int_equal(hft_graph_run(graph, NULL, NULL), 0);
 	hft_graph_close(graph);
 }

@@ -290,11 +290,12 @@ HFT_API int hft_inbox_stats(const struct hft_ring *ring, struct hft_inbox_stats 
 {
 	const struct hft_inbox *inbox = ring->inbox;
 	struct hft_inbox_stats all = { 0 };
-	size_t size = stats->sz;
+	int err = hft_check_answer(stats);
 
-	if (!inbox || size < sizeof(size))
-		return hft_fail(EINVAL, "inbox of ring %u: it is for notices, or sz is not set",
-				ring->number);
+	if (err)
+		return err;
+	if (!inbox)
+		return hft_fail(EINVAL, "ring %u is for notices", ring->number);
 	all.entries = inbox->mask + 1;
 	all.submitted = atomic_load_explicit(&inbox->tail, memory_order_relaxed);
 	all.waiting = hft_inbox_waiting(inbox);
@@ -304,8 +305,6 @@ HFT_API int hft_inbox_stats(const struct hft_ring *ring, struct hft_inbox_stats 
 		    all.passed_on;
 	all.refused = atomic_load_explicit(&inbox->refused, memory_order_relaxed);
 	all.wakeups = atomic_load_explicit(&inbox->wakeups, memory_order_relaxed);
-	all.sz = size;
-	memset(stats, 0, size);
-	memcpy(stats, &all, size < sizeof(all) ? size : sizeof(all));
+	hft_answer(stats, &all, sizeof(all));
 	return 0;
 }

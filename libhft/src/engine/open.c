@@ -41,6 +41,33 @@ int hft_read_opts(void *opts, size_t size, const void *user)
 	return 0;
 }
 
+/* May it be answered?  @user begins with its size, which its caller has set. */
+int hft_check_answer(const void *user)
+{
+	size_t user_size;
+
+	memcpy(&user_size, user, sizeof(user_size));
+	if (user_size < sizeof(user_size) || user_size > HFT_MAX_OPTS)
+		return hft_fail(EINVAL, "an answer of %zu bytes: is its size set?", user_size);
+	return 0;
+}
+
+/*
+ * Answer with what both know, after hft_check_answer().  What the caller is too old for is
+ * left out, what it is too new for is zero.
+ */
+void hft_answer(void *user, const void *answer, size_t size)
+{
+	const unsigned char *from = answer;
+	unsigned char *to = user;
+	size_t user_size, both;
+
+	memcpy(&user_size, user, sizeof(user_size));
+	both = user_size < size ? user_size : size;
+	memcpy(to + sizeof(user_size), from + sizeof(user_size), both - sizeof(user_size));
+	memset(to + both, 0, user_size - both);
+}
+
 /* How many forks there are between the process and the one that it began as. */
 unsigned int hft_forks;
 

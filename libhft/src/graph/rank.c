@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Ranks, and what follows from them. */
 #include <errno.h>
-#include <string.h>
 
 #include "internal.h"
 
@@ -343,14 +342,14 @@ HFT_API int hft_graph_path(struct hft_graph *graph, uint32_t *nodes, uint32_t ma
  */
 HFT_API int hft_graph_node_info(struct hft_graph *graph, uint32_t node, struct hft_node_info *user)
 {
-	struct hft_node_info info = { .sz = user->sz };
+	struct hft_node_info info = {};
 	const struct hft_graph_node *n = &graph->nodes[node];
 	int err = check_sealed(graph, node);
 
+	if (!err)
+		err = hft_check_answer(user);
 	if (err)
 		return err;
-	if (info.sz < sizeof(info.sz) || info.sz > sizeof(info))
-		return hft_fail(EINVAL, "information of %zu bytes", info.sz);
 	pthread_mutex_lock(&graph->lock);
 	hft_graph_time(graph);
 	info.cost_ns = hft_node_cost(n);
@@ -361,6 +360,6 @@ HFT_API int hft_graph_node_info(struct hft_graph *graph, uint32_t node, struct h
 	info.p99_ns = n->p99;
 	info.measured = n->measured;
 	pthread_mutex_unlock(&graph->lock);
-	memcpy(user, &info, info.sz);
+	hft_answer(user, &info, sizeof(info));
 	return 0;
 }

@@ -2,7 +2,6 @@
 /* Runs of a graph: several may be in flight. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <hft/hft.h>
 
 #include "../pool/wait.h"
@@ -155,10 +154,8 @@ static int read_result(const struct hft_run *run, struct hft_run_result *user)
 		.failed = atomic_load_explicit(&run->failed, memory_order_relaxed),
 	};
 
-	if (user) {
-		result.sz = user->sz < sizeof(result) ? user->sz : sizeof(result);
-		memcpy(user, &result, result.sz);
-	}
+	if (user)
+		hft_answer(user, &result, sizeof(result));
 	return atomic_load_explicit(&run->error, memory_order_relaxed);
 }
 
@@ -231,13 +228,16 @@ HFT_API int hft_graph_start(struct hft_graph *graph, const struct hft_run_opts *
  * Unless the timeout is 0 the caller runs nodes of it, if there are any that could run.
  *
  * Return: 0, -ETIMEDOUT, -ECANCELED the token was cancelled before all nodes had begun,
- * or what a node returned by which the run has failed.
+ * or what a node returned by which the run has failed.  -EINVAL with the size of @result
+ * not set: the run can still be waited for.
  */
 HFT_API int hft_run_wait(struct hft_run *run, uint64_t timeout, struct hft_run_result *result)
 {
 	struct hft_wait_for wait = hft_wait_for_done(&run->state);
-	int err;
+	int err = result ? hft_check_answer(result) : 0;
 
+	if (err)
+		return err;
 	if (timeout)
 		hft_run_help(run);
 	err = hft_wait_until(run->graph->pool, &wait, timeout);
@@ -266,6 +266,8 @@ HFT_API int hft_graph_run(struct hft_graph *graph, const struct hft_run_opts *us
 	struct hft_run *run;
 	int err = read_opts(graph, user_opts, &opts);
 
+	if (!err && result)
+		err = hft_check_answer(result);
 	if (err)
 		return err;
 	if (!graph->pool || !is_long(graph))

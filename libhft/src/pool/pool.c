@@ -384,11 +384,12 @@ HFT_API int hft_pool_stats(struct hft_pool *pool, uint32_t worker,
 			   struct hft_pool_stats *user_stats)
 {
 	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_acquire);
-	struct hft_pool_stats stats = { .sz = user_stats->sz };
+	struct hft_pool_stats stats = {};
+	int err = hft_check_answer(user_stats);
 	uint32_t i;
 
-	if (stats.sz < sizeof(stats.sz) || stats.sz > sizeof(stats))
-		return -EINVAL;
+	if (err)
+		return err;
 	if (worker != HFT_POOL_ALL && worker >= nr)
 		return -ENOENT;
 	for (i = 0; i < nr; i++) {
@@ -397,6 +398,6 @@ HFT_API int hft_pool_stats(struct hft_pool *pool, uint32_t worker,
 	}
 	if (worker == HFT_POOL_ALL)
 		stats.spawned += hft_spawners_count(pool);
-	memcpy(user_stats, &stats, stats.sz);
+	hft_answer(user_stats, &stats, sizeof(stats));
 	return 0;
 }

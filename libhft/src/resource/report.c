@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Who has what, who waits for it, and who has waited for too long. */
 #include <stdio.h>
-#include <string.h>
 
 #include "internal.h"
 
@@ -38,10 +37,11 @@ static uint64_t longest_wait(const struct hft_resource *resource)
  */
 HFT_API int hft_resource_stats(struct hft_resource *resource, struct hft_resource_stats *user)
 {
-	struct hft_resource_stats stats = { .sz = user->sz };
+	struct hft_resource_stats stats = {};
+	int err = hft_check_answer(user);
 
-	if (stats.sz < sizeof(stats.sz) || stats.sz > sizeof(stats))
-		return hft_fail(EINVAL, "statistics of %zu bytes", stats.sz);
+	if (err)
+		return err;
 	pthread_mutex_lock(&hft_resource_lock);
 	stats.contended = resource->contended;
 	stats.longest_ns = resource->longest;
@@ -51,7 +51,7 @@ HFT_API int hft_resource_stats(struct hft_resource *resource, struct hft_resourc
 		stats.highest = atomic_load(&resource->waiters->level);
 	count_holders(resource, &stats);
 	pthread_mutex_unlock(&hft_resource_lock);
-	memcpy(user, &stats, stats.sz);
+	hft_answer(user, &stats, sizeof(stats));
 	return 0;
 }
 
