@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* futex(2), of words of this process. */
+/* futex(2), of words of this process, and in the time of a simulated machine. */
 #ifndef HFT_FUTEX_H
 #define HFT_FUTEX_H
 
@@ -11,6 +11,13 @@
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "engine/sim_thread.h"
+
+static inline bool hft_futex_is_simulated(void)
+{
+	return hft_sim_current && hft_sim_has_threads(hft_sim_current);
+}
 
 /*
  * Sleep until @until, CLOCK_MONOTONIC ns, or for ever if that is more than the kernel's
@@ -24,13 +31,18 @@ static inline int hft_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_
 	};
 	bool forever = until > INT64_MAX;
 
+	if (hft_futex_is_simulated())
+		return hft_sim_futex_wait(hft_sim_current, word, value, until);
 	return syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, forever ? NULL : &ts,
 		       NULL, FUTEX_BITSET_MATCH_ANY) ? errno : 0;
 }
 
 static inline void hft_futex_wake(_Atomic uint32_t *word, int nr)
 {
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, nr, NULL, NULL, 0);
+	if (hft_futex_is_simulated())
+		hft_sim_futex_wake(hft_sim_current, word, nr);
+	else
+		syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, nr, NULL, NULL, 0);
 }
 
 #endif /* HFT_FUTEX_H */

@@ -14,6 +14,14 @@
  * from tasks.  hft_spawn() from a worker is wait-free, but for new memory and for waking
  * a worker that sleeps; from other threads it is lock-free.
  *
+ * On a handle of the backend sim (hft_pool_opts.hft) the workers are threads of the
+ * simulated machine, each with a CPU of its own, and all of the above is in its time: a task
+ * takes as long as it spins by hft_spin_until(), and nothing else takes any.  What happens
+ * depends on the machine's seed and the calls alone.  All calls are for the thread that
+ * uses the machine; where they wait they let time go by, and are -EDEADLK if nothing will
+ * happen any more, -EBUSY in a body of a ring's worker.  A task that ends its thread ends
+ * that one.
+ *
  * Errors: as in hft/hft.h; hft_strerror() tells the reason of those of opening a pool
  * and of adding workers.
  */
@@ -28,6 +36,7 @@
 extern "C" {
 #endif
 
+struct hft;
 struct hft_pool;
 
 #define HFT_POOL_WORKERS_MAX	256	/* of a pool, at a time */
@@ -46,6 +55,8 @@ struct hft_pool_opts {
 					/* one after the other */
 	uint64_t spin_ns;		/* how long a worker looks for tasks before it sleeps; */
 					/* HFT_SPIN_FOREVER: it does not */
+	struct hft *hft;		/* whose clock and CPUs the pool has; NULL: the */
+					/* process's */
 };
 
 int hft_pool_open(struct hft_pool **pool, const struct hft_pool_opts *opts);

@@ -17,6 +17,7 @@
 
 #include "../api.h"
 #include "../options.h"
+#include "sim_thread.h"
 
 /**
  * struct hft_backend - who holds tasks until their release and writes the rings
@@ -294,11 +295,7 @@ void hft_clock_maintain(void);
 uint64_t hft_now_in_haste(void);
 void hft_clock_fault(const struct hft_event *notice);
 
-/* sim_backend.c: the machine whose time is the calling thread's, or NULL */
-extern _Thread_local struct hft_sim *hft_sim_current
-	__attribute__((tls_model("initial-exec")));
-
-struct hft_sim *hft_sim_use(struct hft_sim *sim);
+/* sim_backend.c */
 uint64_t hft_sim_virtual_now(const struct hft_sim *sim);
 uint64_t hft_sim_virtual_spin(struct hft_sim *sim, uint64_t when);
 

@@ -9,6 +9,7 @@
  *   sim_run.c		the event list, timers, the way of a task to its ring
  *   sim_cpu.c		who has the CPU, bodies and mutexes
  *   sim_record.c	records and counters
+ *   sim_thread.c	threads that are more than a worker's bodies
  *
  * Nothing is allocated while time goes by: there are at most as many jobs as tasks
  * and entries of rings, and whoever adds something reserves room for it in each heap
@@ -194,6 +195,9 @@ struct hft_sim {
 	bool stop;
 	bool body;			/* one is being called */
 	u64 spun;			/* by it, ns */
+	struct hft_sim_thread *thread;	/* that runs */
+	struct hft_sim_thread *sleepers;
+	u32 nr_threads;
 	u32 nr_noise;			/* events in the list that nobody waits for */
 	struct hft_heap events;
 	u32 nr_events;			/* that have room in it */
@@ -208,7 +212,7 @@ struct hft_sim {
 	u64 inbound;			/* bit n: ring n has tasks to receive */
 	bool receiving;
 	u32 halt;			/* enum hft_halt_mode */
-	u32 handles;			/* of the backend: the handle and its rings */
+	u32 handles;			/* of the backend: the handle, its rings and pools */
 	struct hft_sim_job **job_of;	/* of each slot that is released and not dispatched */
 	struct hft_sim_job *free_jobs;
 	struct hft_sim_chunk *chunks;

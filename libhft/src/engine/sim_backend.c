@@ -113,8 +113,18 @@ static int sim_open(struct hft *h, const struct hft_opts *opts)
 	return 0;
 }
 
-/* Of the handle and its rings, the last. */
-static void put(struct hft_sim *sim)
+uint32_t hft_sim_cpus(const struct hft_sim *sim)
+{
+	return sim->opts.cpus;
+}
+
+void hft_sim_hold(struct hft_sim *sim)
+{
+	sim->handles++;
+}
+
+/* Of the handle, its rings and pools, the last. */
+void hft_sim_put(struct hft_sim *sim)
 {
 	if (--sim->handles)
 		return;
@@ -132,7 +142,7 @@ static void sim_close(struct hft *h)
 		if (sim->rings[i])
 			hft_sim_ring_kill(sim->rings[i]);
 	}
-	put(sim);
+	hft_sim_put(sim);
 }
 
 /* What the consumers of rings without a worker have advanced over has ended by now. */
@@ -197,7 +207,7 @@ static void sim_ring_close(struct hft_ring *ring)
 	sync_ring(made);
 	hft_sim_ring_kill(made);
 	hft_sim_ring_destroy(made);
-	put(sim);
+	hft_sim_put(sim);
 }
 
 static int sim_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
@@ -246,7 +256,7 @@ static int sim_wait(struct hft_ring *ring, uint64_t timeout)
 	struct hft_sim *sim = hft_sim_use(made->sim);
 	int ret;
 
-	if (sim->running)
+	if (sim->running || sim->thread)
 		return -EBUSY;
 	for (;;) {
 		hft_sim_pull(made);
@@ -300,6 +310,8 @@ uint64_t hft_sim_virtual_spin(struct hft_sim *sim, uint64_t when)
 		return now;
 	if (sim->body)
 		sim->spun = when - sim->now;
+	else if (sim->thread)
+		hft_sim_thread_sleep(sim, when);
 	else
 		hft_sim_run_until(hft_sim_use(sim), when);
 	return hft_sim_virtual_now(sim);

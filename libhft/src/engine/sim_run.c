@@ -417,7 +417,7 @@ bool hft_sim_advance(struct hft_sim *sim, u64 until)
 
 static int run(struct hft_sim *sim, u64 until, bool to_idle)
 {
-	if (sim->running)
+	if (sim->running || sim->thread)
 		return hft_fail(EBUSY, "the machine is running: this is a body, or called by it");
 	sim->running = true;
 	sim->stop = false;

@@ -28,6 +28,7 @@
 #include "../api.h"
 #include "../futex.h"
 #include "../options.h"
+#include "../self.h"
 #include "call.h"
 #include "deque.h"
 #include "slab.h"
@@ -130,6 +131,7 @@ enum hft_distance {
  * struct hft_pool_thread - a thread of a worker
  * @id: it
  * @stack: its own, with a guard page below
+ * @simulated: instead of @id, of a machine
  * @lost: a task has ended it
  * @joined: it has ended
  * @next: one of before, which was lost
@@ -140,6 +142,7 @@ enum hft_distance {
 struct hft_pool_thread {
 	pthread_t id;
 	void *stack;
+	struct hft_sim_thread *simulated;
 	bool lost;
 	bool joined;
 	struct hft_pool_thread *next;
@@ -227,6 +230,7 @@ struct hft_pool_worker {
  * struct hft_pool - a pool
  * @workers: those that are or were; never moves
  * @nr_workers: how many
+ * @sim: the machine that its workers are threads of, or NULL
  * @membarrier: the kernel does the fences of who spawns
  * @pinned: workers are
  * @spin_ns: how long one searches
@@ -238,6 +242,7 @@ struct hft_pool_worker {
 struct hft_pool {
 	_Atomic(struct hft_pool_worker *) workers[HFT_POOL_WORKERS_MAX];
 	_Atomic uint32_t nr_workers;
+	struct hft_sim *sim;
 	bool membarrier;
 	bool pinned;
 	uint64_t spin_ns;
@@ -259,6 +264,13 @@ static inline void hft_count(_Atomic uint64_t *counter, uint64_t n)
 	uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
 
 	atomic_store_explicit(counter, old + n, memory_order_relaxed);
+}
+
+/* The calling thread has the pool's time. */
+static inline void hft_pool_use(const struct hft_pool *pool)
+{
+	if (pool->sim && pool->sim != hft_sim_current)
+		hft_sim_use(pool->sim);
 }
 
 static inline struct hft_pool_worker *hft_pool_worker_at(const struct hft_pool *pool, uint32_t i)
@@ -291,14 +303,13 @@ void hft_worker_park(struct hft_pool_worker *worker, const struct hft_wait_for *
 bool hft_membarrier_begin(void);
 
 /* thread.c */
-int hft_pool_start_worker(struct hft_pool_worker *worker, void *(*main)(void *));
+int hft_pool_start_worker(struct hft_pool_worker *worker);
 void hft_pool_join_worker(struct hft_pool_worker *worker);
 void hft_pool_free_threads(struct hft_pool_worker *worker);
 
 /* worker.c */
-extern __thread struct hft_spawner *hft_spawner_self __attribute__((tls_model("initial-exec")));
-
 void *hft_worker_main(void *arg);
+void hft_worker_simulate(void *arg);
 void hft_worker_close_inbox(struct hft_pool_worker *worker);
 void hft_worker_fix(struct hft_pool_worker *worker, struct hft_work *work);
 int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
@@ -326,7 +337,7 @@ uint64_t hft_spawners_count(struct hft_pool *pool);
 /* The calling thread as a spawner of @pool that it is already, or NULL. */
 static inline struct hft_spawner *hft_spawner_of(const struct hft_pool *pool)
 {
-	struct hft_spawner *self = hft_spawner_self;
+	struct hft_spawner *self = hft_self.spawner;
 
 	/* Its pool may be closed by another thread. */
 	if (__builtin_expect(self && __atomic_load_n(&self->pool, __ATOMIC_RELAXED) == pool, 1))

@@ -38,6 +38,7 @@ static bool unpark(struct hft_pool_worker *worker)
 /* Wake a certain worker, if it sleeps. */
 void hft_worker_wake(struct hft_pool_worker *worker)
 {
+	hft_pool_use(worker->pool);
 	if (unpark(worker))
 		hft_futex_wake(&worker->parked, 1);
 }
@@ -67,6 +68,7 @@ void hft_pool_wake(struct hft_pool *pool, const struct hft_pool_worker *from)
 	enum hft_distance distance;
 	uint64_t idle;
 
+	hft_pool_use(pool);
 	/* The task before the look: pairs with that in hft_worker_found(). */
 	atomic_thread_fence(memory_order_seq_cst);
 	idle = atomic_load_explicit(&pool->idle, memory_order_relaxed);
@@ -78,7 +80,10 @@ void hft_pool_wake(struct hft_pool *pool, const struct hft_pool_worker *from)
 	}
 }
 
-/* What is waited for at its word is over; @pool: or NULL.  It may be other memory by now: it is not read. */
+/*
+ * What is waited for at its word is over; @pool: or NULL.  It may be other memory by now: it
+ * is not read.
+ */
 void hft_wait_wake(struct hft_pool *pool, const struct hft_wait_for *wait)
 {
 	uint32_t i, nr = pool ? atomic_load_explicit(&pool->nr_workers, memory_order_acquire) : 0;
@@ -199,11 +204,12 @@ void hft_worker_park(struct hft_pool_worker *worker, const struct hft_wait_for *
  * @wait: what
  * @timeout: CLOCK_MONOTONIC, or UINT64_MAX
  *
- * Return: 0 or -ETIMEDOUT.
+ * Return: 0, -ETIMEDOUT, or an error of hft_sim_futex_wait().
  */
 int hft_thread_wait(const struct hft_wait_for *wait, uint64_t timeout)
 {
 	uint32_t value;
+	int err;
 
 	for (;;) {
 		if (hft_wait_is_over(wait))
@@ -211,7 +217,8 @@ int hft_thread_wait(const struct hft_wait_for *wait, uint64_t timeout)
 		value = atomic_fetch_or(wait->word, wait->awaited) | wait->awaited;
 		if (hft_wait_is_over_at(wait, value))
 			continue;
-		if (hft_futex_wait(wait->word, value, timeout) == ETIMEDOUT)
-			return hft_wait_is_over(wait) ? 0 : -ETIMEDOUT;
+		err = hft_futex_wait(wait->word, value, timeout);
+		if (err && err != EAGAIN && err != EINTR)
+			return hft_wait_is_over(wait) ? 0 : -err;
 	}
 }

@@ -34,7 +34,7 @@ static struct hft_pool_worker *worker_make(struct hft_pool *pool, uint32_t numbe
 	worker->pool = pool;
 	worker->number = number;
 	atomic_init(&worker->inbox, HFT_INBOX_CLOSED);
-	worker->random = number + 1;
+	worker->random = pool->sim ? hft_sim_random(pool->sim) : number + 1;
 	hft_spawner_init(&worker->self, pool, worker);
 	for (level = 0; level < HFT_LEVELS; level++) {
 		if (hft_deque_init(&worker->deques[level], DEQUE_CAPACITY)) {
@@ -103,7 +103,7 @@ static int worker_add(struct hft_pool *pool, uint32_t cpu)
 	measure(pool, worker);
 	atomic_store(&worker->inbox, NULL);
 	atomic_store(&worker->life, HFT_WORKER_RUNS);
-	err = hft_pool_start_worker(worker, hft_worker_main);
+	err = hft_pool_start_worker(worker);
 	if (!err)
 		return (int)worker->number;
 	hft_worker_close_inbox(worker);
@@ -152,6 +152,9 @@ HFT_API int hft_pool_add_worker(struct hft_pool *pool, uint32_t cpu)
 
 	if (pool->pinned && cpu >= CPU_SETSIZE)
 		return hft_fail(EINVAL, "CPU %u", cpu);
+	if (pool->sim && cpu >= hft_sim_cpus(pool->sim))
+		return hft_fail(EINVAL, "the machine has no CPU %u", cpu);
+	hft_pool_use(pool);
 	pthread_mutex_lock(&pool->lock);
 	ret = worker_add(pool, cpu);
 	pthread_mutex_unlock(&pool->lock);
@@ -189,12 +192,12 @@ HFT_API int hft_pool_remove_worker(struct hft_pool *pool, uint32_t worker)
  */
 HFT_API int hft_pool_worker(void)
 {
-	struct hft_spawner *self = hft_spawner_self;
+	struct hft_spawner *self = hft_self.spawner;
 
 	return self && self->worker ? (int)self->worker->number : -ENOENT;
 }
 
-/* The CPUs that the caller may run on, one after the other, by @i. */
+/* One after the other, by @i. */
 static int allowed_cpu(const cpu_set_t *cpus, uint32_t i, uint32_t *cpu)
 {
 	uint32_t nr = (uint32_t)CPU_COUNT(cpus);
@@ -212,14 +215,31 @@ static int allowed_cpu(const cpu_set_t *cpus, uint32_t i, uint32_t *cpu)
 	return -EINVAL;
 }
 
+/* Those that the caller may run on, or those of the machine. */
+static int pool_cpus(const struct hft_pool *pool, cpu_set_t *cpus)
+{
+	uint32_t i;
+
+	if (!pool->sim) {
+		if (sched_getaffinity(0, sizeof(*cpus), cpus))
+			return hft_fail(errno, "the CPUs that this thread may run on");
+		return 0;
+	}
+	CPU_ZERO(cpus);
+	for (i = 0; i < hft_sim_cpus(pool->sim) && i < CPU_SETSIZE; i++)
+		CPU_SET(i, cpus);
+	return 0;
+}
+
 static int add_workers(struct hft_pool *pool, const struct hft_pool_opts *opts)
 {
 	uint32_t i, cpu = 0, nr = opts->workers;
 	cpu_set_t cpus;
 	int err;
 
-	if (sched_getaffinity(0, sizeof(cpus), &cpus))
-		return hft_fail(errno, "the CPUs that this thread may run on");
+	err = pool_cpus(pool, &cpus);
+	if (err)
+		return err;
 	if (!nr)
 		nr = (uint32_t)CPU_COUNT(&cpus);
 	if (nr > HFT_POOL_WORKERS_MAX)
@@ -240,12 +260,17 @@ static int pool_init(struct hft_pool *pool, const struct hft_pool_opts *opts)
 {
 	int err;
 
-	pool->spin_ns = opts->spin_ns;
-	pool->pinned = !(opts->flags & HFT_POOL_UNPINNED);
-	pool->membarrier = !(opts->flags & HFT_POOL_QUIET) && hft_membarrier_begin();
+	/* In a machine nobody gains by spinning, and there is one thread for all. */
+	if (!pool->sim) {
+		pool->spin_ns = opts->spin_ns;
+		pool->pinned = !(opts->flags & HFT_POOL_UNPINNED);
+		pool->membarrier = !(opts->flags & HFT_POOL_QUIET) && hft_membarrier_begin();
+	}
 	err = pthread_key_create(&pool->key, hft_spawner_orphan);
 	if (err)
 		return hft_fail(err, "a thread-specific key");
+	if (pool->sim)
+		hft_sim_hold(pool->sim);
 	pthread_mutex_init(&pool->lock, NULL);
 	return 0;
 }
@@ -254,6 +279,9 @@ static int pool_init(struct hft_pool *pool, const struct hft_pool_opts *opts)
  * hft_pool_open() - make a pool and start its workers
  * @out: the pool
  * @user_opts: options, or NULL for one worker for each CPU that the caller may run on
+ *
+ * On a handle of the backend sim the workers are threads of its machine, one for each of
+ * its CPUs unless the options say otherwise.
  *
  * Return: 0, -EINVAL an option is out of range or a CPU can not be had, -E2BIG the
  * options are of a newer library, -ENOMEM, -EAGAIN no more threads.
@@ -279,6 +307,7 @@ HFT_API int hft_pool_open(struct hft_pool **out, const struct hft_pool_opts *use
 	if (!pool)
 		return hft_fail(ENOMEM, "a pool");
 	memset(pool, 0, sizeof(*pool));
+	pool->sim = opts.hft ? hft_sim_of(opts.hft) : NULL;
 	err = pool_init(pool, &opts);
 	if (err) {
 		free(pool);
@@ -332,6 +361,7 @@ HFT_API void hft_pool_close(struct hft_pool *pool)
 
 	if (!pool)
 		return;
+	hft_pool_use(pool);
 	nr = atomic_load(&pool->nr_workers);
 	cancel_inbox(pool);
 	for (i = 0; i < nr; i++)
@@ -343,6 +373,8 @@ HFT_API void hft_pool_close(struct hft_pool *pool)
 		worker_free(hft_pool_worker_at(pool, i));
 	hft_spawners_retire(pool);
 	pthread_mutex_destroy(&pool->lock);
+	if (pool->sim)
+		hft_sim_put(pool->sim);
 	free(pool);
 }
 

@@ -7,8 +7,6 @@
 
 #include "internal.h"
 
-__thread struct hft_spawner *hft_spawner_self __attribute__((tls_model("initial-exec")));
-
 void hft_spawner_init(struct hft_spawner *self, struct hft_pool *pool,
 		      struct hft_pool_worker *worker)
 {
@@ -40,15 +38,15 @@ void hft_spawner_orphan(void *arg)
 	pthread_mutex_lock(&spawners_lock);
 	self->orphan = true;
 	pthread_mutex_unlock(&spawners_lock);
-	if (hft_spawner_self == self)
-		hft_spawner_self = NULL;
+	if (hft_self.spawner == self)
+		hft_self.spawner = NULL;
 }
 
 /* Without a thread, of @pool or of none that there is. */
 static bool is_free(const struct hft_spawner *self, const struct hft_pool *pool)
 {
 	return (self->orphan && (self->pool == pool || !self->pool)) ||
-	       (self == hft_spawner_self && !self->pool);
+	       (self == hft_self.spawner && !self->pool);
 }
 
 static struct hft_spawner *make_spawner(void)
@@ -127,7 +125,7 @@ struct hft_spawner *hft_spawner_find(struct hft_pool *pool)
 		}
 	}
 	/* A worker stays one of its own pool's. */
-	if (!hft_spawner_self || !hft_spawner_self->worker)
-		hft_spawner_self = self;
+	if (!hft_self.spawner || !hft_self.spawner->worker)
+		hft_self.spawner = self;
 	return self;
 }

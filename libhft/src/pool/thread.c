@@ -28,6 +28,7 @@ static struct hft_pool_thread *thread_make(void)
 	if (!thread)
 		return NULL;
 	thread->lost = thread->joined = false;
+	thread->simulated = NULL;
 	thread->stack = mmap(NULL, guard_size() + STACK_SIZE, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
 	if (thread->stack == MAP_FAILED) {
@@ -41,8 +42,15 @@ static struct hft_pool_thread *thread_make(void)
 	return thread;
 }
 
-static int thread_start(struct hft_pool_thread *thread, const struct hft_pool_worker *worker,
-			void *(*main)(void *))
+static int thread_simulate(struct hft_pool_thread *thread, struct hft_pool_worker *worker)
+{
+	thread->simulated = hft_sim_thread_start(worker->pool->sim,
+						 (char *)thread->stack + guard_size(), STACK_SIZE,
+						 hft_worker_simulate, worker);
+	return thread->simulated ? 0 : ENOMEM;
+}
+
+static int thread_start(struct hft_pool_thread *thread, const struct hft_pool_worker *worker)
 {
 	pthread_attr_t attr;
 	cpu_set_t cpus;
@@ -58,7 +66,7 @@ static int thread_start(struct hft_pool_thread *thread, const struct hft_pool_wo
 		err = pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
 	}
 	if (!err)
-		err = pthread_create(&thread->id, &attr, main, (void *)worker);
+		err = pthread_create(&thread->id, &attr, hft_worker_main, (void *)worker);
 	pthread_attr_destroy(&attr);
 	return err;
 }
@@ -66,11 +74,10 @@ static int thread_start(struct hft_pool_thread *thread, const struct hft_pool_wo
 /**
  * hft_pool_start_worker() - start a thread for a worker, which is the last touch of it
  * @worker: without a thread, or the caller's, which ends
- * @main: what the thread does with it
  *
  * Return: 0 or a positive errno.
  */
-int hft_pool_start_worker(struct hft_pool_worker *worker, void *(*main)(void *))
+int hft_pool_start_worker(struct hft_pool_worker *worker)
 {
 	struct hft_pool_thread *thread = thread_make();
 	int err;
@@ -79,7 +86,7 @@ int hft_pool_start_worker(struct hft_pool_worker *worker, void *(*main)(void *))
 		return ENOMEM;
 	thread->next = worker->threads;
 	worker->threads = thread;
-	err = thread_start(thread, worker, main);
+	err = worker->pool->sim ? thread_simulate(thread, worker) : thread_start(thread, worker);
 	if (err) {
 		worker->threads = thread->next;
 		thread_free(thread);
@@ -89,7 +96,9 @@ int hft_pool_start_worker(struct hft_pool_worker *worker, void *(*main)(void *))
 
 static void thread_join(struct hft_pool_thread *thread)
 {
-	if (!thread->joined)
+	if (!thread->joined && thread->simulated)
+		hft_sim_thread_free(thread->simulated);
+	else if (!thread->joined)
 		pthread_join(thread->id, NULL);
 	thread->joined = true;
 }

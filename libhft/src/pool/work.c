@@ -456,6 +456,7 @@ int hft_wait_until(const struct hft_pool *pool, const struct hft_wait_for *wait,
 
 	if (hft_wait_is_over(wait))
 		return 0;
+	hft_pool_use(pool);
 	if (self && self->worker)
 		return hft_worker_help(self->worker, wait, timeout);
 	return timeout ? hft_thread_wait(wait, timeout) : -ETIMEDOUT;
@@ -505,7 +506,7 @@ HFT_API int hft_join(struct hft_handle *handle, uint64_t timeout, int64_t *resul
 		return err;
 	if (result)
 		*result = work->result;
-	work_free(hft_spawner_self, work);
+	work_free(hft_self.spawner, work);
 	handle->work = NULL;
 	return 0;
 }
@@ -525,7 +526,7 @@ HFT_API void hft_detach(struct hft_handle *handle)
 		return;
 	state = atomic_fetch_or_explicit(&work->state, HFT_WORK_DETACHED, memory_order_acq_rel);
 	if (state & HFT_WAIT_DONE)
-		work_free(hft_spawner_self, work);
+		work_free(hft_self.spawner, work);
 	handle->work = NULL;
 }
 

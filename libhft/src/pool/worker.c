@@ -232,7 +232,8 @@ static struct hft_work *steal(struct hft_pool_worker *worker)
 		for (distance = 0; distance < HFT_DISTANCES; distance++) {
 			work = steal_at(worker, level, distance, nr);
 			if (work) {
-				worker->stolen_at = hft_now();
+				/* On a machine time stands still until it sleeps. */
+				worker->stolen_at = pool->sim ? 0 : hft_now();
 				return work;
 			}
 		}
@@ -367,7 +368,7 @@ static void leave_tasks(struct hft_pool_worker *worker)
 /* The last that its thread does to a worker. */
 static void worker_gone(struct hft_pool_worker *worker)
 {
-	hft_spawner_self = NULL;
+	hft_self.spawner = NULL;
 	atomic_store(&worker->life, HFT_WORKER_GONE);
 	hft_futex_wake(&worker->life, INT_MAX);
 }
@@ -375,7 +376,7 @@ static void worker_gone(struct hft_pool_worker *worker)
 /* From here to hft_call_end() a worker's thread may be ended; of others nobody notices. */
 void hft_call_begin(struct hft_call *call)
 {
-	struct hft_spawner *self = hft_spawner_self;
+	struct hft_spawner *self = hft_self.spawner;
 
 	if (!self || !self->worker)
 		return;
@@ -385,7 +386,7 @@ void hft_call_begin(struct hft_call *call)
 
 void hft_call_end(struct hft_call *call)
 {
-	struct hft_spawner *self = hft_spawner_self;
+	struct hft_spawner *self = hft_self.spawner;
 
 	if (self && self->worker)
 		self->worker->calls = call->outer;
@@ -421,9 +422,9 @@ static void worker_lost(void *arg)
 		hft_work_cancel(&worker->self, work, -EOWNERDEAD);
 	}
 	hft_worker_tell(worker);
-	hft_spawner_self = NULL;
+	hft_self.spawner = NULL;
 	worker->threads->lost = true;
-	if (!hft_pool_start_worker(worker, hft_worker_main))
+	if (!hft_pool_start_worker(worker))
 		return;
 	leave_tasks(worker);
 	worker_gone(worker);
@@ -448,6 +449,13 @@ static __attribute__((noinline)) void work(struct hft_pool_worker *worker)
 	(void)room;
 }
 
+static void leave(struct hft_pool_worker *worker)
+{
+	hft_worker_tell(worker);
+	leave_tasks(worker);
+	worker_gone(worker);
+}
+
 /* The thread of a worker. */
 void *hft_worker_main(void *arg)
 {
@@ -456,12 +464,20 @@ void *hft_worker_main(void *arg)
 
 	snprintf(name, sizeof(name), "hft-pool/%u", worker->number);
 	pthread_setname_np(pthread_self(), name);
-	hft_spawner_self = &worker->self;
+	hft_self.spawner = &worker->self;
 	pthread_cleanup_push(worker_lost, worker);
 	work(worker);
 	pthread_cleanup_pop(0);
-	hft_worker_tell(worker);
-	leave_tasks(worker);
-	worker_gone(worker);
+	leave(worker);
 	return NULL;
+}
+
+/* That of a simulated machine: a task that ends it ends who runs the machine. */
+void hft_worker_simulate(void *arg)
+{
+	struct hft_pool_worker *worker = arg;
+
+	hft_self.spawner = &worker->self;
+	work(worker);
+	leave(worker);
 }

@@ -27,6 +27,8 @@
 
 #include "../api.h"
 #include "../options.h"
+#include "../engine/sim_thread.h"
+#include "../self.h"
 
 /* hft_resource.word: the owner, or with HFT_SHARED how many have it, above two bits */
 #define HFT_CONTENDED		1ULL	/* somebody waits */
@@ -105,7 +107,6 @@ extern struct hft_resource *hft_resources[HFT_RESOURCES_MAX];
 
 /* owner.c */
 extern struct hft_owner *hft_owners;
-extern __thread struct hft_owner *hft_owner_self __attribute__((tls_model("initial-exec")));
 
 struct hft_owner *hft_owner_make(void);
 bool hft_owner_holds(const struct hft_owner *owner, const struct hft_resource *resource);
@@ -115,7 +116,7 @@ void hft_resource_lend(struct hft_resource *resource);
 
 static inline struct hft_owner *hft_owner(void)
 {
-	struct hft_owner *self = hft_owner_self;
+	struct hft_owner *self = hft_self.owner;
 
 	return __builtin_expect(!!self, 1) ? self : hft_owner_make();
 }

@@ -13,21 +13,20 @@
 #include "internal.h"
 
 struct hft_owner *hft_owners;
-__thread struct hft_owner *hft_owner_self __attribute__((tls_model("initial-exec")));
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 
-/* The thread has ended: what it has is others'. */
-static void owner_free(void *arg)
+/* What it has is others'. */
+void hft_owner_exit(struct hft_owner *owner)
 {
-	struct hft_owner *owner = arg, **link;
+	struct hft_owner **link;
 	uint32_t nr;
 
 	while ((nr = atomic_load_explicit(&owner->nr_held, memory_order_relaxed)))
 		hft_resource_release(atomic_load_explicit(&owner->held[nr - 1],
 							  memory_order_relaxed));
-	hft_owner_self = NULL;
+	hft_self.owner = NULL;
 	pthread_mutex_lock(&hft_resource_lock);
 	for (link = &hft_owners; *link != owner; link = &(*link)->next)
 		;
@@ -36,9 +35,14 @@ static void owner_free(void *arg)
 	free(owner);
 }
 
+static void thread_ended(void *owner)
+{
+	hft_owner_exit(owner);
+}
+
 static void make_key(void)
 {
-	if (pthread_key_create(&key, owner_free))
+	if (pthread_key_create(&key, thread_ended))
 		abort();
 }
 
@@ -55,7 +59,7 @@ struct hft_owner *hft_owner_make(void)
 		.base = HFT_LEVEL_NORMAL,
 		.tid = (pid_t)syscall(SYS_gettid),
 	};
-	if (pthread_setspecific(key, self)) {
+	if (!hft_sim_in_thread() && pthread_setspecific(key, self)) {
 		free(self);
 		return NULL;
 	}
@@ -63,7 +67,7 @@ struct hft_owner *hft_owner_make(void)
 	self->next = hft_owners;
 	hft_owners = self;
 	pthread_mutex_unlock(&hft_resource_lock);
-	hft_owner_self = self;
+	hft_self.owner = self;
 	return self;
 }
 
@@ -238,7 +242,7 @@ HFT_API int hft_resource_thread(enum hft_level level, uint32_t flags)
  */
 HFT_API enum hft_level hft_resource_level(void)
 {
-	struct hft_owner *self = hft_owner_self;
+	struct hft_owner *self = hft_self.owner;
 
 	return self ? atomic_load(&self->level) : HFT_LEVEL_NORMAL;
 }

@@ -358,7 +358,7 @@ static void give_back(struct hft_owner *self)
  */
 HFT_API int hft_resource_release(struct hft_resource *resource)
 {
-	struct hft_owner *self = hft_owner_self;
+	struct hft_owner *self = hft_self.owner;
 	bool shared;
 
 	if (__builtin_expect(!self || !hft_owner_holds(self, resource), 0))
