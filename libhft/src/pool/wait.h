@@ -12,6 +12,10 @@
 #define HFT_WAIT_DONE		1U
 #define HFT_WAIT_AWAITED	2U
 
+/* hft_group.ended, and what its sums count by */
+#define HFT_GROUP_AWAITED	1U
+#define HFT_GROUP_TASK		2U
+
 /**
  * struct hft_wait_for - what somebody waits for
  * @word: futex

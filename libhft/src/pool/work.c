@@ -10,10 +10,6 @@
 #define NO_HANDLE	NULL
 #define NO_OWNER	((void *)1)
 
-/* hft_group.ended, and what its sums count by */
-#define GROUP_AWAITED	1U
-#define GROUP_TASK	2U
-
 static _Atomic uint32_t *group_word(struct hft_group *group)
 {
 	return (_Atomic uint32_t *)&group->ended;
@@ -23,8 +19,8 @@ static struct hft_wait_for wait_for_group(struct hft_group *group)
 {
 	return (struct hft_wait_for){
 		.word = group_word(group),
-		.mask = ~GROUP_AWAITED,
-		.awaited = GROUP_AWAITED,
+		.mask = ~HFT_GROUP_AWAITED,
+		.awaited = HFT_GROUP_AWAITED,
 		.group = group,
 	};
 }
@@ -56,9 +52,9 @@ void hft_group_fail(struct hft_group *group, int64_t result)
 void hft_group_begin(struct hft_group *group, const struct hft_spawner *self)
 {
 	if (__builtin_expect(group->owner == self, 1))
-		__atomic_store_n(&group->own, group->own + GROUP_TASK, __ATOMIC_RELAXED);
+		__atomic_store_n(&group->own, group->own + HFT_GROUP_TASK, __ATOMIC_RELAXED);
 	else
-		__atomic_fetch_add(&group->other, GROUP_TASK, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&group->other, HFT_GROUP_TASK, __ATOMIC_RELAXED);
 }
 
 /**
@@ -74,12 +70,12 @@ void hft_group_end(struct hft_group *group, struct hft_pool *pool, uint32_t nr)
 {
 	struct hft_wait_for wait = wait_for_group(group);
 	uint32_t spawned = hft_group_spawned(group);
-	uint32_t ended = atomic_fetch_add_explicit(wait.word, nr * GROUP_TASK,
+	uint32_t ended = atomic_fetch_add_explicit(wait.word, nr * HFT_GROUP_TASK,
 						   memory_order_acq_rel);
 
-	if (__builtin_expect(!(ended & GROUP_AWAITED), 1))
+	if (__builtin_expect(!(ended & HFT_GROUP_AWAITED), 1))
 		return;
-	ended += nr * GROUP_TASK - GROUP_AWAITED;
+	ended += nr * HFT_GROUP_TASK - HFT_GROUP_AWAITED;
 	if ((int32_t)(ended - spawned) >= 0)
 		hft_wait_wake(pool, &wait);
 }
@@ -229,27 +225,32 @@ void hft_work_cancel(struct hft_spawner *self, struct hft_work *work, int err)
 	hft_group_end(group, self->pool, 1);
 }
 
-/*
- * Let workers have a task: the first that looks for one from outside, or the worker
- * that spawns it.  Returns 0, or a negative errno: nobody has it.
- */
-static inline int work_push(struct hft_spawner *self, struct hft_work *work, uint32_t level)
+/* Let the worker, which is the caller, have a task, or who steals it. */
+static inline int push_own(struct hft_pool_worker *worker, struct hft_work *work, uint32_t level)
 {
-	struct hft_pool_worker *worker = self->worker;
-	uint32_t levels;
-	int err;
+	int err = hft_deque_push(&worker->deques[level], work);
+	uint32_t levels = atomic_load_explicit(&worker->levels, memory_order_relaxed);
 
-	if (__builtin_expect(!worker, 0)) {
-		work->level = (uint8_t)level;
-		work->fixed = false;
-		err = hft_inbox_push(&self->pool->inbox, work);
-	} else {
-		err = hft_deque_push(&worker->deques[level], work);
-		levels = atomic_load_explicit(&worker->levels, memory_order_relaxed);
-		if (!(levels & 1U << level))
-			atomic_store_explicit(&worker->levels, levels | 1U << level,
-					      memory_order_relaxed);
-	}
+	if (!(levels & 1U << level))
+		atomic_store_explicit(&worker->levels, levels | 1U << level, memory_order_relaxed);
+	return err;
+}
+
+/* Let the first worker have it that looks for tasks from outside. */
+static int push_outside(struct hft_pool *pool, struct hft_work *work, uint32_t level)
+{
+	work->level = (uint8_t)level;
+	work->fixed = false;
+	return hft_inbox_push(&pool->inbox, work);
+}
+
+/* Let workers have a task.  Returns 0, or a negative errno: nobody has it. */
+static inline __attribute__((always_inline)) int
+work_push(struct hft_spawner *self, struct hft_pool_worker *worker, struct hft_work *work,
+	  uint32_t level)
+{
+	int err = worker ? push_own(worker, work, level) : push_outside(self->pool, work, level);
+
 	if (__builtin_expect(err, 0))
 		return err;
 	hft_count(&self->spawned, 1);
@@ -278,18 +279,25 @@ static int work_push_to(struct hft_spawner *self, struct hft_work *work, uint32_
 	return 0;
 }
 
-static int spawn(struct hft_pool *pool, struct hft_group *group, hft_spawn_fn fn,
-		 const void *args, size_t size)
+static __attribute__((noinline)) int spawn_failed(struct hft_pool *pool, struct hft_group *group,
+						  struct hft_slab *slab, struct hft_work *work,
+						  int err)
 {
-	struct hft_spawner *self = hft_spawner(pool);
-	struct hft_slab *slab;
-	struct hft_work *work;
+	if (group)
+		hft_group_end(group, pool, 1);
+	hft_slab_give(slab, work);
+	return err;
+}
+
+/* As @self, who is @worker, or none. */
+static inline __attribute__((always_inline)) int
+spawn_as(struct hft_spawner *self, struct hft_pool_worker *worker, struct hft_group *group,
+	 hft_spawn_fn fn, const void *args, size_t size)
+{
+	struct hft_slab *slab = worker ? &self->plain : &self->works;
+	struct hft_work *work = hft_slab_take(slab);
 	int err;
 
-	if (__builtin_expect(!self, 0))
-		return -ENOMEM;
-	slab = self->worker ? &self->plain : &self->works;
-	work = hft_slab_take(slab);
 	if (__builtin_expect(!work, 0))
 		return -ENOMEM;
 	work->fn = fn;
@@ -297,13 +305,31 @@ static int spawn(struct hft_pool *pool, struct hft_group *group, hft_spawn_fn fn
 	work->group = (uintptr_t)group;
 	if (group)
 		hft_group_begin(group, self);
-	err = work_push(self, work, HFT_LEVEL_NORMAL);
+	err = work_push(self, worker, work, HFT_LEVEL_NORMAL);
 	if (__builtin_expect(!err, 1))
 		return 0;
-	if (group)
-		hft_group_end(group, pool, 1);
-	hft_slab_give(slab, work);
-	return err;
+	return spawn_failed(self->pool, group, slab, work, err);
+}
+
+static __attribute__((noinline)) int spawn_outside(struct hft_pool *pool, struct hft_group *group,
+						   hft_spawn_fn fn, const void *args, size_t size)
+{
+	struct hft_spawner *self = hft_spawner(pool);
+
+	if (__builtin_expect(!self, 0))
+		return -ENOMEM;
+	return spawn_as(self, self->worker, group, fn, args, size);
+}
+
+static inline __attribute__((always_inline)) int
+spawn(struct hft_pool *pool, struct hft_group *group, hft_spawn_fn fn, const void *args, size_t size)
+{
+	struct hft_spawner *self = hft_spawner_of(pool);
+	struct hft_pool_worker *worker = self ? self->worker : NULL;
+
+	if (__builtin_expect(!worker, 0))
+		return spawn_outside(pool, group, fn, args, size);
+	return spawn_as(self, worker, group, fn, args, size);
 }
 
 /**
@@ -326,6 +352,14 @@ HFT_API int hft_spawn(struct hft_pool *pool, hft_spawn_fn fn, const void *args, 
 	return spawn(pool, NULL, fn, args, size);
 }
 
+static __attribute__((noinline)) int group_spawn_opts(struct hft_group *group, hft_spawn_fn fn,
+						      const void *args, size_t size)
+{
+	struct hft_spawn_opts opts = { .sz = sizeof(opts), .group = group };
+
+	return hft_spawn_opts(group->pool, fn, args, size, &opts, NO_HANDLE);
+}
+
 /**
  * hft_group_spawn() - as hft_spawn(), of a task of a group
  * @group: the group
@@ -340,10 +374,8 @@ HFT_API int hft_spawn(struct hft_pool *pool, hft_spawn_fn fn, const void *args, 
 HFT_API int hft_group_spawn(struct hft_group *group, hft_spawn_fn fn, const void *args,
 			    size_t size)
 {
-	struct hft_spawn_opts opts = { .sz = sizeof(opts), .group = group };
-
 	if (__builtin_expect(size > HFT_WORK_INLINE || !fn || (size && !args), 0))
-		return hft_spawn_opts(group->pool, fn, args, size, &opts, NO_HANDLE);
+		return group_spawn_opts(group, fn, args, size);
 	return spawn(group->pool, group, fn, args, size);
 }
 
@@ -430,7 +462,7 @@ HFT_API int hft_spawn_opts(struct hft_pool *pool, hft_spawn_fn fn, const void *a
 		handle->generation = atomic_load_explicit(&work->generation, memory_order_relaxed);
 	}
 	err = opts.worker ? work_push_to(self, work, opts.worker - 1) :
-			    work_push(self, work, work->level);
+			    work_push(self, self->worker, work, work->level);
 	if (!err)
 		return 0;
 	if (opts.group)
@@ -563,8 +595,8 @@ HFT_API int hft_group_wait(struct hft_group *group, uint64_t timeout)
 	if (err)
 		return err;
 	/* Else the end of the next tasks would look for who waited for these. */
-	if (atomic_load_explicit(wait.word, memory_order_relaxed) & GROUP_AWAITED) {
-		atomic_fetch_and(wait.word, ~GROUP_AWAITED);
+	if (atomic_load_explicit(wait.word, memory_order_relaxed) & HFT_GROUP_AWAITED) {
+		atomic_fetch_and(wait.word, ~HFT_GROUP_AWAITED);
 		/* Meanwhile another may have spawned, and waits: that was its bit. */
 		if (!hft_wait_is_over(&wait))
 			hft_wait_wake(group->pool, &wait);

@@ -306,6 +306,17 @@ static inline void run(struct hft_pool_worker *worker, struct hft_work *work)
 		judge_steal(worker);
 }
 
+/* Is it over, with the tasks that have ended and that it has told nobody of? */
+static inline bool is_over_to(const struct hft_pool_worker *worker,
+			      const struct hft_wait_for *wait)
+{
+	uint32_t value = atomic_load_explicit(wait->word, memory_order_acquire);
+
+	if (wait->group && wait->group == worker->ended_group)
+		value += worker->ended * HFT_GROUP_TASK;
+	return hft_wait_is_over_at(wait, value);
+}
+
 /**
  * hft_worker_help() - run tasks until something is over
  * @worker: the caller, at a task
@@ -324,10 +335,7 @@ int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *w
 	waits->outer = worker->outer;
 	worker->outer = waits;
 	worker->current = NULL;
-	for (;;) {
-		hft_worker_tell(worker);
-		if (hft_wait_is_over(wait))
-			break;
+	while (!is_over_to(worker, wait)) {
 		if (timeout != UINT64_MAX && hft_now() >= timeout) {
 			err = -ETIMEDOUT;
 			break;
@@ -336,6 +344,7 @@ int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *w
 		if (work)
 			run(worker, work);
 	}
+	hft_worker_tell(worker);
 	worker->outer = waits->outer;
 	worker->current = waits;
 	return err;
