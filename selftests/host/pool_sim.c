@@ -135,6 +135,27 @@ static void tells_that_nothing_will_happen(void **state)
 	assert_int_equal(hft_resource_close(resource), 0);
 }
 
+static int64_t wait_for(void *args)
+{
+	return hft_group_wait(*(struct hft_group **)args, UINT64_MAX);
+}
+
+/* A task that waits for its own group, in which it is. */
+static void closes_with_tasks_that_never_end(void **state)
+{
+	struct machine machine;
+	struct hft_group group, *self = &group;
+
+	(void)state;
+	open_machine(&machine, "cpus=2", 2);
+	hft_group_init(&group, machine.pool);
+	assert_int_equal(hft_group_spawn(&group, wait_for, &self, sizeof(self)), 0);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), -EDEADLK);
+	assert_int_equal(hft_pool_remove_worker(machine.pool, 0) +
+			 hft_pool_remove_worker(machine.pool, 1), -EDEADLK);
+	close_machine(&machine);
+}
+
 /* A tree of tasks that spin for random times and wait for their children. */
 
 struct tree {
@@ -291,6 +312,7 @@ int main(void)
 		cmocka_unit_test(takes_as_long_as_it_spins),
 		cmocka_unit_test(waits_in_its_time),
 		cmocka_unit_test(tells_that_nothing_will_happen),
+		cmocka_unit_test(closes_with_tasks_that_never_end),
 		cmocka_unit_test(strands_run_beside_each_other),
 		cmocka_unit_test(graphs_use_all_workers),
 		cmocka_unit_test(is_the_same_each_time),

@@ -86,6 +86,26 @@ static void run(void *arg)
 		hft_owner_exit(hft_self.owner);
 }
 
+static void append(struct hft_sim *sim, struct hft_sim_thread *thread)
+{
+	struct hft_sim_thread **link = &sim->sleepers;
+
+	while (*link)
+		link = &(*link)->next;
+	thread->next = NULL;
+	*link = thread;
+}
+
+static void unlink_sleeper(struct hft_sim *sim, struct hft_sim_thread *thread)
+{
+	struct hft_sim_thread **link = &sim->sleepers;
+
+	while (*link != thread)
+		link = &(*link)->next;
+	*link = thread->next;
+	thread->word = NULL;
+}
+
 /**
  * hft_sim_thread_start() - start a thread
  * @sim: the machine, the caller's
@@ -118,6 +138,8 @@ struct hft_sim_thread *hft_sim_thread_start(struct hft_sim *sim, void *stack, si
 /* It has ended, or never goes on. */
 void hft_sim_thread_free(struct hft_sim_thread *thread)
 {
+	if (thread->word)
+		unlink_sleeper(thread->sim, thread);
 	hft_sim_unschedule(thread->sim, &thread->event);
 	thread->sim->nr_events--;
 	thread->sim->nr_threads--;
@@ -130,26 +152,6 @@ void hft_sim_thread_sleep(struct hft_sim *sim, uint64_t until)
 {
 	go_on_at(sim->thread, until);
 	leave(sim->thread);
-}
-
-static void append(struct hft_sim *sim, struct hft_sim_thread *thread)
-{
-	struct hft_sim_thread **link = &sim->sleepers;
-
-	while (*link)
-		link = &(*link)->next;
-	thread->next = NULL;
-	*link = thread;
-}
-
-static void unlink_sleeper(struct hft_sim *sim, struct hft_sim_thread *thread)
-{
-	struct hft_sim_thread **link = &sim->sleepers;
-
-	while (*link != thread)
-		link = &(*link)->next;
-	*link = thread->next;
-	thread->word = NULL;
 }
 
 /* Who is no thread lets time go by until somebody has changed @word. */

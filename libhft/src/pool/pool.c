@@ -113,11 +113,13 @@ static int worker_add(struct hft_pool *pool, uint32_t cpu)
 
 /*
  * Have a worker leave, and wait until it has.  Without a lock: the task that it is at may
- * need it.  Returns 0, or -ENOENT: it has left, or another thread sees to that.
+ * need it.  Returns 0, -ENOENT: it has left, or another thread sees to that, or an error
+ * of hft_sim_futex_wait().
  */
 static int worker_stop(struct hft_pool_worker *worker)
 {
 	uint32_t life = HFT_WORKER_RUNS;
+	int err;
 
 	if (!atomic_compare_exchange_strong(&worker->life, &life, HFT_WORKER_LEAVES) &&
 	    life != HFT_WORKER_GONE)
@@ -125,8 +127,11 @@ static int worker_stop(struct hft_pool_worker *worker)
 	/* That before the look whether it sleeps: pairs with the fence in hft_worker_park(). */
 	atomic_thread_fence(memory_order_seq_cst);
 	hft_worker_wake(worker);
-	while ((life = atomic_load(&worker->life)) == HFT_WORKER_LEAVES)
-		hft_futex_wait(&worker->life, life, UINT64_MAX);
+	while ((life = atomic_load(&worker->life)) == HFT_WORKER_LEAVES) {
+		err = hft_futex_wait(&worker->life, life, UINT64_MAX);
+		if (err && err != EAGAIN && err != EINTR)
+			return -err;
+	}
 	life = HFT_WORKER_GONE;
 	/* Of two who have found one that a task has left without a thread. */
 	if (!atomic_compare_exchange_strong(&worker->life, &life, HFT_WORKER_JOINED))
@@ -172,7 +177,8 @@ HFT_API int hft_pool_add_worker(struct hft_pool *pool, uint32_t cpu)
  *
  * Any thread but a worker of the pool.  Blocks until it has left.
  *
- * Return: 0, -ENOENT there is no such worker, -EDEADLK the caller is one.
+ * Return: 0, -ENOENT there is no such worker, -EDEADLK the caller is one; on a machine
+ * also -EDEADLK its task waits for what will not happen, -EBUSY the machine calls.
  */
 HFT_API int hft_pool_remove_worker(struct hft_pool *pool, uint32_t worker)
 {
