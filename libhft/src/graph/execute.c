@@ -4,7 +4,6 @@
 #include <hft/hft.h>
 
 #include "../pool/call.h"
-#include "../spin.h"
 #include "run.h"
 
 #define NONE		UINT32_MAX
@@ -200,9 +199,9 @@ static uint32_t pop(struct hft_run *run)
 {
 	struct hft_heap_item *item;
 
-	hft_spin_lock(&run->lock);
+	hft_lock(&run->lock);
 	item = hft_heap_pop(&run->ready);
-	hft_spin_unlock(&run->lock);
+	hft_unlock(&run->lock);
 	return item ? (uint32_t)(item - run->items) : NONE;
 }
 
@@ -274,12 +273,12 @@ static void release_next(struct hft_run *run, uint32_t node, int ret)
 		if (HFT_RUN_WAITS(waits))
 			continue;
 		if (!locked)
-			hft_spin_lock(&run->lock);
+			hft_lock(&run->lock);
 		locked = true;
 		release(run, edge->to, &released);
 	}
 	if (locked)
-		hft_spin_unlock(&run->lock);
+		hft_unlock(&run->lock);
 	share(run, &released);
 }
 
@@ -342,12 +341,12 @@ void hft_run_begin(struct hft_run *run, bool caller_helps)
 	uint32_t i;
 
 	reset_waits(run);
-	hft_spin_lock(&run->lock);
+	hft_lock(&run->lock);
 	for (i = 0; i < graph->nr_nodes; i++) {
 		if (graph->nodes[i].first_in == graph->nodes[i + 1].first_in)
 			release(run, i, &released);
 	}
-	hft_spin_unlock(&run->lock);
+	hft_unlock(&run->lock);
 	if (!caller_helps)
 		ask_for_help(run, released.nr ? released.level : level_of(run));
 	share(run, &released);

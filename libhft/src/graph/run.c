@@ -58,7 +58,6 @@ static struct hft_run *run_make(struct hft_graph *graph)
 	hft_heap_init(&run->ready, heap, graph->nr_nodes);
 	for (i = 0; i < graph->nr_nodes; i++)
 		hft_heap_item_init(&run->items[i]);
-	atomic_flag_clear(&run->lock);
 	run->graph = graph;
 	pthread_mutex_lock(&graph->lock);
 	run->next_of_all = graph->all;

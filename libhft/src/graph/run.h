@@ -11,6 +11,7 @@
 #define HFT_GRAPH_RUN_H
 
 #include "core/heap.h"
+#include "../lock.h"
 #include "internal.h"
 
 /* Of hft_run.waits: a node of which an edge was followed, and one that is waited for. */
@@ -55,7 +56,7 @@ struct hft_run {
 	_Atomic uint32_t skipped;
 	_Atomic uint32_t late;
 	_Atomic uint64_t *waits;
-	atomic_flag lock;
+	struct hft_lock lock;
 	struct hft_heap ready;
 	struct hft_heap_item *items;
 	uint64_t seq;

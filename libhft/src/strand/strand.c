@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../pool/internal.h"
-#include "../spin.h"
+#include "../lock.h"
 #include "hft/strand.h"
 
 #define KEYS_DEFAULT	4096
@@ -47,7 +47,7 @@ _Static_assert(sizeof(struct post) <= HFT_POST_SIZE, "a post has its slab");
  * @first: one
  */
 struct bucket {
-	atomic_flag lock;
+	struct hft_lock lock;
 	struct post *first;
 };
 
@@ -93,7 +93,7 @@ static bool add(struct hft_strands *strands, struct post *post)
 	struct post **link;
 	bool first;
 
-	hft_spin_lock(&bucket->lock);
+	hft_lock(&bucket->lock);
 	link = find(bucket, post->key);
 	first = !*link;
 	if (first) {
@@ -102,29 +102,8 @@ static bool add(struct hft_strands *strands, struct post *post)
 		*(*link)->last = post;
 		(*link)->last = &post->next;
 	}
-	hft_spin_unlock(&bucket->lock);
+	hft_unlock(&bucket->lock);
 	return first;
-}
-
-/* @post has ended.  Returns the next of its key, which takes its place, or NULL. */
-static struct post *advance(struct hft_strands *strands, struct post *post)
-{
-	struct bucket *bucket = bucket_of(strands, post->key);
-	struct post *next, **link;
-
-	hft_spin_lock(&bucket->lock);
-	link = find(bucket, post->key);
-	next = post->behind;
-	if (next) {
-		next->behind = next->next;
-		next->last = next->behind ? post->last : &next->behind;
-		next->next = post->next;
-		*link = next;
-	} else {
-		*link = post->next;
-	}
-	hft_spin_unlock(&bucket->lock);
-	return next;
 }
 
 /* The caller's memory for posts. */
@@ -135,16 +114,108 @@ static struct hft_slab *own_posts(const struct hft_strands *strands)
 	return self ? &self->posts : NULL;
 }
 
-static void end(struct hft_strands *strands, struct post *post, int64_t result)
-{
-	struct hft_group *group = post->group;
+/**
+ * struct turn - tasks of a key that are run in a row
+ * @call: that is run
+ * @strands: of which
+ * @entry: of the key: the first of the tasks
+ * @post: that is run
+ * @rest: those behind it that are not @entry's any more
+ * @rest_last: where the place behind them is, if there are any
+ * @group: of @post, or NULL
+ * @ended: tasks of @group that it has not been told of
+ *
+ * What is behind the entry is taken from it at once: a lock for all of them.
+ */
+struct turn {
+	struct hft_call call;
+	struct hft_strands *strands;
+	struct post *entry;
+	struct post *post;
+	struct post *rest;
+	struct post **rest_last;
+	struct hft_group *group;
+	uint32_t ended;
+};
 
-	hft_slab_give(own_posts(strands), post);
-	if (!group)
+/* Have what is behind the entry, or, if there is nothing, the key has no tasks any more. */
+static void take_behind(struct turn *turn)
+{
+	struct post *entry = turn->entry;
+	struct bucket *bucket = bucket_of(turn->strands, entry->key);
+
+	hft_lock(&bucket->lock);
+	turn->rest = entry->behind;
+	turn->rest_last = entry->last;
+	if (turn->rest) {
+		entry->behind = NULL;
+		entry->last = &entry->behind;
+	} else {
+		*find(bucket, entry->key) = entry->next;
+	}
+	hft_unlock(&bucket->lock);
+}
+
+/* The task after the one that has ended, or NULL: it was the last, and the key is none. */
+static struct post *next_post(struct turn *turn)
+{
+	struct post *next;
+
+	if (!turn->rest)
+		take_behind(turn);
+	next = turn->rest;
+	if (next)
+		turn->rest = next->next;
+	else
+		hft_slab_give(own_posts(turn->strands), turn->entry);
+	return next;
+}
+
+/* Let @post, which is next, be the entry of the key, before the rest and what came since. */
+static void leave_to(struct turn *turn, struct post *post)
+{
+	struct post *entry = turn->entry;
+	struct bucket *bucket = bucket_of(turn->strands, entry->key);
+
+	post->behind = turn->rest;
+	if (turn->rest)
+		post->last = turn->rest_last;
+	hft_lock(&bucket->lock);
+	*post->last = entry->behind;
+	if (entry->behind)
+		post->last = entry->last;
+	post->next = entry->next;
+	*find(bucket, entry->key) = post;
+	hft_unlock(&bucket->lock);
+	hft_slab_give(own_posts(turn->strands), entry);
+}
+
+/* Who waits for the group can not go on before the last: it is told of all together. */
+static void tell(struct turn *turn)
+{
+	if (turn->ended)
+		hft_group_end(turn->group, turn->strands->pool, turn->ended);
+	turn->ended = 0;
+}
+
+static void begin(struct turn *turn, struct post *post)
+{
+	turn->post = post;
+	if (turn->group == post->group)
 		return;
-	if (result < 0)
-		hft_group_fail(group, result);
-	hft_group_end(group, strands->pool, 1);
+	tell(turn);
+	turn->group = post->group;
+}
+
+static void end(struct turn *turn, int64_t result)
+{
+	if (turn->group) {
+		if (result < 0)
+			hft_group_fail(turn->group, result);
+		turn->ended++;
+	}
+	if (turn->post != turn->entry)
+		hft_slab_give(own_posts(turn->strands), turn->post);
 }
 
 static void run_posts(struct hft_strands *strands, struct post *post, uint32_t most);
@@ -160,12 +231,13 @@ static int64_t run(void *args)
 /* The pool is closed: none of them runs. */
 static void cancel_posts(struct hft_strands *strands, struct post *post)
 {
-	struct post *next;
+	struct turn turn = { .strands = strands, .entry = post };
 
-	for (; post; post = next) {
-		next = advance(strands, post);
-		end(strands, post, -ECANCELED);
+	for (; post; post = next_post(&turn)) {
+		begin(&turn, post);
+		end(&turn, -ECANCELED);
 	}
+	tell(&turn);
 }
 
 /* Have a worker run what is first of a key; for want of memory the caller does. */
@@ -187,52 +259,44 @@ static void dispatch(struct hft_strands *strands, struct post *post)
 		run_posts(strands, post, UINT32_MAX);
 }
 
-/**
- * struct post_call - a task that is run
- * @call: it
- * @strands: of which
- * @post: which
- */
-struct post_call {
-	struct hft_call call;
-	struct hft_strands *strands;
-	struct post *post;
-};
-
-/* It has ended its thread: the next of its key is another's. */
-static void abandon_post(struct hft_call *call)
+/* The turn is over: what is next, if there is anything, is another's. */
+static void end_turn(struct turn *turn, struct post *next)
 {
-	struct post_call *of = (struct post_call *)call;
-	struct post *next = advance(of->strands, of->post);
-
-	end(of->strands, of->post, -EOWNERDEAD);
 	if (next)
-		dispatch(of->strands, next);
+		leave_to(turn, next);
+	tell(turn);
+	if (next)
+		dispatch(turn->strands, next);
+}
+
+/* A task has ended its thread. */
+static void abandon_turn(struct hft_call *call)
+{
+	struct turn *turn = (struct turn *)call;
+
+	end(turn, -EOWNERDEAD);
+	end_turn(turn, next_post(turn));
 }
 
 /* Run tasks of a key, @most of them: what is left is another's. */
 static void run_posts(struct hft_strands *strands, struct post *post, uint32_t most)
 {
-	struct post_call call = { .call.abandon = abandon_post, .strands = strands };
+	struct turn turn = { .call.abandon = abandon_turn, .strands = strands, .entry = post };
 	struct hft_spawner *self;
-	struct post *next;
 	int64_t result;
 
-	for (; post && most--; post = next) {
-		call.post = post;
-		hft_call_begin(&call.call);
+	for (; post && most--; post = next_post(&turn)) {
+		begin(&turn, post);
+		hft_call_begin(&turn.call);
 		result = post->fn(post->args);
-		hft_call_end(&call.call);
-		next = advance(strands, post);
-		end(strands, post, result);
+		hft_call_end(&turn.call);
+		end(&turn, result);
 	}
-	if (!post)
-		return;
 	/* Others first: else this one would be the newest, and the next to run. */
-	self = hft_spawner_of(strands->pool);
+	self = post ? hft_spawner_of(strands->pool) : NULL;
 	if (self && self->worker)
 		self->worker->yields = true;
-	dispatch(strands, post);
+	end_turn(&turn, post);
 }
 
 static int post_task(struct hft_strands *strands, uint64_t key, hft_spawn_fn fn,
@@ -329,10 +393,10 @@ HFT_API uint64_t hft_strands_keys(struct hft_strands *strands)
 	const struct post *post;
 
 	for (i = 0; i < nr; i++) {
-		hft_spin_lock(&strands->buckets[i].lock);
+		hft_lock(&strands->buckets[i].lock);
 		for (post = strands->buckets[i].first; post; post = post->next)
 			keys++;
-		hft_spin_unlock(&strands->buckets[i].lock);
+		hft_unlock(&strands->buckets[i].lock);
 	}
 	return keys;
 }
