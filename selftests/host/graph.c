@@ -165,6 +165,114 @@ static void ranks_follow_what_changes(void **state)
 	}
 }
 
+#define KEPT		8
+
+/* What the log says is what hft_graph_path() says before and after. */
+static void check_change(const struct fixture *f, const uint32_t *was, int nr_was,
+			 uint64_t length_was, const struct hft_graph_change *change)
+{
+	uint32_t is[NODES], differs;
+	int i, nr = hft_graph_path(f->graph, is, NODES);
+
+	for (i = 0; i < nr && i < nr_was && is[i] == was[i]; i++)
+		;
+	differs = i < nr ? is[i] : HFT_CHANGE_NOWHERE;
+	if (differs == HFT_CHANGE_NOWHERE && length_was == hft_graph_length(f->graph)) {
+		assert_null(change);
+		return;
+	}
+	assert_non_null(change);
+	assert_int_equal(change->old_length_ns, length_was);
+	assert_int_equal(change->new_length_ns, hft_graph_length(f->graph));
+	assert_int_equal(change->nodes, nr);
+	assert_int_equal(change->differs, differs);
+	assert_true(change->when_ns && change->when_ns <= hft_now());
+}
+
+static void change_one(struct fixture *f, uint32_t *node, uint32_t *cause)
+{
+	uint32_t i, j;
+
+	for (;;) {
+		i = random_below(&f->random, f->nr);
+		j = random_below(&f->random, f->nr);
+		if (random_below(&f->random, 2)) {
+			f->cost[i] = random_below(&f->random, 30);
+			assert_int_equal(hft_graph_set_cost(f->graph, i, f->cost[i]), 0);
+			*cause = HFT_CAUSE_COST;
+			break;
+		}
+		if (f->weight[i][j] < 0)
+			continue;
+		f->weight[i][j] = random_below(&f->random, 30);
+		assert_int_equal(hft_graph_set_weight(f->graph, i, j, (uint64_t)f->weight[i][j]), 0);
+		*cause = HFT_CAUSE_WEIGHT;
+		break;
+	}
+	*node = i;
+}
+
+static void changes_of_the_path_are_logged(void **state)
+{
+	struct hft_graph_change change[2];
+	struct fixture f = { .random = 3 };
+	uint32_t was[NODES], n, i, node, cause;
+	uint64_t length, seq, lost;
+	int nr_was, nr;
+
+	(void)state;
+	for (n = 0; n < GRAPHS / 4; n++) {
+		make_random(&f);
+		for (i = 0, seq = 0; i < CHANGES; i++) {
+			nr_was = hft_graph_path(f.graph, was, NODES);
+			length = hft_graph_length(f.graph);
+			change_one(&f, &node, &cause);
+			nr = hft_graph_changes(f.graph, seq, change, 2, &lost);
+			assert_in_range(nr, 0, 1);
+			assert_int_equal(lost, 0);
+			check_change(&f, was, nr_was, length, nr ? change : NULL);
+			if (!nr)
+				continue;
+			assert_int_equal(change[0].seq, ++seq);
+			assert_int_equal(change[0].node, node);
+			assert_int_equal(change[0].cause, cause);
+		}
+		hft_graph_close(f.graph);
+	}
+}
+
+static void the_log_is_bounded(void **state)
+{
+	HFT_OPTS(hft_graph_opts, opts, .changes = KEPT);
+	HFT_OPTS(hft_graph_opts, many, .changes = (1U << 20) + 1);
+	struct hft_graph_change change[2 * KEPT];
+	struct hft_graph *graph;
+	uint64_t lost = 1;
+	uint32_t i;
+
+	(void)state;
+	assert_int_equal(hft_graph_open(&graph, &many), -EINVAL);
+	assert_int_equal(hft_graph_open(&graph, &opts), 0);
+	add(graph, NULL, 1);
+	assert_int_equal(hft_graph_changes(graph, 0, change, KEPT, &lost), -EBUSY);
+	assert_int_equal(hft_graph_seal(graph), 0);
+	assert_int_equal(hft_graph_changes(graph, 0, change, KEPT, &lost), 0);
+	assert_int_equal(lost, 0);
+	for (i = 0; i < 3 * KEPT; i++)
+		assert_int_equal(hft_graph_set_cost(graph, 0, 2 + i), 0);
+	assert_int_equal(hft_graph_changes(graph, KEPT, change, 2 * KEPT, &lost), KEPT);
+	assert_int_equal(lost, KEPT);
+	assert_int_equal(change[0].seq, 2 * KEPT + 1);
+	assert_int_equal(change[KEPT - 1].seq, 3 * KEPT);
+	assert_int_equal(change[KEPT - 1].differs, HFT_CHANGE_NOWHERE);
+	assert_int_equal(hft_graph_changes(graph, 3 * KEPT - 2, change, 1, &lost), 1);
+	assert_int_equal(change[0].seq, 3 * KEPT - 1);
+	assert_int_equal(lost, 0);
+	assert_int_equal(hft_graph_changes(graph, UINT64_MAX, change, 1, &lost), 0);
+	assert_int_equal(lost, 0);
+	hft_graph_close(graph);
+}
+
 /* No worker is at two nodes at a time, and none begins before what it needs has come. */
 static void check_schedule(const struct fixture *f, const struct hft_node_slot *slots,
 			   uint32_t workers, uint64_t makespan)
@@ -383,6 +491,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ranks_follow_what_changes),
+		cmocka_unit_test(changes_of_the_path_are_logged),
+		cmocka_unit_test(the_log_is_bounded),
 		cmocka_unit_test(schedules_are_possible),
 		cmocka_unit_test(a_worker_takes_what_was_there_first),
 		cmocka_unit_test(bad_graphs),

@@ -49,6 +49,7 @@ struct hft_graph_opts {
 	uint64_t hop_ns;		/* 1000: what it costs to have another worker run a */
 					/* node: shorter ones go to none */
 	bool fixed_costs;		/* they are not learned from the runs */
+	uint32_t changes;		/* 256: of the critical path that are kept, at most 2^20 */
 };
 
 int hft_graph_open(struct hft_graph **graph, const struct hft_graph_opts *opts);
@@ -135,6 +136,47 @@ struct hft_node_info {
 int hft_graph_node_info(struct hft_graph *graph, uint32_t node, struct hft_node_info *info);
 uint64_t hft_graph_length(struct hft_graph *graph);
 int hft_graph_path(struct hft_graph *graph, uint32_t *nodes, uint32_t max);
+
+/**
+ * enum hft_graph_cause - what has changed the critical path
+ * @HFT_CAUSE_COST: hft_graph_set_cost()
+ * @HFT_CAUSE_WEIGHT: hft_graph_set_weight()
+ * @HFT_CAUSE_LEARNED: a cost was learned from a run
+ * @HFT_CAUSES: how many there are
+ */
+enum hft_graph_cause {
+	HFT_CAUSE_COST,
+	HFT_CAUSE_WEIGHT,
+	HFT_CAUSE_LEARNED,
+	HFT_CAUSES
+};
+
+#define HFT_CHANGE_NOWHERE	(~0U)	/* it leads by the nodes that it did */
+
+/**
+ * struct hft_graph_change - a change of the critical path
+ * @seq: its number, from 1 on
+ * @when_ns: CLOCK_MONOTONIC
+ * @old_length_ns: what its length was
+ * @new_length_ns: and is
+ * @cause: &enum hft_graph_cause
+ * @node: whose cost, or an edge from which, has changed
+ * @nodes: that the path has now
+ * @differs: the first of them that is another, or %HFT_CHANGE_NOWHERE
+ */
+struct hft_graph_change {
+	uint64_t seq;
+	uint64_t when_ns;
+	uint64_t old_length_ns;
+	uint64_t new_length_ns;
+	uint32_t cause;
+	uint32_t node;
+	uint32_t nodes;
+	uint32_t differs;
+};
+
+int hft_graph_changes(struct hft_graph *graph, uint64_t since, struct hft_graph_change *changes,
+		      uint32_t max, uint64_t *lost);
 
 /**
  * enum hft_graph_order - which of the nodes that could run goes first

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../futex.h"
+#include "../mutex.h"
 #include "soft.h"
 
 #define NSEC_PER_SEC	1000000000ULL
@@ -500,20 +501,6 @@ int soft_queue_start_timer(struct soft_queue *queue)
 	return 0;
 }
 
-static int soft_queue_init_lock(struct soft_queue *queue)
-{
-	pthread_mutexattr_t attr;
-	int err;
-
-	err = pthread_mutexattr_init(&attr);
-	if (err)
-		return -err;
-	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
-	err = pthread_mutex_init(&queue->lock, &attr);
-	pthread_mutexattr_destroy(&attr);
-	return -err;
-}
-
 /* The queue of a CPU, made if there is none.  NULL for want of memory. */
 struct soft_queue *soft_queue_get(struct soft_context *context, uint32_t cpu)
 {
@@ -526,7 +513,7 @@ struct soft_queue *soft_queue_get(struct soft_context *context, uint32_t cpu)
 	queue = calloc(1, sizeof(*queue));
 	if (!queue)
 		return NULL;
-	if (soft_queue_init_lock(queue)) {
+	if (hft_mutex_init(&queue->lock)) {
 		free(queue);
 		return NULL;
 	}

@@ -81,7 +81,9 @@ static int try_node(struct hft_run *run, uint32_t number, bool followed)
 
 static bool is_followed(const struct hft_graph_edge *edge, int ret)
 {
-	return ret >= 0 && (!edge->branch || edge->branch == (unsigned int)ret);
+	uint32_t branch = hft_edge_branch(edge);
+
+	return ret >= 0 && (!branch || branch == (unsigned int)ret);
 }
 
 /* Nodes without edges to them are followed, so to say. */
@@ -216,7 +218,7 @@ static uint32_t level_of_node(const struct hft_run *run, uint32_t node)
 	uint32_t level = level_of(run);
 
 	if (level < HFT_LEVEL_REALTIME &&
-	    atomic_load_explicit(&run->graph->nodes[node].critical, memory_order_relaxed))
+	    hft_node_is_critical(&run->graph->nodes[node]))
 		level++;
 	return level;
 }

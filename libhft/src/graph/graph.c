@@ -4,20 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../mutex.h"
 #include "internal.h"
 
 #define NODES_DEFAULT	65536
 #define GROW_FROM	64
+#define CHANGES_DEFAULT	256
+#define CHANGES_MAX	(1U << 20)
 #define HOP_DEFAULT	1000		/* ns: to a worker that looks for tasks, and back */
-#define BRANCH_MAX	65535
 
 /**
  * hft_graph_open() - make an empty graph
  * @out: the graph
  * @user_opts: options or NULL
  *
- * Return: 0, -EINVAL more nodes than %HFT_GRAPH_NODES_MAX, -E2BIG the options are of a
- * newer library, -ENOMEM.
+ * Return: 0, -EINVAL more nodes than %HFT_GRAPH_NODES_MAX, or 2^20 changes, -E2BIG the
+ * options are of a newer library, -ENOMEM.
  */
 HFT_API int hft_graph_open(struct hft_graph **out, const struct hft_graph_opts *user_opts)
 {
@@ -30,6 +32,8 @@ HFT_API int hft_graph_open(struct hft_graph **out, const struct hft_graph_opts *
 		return err;
 	if (opts.nodes > HFT_GRAPH_NODES_MAX)
 		return hft_fail(EINVAL, "%u nodes: at most %u", opts.nodes, HFT_GRAPH_NODES_MAX);
+	if (opts.changes > CHANGES_MAX)
+		return hft_fail(EINVAL, "%u changes: at most %u", opts.changes, CHANGES_MAX);
 	graph = calloc(1, sizeof(*graph));
 	if (!graph)
 		return hft_fail(ENOMEM, "a graph");
@@ -38,7 +42,12 @@ HFT_API int hft_graph_open(struct hft_graph **out, const struct hft_graph_opts *
 	hft_group_init(&graph->helpers, opts.pool);
 	graph->hop = opts.hop_ns ? opts.hop_ns : HOP_DEFAULT;
 	graph->learns = !opts.fixed_costs;
-	pthread_mutex_init(&graph->lock, NULL);
+	graph->path.max = opts.changes ? opts.changes : CHANGES_DEFAULT;
+	err = hft_mutex_init(&graph->lock);
+	if (err) {
+		free(graph);
+		return hft_fail(-err, "the lock of a graph");
+	}
 	*out = graph;
 	return 0;
 }
@@ -61,6 +70,7 @@ HFT_API void hft_graph_close(struct hft_graph *graph)
 	free(graph->in);
 	free(graph->order);
 	free(graph->marked);
+	hft_path_free(graph);
 	pthread_mutex_destroy(&graph->lock);
 	free(graph);
 }
@@ -170,7 +180,7 @@ HFT_API int hft_graph_add_edge(struct hft_graph *graph, uint32_t from, uint32_t 
 	return err ? err : add_edge(graph, &(struct hft_graph_edge){
 		.from = from,
 		.to = to,
-		.weight = weight_ns,
+		.label = hft_edge_label(weight_ns, 0),
 	});
 }
 
@@ -191,14 +201,13 @@ HFT_API int hft_graph_add_branch(struct hft_graph *graph, uint32_t from, uint32_
 {
 	int err = check_cost("an edge", weight_ns);
 
-	if (!err && (!branch || branch > BRANCH_MAX))
-		err = hft_fail(EINVAL, "branch %u: 1 to %u", branch, BRANCH_MAX);
+	if (!err && (!branch || branch > HFT_EDGE_BRANCH_MAX))
+		err = hft_fail(EINVAL, "branch %u: 1 to %u", branch, HFT_EDGE_BRANCH_MAX);
 	if (!err)
 		err = add_edge(graph, &(struct hft_graph_edge){
 			.from = from,
 			.to = to,
-			.weight = weight_ns,
-			.branch = branch,
+			.label = hft_edge_label(weight_ns, branch),
 		});
 	if (!err)
 		graph->branches = true;
@@ -224,9 +233,10 @@ HFT_API int hft_graph_seal(struct hft_graph *graph)
 	err = hft_graph_index(graph);
 	if (!err)
 		err = hft_graph_sort(graph);
+	if (!err)
+		err = hft_path_make(graph);
 	if (err)
 		return err;
-	hft_graph_rank_all(graph);
 	graph->sealed = true;
 	return 0;
 }

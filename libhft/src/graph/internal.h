@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <hft/graph.h>
 
+#include "core/heap.h"
 #include "../api.h"
 #include "../options.h"
 
@@ -22,15 +23,17 @@
  * struct hft_graph_edge - an edge
  * @from: node
  * @to: node
- * @weight: ns
- * @branch: that it is of, or 0
+ * @label: its weight, ns, above the branch that it is of, or 0: one word, since who runs
+ *	the graph looks at the branch while the weight changes
  */
 struct hft_graph_edge {
 	uint32_t from;
 	uint32_t to;
-	uint64_t weight : 48;
-	uint64_t branch : 16;
+	_Atomic uint64_t label;
 };
+
+#define HFT_EDGE_BRANCH_BITS	16
+#define HFT_EDGE_BRANCH_MAX	((1U << HFT_EDGE_BRANCH_BITS) - 1)
 
 /**
  * struct hft_graph_node - a node
@@ -46,7 +49,8 @@ struct hft_graph_edge {
  * @position: in the topological order
  * @first_out: of its edges in hft_graph.edges, from there to the next node's
  * @first_in: of those to it in hft_graph.in
- * @critical: has no slack; as of hft_graph.timed
+ * @next: the first of those behind it that a longest way goes by, or %HFT_NODE_NONE
+ * @critical: is on the critical path
  */
 struct hft_graph_node {
 	hft_node_fn fn;
@@ -61,7 +65,35 @@ struct hft_graph_node {
 	uint32_t position;
 	uint32_t first_out;
 	uint32_t first_in;
+	uint32_t next;
 	_Atomic bool critical;
+};
+
+#define HFT_NODE_NONE		UINT32_MAX
+
+/**
+ * struct hft_graph_path - the critical path, and what has become of it
+ * @starts: nodes without edges to them, by rank: the first of these are the first of the
+ *	order, too
+ * @items: theirs
+ * @nodes: of the path
+ * @nr: how many
+ * @length: ns
+ * @moved: one of its nodes has another next one
+ * @log: the last changes, by their number modulo @max
+ * @max: how many there is room for
+ * @changes: how many there were
+ */
+struct hft_graph_path {
+	struct hft_heap starts;
+	struct hft_heap_item *items;
+	uint32_t *nodes;
+	uint32_t nr;
+	uint64_t length;
+	bool moved;
+	struct hft_graph_change *log;
+	uint32_t max;
+	uint64_t changes;
 };
 
 /**
@@ -72,8 +104,8 @@ struct hft_graph_node {
  * @in: numbers of edges by where they lead to
  * @order: nodes, each behind those that it depends on
  * @marked: a bit for each position in @order whose rank is to be computed
- * @length: of the critical path; as of @timed
- * @timed: that and hft_graph_node.earliest are right
+ * @path: the critical one
+ * @timed: hft_graph_node.earliest is right
  * @branches: there are edges that are not always followed
  * @learns: costs from the runs
  * @pool: or NULL
@@ -94,7 +126,7 @@ struct hft_graph {
 	uint32_t *in;
 	uint32_t *order;
 	uint64_t *marked;
-	uint64_t length;
+	struct hft_graph_path path;
 	bool sealed;
 	bool timed;
 	bool branches;
@@ -118,6 +150,26 @@ static inline uint64_t hft_node_cost(const struct hft_graph_node *node)
 	return atomic_load_explicit(&node->cost, memory_order_relaxed);
 }
 
+static inline uint64_t hft_edge_label(uint64_t weight, uint32_t branch)
+{
+	return weight << HFT_EDGE_BRANCH_BITS | branch;
+}
+
+static inline uint64_t hft_edge_weight(const struct hft_graph_edge *edge)
+{
+	return atomic_load_explicit(&edge->label, memory_order_relaxed) >> HFT_EDGE_BRANCH_BITS;
+}
+
+static inline uint32_t hft_edge_branch(const struct hft_graph_edge *edge)
+{
+	return atomic_load_explicit(&edge->label, memory_order_relaxed) & HFT_EDGE_BRANCH_MAX;
+}
+
+static inline bool hft_node_is_critical(const struct hft_graph_node *node)
+{
+	return atomic_load_explicit(&node->critical, memory_order_relaxed);
+}
+
 /* seal.c */
 int hft_graph_index(struct hft_graph *graph);
 int hft_graph_sort(struct hft_graph *graph);
@@ -126,6 +178,12 @@ int hft_graph_sort(struct hft_graph *graph);
 void hft_graph_rank_all(struct hft_graph *graph);
 void hft_graph_time(struct hft_graph *graph);
 void hft_graph_measured(struct hft_graph *graph, uint32_t node, uint64_t ns);
+
+/* path.c */
+int hft_path_make(struct hft_graph *graph);
+void hft_path_free(struct hft_graph *graph);
+void hft_path_rank(struct hft_graph *graph, uint32_t node);
+void hft_path_follow(struct hft_graph *graph, uint32_t cause, uint32_t node);
 
 /* run.c */
 void hft_graph_free_runs(struct hft_graph *graph);

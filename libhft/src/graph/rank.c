@@ -4,18 +4,22 @@
 
 #include "internal.h"
 
-static uint64_t rank_of(const struct hft_graph *graph, uint32_t node)
+/* The rank of @node; @next: out: the first node behind it by which that is so long. */
+static uint64_t rank_of(const struct hft_graph *graph, uint32_t node, uint32_t *next)
 {
 	const struct hft_graph_node *nodes = graph->nodes;
 	uint64_t most = 0, way;
 	uint32_t i;
 
+	*next = HFT_NODE_NONE;
 	for (i = nodes[node].first_out; i < nodes[node + 1].first_out; i++) {
 		const struct hft_graph_edge *edge = &graph->edges[i];
 
-		way = edge->weight + hft_node_rank(&nodes[edge->to]);
-		if (way > most)
+		way = hft_edge_weight(edge) + hft_node_rank(&nodes[edge->to]);
+		if (way > most || *next == HFT_NODE_NONE) {
 			most = way;
+			*next = edge->to;
+		}
 	}
 	return hft_node_cost(&nodes[node]) + most;
 }
@@ -32,7 +36,9 @@ void hft_graph_rank_all(struct hft_graph *graph)
 	uint32_t i;
 
 	for (i = graph->nr_nodes; i--;) {
-		set_rank(graph, graph->order[i], rank_of(graph, graph->order[i]));
+		uint32_t node = graph->order[i];
+
+		set_rank(graph, node, rank_of(graph, node, &graph->nodes[node].next));
 		work += hft_node_cost(&graph->nodes[i]);
 	}
 	atomic_store_explicit(&graph->work, work, memory_order_relaxed);
@@ -49,13 +55,18 @@ static void mark(struct hft_graph *graph, uint32_t node)
 /* Compute a rank again; if it is another, so may be those of what is before it. */
 static void refresh(struct hft_graph *graph, uint32_t node)
 {
-	const struct hft_graph_node *nodes = graph->nodes;
-	uint64_t rank = rank_of(graph, node);
-	uint32_t i;
+	struct hft_graph_node *nodes = graph->nodes;
+	uint32_t i, next;
+	uint64_t rank = rank_of(graph, node, &next);
 
+	if (next != nodes[node].next) {
+		nodes[node].next = next;
+		graph->path.moved |= hft_node_is_critical(&nodes[node]);
+	}
 	if (rank == hft_node_rank(&nodes[node]))
 		return;
 	set_rank(graph, node, rank);
+	hft_path_rank(graph, node);
 	for (i = nodes[node].first_in; i < nodes[node + 1].first_in; i++)
 		mark(graph, graph->edges[graph->in[i]].from);
 }
@@ -64,7 +75,7 @@ static void refresh(struct hft_graph *graph, uint32_t node)
  * The cost of @node, or of an edge from it, has changed.  What is marked is computed
  * from the last position to the first: so each but once, after all that it depends on.
  */
-static void refresh_from(struct hft_graph *graph, uint32_t node)
+static void refresh_from(struct hft_graph *graph, uint32_t node, enum hft_graph_cause cause)
 {
 	uint32_t word = graph->nodes[node].position / 64;
 
@@ -80,6 +91,7 @@ static void refresh_from(struct hft_graph *graph, uint32_t node)
 			break;
 	}
 	graph->timed = false;
+	hft_path_follow(graph, cause, node);
 }
 
 static int check_sealed(const struct hft_graph *graph, uint32_t node)
@@ -92,7 +104,8 @@ static int check_sealed(const struct hft_graph *graph, uint32_t node)
 }
 
 /* The lock is held. */
-static void set_cost(struct hft_graph *graph, uint32_t node, uint64_t cost)
+static void set_cost(struct hft_graph *graph, uint32_t node, uint64_t cost,
+		     enum hft_graph_cause cause)
 {
 	uint64_t old = hft_node_cost(&graph->nodes[node]);
 
@@ -102,7 +115,7 @@ static void set_cost(struct hft_graph *graph, uint32_t node, uint64_t cost)
 	if (!graph->sealed)
 		return;
 	atomic_fetch_add_explicit(&graph->work, cost - old, memory_order_relaxed);
-	refresh_from(graph, node);
+	refresh_from(graph, node, cause);
 }
 
 /**
@@ -122,7 +135,7 @@ HFT_API int hft_graph_set_cost(struct hft_graph *graph, uint32_t node, uint64_t 
 	if (cost_ns > HFT_GRAPH_COST_MAX)
 		return hft_fail(EINVAL, "a cost of %llu ns", (unsigned long long)cost_ns);
 	pthread_mutex_lock(&graph->lock);
-	set_cost(graph, node, cost_ns);
+	set_cost(graph, node, cost_ns, HFT_CAUSE_COST);
 	pthread_mutex_unlock(&graph->lock);
 	return 0;
 }
@@ -167,7 +180,7 @@ void hft_graph_measured(struct hft_graph *graph, uint32_t node, uint64_t ns)
 	}
 	off = n->mean > cost ? n->mean - cost : cost - n->mean;
 	if (off > cost / 8)
-		set_cost(graph, node, n->mean);
+		set_cost(graph, node, n->mean, HFT_CAUSE_LEARNED);
 	pthread_mutex_unlock(&graph->lock);
 }
 
@@ -214,33 +227,17 @@ HFT_API int hft_graph_set_weight(struct hft_graph *graph, uint32_t from, uint32_
 	if (!edge)
 		return hft_fail(ENOENT, "an edge from node %u to %u", from, to);
 	pthread_mutex_lock(&graph->lock);
-	if (edge->weight != weight_ns) {
-		edge->weight = weight_ns;
-		refresh_from(graph, from);
+	if (hft_edge_weight(edge) != weight_ns) {
+		atomic_store_explicit(&edge->label,
+				      hft_edge_label(weight_ns, hft_edge_branch(edge)),
+				      memory_order_relaxed);
+		refresh_from(graph, from, HFT_CAUSE_WEIGHT);
 	}
 	pthread_mutex_unlock(&graph->lock);
 	return 0;
 }
 
-/* A node of the highest rank: the first of the order. */
-static uint32_t path_start(const struct hft_graph *graph)
-{
-	uint32_t i, best = graph->order[0];
-
-	for (i = 1; i < graph->nr_nodes; i++) {
-		if (hft_node_rank(&graph->nodes[graph->order[i]]) >
-		    hft_node_rank(&graph->nodes[best]))
-			best = graph->order[i];
-	}
-	return best;
-}
-
-static bool is_critical(const struct hft_graph *graph, const struct hft_graph_node *node)
-{
-	return node->earliest + hft_node_rank(node) == graph->length;
-}
-
-/* When each node can start at the earliest, and the length; the lock is held. */
+/* When each node can start at the earliest; the lock is held. */
 void hft_graph_time(struct hft_graph *graph)
 {
 	struct hft_graph_node *nodes = graph->nodes;
@@ -255,80 +252,14 @@ void hft_graph_time(struct hft_graph *graph)
 		for (i = node->first_in; i < node[1].first_in; i++) {
 			const struct hft_graph_edge *edge = &graph->edges[graph->in[i]];
 			const struct hft_graph_node *from = &nodes[edge->from];
-			uint64_t end = from->earliest + hft_node_cost(from) + edge->weight;
+			uint64_t end = from->earliest + hft_node_cost(from) +
+				       hft_edge_weight(edge);
 
 			if (end > node->earliest)
 				node->earliest = end;
 		}
 	}
-	graph->length = hft_node_rank(&nodes[path_start(graph)]);
-	for (n = 0; n < graph->nr_nodes; n++)
-		atomic_store_explicit(&nodes[n].critical, is_critical(graph, &nodes[n]),
-				      memory_order_relaxed);
 	graph->timed = true;
-}
-
-/**
- * hft_graph_length() - how long the critical path is
- * @graph: sealed; else 0
- *
- * Return: ns.
- */
-HFT_API uint64_t hft_graph_length(struct hft_graph *graph)
-{
-	uint64_t length;
-
-	if (!graph->sealed)
-		return 0;
-	pthread_mutex_lock(&graph->lock);
-	hft_graph_time(graph);
-	length = graph->length;
-	pthread_mutex_unlock(&graph->lock);
-	return length;
-}
-
-/* The next node of a longest way from @node on, or @node. */
-static uint32_t path_next(const struct hft_graph *graph, uint32_t node)
-{
-	const struct hft_graph_node *nodes = graph->nodes;
-	uint64_t rest = hft_node_rank(&nodes[node]) - hft_node_cost(&nodes[node]);
-	uint32_t i;
-
-	for (i = nodes[node].first_out; i < nodes[node + 1].first_out; i++) {
-		const struct hft_graph_edge *edge = &graph->edges[i];
-
-		if (edge->weight + hft_node_rank(&nodes[edge->to]) == rest)
-			return edge->to;
-	}
-	return node;
-}
-
-/**
- * hft_graph_path() - the critical path
- * @graph: sealed
- * @nodes: room for the numbers of its nodes, or NULL
- * @max: how many there is room for
- *
- * Return: how many nodes it has, of which @max at most are in @nodes, or -EBUSY: the
- * graph is not sealed.
- */
-HFT_API int hft_graph_path(struct hft_graph *graph, uint32_t *nodes, uint32_t max)
-{
-	uint32_t node, next, nr = 0;
-
-	if (!graph->sealed)
-		return hft_fail(EBUSY, "the graph is not sealed");
-	pthread_mutex_lock(&graph->lock);
-	next = path_start(graph);
-	do {
-		node = next;
-		if (nodes && nr < max)
-			nodes[nr] = node;
-		nr++;
-		next = path_next(graph, node);
-	} while (next != node);
-	pthread_mutex_unlock(&graph->lock);
-	return (int)nr;
 }
 
 /**
@@ -355,7 +286,7 @@ HFT_API int hft_graph_node_info(struct hft_graph *graph, uint32_t node, struct h
 	info.cost_ns = hft_node_cost(n);
 	info.rank_ns = hft_node_rank(n);
 	info.earliest_ns = n->earliest;
-	info.slack_ns = graph->length - n->earliest - info.rank_ns;
+	info.slack_ns = graph->path.length - n->earliest - info.rank_ns;
 	info.mean_ns = n->mean;
 	info.p99_ns = n->p99;
 	info.measured = n->measured;

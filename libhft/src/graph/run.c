@@ -72,7 +72,6 @@ static struct hft_run *run_take(struct hft_graph *graph)
 	struct hft_run *run;
 
 	pthread_mutex_lock(&graph->lock);
-	hft_graph_time(graph);
 	run = graph->idle;
 	if (run)
 		graph->idle = run->next;

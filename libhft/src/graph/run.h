@@ -10,8 +10,8 @@
 #ifndef HFT_GRAPH_RUN_H
 #define HFT_GRAPH_RUN_H
 
-#include "core/heap.h"
 #include "../lock.h"
+#include "internal.h"
 #include "internal.h"
 
 /* Of hft_run.waits: a node of which an edge was followed, and one that is waited for. */

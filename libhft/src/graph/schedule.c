@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/heap.h"
 #include "schedule.h"
 
 #define WORKERS_MAX	1024
@@ -51,7 +50,7 @@ uint64_t hft_schedule_arrival(const struct hft_schedule *s, uint32_t node, uint3
 		const struct hft_graph_edge *edge = &s->graph->edges[s->graph->in[i]];
 		const struct hft_node_slot *from = &s->slots[edge->from];
 
-		at = from->end_ns + (from->worker == worker ? 0 : edge->weight);
+		at = from->end_ns + (from->worker == worker ? 0 : hft_edge_weight(edge));
 		if (at > last)
 			last = at;
 	}
