@@ -4,8 +4,9 @@
  *
  * A task is a function and a copy of its arguments.  A worker runs the highest level
  * that it has, the newest task first; a worker that has none steals the oldest of
- * another, the highest level first, from the nearest first.  Within a level there is no
- * order: what must come in order goes to a strand, what has a time to hft_submit().
+ * another, the highest level first, from the nearest first.  Within a level those with a
+ * deadline go first, the earliest of all, and there is no other order: what must come in
+ * order goes to a strand, what has a time to hft_submit().
  *
  * Waiting: a worker that waits, for a group or a task, runs other tasks meanwhile.  Any
  * other thread sleeps.
@@ -115,6 +116,8 @@ struct hft_spawn_opts {
 					/* ends with -ETIME; 0: never */
 	uint32_t level;			/* 1 + enum hft_level; 0: HFT_LEVEL_NORMAL */
 	uint32_t worker;		/* 1 + the worker, from which it is not stolen; 0: any */
+	uint64_t deadline;		/* CLOCK_MONOTONIC: of its level the earliest goes first; */
+					/* 0: none */
 };
 
 int hft_spawn(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size);
@@ -150,6 +153,7 @@ struct hft_pool_stats {
 	uint64_t depth;			/* tasks that wait */
 	uint32_t cpu;
 	uint32_t running;		/* it is at a task */
+	uint64_t late;			/* tasks that have ended after their deadline */
 };
 
 #define HFT_POOL_ALL	(~0U)		/* the sum of all workers and other threads */

@@ -2,7 +2,7 @@
 /*
  * What the files of the pool share.
  *
- * Nothing takes a lock but adding and removing workers.  Barriers:
+ * Nothing takes a lock but adding and removing workers, and the ordered queues.  Barriers:
  *
  *   a task pushed, then the look at idle, of who spawns
  *	pairs with parked and idle, full fence, the look for tasks, of who is about to
@@ -31,6 +31,7 @@
 #include "../self.h"
 #include "call.h"
 #include "deque.h"
+#include "queue.h"
 #include "slab.h"
 #include "wait.h"
 
@@ -50,15 +51,20 @@
  * @args: with that, unless they are @big
  * @group: that it is of, and HFT_WORK_* flags
  * @next: in an inbox or a list
+ * @result: of @fn
+ * @item: in a queue
  * @big: arguments that have no room in @args, or NULL
  * @token: or NULL
  * @expires: or 0
- * @result: of @fn
+ * @deadline: or 0
  * @state: HFT_WAIT_* bits and HFT_WORK_DETACHED; futex
  * @generation: of the memory: counts up as it is freed
  * @level: &enum hft_level
  * @handle: somebody has a handle: it is they who free it
  * @fixed: is its worker's alone
+ * @worker: the number of that, in a queue
+ * @queued: it waits in a queue; under the lock of that
+ * @promised: there is room for it in a queue
  *
  * A task that a worker spawns without options has the first line alone, and no memory
  * behind it.  One that comes through an inbox has @next, @level and @fixed; the rest is
@@ -72,17 +78,28 @@ struct hft_work {
 	unsigned char args[HFT_WORK_INLINE];
 	uintptr_t group;
 
-	struct hft_work *next;
+	union {
+		struct {
+			struct hft_work *next;
+			int64_t result;
+		};
+		struct hft_heap_item item;
+	};
 	void *big;
 	struct hft_token *token;
 	uint64_t expires;
-	int64_t result;
+	uint64_t deadline;
 	_Atomic uint32_t state;
 	_Atomic uint32_t generation;
 	uint8_t level;
 	bool handle;
 	bool fixed;
+	uint8_t worker;
+	bool queued;
+	bool promised;
 } __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct hft_work) == 128, "a task has two lines");
 
 #define HFT_WORK_PLAIN_SIZE	64
 #define HFT_POST_SIZE		128
@@ -163,6 +180,7 @@ enum hft_worker_life {
  * @life: &enum hft_worker_life; futex
  * @waits_for: what it waits for, in a task
  * @inbox: tasks that are for it alone, newest first
+ * @queue: those of them that have a deadline
  * @deques: its tasks, one a level
  * @self: it as a spawner
  * @number: of the pool's workers
@@ -191,6 +209,7 @@ struct hft_pool_worker {
 	_Atomic uint32_t life;
 	_Atomic uintptr_t waits_for;
 	_Atomic(struct hft_work *) inbox;
+	struct hft_queue queue;
 
 	struct hft_deque deques[HFT_LEVELS];
 	struct hft_spawner self;
@@ -218,6 +237,7 @@ struct hft_pool_worker {
 	_Atomic uint64_t cancelled;
 	_Atomic uint64_t stolen;
 	_Atomic uint64_t failed_steals;
+	_Atomic uint64_t late;
 	_Atomic uint64_t parks;
 	_Atomic uint64_t parked_ns;
 };
@@ -238,6 +258,7 @@ struct hft_pool_worker {
  * @lock: of workers that come and go
  * @idle: how many workers sleep and search
  * @inbox: tasks from outside, newest first
+ * @queue: tasks that have a deadline, or that are to be re-keyed
  */
 struct hft_pool {
 	_Atomic(struct hft_pool_worker *) workers[HFT_POOL_WORKERS_MAX];
@@ -251,6 +272,7 @@ struct hft_pool {
 
 	_Atomic uint64_t idle __attribute__((aligned(64)));
 	_Atomic(struct hft_work *) inbox __attribute__((aligned(64)));
+	struct hft_queue queue;
 };
 
 static inline enum hft_distance hft_worker_distance(const struct hft_pool_worker *from, uint32_t to)
@@ -319,6 +341,7 @@ void hft_worker_tell(struct hft_pool_worker *worker);
 /* work.c */
 void hft_work_run(struct hft_pool_worker *worker, struct hft_work *work);
 void hft_work_cancel(struct hft_spawner *by, struct hft_work *work, int err);
+int hft_work_push(struct hft_spawner *self, struct hft_work *work);
 int hft_inbox_push(_Atomic(struct hft_work *) *inbox, struct hft_work *work);
 struct hft_work *hft_inbox_take(_Atomic(struct hft_work *) *inbox, struct hft_work *leave);
 void hft_group_begin(struct hft_group *group, const struct hft_spawner *self);

@@ -126,6 +126,8 @@ static bool finds_tasks(const struct hft_pool_worker *worker)
 
 	if (is_open(&pool->inbox) || is_open(&worker->inbox) || worker->fixed_levels)
 		return true;
+	if (hft_queue_waiting(&pool->queue) || hft_queue_waiting(&worker->queue))
+		return true;
 	for (i = 0; i < nr; i++) {
 		if (has_tasks(hft_pool_worker_at(pool, i)))
 			return true;

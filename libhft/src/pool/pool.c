@@ -18,6 +18,7 @@ static void worker_free(struct hft_pool_worker *worker)
 
 	for (level = 0; level < HFT_LEVELS; level++)
 		hft_deque_exit(&worker->deques[level]);
+	hft_queue_exit(&worker->queue);
 	hft_spawner_exit(&worker->self);
 	hft_pool_free_threads(worker);
 	free(worker);
@@ -34,6 +35,7 @@ static struct hft_pool_worker *worker_make(struct hft_pool *pool, uint32_t numbe
 	worker->pool = pool;
 	worker->number = number;
 	atomic_init(&worker->inbox, HFT_INBOX_CLOSED);
+	hft_queue_init(&worker->queue);
 	worker->random = pool->sim ? hft_sim_random(pool->sim) : number + 1;
 	hft_spawner_init(&worker->self, pool, worker);
 	for (level = 0; level < HFT_LEVELS; level++) {
@@ -102,6 +104,7 @@ static int worker_add(struct hft_pool *pool, uint32_t cpu)
 		atomic_store_explicit(&pool->nr_workers, nr + 1, memory_order_release);
 	measure(pool, worker);
 	atomic_store(&worker->inbox, NULL);
+	hft_queue_open(&worker->queue);
 	atomic_store(&worker->life, HFT_WORKER_RUNS);
 	err = hft_pool_start_worker(worker);
 	if (!err)
@@ -278,6 +281,8 @@ static int pool_init(struct hft_pool *pool, const struct hft_pool_opts *opts)
 	if (pool->sim)
 		hft_sim_hold(pool->sim);
 	pthread_mutex_init(&pool->lock, NULL);
+	hft_queue_init(&pool->queue);
+	hft_queue_open(&pool->queue);
 	return 0;
 }
 
@@ -328,8 +333,8 @@ HFT_API int hft_pool_open(struct hft_pool **out, const struct hft_pool_opts *use
 	return 0;
 }
 
-/* No worker takes them any more. */
-static void cancel_inbox(struct hft_pool *pool)
+/* No worker takes what comes from outside any more, nor what is in order. */
+static void cancel_shared(struct hft_pool *pool)
 {
 	struct hft_spawner by = { .pool = pool };
 	struct hft_work *work = hft_inbox_take(&pool->inbox, HFT_INBOX_CLOSED);
@@ -339,6 +344,9 @@ static void cancel_inbox(struct hft_pool *pool)
 		next = work->next;
 		hft_work_cancel(&by, work, -ECANCELED);
 	}
+	hft_queue_close(&pool->queue);
+	while ((work = hft_queue_take(&pool->queue, 0)))
+		hft_work_cancel(&by, work, -ECANCELED);
 }
 
 /* It has left. */
@@ -369,7 +377,7 @@ HFT_API void hft_pool_close(struct hft_pool *pool)
 		return;
 	hft_pool_use(pool);
 	nr = atomic_load(&pool->nr_workers);
-	cancel_inbox(pool);
+	cancel_shared(pool);
 	for (i = 0; i < nr; i++)
 		worker_stop(hft_pool_worker_at(pool, i));
 	for (i = 0; i < nr; i++)
@@ -378,6 +386,7 @@ HFT_API void hft_pool_close(struct hft_pool *pool)
 	for (i = 0; i < nr; i++)
 		worker_free(hft_pool_worker_at(pool, i));
 	hft_spawners_retire(pool);
+	hft_queue_exit(&pool->queue);
 	pthread_mutex_destroy(&pool->lock);
 	if (pool->sim)
 		hft_sim_put(pool->sim);
@@ -399,10 +408,12 @@ static void add_worker_stats(const struct hft_pool_worker *worker, struct hft_po
 	stats->cancelled += read_count(&worker->cancelled);
 	stats->stolen += read_count(&worker->stolen);
 	stats->failed_steals += read_count(&worker->failed_steals);
+	stats->late += read_count(&worker->late);
 	stats->parked += read_count(&worker->parks);
 	stats->parked_ns += read_count(&worker->parked_ns);
 	for (level = 0; level < HFT_LEVELS; level++)
 		stats->depth += (uint64_t)hft_deque_count(&worker->deques[level]);
+	stats->depth += hft_queue_waiting(&worker->queue);
 	stats->cpu = worker->cpu;
 	stats->running += atomic_load(&worker->life) != HFT_WORKER_NONE &&
 			  !atomic_load(&worker->searching);
@@ -434,8 +445,10 @@ HFT_API int hft_pool_stats(struct hft_pool *pool, uint32_t worker,
 		if (worker == HFT_POOL_ALL || worker == i)
 			add_worker_stats(hft_pool_worker_at(pool, i), &stats);
 	}
-	if (worker == HFT_POOL_ALL)
+	if (worker == HFT_POOL_ALL) {
 		stats.spawned += hft_spawners_count(pool);
+		stats.depth += hft_queue_waiting(&pool->queue);
+	}
 	hft_answer(user_stats, &stats, sizeof(stats));
 	return 0;
 }

@@ -166,6 +166,7 @@ static __attribute__((noinline)) void run_more(struct hft_pool_worker *worker,
 					       struct hft_work *work)
 {
 	struct hft_group *group = group_of(work);
+	uint64_t deadline = work->deadline;
 	int err = why_not(work);
 	int64_t result;
 
@@ -176,6 +177,8 @@ static __attribute__((noinline)) void run_more(struct hft_pool_worker *worker,
 	worker->current = work;
 	result = work->fn(work->big ? work->big : work->args);
 	worker->current = NULL;
+	if (deadline && hft_now() > deadline)
+		hft_count(&worker->late, 1);
 	work_end(&worker->self, work, result);
 	worker_ended(worker, group, result);
 }
@@ -258,25 +261,10 @@ work_push(struct hft_spawner *self, struct hft_pool_worker *worker, struct hft_w
 	return 0;
 }
 
-/* Let one worker have a task. */
-static int work_push_to(struct hft_spawner *self, struct hft_work *work, uint32_t number)
+/* As work_push(), of a task that has its level. */
+int hft_work_push(struct hft_spawner *self, struct hft_work *work)
 {
-	struct hft_pool_worker *to = hft_pool_worker_at(self->pool, number);
-	int err;
-
-	work->fixed = true;
-	if (to == self->worker) {
-		hft_worker_fix(to, work);
-	} else {
-		err = hft_inbox_push(&to->inbox, work);
-		if (err)
-			return -ENODEV;
-		/* The task before the look: pairs with the fence in hft_worker_park(). */
-		atomic_thread_fence(memory_order_seq_cst);
-		hft_worker_wake(to);
-	}
-	hft_count(&self->spawned, 1);
-	return 0;
+	return work_push(self, self->worker, work, work->level);
 }
 
 static __attribute__((noinline)) int spawn_failed(struct hft_pool *pool, struct hft_group *group,
@@ -377,101 +365,6 @@ HFT_API int hft_group_spawn(struct hft_group *group, hft_spawn_fn fn, const void
 	if (__builtin_expect(size > HFT_WORK_INLINE || !fn || (size && !args), 0))
 		return group_spawn_opts(group, fn, args, size);
 	return spawn(group->pool, group, fn, args, size);
-}
-
-static int check(const struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size,
-		 const struct hft_spawn_opts *opts)
-{
-	if (!fn || (size && !args) || opts->level > HFT_LEVELS)
-		return -EINVAL;
-	if (opts->group && opts->group->pool != pool)
-		return -EINVAL;
-	if (size > HFT_SPAWN_ARGS_MAX)
-		return -E2BIG;
-	if (opts->worker > atomic_load_explicit(&pool->nr_workers, memory_order_acquire))
-		return -ENODEV;
-	return 0;
-}
-
-/* The second line. */
-static int work_fill(struct hft_spawner *self, struct hft_work *work, const void *args, size_t size,
-		     const struct hft_spawn_opts *opts)
-{
-	work->group = (uintptr_t)opts->group | HFT_WORK_MORE;
-	work->token = opts->token;
-	work->expires = opts->expires;
-	work->level = opts->level ? (uint8_t)(opts->level - 1) : HFT_LEVEL_NORMAL;
-	work->fixed = false;
-	work->big = NULL;
-	atomic_store_explicit(&work->state, 0, memory_order_relaxed);
-	if (size <= HFT_WORK_INLINE) {
-		hft_copy_args(work->args, args, size);
-		return 0;
-	}
-	work->big = hft_slab_take(&self->args);
-	if (!work->big)
-		return -ENOMEM;
-	memcpy(work->big, args, size);
-	return 0;
-}
-
-static void work_unmake(struct hft_spawner *self, struct hft_work *work)
-{
-	if (work->big)
-		hft_slab_give(&self->args, work->big);
-	hft_slab_give(&self->works, work);
-}
-
-/**
- * hft_spawn_opts() - as hft_spawn(), with options
- * @pool: the pool
- * @fn: the function
- * @args: its arguments
- * @size: bytes of them
- * @user_opts: options or NULL
- * @handle: to wait for it by, or NULL
- *
- * Return: as hft_spawn(), -EINVAL there is no such level or the group is of another
- * pool, -ENODEV there is no such worker.
- */
-HFT_API int hft_spawn_opts(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size,
-			   const struct hft_spawn_opts *user_opts, struct hft_handle *handle)
-{
-	struct hft_spawner *self = hft_spawner(pool);
-	struct hft_spawn_opts opts;
-	struct hft_work *work;
-	int err;
-
-	err = hft_read_opts(&opts, sizeof(opts), user_opts);
-	if (!err)
-		err = check(pool, fn, args, size, &opts);
-	if (err)
-		return err;
-	work = self ? hft_slab_take(&self->works) : NULL;
-	if (!work)
-		return -ENOMEM;
-	work->fn = fn;
-	work->handle = handle;
-	err = work_fill(self, work, args, size, &opts);
-	if (err)
-		goto unmake;
-	if (opts.group)
-		hft_group_begin(opts.group, self);
-	if (handle) {
-		handle->work = work;
-		handle->generation = atomic_load_explicit(&work->generation, memory_order_relaxed);
-	}
-	err = opts.worker ? work_push_to(self, work, opts.worker - 1) :
-			    work_push(self, self->worker, work, work->level);
-	if (!err)
-		return 0;
-	if (opts.group)
-		hft_group_end(opts.group, pool, 1);
-unmake:
-	if (handle)
-		*handle = (struct hft_handle){};
-	work_unmake(self, work);
-	return err;
 }
 
 /**

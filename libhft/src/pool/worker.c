@@ -121,16 +121,68 @@ static inline struct hft_work *take(struct hft_pool_worker *worker, uint32_t lev
 	return hft_deque_take(&worker->deques[level]);
 }
 
+/* 1 + the highest level of the tasks in the worker's lists and deques; 0: there is none. */
+static uint32_t own_level(const struct hft_pool_worker *worker)
+{
+	uint32_t levels = atomic_load_explicit(&worker->levels, memory_order_relaxed);
+	uint32_t level;
+
+	for (level = HFT_LEVELS; level; level--) {
+		if (worker->fixed_levels & 1U << (level - 1))
+			return level;
+		if (levels & 1U << (level - 1) && hft_deque_count(&worker->deques[level - 1]))
+			return level;
+	}
+	return 0;
+}
+
+/* A task that is in order, if it has at least the level of the worker's others, or NULL. */
+static struct hft_work *next_queued(struct hft_pool_worker *worker)
+{
+	struct hft_queue *queue = &worker->pool->queue;
+	uint32_t level = own_level(worker);
+	struct hft_work *work;
+
+	if (hft_queue_urgency(&worker->queue) < hft_queue_urgency(queue)) {
+		work = hft_queue_take(queue, level);
+		if (work)
+			return work;
+	}
+	work = hft_queue_take(&worker->queue, level);
+	return work ? work : hft_queue_take(queue, level);
+}
+
+/* Has anything come in, or is anything in order? */
+static inline bool has_news(const struct hft_pool_worker *worker)
+{
+	const struct hft_pool *pool = worker->pool;
+
+	return (uintptr_t)atomic_load_explicit(&pool->inbox, memory_order_relaxed) |
+	       (uintptr_t)atomic_load_explicit(&worker->inbox, memory_order_relaxed) |
+	       hft_queue_urgency(&pool->queue) | hft_queue_urgency(&worker->queue);
+}
+
+/* See to that: a task that goes before those in the worker's lists and deques, or NULL. */
+static __attribute__((noinline)) struct hft_work *take_news(struct hft_pool_worker *worker)
+{
+	take_inbox(worker);
+	take_own_inbox(worker);
+	if (!hft_queue_urgency(&worker->pool->queue) && !hft_queue_urgency(&worker->queue))
+		return NULL;
+	return next_queued(worker);
+}
+
 /* The best task that nobody has to be asked for, or NULL. */
 static inline struct hft_work *next_own(struct hft_pool_worker *worker)
 {
 	struct hft_work *work;
 	uint32_t levels;
 
-	if (__builtin_expect(!!atomic_load_explicit(&worker->pool->inbox, memory_order_relaxed), 0))
-		take_inbox(worker);
-	if (__builtin_expect(!!atomic_load_explicit(&worker->inbox, memory_order_relaxed), 0))
-		take_own_inbox(worker);
+	if (__builtin_expect(has_news(worker), 0)) {
+		work = take_news(worker);
+		if (work)
+			return work;
+	}
 
 	levels = atomic_load_explicit(&worker->levels, memory_order_relaxed);
 	while (levels | worker->fixed_levels) {
@@ -360,6 +412,9 @@ void hft_worker_close_inbox(struct hft_pool_worker *worker)
 		next = work->next;
 		hft_work_cancel(&worker->self, work, -ENODEV);
 	}
+	hft_queue_close(&worker->queue);
+	while ((work = hft_queue_take(&worker->queue, 0)))
+		hft_work_cancel(&worker->self, work, -ENODEV);
 }
 
 /* What only this worker could run ends; the rest is stolen from who has left, too. */

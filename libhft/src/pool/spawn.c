@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Spawning a task with options. */
+#include <errno.h>
+#include <string.h>
+
+#include "internal.h"
+
+static int check(const struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size,
+		 const struct hft_spawn_opts *opts)
+{
+	if (!fn || (size && !args) || opts->level > HFT_LEVELS)
+		return -EINVAL;
+	if (opts->group && opts->group->pool != pool)
+		return -EINVAL;
+	if (size > HFT_SPAWN_ARGS_MAX)
+		return -E2BIG;
+	if (opts->worker > atomic_load_explicit(&pool->nr_workers, memory_order_acquire))
+		return -ENODEV;
+	return 0;
+}
+
+/* The second line. */
+static int work_fill(struct hft_spawner *self, struct hft_work *work, const void *args, size_t size,
+		     const struct hft_spawn_opts *opts)
+{
+	work->group = (uintptr_t)opts->group | HFT_WORK_MORE;
+	work->token = opts->token;
+	work->expires = opts->expires;
+	work->level = opts->level ? (uint8_t)(opts->level - 1) : HFT_LEVEL_NORMAL;
+	work->deadline = opts->deadline;
+	work->fixed = opts->worker;
+	work->worker = work->fixed ? (uint8_t)(opts->worker - 1) : 0;
+	work->queued = false;
+	work->promised = false;
+	work->big = NULL;
+	atomic_store_explicit(&work->state, 0, memory_order_relaxed);
+	if (size <= HFT_WORK_INLINE) {
+		hft_copy_args(work->args, args, size);
+		return 0;
+	}
+	work->big = hft_slab_take(&self->args);
+	if (!work->big)
+		return -ENOMEM;
+	memcpy(work->big, args, size);
+	return 0;
+}
+
+static void work_unmake(struct hft_spawner *self, struct hft_work *work)
+{
+	if (work->big)
+		hft_slab_give(&self->args, work->big);
+	hft_slab_give(&self->works, work);
+}
+
+/* Let one worker have a task. */
+static int push_to(struct hft_spawner *self, struct hft_work *work)
+{
+	struct hft_pool_worker *to = hft_pool_worker_at(self->pool, work->worker);
+	int err;
+
+	if (to == self->worker) {
+		hft_worker_fix(to, work);
+	} else {
+		err = hft_inbox_push(&to->inbox, work);
+		if (err)
+			return err;
+		/* The task before the look: pairs with the fence in hft_worker_park(). */
+		atomic_thread_fence(memory_order_seq_cst);
+		hft_worker_wake(to);
+	}
+	return 0;
+}
+
+/* Let workers have a task that is as its options say. */
+static int push(struct hft_spawner *self, struct hft_work *work)
+{
+	int err;
+
+	if (!work->deadline && !work->fixed)
+		return hft_work_push(self, work);
+	err = work->deadline ? hft_queue_push(self->pool, work) : push_to(self, work);
+	if (!err)
+		hft_count(&self->spawned, 1);
+	return err == -ESHUTDOWN && work->fixed ? -ENODEV : err;
+}
+
+/**
+ * hft_spawn_opts() - as hft_spawn(), with options
+ * @pool: the pool
+ * @fn: the function
+ * @args: its arguments
+ * @size: bytes of them
+ * @user_opts: options or NULL
+ * @handle: to wait for it by, or NULL
+ *
+ * A task with a deadline goes before the others of its level, the earliest first: with a
+ * worker of its own among that one's, else among those of the pool.  Who spawns or takes
+ * one holds a lock for as long as it takes to find its place, by the logarithm of their
+ * number.
+ *
+ * Return: as hft_spawn(), -EINVAL there is no such level or the group is of another
+ * pool, -ENODEV there is no such worker.
+ */
+HFT_API int hft_spawn_opts(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size,
+			   const struct hft_spawn_opts *user_opts, struct hft_handle *handle)
+{
+	struct hft_spawner *self = hft_spawner(pool);
+	struct hft_spawn_opts opts;
+	struct hft_work *work;
+	int err;
+
+	err = hft_read_opts(&opts, sizeof(opts), user_opts);
+	if (!err)
+		err = check(pool, fn, args, size, &opts);
+	if (err)
+		return err;
+	work = self ? hft_slab_take(&self->works) : NULL;
+	if (!work)
+		return -ENOMEM;
+	work->fn = fn;
+	work->handle = handle;
+	err = work_fill(self, work, args, size, &opts);
+	if (err)
+		goto unmake;
+	if (opts.group)
+		hft_group_begin(opts.group, self);
+	if (handle) {
+		handle->work = work;
+		handle->generation = atomic_load_explicit(&work->generation, memory_order_relaxed);
+	}
+	err = push(self, work);
+	if (!err)
+		return 0;
+	if (opts.group)
+		hft_group_end(opts.group, pool, 1);
+unmake:
+	if (handle)
+		*handle = (struct hft_handle){};
+	work_unmake(self, work);
+	return err;
+}
