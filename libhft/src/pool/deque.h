@@ -14,7 +14,8 @@
  *   the item, then store-release of bottom
  *	pairs with the load-acquire of it in a steal: the paper has a release fence and a
  *	relaxed store, which is as much for what the item points to, and is more than the
- *	thread sanitizer understands
+ *	thread sanitizer understands.  A steal may read the relaxed bottom of a take since:
+ *	that is of C11's release sequence of the push, as it is the same thread's
  *   the new bottom, then load of top, both of a take, a full fence between them
  *	pairs with load of top, full fence, load of bottom of a steal: of an owner and a
  *	thief after the last item at least one sees the other, and top decides
