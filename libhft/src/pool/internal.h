@@ -45,6 +45,16 @@
 #define HFT_WORK_DETACHED	4U
 
 /**
+ * struct hft_work_extra - what few tasks have
+ * @token: or NULL
+ * @expires: or 0
+ */
+struct hft_work_extra {
+	struct hft_token *token;
+	uint64_t expires;
+} __attribute__((aligned(64)));
+
+/**
  * struct hft_work - a task
  * @fn: what it runs
  * @outer: once it runs: of those that wait for others in it, the one before
@@ -54,8 +64,7 @@
  * @result: of @fn
  * @item: in a queue
  * @big: arguments that have no room in @args, or NULL
- * @token: or NULL
- * @expires: or 0
+ * @extra: what few tasks have, or NULL
  * @deadline: or 0
  * @state: HFT_WAIT_* bits and HFT_WORK_DETACHED; futex
  * @generation: of the memory: counts up as it is freed
@@ -86,8 +95,7 @@ struct hft_work {
 		struct hft_heap_item item;
 	};
 	void *big;
-	struct hft_token *token;
-	uint64_t expires;
+	struct hft_work_extra *extra;
 	uint64_t deadline;
 	_Atomic uint32_t state;
 	_Atomic uint32_t generation;
@@ -114,6 +122,7 @@ _Static_assert(sizeof(struct hft_work) == 128, "a task has two lines");
  * @plain: memory of its tasks that have the first line alone
  * @works: of the others
  * @args: of their arguments, if they are big
+ * @extras: of what few of them have
  * @posts: of what it posts to strands
  * @spawned: how many there were
  * @next: of all that are no workers
@@ -125,6 +134,7 @@ struct hft_spawner {
 	struct hft_slab plain;
 	struct hft_slab works;
 	struct hft_slab args;
+	struct hft_slab extras;
 	struct hft_slab posts;
 	_Atomic uint64_t spawned;
 	struct hft_spawner *next;

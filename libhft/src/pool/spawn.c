@@ -19,13 +19,24 @@ static int check(const struct hft_pool *pool, hft_spawn_fn fn, const void *args,
 	return 0;
 }
 
-/* The second line. */
+static int fill_extra(struct hft_spawner *self, struct hft_work *work,
+		      const struct hft_spawn_opts *opts)
+{
+	work->extra = NULL;
+	if (!opts->token && !opts->expires)
+		return 0;
+	work->extra = hft_slab_take(&self->extras);
+	if (!work->extra)
+		return -ENOMEM;
+	*work->extra = (struct hft_work_extra){ .token = opts->token, .expires = opts->expires };
+	return 0;
+}
+
+/* The second line, and what is behind it. */
 static int work_fill(struct hft_spawner *self, struct hft_work *work, const void *args, size_t size,
 		     const struct hft_spawn_opts *opts)
 {
 	work->group = (uintptr_t)opts->group | HFT_WORK_MORE;
-	work->token = opts->token;
-	work->expires = opts->expires;
 	work->level = opts->level ? (uint8_t)(opts->level - 1) : HFT_LEVEL_NORMAL;
 	work->deadline = opts->deadline;
 	work->fixed = opts->worker;
@@ -34,6 +45,8 @@ static int work_fill(struct hft_spawner *self, struct hft_work *work, const void
 	work->promised = false;
 	work->big = NULL;
 	atomic_store_explicit(&work->state, 0, memory_order_relaxed);
+	if (fill_extra(self, work, opts))
+		return -ENOMEM;
 	if (size <= HFT_WORK_INLINE) {
 		hft_copy_args(work->args, args, size);
 		return 0;
@@ -49,6 +62,8 @@ static void work_unmake(struct hft_spawner *self, struct hft_work *work)
 {
 	if (work->big)
 		hft_slab_give(&self->args, work->big);
+	if (work->extra)
+		hft_slab_give(&self->extras, work->extra);
 	hft_slab_give(&self->works, work);
 }
 

@@ -15,6 +15,7 @@ void hft_spawner_init(struct hft_spawner *self, struct hft_pool *pool,
 	hft_slab_init(&self->plain, HFT_WORK_PLAIN_SIZE);
 	hft_slab_init(&self->works, sizeof(struct hft_work));
 	hft_slab_init(&self->args, HFT_SPAWN_ARGS_MAX);
+	hft_slab_init(&self->extras, sizeof(struct hft_work_extra));
 	hft_slab_init(&self->posts, HFT_POST_SIZE);
 }
 
@@ -23,6 +24,7 @@ void hft_spawner_exit(struct hft_spawner *self)
 	hft_slab_exit(&self->plain);
 	hft_slab_exit(&self->works);
 	hft_slab_exit(&self->args);
+	hft_slab_exit(&self->extras);
 	hft_slab_exit(&self->posts);
 }
 

@@ -124,6 +124,8 @@ static void work_end(struct hft_spawner *self, struct hft_work *work, int64_t re
 {
 	if (work->big)
 		hft_slab_give(self ? &self->args : NULL, work->big);
+	if (work->extra)
+		hft_slab_give(self ? &self->extras : NULL, work->extra);
 	if (!work->handle) {
 		work_free(self, work);
 		return;
@@ -155,9 +157,13 @@ static inline void worker_ended(struct hft_pool_worker *worker, struct hft_group
 /* Why a task is not begun, or 0. */
 static int why_not(const struct hft_work *work)
 {
-	if (work->token && hft_token_is_cancelled(work->token))
+	const struct hft_work_extra *extra = work->extra;
+
+	if (!extra)
+		return 0;
+	if (extra->token && hft_token_is_cancelled(extra->token))
 		return -ECANCELED;
-	if (work->expires && hft_now() >= work->expires)
+	if (extra->expires && hft_now() >= extra->expires)
 		return -ETIME;
 	return 0;
 }
