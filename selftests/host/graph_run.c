@@ -495,6 +495,7 @@ static void bad_runs(void **state)
 {
 	struct hft_run_result unsized = {};
 	HFT_OPTS(hft_run_opts, level, .level = 1 + HFT_LEVELS);
+	HFT_OPTS(hft_run_opts, order, .order = HFT_ORDERS);
 	struct hft_graph *graph;
 	struct hft_run *run;
 
@@ -507,6 +508,7 @@ static void bad_runs(void **state)
 	assert_int_equal(hft_graph_add_branch(graph, 0, 1, 0, 65536), -EINVAL);
 	assert_int_equal(hft_graph_seal(graph), 0);
 	assert_int_equal(hft_graph_run(graph, &level, NULL), -EINVAL);
+	assert_int_equal(hft_graph_run(graph, &order, NULL), -EINVAL);
 	assert_int_equal(hft_graph_start(graph, NULL, &run), -EINVAL);
 	assert_int_equal(hft_graph_run(graph, NULL, &unsized), -EINVAL);
 	assert_int_equal(hft_graph_run(graph, NULL, NULL), 0);

@@ -89,6 +89,19 @@ int hft_graph_add_branch(struct hft_graph *graph, uint32_t from, uint32_t to, ui
 			 uint32_t branch);
 int hft_graph_seal(struct hft_graph *graph);
 
+/**
+ * enum hft_graph_order - which of the nodes that could run goes first
+ * @HFT_ORDER_RANK: the one of the highest rank
+ * @HFT_ORDER_SUBMISSION: the one that could run first, of those the one that was added
+ *	first
+ * @HFT_ORDERS: how many there are
+ */
+enum hft_graph_order {
+	HFT_ORDER_RANK,
+	HFT_ORDER_SUBMISSION,
+	HFT_ORDERS
+};
+
 struct hft_run_opts {
 	size_t sz;
 	void *tick;			/* for the nodes */
@@ -96,6 +109,8 @@ struct hft_run_opts {
 	struct hft_token *token;	/* cancelled: nodes that have not begun do not */
 	uint32_t level;			/* 1 + enum hft_level of its nodes; 0: NORMAL; one above */
 					/* for those of the critical path */
+	uint32_t order;			/* enum hft_graph_order; by submission no node is above */
+					/* the others */
 };
 
 struct hft_run_result {
@@ -177,19 +192,6 @@ struct hft_graph_change {
 
 int hft_graph_changes(struct hft_graph *graph, uint64_t since, struct hft_graph_change *changes,
 		      uint32_t max, uint64_t *lost);
-
-/**
- * enum hft_graph_order - which of the nodes that could run goes first
- * @HFT_ORDER_RANK: the one of the highest rank
- * @HFT_ORDER_SUBMISSION: the one that could run first, of those the one that was added
- *	first
- * @HFT_ORDERS: how many there are
- */
-enum hft_graph_order {
-	HFT_ORDER_RANK,
-	HFT_ORDER_SUBMISSION,
-	HFT_ORDERS
-};
 
 /**
  * struct hft_node_slot - when and where a node runs in a schedule

@@ -179,22 +179,28 @@ static int64_t helper(void *args)
 	return 0;
 }
 
-/* Have a worker help, from @level on.  Without one the others do it all. */
-static void ask_for_help(struct hft_run *run, uint32_t level)
+/* Have a worker help, from @level on.  Returns 0, or an error: the others do it all. */
+static int ask_for_help(struct hft_run *run, uint32_t level)
 {
 	HFT_OPTS(hft_spawn_opts, opts, .level = 1 + level, .group = &run->graph->helpers);
+	int err;
 
 	add(&run->refs);
-	if (hft_spawn_opts(run->graph->pool, helper, &run, sizeof(run), &opts, NULL))
+	err = hft_spawn_opts(run->graph->pool, helper, &run, sizeof(run), &opts, NULL);
+	if (err)
 		hft_run_put(run);
+	return err;
 }
 
 static void push(struct hft_run *run, uint32_t node)
 {
 	struct hft_heap_item *item = &run->items[node];
+	uint64_t key = 0;
 
+	if (run->opts.order == HFT_ORDER_RANK)
+		key = ~hft_node_rank(&run->graph->nodes[node]);
 	item->seq = run->seq++;
-	hft_heap_push(&run->ready, item, ~hft_node_rank(&run->graph->nodes[node]));
+	hft_heap_push(&run->ready, item, key);
 }
 
 static uint32_t pop(struct hft_run *run)
@@ -217,7 +223,7 @@ static uint32_t level_of_node(const struct hft_run *run, uint32_t node)
 {
 	uint32_t level = level_of(run);
 
-	if (level < HFT_LEVEL_REALTIME &&
+	if (level < HFT_LEVEL_REALTIME && run->opts.order == HFT_ORDER_RANK &&
 	    hft_node_is_critical(&run->graph->nodes[node]))
 		level++;
 	return level;
@@ -311,7 +317,14 @@ static void abandon_node(struct hft_call *call)
 
 	fail(of->run, of->node, -EOWNERDEAD);
 	end_node(of->run, of->node, -EOWNERDEAD);
-	ask_for_help(of->run, level_of(of->run));
+	hft_run_ask(of->run);
+}
+
+/* Have a worker help; without one, who waits tries again, or helps. */
+void hft_run_ask(struct hft_run *run)
+{
+	if (ask_for_help(run, level_of(run)))
+		atomic_store_explicit(&run->unattended, true, memory_order_relaxed);
 }
 
 static void run_node(struct hft_run *run, uint32_t node)
@@ -335,12 +348,16 @@ void hft_run_help(struct hft_run *run)
 		run_node(run, node);
 }
 
-/* Make ready what waits for nothing, and ask for help with it, all if nobody else helps. */
-void hft_run_begin(struct hft_run *run, bool caller_helps)
+/*
+ * Make ready what waits for nothing, and ask for help with it, all if nobody else helps:
+ * returns an error if nobody comes then, and no node has begun.
+ */
+int hft_run_begin(struct hft_run *run, bool caller_helps)
 {
 	const struct hft_graph *graph = run->graph;
 	struct released released = {};
 	uint32_t i;
+	int err;
 
 	reset_waits(run);
 	hft_lock(&run->lock);
@@ -349,7 +366,14 @@ void hft_run_begin(struct hft_run *run, bool caller_helps)
 			release(run, i, &released);
 	}
 	hft_unlock(&run->lock);
-	if (!caller_helps)
-		ask_for_help(run, released.nr ? released.level : level_of(run));
+	if (!caller_helps) {
+		err = ask_for_help(run, released.nr ? released.level : level_of(run));
+		if (err) {
+			while (pop(run) != NONE)
+				;
+			return err;
+		}
+	}
 	share(run, &released);
+	return 0;
 }

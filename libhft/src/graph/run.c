@@ -114,6 +114,7 @@ static void run_reset(struct hft_run *run, const struct hft_run_opts *opts)
 	atomic_store_explicit(&run->state, 0, memory_order_relaxed);
 	atomic_store_explicit(&run->error, 0, memory_order_relaxed);
 	atomic_store_explicit(&run->failed, 0, memory_order_relaxed);
+	atomic_store_explicit(&run->unattended, false, memory_order_relaxed);
 	atomic_store_explicit(&run->executed, 0, memory_order_relaxed);
 	atomic_store_explicit(&run->skipped, 0, memory_order_relaxed);
 	atomic_store_explicit(&run->late, 0, memory_order_relaxed);
@@ -137,6 +138,8 @@ static int read_opts(const struct hft_graph *graph, const struct hft_run_opts *u
 		return hft_fail(EBUSY, "the graph is not sealed");
 	if (opts->level > HFT_LEVELS)
 		return hft_fail(EINVAL, "there is no level %u", opts->level - 1);
+	if (opts->order >= HFT_ORDERS)
+		return hft_fail(EINVAL, "there is no order %u", opts->order);
 	return 0;
 }
 
@@ -195,7 +198,8 @@ static int run_alone(struct hft_graph *graph, const struct hft_run_opts *opts,
  * Any number of runs may be in flight.  Does not block.
  *
  * Return: 0, -EBUSY the graph is not sealed, -EINVAL an option is out of range or the
- * graph has no pool, -E2BIG the options are of a newer library, -ENOMEM.
+ * graph has no pool, -E2BIG the options are of a newer library, -ENOMEM, -ESHUTDOWN the
+ * pool is being closed.  After an error no node has begun.
  */
 HFT_API int hft_graph_start(struct hft_graph *graph, const struct hft_run_opts *user_opts,
 			    struct hft_run **out)
@@ -212,7 +216,11 @@ HFT_API int hft_graph_start(struct hft_graph *graph, const struct hft_run_opts *
 	if (!run)
 		return hft_fail(ENOMEM, "a run");
 	run_reset(run, &opts);
-	hft_run_begin(run, false);
+	err = hft_run_begin(run, false);
+	if (err) {
+		hft_run_put(run);
+		return hft_fail(-err, "no worker to run the graph");
+	}
 	*out = run;
 	return 0;
 }
@@ -238,6 +246,8 @@ HFT_API int hft_run_wait(struct hft_run *run, uint64_t timeout, struct hft_run_r
 		return err;
 	if (timeout)
 		hft_run_help(run);
+	else if (atomic_exchange_explicit(&run->unattended, false, memory_order_relaxed))
+		hft_run_ask(run);
 	err = hft_wait_until(run->graph->pool, &wait, timeout);
 	if (err)
 		return err;

@@ -31,6 +31,7 @@
  * @state: futex
  * @error: of the node that failed first, or 0
  * @failed: 1 + that
+ * @unattended: a worker is to be asked for help
  * @executed: nodes
  * @skipped: nodes
  * @late: nodes
@@ -52,6 +53,7 @@ struct hft_run {
 	_Atomic uint32_t state;
 	_Atomic int error;
 	_Atomic uint32_t failed;
+	_Atomic bool unattended;
 	_Atomic uint32_t executed;
 	_Atomic uint32_t skipped;
 	_Atomic uint32_t late;
@@ -66,7 +68,8 @@ struct hft_run {
 
 /* execute.c */
 void hft_run_alone(struct hft_run *run);
-void hft_run_begin(struct hft_run *run, bool caller_helps);
+int hft_run_begin(struct hft_run *run, bool caller_helps);
+void hft_run_ask(struct hft_run *run);
 void hft_run_help(struct hft_run *run);
 
 /* run.c */
