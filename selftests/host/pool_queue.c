@@ -351,8 +351,7 @@ static void what_has_not_begun_ends_with_the_pool(void **state)
 
 /* As who grants a task what it waits for: it comes when that does, and is known by then. */
 struct held {
-	struct hft_work work[3];
-	struct task tasks[3];
+	struct hft_work work[4];
 };
 
 static void hold(struct held *held, struct hft_group *group, unsigned int i, uint32_t level)
@@ -381,11 +380,17 @@ static void what_is_held_comes_by_its_new_level(void **state)
 	hft_group_init(&group, pool);
 	atomic_store(&seen.nr, 0);
 	close_gate(&gate, &group);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 4; i++)
 		hold(&held, &group, i, HFT_LEVEL_LOW + i);
 	assert_false(hft_queue_rekey(pool, &held.work[0], HFT_LEVEL_REALTIME));
-	for (i = 0; i < 3; i++)
+	assert_false(hft_queue_remove(pool, &held.work[3]));
+	for (i = 0; i < 4; i++)
 		hft_queue_keep(pool, &held.work[i]);
+	assert_true(hft_queue_remove(pool, &held.work[3]));
+	assert_false(hft_queue_remove(pool, &held.work[3]));
+	assert_int_equal(hft_queue_promise(pool, &held.work[3]), 0);
+	hft_queue_forgo(pool, &held.work[3]);
+	hft_group_end(&group, pool, 1);
 	assert_true(hft_queue_rekey(pool, &held.work[0], HFT_LEVEL_REALTIME));
 	assert_true(hft_queue_rekey(pool, &held.work[2], HFT_LEVEL_IDLE));
 	atomic_store(&gate.open, true);

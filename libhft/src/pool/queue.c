@@ -198,6 +198,31 @@ bool hft_queue_rekey(struct hft_pool *pool, struct hft_work *work, uint32_t leve
 }
 
 /**
+ * hft_queue_remove() - take a task out of the queue that it waits in
+ * @pool: its pool
+ * @work: the task; who calls has something that keeps it from being freed
+ *
+ * Any thread.
+ *
+ * Return: whether it waited in one: it is the caller's now.
+ */
+bool hft_queue_remove(struct hft_pool *pool, struct hft_work *work)
+{
+	struct hft_queue *queue = queue_of(pool, work);
+	bool queued;
+
+	hft_lock(&queue->lock);
+	queued = work->queued;
+	if (queued) {
+		hft_heap_remove(&queue->heap, &work->item);
+		work->queued = false;
+		publish(queue);
+	}
+	hft_unlock(&queue->lock);
+	return queued;
+}
+
+/**
  * hft_queue_promise() - a task is pushed later, and then for sure
  * @pool: its pool
  * @work: the task, in no list

@@ -74,6 +74,7 @@ struct hft_work *hft_queue_take(struct hft_queue *queue, uint32_t level);
 
 int hft_queue_push(struct hft_pool *pool, struct hft_work *work);
 bool hft_queue_rekey(struct hft_pool *pool, struct hft_work *work, uint32_t level);
+bool hft_queue_remove(struct hft_pool *pool, struct hft_work *work);
 int hft_queue_promise(struct hft_pool *pool, struct hft_work *work);
 void hft_queue_keep(struct hft_pool *pool, struct hft_work *work);
 void hft_queue_forgo(struct hft_pool *pool, struct hft_work *work);
