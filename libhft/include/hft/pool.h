@@ -58,6 +58,9 @@ struct hft_pool_opts {
 					/* HFT_SPIN_FOREVER: it does not */
 	struct hft *hft;		/* whose clock and CPUs the pool has; NULL: the */
 					/* process's */
+	uint32_t reserved;		/* so many, the last of them, take only tasks that are */
+					/* spawned to them, and what these spawn: fewer than */
+					/* all */
 };
 
 int hft_pool_open(struct hft_pool **pool, const struct hft_pool_opts *opts);
@@ -107,6 +110,19 @@ struct hft_handle {
 	uint32_t generation;
 };
 
+/**
+ * struct hft_memory - what tasks touch, one after the other
+ * @last: 1 + the worker that did so last; 0: none has
+ * @miss_ns: what it costs to fetch it to another core
+ *
+ * Of zeroes but for @miss_ns, which may change at any time.  It must live as long as the
+ * tasks that it is given to.
+ */
+struct hft_memory {
+	uint32_t last;
+	uint32_t miss_ns;
+};
+
 struct hft_spawn_opts {
 	size_t sz;
 	struct hft_group *group;	/* NULL: none */
@@ -118,6 +134,11 @@ struct hft_spawn_opts {
 	uint32_t worker;		/* 1 + the worker, from which it is not stolen; 0: any */
 	uint64_t deadline;		/* CLOCK_MONOTONIC: of its level the earliest goes first; */
 					/* 0: none */
+	struct hft_memory *memory;	/* that it touches: without a worker of its own it goes */
+					/* to the one that did so last, unless what waits there */
+					/* costs more than the miss; NULL: none */
+	uint64_t cost_ns;		/* how long it is expected to run: counts in that if it */
+					/* is one worker's */
 };
 
 int hft_spawn(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size);

@@ -48,10 +48,16 @@
  * struct hft_work_extra - what few tasks have
  * @token: or NULL
  * @expires: or 0
+ * @memory: that it touches, or NULL
+ * @cost: how long it is expected to run, ns
+ * @home: it is its worker's for the memory alone
  */
 struct hft_work_extra {
 	struct hft_token *token;
 	uint64_t expires;
+	struct hft_memory *memory;
+	uint64_t cost;
+	bool home;
 } __attribute__((aligned(64)));
 
 /**
@@ -194,6 +200,7 @@ enum hft_worker_life {
  * @deques: its tasks, one a level
  * @self: it as a spawner
  * @number: of the pool's workers
+ * @reserved: it takes only what is spawned to it, and what that spawns
  * @cpu: that it is pinned to
  * @searching: counts in hft_pool.idle
  * @yields: its next task is the oldest
@@ -209,6 +216,7 @@ enum hft_worker_life {
  * @threads: its threads; only the first may run
  * @random: state of a generator
  * @distance: to each worker, smaller is nearer
+ * @expected: how long what is its alone will run, and has not ended, ns
  *
  * From @deques on it is the owner's, but for the deques' thieves and the counters.
  * The memory stays until the pool is closed: a thief may look at one that has left.
@@ -226,6 +234,7 @@ struct hft_pool_worker {
 	struct hft_pool *pool;
 	uint32_t number;
 	uint32_t cpu;
+	bool reserved;
 	_Atomic bool searching;
 	bool yields;
 	uint64_t stolen_at;
@@ -242,6 +251,7 @@ struct hft_pool_worker {
 	uint64_t random;
 	_Atomic uint8_t distance[HFT_POOL_WORKERS_MAX];
 
+	_Atomic uint64_t expected __attribute__((aligned(64)));
 	_Atomic uint64_t executed;
 	_Atomic uint64_t failed;
 	_Atomic uint64_t cancelled;
@@ -264,6 +274,8 @@ struct hft_pool_worker {
  * @membarrier: the kernel does the fences of who spawns
  * @pinned: workers are
  * @spin_ns: how long one searches
+ * @first_reserved: number of the first worker that is
+ * @nr_reserved: how many are
  * @key: of a thread that spawns and is no worker: its &struct hft_spawner
  * @lock: of workers that come and go
  * @idle: how many workers sleep and search
@@ -277,6 +289,8 @@ struct hft_pool {
 	bool membarrier;
 	bool pinned;
 	uint64_t spin_ns;
+	uint32_t first_reserved;
+	uint32_t nr_reserved;
 	pthread_key_t key;
 	pthread_mutex_t lock;
 
@@ -333,6 +347,12 @@ void hft_worker_found(struct hft_pool_worker *worker);
 void hft_worker_park(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
 		     uint64_t timeout);
 bool hft_membarrier_begin(void);
+
+/* memory.c */
+void hft_worker_expect(struct hft_pool_worker *worker, uint64_t cost);
+uint32_t hft_memory_home(const struct hft_pool *pool, const struct hft_memory *memory);
+bool hft_memory_leave(struct hft_pool_worker *worker, struct hft_work *work);
+void hft_memory_touch(struct hft_memory *memory, const struct hft_pool_worker *worker);
 
 /* thread.c */
 int hft_pool_start_worker(struct hft_pool_worker *worker);

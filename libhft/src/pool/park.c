@@ -23,6 +23,13 @@ static void fence_all(const struct hft_pool *pool)
 		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
+/* Nobody relies on one that is reserved. */
+static void count_idle(const struct hft_pool_worker *worker, uint64_t change)
+{
+	if (!worker->reserved)
+		atomic_fetch_add(&worker->pool->idle, change);
+}
+
 /* It searches from here on.  Returns whether it slept, or was about to. */
 static bool unpark(struct hft_pool_worker *worker)
 {
@@ -31,7 +38,7 @@ static bool unpark(struct hft_pool_worker *worker)
 	if (!atomic_load_explicit(&worker->parked, memory_order_relaxed) ||
 	    !atomic_compare_exchange_strong(&worker->parked, &parked, 0))
 		return false;
-	atomic_fetch_add(&worker->pool->idle, HFT_POOL_SEARCHING - HFT_POOL_PARKED);
+	count_idle(worker, HFT_POOL_SEARCHING - HFT_POOL_PARKED);
 	return true;
 }
 
@@ -54,7 +61,7 @@ static bool wake_at(struct hft_pool *pool, const struct hft_pool_worker *from,
 
 		if (from && hft_worker_distance(from, i) != distance)
 			continue;
-		if (unpark(worker)) {
+		if (!worker->reserved && unpark(worker)) {
 			hft_futex_wake(&worker->parked, 1);
 			return true;
 		}
@@ -124,9 +131,11 @@ static bool finds_tasks(const struct hft_pool_worker *worker)
 	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_acquire);
 	uint32_t i;
 
-	if (is_open(&pool->inbox) || is_open(&worker->inbox) || worker->fixed_levels)
+	if (is_open(&worker->inbox) || worker->fixed_levels || hft_queue_waiting(&worker->queue))
 		return true;
-	if (hft_queue_waiting(&pool->queue) || hft_queue_waiting(&worker->queue))
+	if (worker->reserved)
+		return has_tasks(worker);
+	if (is_open(&pool->inbox) || hft_queue_waiting(&pool->queue))
 		return true;
 	for (i = 0; i < nr; i++) {
 		if (has_tasks(hft_pool_worker_at(pool, i)))
@@ -141,7 +150,7 @@ void hft_worker_search(struct hft_pool_worker *worker)
 	if (atomic_load_explicit(&worker->searching, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&worker->searching, true, memory_order_relaxed);
-	atomic_fetch_add(&worker->pool->idle, HFT_POOL_SEARCHING);
+	count_idle(worker, HFT_POOL_SEARCHING);
 }
 
 /* It searches no more: what it was relied on to find is another's. */
@@ -153,6 +162,8 @@ void hft_worker_found(struct hft_pool_worker *worker)
 	if (!atomic_load_explicit(&worker->searching, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&worker->searching, false, memory_order_relaxed);
+	if (worker->reserved)
+		return;
 	idle = atomic_fetch_sub(&pool->idle, HFT_POOL_SEARCHING) - HFT_POOL_SEARCHING;
 	if (idle < HFT_POOL_PARKED || (uint32_t)idle)
 		return;
@@ -193,7 +204,7 @@ void hft_worker_park(struct hft_pool_worker *worker, const struct hft_wait_for *
 		/* Who ends it sees this bit, and with it the two before. */
 		atomic_fetch_or(wait->word, wait->awaited);
 	}
-	atomic_fetch_add(&pool->idle, HFT_POOL_PARKED - HFT_POOL_SEARCHING);
+	count_idle(worker, HFT_POOL_PARKED - HFT_POOL_SEARCHING);
 	fence_all(pool);
 	if (!finds_tasks(worker) && !has_ended(worker, wait))
 		sleep_parked(worker, timeout);

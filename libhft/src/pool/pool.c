@@ -34,6 +34,7 @@ static struct hft_pool_worker *worker_make(struct hft_pool *pool, uint32_t numbe
 	memset(worker, 0, sizeof(*worker));
 	worker->pool = pool;
 	worker->number = number;
+	worker->reserved = number - pool->first_reserved < pool->nr_reserved;
 	atomic_init(&worker->inbox, HFT_INBOX_CLOSED);
 	hft_queue_init(&worker->queue);
 	worker->random = pool->sim ? hft_sim_random(pool->sim) : number + 1;
@@ -253,6 +254,10 @@ static int add_workers(struct hft_pool *pool, const struct hft_pool_opts *opts)
 		nr = (uint32_t)CPU_COUNT(&cpus);
 	if (nr > HFT_POOL_WORKERS_MAX)
 		nr = HFT_POOL_WORKERS_MAX;
+	if (opts->reserved && opts->reserved >= nr)
+		return hft_fail(EINVAL, "%u reserved of %u workers", opts->reserved, nr);
+	pool->first_reserved = nr - opts->reserved;
+	pool->nr_reserved = opts->reserved;
 	for (i = 0; i < nr; i++) {
 		if (opts->cpus)
 			cpu = opts->cpus[i];

@@ -19,16 +19,34 @@ static int check(const struct hft_pool *pool, hft_spawn_fn fn, const void *args,
 	return 0;
 }
 
+/* Without a worker of its own, to the one that has what it touches. */
+static void send_home(const struct hft_pool *pool, struct hft_work *work)
+{
+	uint32_t home = hft_memory_home(pool, work->extra->memory);
+
+	if (work->fixed || !home)
+		return;
+	work->fixed = work->extra->home = true;
+	work->worker = (uint8_t)(home - 1);
+}
+
 static int fill_extra(struct hft_spawner *self, struct hft_work *work,
 		      const struct hft_spawn_opts *opts)
 {
 	work->extra = NULL;
-	if (!opts->token && !opts->expires)
+	if (!opts->token && !opts->expires && !opts->memory && !opts->cost_ns)
 		return 0;
 	work->extra = hft_slab_take(&self->extras);
 	if (!work->extra)
 		return -ENOMEM;
-	*work->extra = (struct hft_work_extra){ .token = opts->token, .expires = opts->expires };
+	*work->extra = (struct hft_work_extra){
+		.token = opts->token,
+		.expires = opts->expires,
+		.memory = opts->memory,
+		.cost = opts->cost_ns,
+	};
+	if (opts->memory)
+		send_home(self->pool, work);
 	return 0;
 }
 
@@ -86,17 +104,48 @@ static int push_to(struct hft_spawner *self, struct hft_work *work)
 	return 0;
 }
 
+/* With what it costs, before anybody can run it. */
+static int push_fixed(struct hft_spawner *self, struct hft_work *work)
+{
+	struct hft_pool_worker *to = hft_pool_worker_at(self->pool, work->worker);
+	uint64_t cost = work->extra ? work->extra->cost : 0;
+	int err;
+
+	if (cost)
+		hft_worker_expect(to, cost);
+	err = work->deadline ? hft_queue_push(self->pool, work) : push_to(self, work);
+	if (err && cost)
+		hft_worker_expect(to, -cost);
+	return err == -ESHUTDOWN ? -ENODEV : err;
+}
+
+static int push_any(struct hft_spawner *self, struct hft_work *work)
+{
+	int err;
+
+	if (!work->deadline)
+		return hft_work_push(self, work);
+	err = hft_queue_push(self->pool, work);
+	if (!err)
+		hft_count(&self->spawned, 1);
+	return err;
+}
+
 /* Let workers have a task that is as its options say. */
 static int push(struct hft_spawner *self, struct hft_work *work)
 {
 	int err;
 
-	if (!work->deadline && !work->fixed)
-		return hft_work_push(self, work);
-	err = work->deadline ? hft_queue_push(self->pool, work) : push_to(self, work);
+	if (!work->fixed)
+		return push_any(self, work);
+	err = push_fixed(self, work);
 	if (!err)
 		hft_count(&self->spawned, 1);
-	return err == -ESHUTDOWN && work->fixed ? -ENODEV : err;
+	if (err != -ENODEV || !work->extra || !work->extra->home)
+		return err;
+	/* It has just left. */
+	work->fixed = false;
+	return push_any(self, work);
 }
 
 /**
@@ -112,6 +161,10 @@ static int push(struct hft_spawner *self, struct hft_work *work)
  * worker of its own among that one's, else among those of the pool.  Who spawns or takes
  * one holds a lock for as long as it takes to find its place, by the logarithm of their
  * number.
+ *
+ * A task that touches memory which another worker has in its caches, and for which none
+ * was chosen, goes to that if what waits there, of those that are its alone, runs for no
+ * longer than the miss would cost: by the cost_ns that each was spawned with.
  *
  * Return: as hft_spawn(), -EINVAL there is no such level or the group is of another
  * pool, -ENODEV there is no such worker.

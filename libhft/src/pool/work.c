@@ -119,13 +119,21 @@ static void work_free(struct hft_spawner *self, struct hft_work *work)
 	hft_slab_give(self ? &self->works : NULL, work);
 }
 
+static void end_extra(struct hft_spawner *self, struct hft_work *work)
+{
+	if (work->fixed)
+		hft_worker_expect(hft_pool_worker_at(self->pool, work->worker),
+				  -work->extra->cost);
+	hft_slab_give(&self->extras, work->extra);
+}
+
 /* A task with a second line has ended: keep the result for who has its handle. */
 static void work_end(struct hft_spawner *self, struct hft_work *work, int64_t result)
 {
 	if (work->big)
 		hft_slab_give(self ? &self->args : NULL, work->big);
 	if (work->extra)
-		hft_slab_give(self ? &self->extras : NULL, work->extra);
+		end_extra(self, work);
 	if (!work->handle) {
 		work_free(self, work);
 		return;
@@ -180,6 +188,8 @@ static __attribute__((noinline)) void run_more(struct hft_pool_worker *worker,
 		hft_work_cancel(&worker->self, work, err);
 		return;
 	}
+	if (work->extra && work->extra->memory)
+		hft_memory_touch(work->extra->memory, worker);
 	worker->current = work;
 	result = work->fn(work->big ? work->big : work->args);
 	worker->current = NULL;
@@ -267,10 +277,12 @@ work_push(struct hft_spawner *self, struct hft_pool_worker *worker, struct hft_w
 	return 0;
 }
 
-/* As work_push(), of a task that has its level. */
+/* As work_push(), of a task that has its level; who is reserved has better to do. */
 int hft_work_push(struct hft_spawner *self, struct hft_work *work)
 {
-	return work_push(self, self->worker, work, work->level);
+	struct hft_pool_worker *worker = self->worker;
+
+	return work_push(self, worker && worker->reserved ? NULL : worker, work, work->level);
 }
 
 static __attribute__((noinline)) int spawn_failed(struct hft_pool *pool, struct hft_group *group,

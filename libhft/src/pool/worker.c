@@ -143,6 +143,8 @@ static struct hft_work *next_queued(struct hft_pool_worker *worker)
 	uint32_t level = own_level(worker);
 	struct hft_work *work;
 
+	if (worker->reserved)
+		return hft_queue_take(&worker->queue, level);
 	if (hft_queue_urgency(&worker->queue) < hft_queue_urgency(queue)) {
 		work = hft_queue_take(queue, level);
 		if (work)
@@ -165,7 +167,8 @@ static inline bool has_news(const struct hft_pool_worker *worker)
 /* See to that: a task that goes before those in the worker's lists and deques, or NULL. */
 static __attribute__((noinline)) struct hft_work *take_news(struct hft_pool_worker *worker)
 {
-	take_inbox(worker);
+	if (!worker->reserved)
+		take_inbox(worker);
 	take_own_inbox(worker);
 	if (!hft_queue_urgency(&worker->pool->queue) && !hft_queue_urgency(&worker->queue))
 		return NULL;
@@ -273,7 +276,7 @@ static struct hft_work *steal(struct hft_pool_worker *worker)
 	struct hft_work *work;
 	uint32_t i, levels = 0;
 
-	if (steal_pauses(worker))
+	if (worker->reserved || steal_pauses(worker))
 		return NULL;
 	for (i = 0; i < nr; i++)
 		levels |= atomic_load_explicit(&hft_pool_worker_at(pool, i)->levels,
@@ -402,6 +405,13 @@ int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *w
 	return err;
 }
 
+/* A task that was @worker's alone, which leaves. */
+static void leave_task(struct hft_pool_worker *worker, struct hft_work *work)
+{
+	if (!hft_memory_leave(worker, work))
+		hft_work_cancel(&worker->self, work, -ENODEV);
+}
+
 /* It takes no tasks of its own any more; those that are there end. */
 void hft_worker_close_inbox(struct hft_pool_worker *worker)
 {
@@ -410,11 +420,11 @@ void hft_worker_close_inbox(struct hft_pool_worker *worker)
 
 	for (; work; work = next) {
 		next = work->next;
-		hft_work_cancel(&worker->self, work, -ENODEV);
+		leave_task(worker, work);
 	}
 	hft_queue_close(&worker->queue);
 	while ((work = hft_queue_take(&worker->queue, 0)))
-		hft_work_cancel(&worker->self, work, -ENODEV);
+		leave_task(worker, work);
 }
 
 /* What only this worker could run ends; the rest is stolen from who has left, too. */
@@ -424,7 +434,7 @@ static void leave_tasks(struct hft_pool_worker *worker)
 	while (worker->fixed_levels) {
 		uint32_t level = (uint32_t)__builtin_ctz(worker->fixed_levels);
 
-		hft_work_cancel(&worker->self, take_fixed(worker, level), -ENODEV);
+		leave_task(worker, take_fixed(worker, level));
 	}
 	hft_pool_notify(worker->pool, worker);
 }
