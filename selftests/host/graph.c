@@ -275,20 +275,20 @@ static void the_log_is_bounded(void **state)
 
 /* No worker is at two nodes at a time, and none begins before what it needs has come. */
 static void check_schedule(const struct fixture *f, const struct hft_node_slot *slots,
-			   uint32_t workers, uint64_t makespan)
+			   const struct hft_schedule_opts *opts, uint64_t makespan)
 {
 	uint64_t last = 0, at;
 	uint32_t i, j;
 
 	for (i = 0; i < f->nr; i++) {
-		assert_true(slots[i].worker < workers);
+		assert_true(slots[i].worker < opts->workers);
 		assert_int_equal(slots[i].end_ns - slots[i].start_ns, f->cost[i]);
 		last = slots[i].end_ns > last ? slots[i].end_ns : last;
 		for (j = 0; j < f->nr; j++) {
 			if (f->weight[j][i] >= 0) {
-				at = slots[j].end_ns;
-				if (slots[j].worker != slots[i].worker)
-					at += (uint64_t)f->weight[j][i];
+				at = slots[j].end_ns + (uint64_t)f->weight[j][i] *
+				     opts->hop_percent[slots[j].worker * opts->workers +
+						       slots[i].worker] / 100;
 				assert_true(slots[i].start_ns >= at);
 			}
 			if (i != j && f->cost[i] && f->cost[j] &&
@@ -304,21 +304,59 @@ static void schedules_are_possible(void **state)
 {
 	struct hft_node_slot slots[NODES];
 	struct fixture f = { .random = 2 };
+	uint32_t n, i, hops[7 * 7];
 	uint64_t makespan;
-	uint32_t n;
 
 	(void)state;
 	for (n = 0; n < 5 * GRAPHS; n++) {
 		HFT_OPTS(hft_schedule_opts, opts, .workers = 1 + n % 7,
-			 .order = n % HFT_ORDERS);
+			 .order = n % HFT_ORDERS, .hop_percent = hops);
 
 		make_random(&f);
+		hft_graph_hops(f.graph, opts.workers, hops);
+		for (i = 0; n % 3 && i < opts.workers * opts.workers; i++)
+			hops[i] = i % (opts.workers + 1) ? random_below(&f.random, 300) : 0;
 		assert_int_equal(hft_graph_schedule(f.graph, &opts, slots, &makespan), 0);
-		check_schedule(&f, slots, opts.workers, makespan);
+		check_schedule(&f, slots, &opts, makespan);
 		assert_int_equal(hft_graph_place(f.graph, &opts, slots, &makespan), 0);
-		check_schedule(&f, slots, opts.workers, makespan);
+		check_schedule(&f, slots, &opts, makespan);
 		hft_graph_close(f.graph);
 	}
+}
+
+/* Ranks go by the mean of all pairs of workers. */
+static void results_cost_by_distance(void **state)
+{
+	HFT_OPTS(hft_pool_opts, pool_opts, .workers = 3, .flags = HFT_POOL_UNPINNED);
+	HFT_OPTS(hft_graph_opts, opts, .hop_percent = { [HFT_DISTANCE_CORE] = 250 });
+	static const uint32_t near[] = { 0, 250, 250, 100, 250, 0, 250, 100,
+					 250, 250, 0, 100, 100, 100, 100, 0 };
+	struct hft_node_info info = { .sz = sizeof(info) };
+	struct hft_graph *graph;
+	uint32_t hops[4 * 4];
+
+	(void)state;
+	assert_int_equal(hft_pool_open(&opts.pool, &pool_opts), 0);
+	assert_int_equal(hft_pool_workers(opts.pool), 3);
+	assert_int_equal(hft_pool_distance(opts.pool, 0, 2), HFT_DISTANCE_CORE);
+	assert_int_equal(hft_pool_distance(opts.pool, 0, 3), -ENOENT);
+	assert_int_equal(hft_graph_open(&graph, &opts), 0);
+	add(graph, NULL, 10);
+	add(graph, NULL, 10);
+	assert_int_equal(hft_graph_add_edge(graph, 0, 1, 100), 0);
+	assert_int_equal(hft_graph_seal(graph), 0);
+	assert_int_equal(hft_graph_length(graph), 270);
+	assert_int_equal(hft_graph_node_info(graph, 1, &info), 0);
+	assert_int_equal(info.earliest_ns, 260);
+	assert_int_equal(hft_graph_set_weight(graph, 0, 1, 40), 0);
+	assert_int_equal(hft_graph_length(graph), 120);
+	hft_graph_hops(graph, 4, hops);
+	assert_memory_equal(hops, near, sizeof(near));
+	hft_graph_close(graph);
+
+	opts.hop_percent[HFT_DISTANCE_REMOTE] = 10001;
+	assert_int_equal(hft_graph_open(&graph, &opts), -EINVAL);
+	hft_pool_close(opts.pool);
 }
 
 static void a_worker_takes_what_was_there_first(void **state)
@@ -494,6 +532,7 @@ int main(void)
 		cmocka_unit_test(changes_of_the_path_are_logged),
 		cmocka_unit_test(the_log_is_bounded),
 		cmocka_unit_test(schedules_are_possible),
+		cmocka_unit_test(results_cost_by_distance),
 		cmocka_unit_test(a_worker_takes_what_was_there_first),
 		cmocka_unit_test(bad_graphs),
 		cmocka_unit_test(an_edge_twice),

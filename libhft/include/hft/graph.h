@@ -50,6 +50,9 @@ struct hft_graph_opts {
 					/* node: shorter ones go to none */
 	bool fixed_costs;		/* they are not learned from the runs */
 	uint32_t changes;		/* 256: of the critical path that are kept, at most 2^20 */
+	uint32_t hop_percent[HFT_DISTANCES];	/* 100: what it costs to hand a result to a */
+						/* worker so far away, of the edge's weight; */
+						/* at most 10000 */
 };
 
 int hft_graph_open(struct hft_graph **graph, const struct hft_graph_opts *opts);
@@ -133,6 +136,7 @@ int hft_run_wait(struct hft_run *run, uint64_t timeout, struct hft_run_result *r
 int hft_graph_set_cost(struct hft_graph *graph, uint32_t node, uint64_t cost_ns);
 int hft_graph_set_weight(struct hft_graph *graph, uint32_t from, uint32_t to, uint64_t weight_ns);
 
+void hft_graph_hops(struct hft_graph *graph, uint32_t workers, uint32_t *percent);
 uint32_t hft_graph_nodes(const struct hft_graph *graph);
 uint32_t hft_graph_edges(const struct hft_graph *graph);
 const char *hft_graph_name(const struct hft_graph *graph, uint32_t node);
@@ -211,6 +215,8 @@ struct hft_schedule_opts {
 	uint32_t order;			/* enum hft_graph_order */
 	const uint64_t *costs_ns;	/* of node n on worker w at n * workers + w; NULL: */
 					/* the nodes' costs on each */
+	const uint32_t *hop_percent;	/* of an edge's weight from worker a to b at */
+					/* a * workers + b; NULL: 100 to any other */
 };
 
 int hft_graph_schedule(struct hft_graph *graph, const struct hft_schedule_opts *opts,

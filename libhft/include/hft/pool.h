@@ -48,6 +48,22 @@ struct hft_pool;
 #define HFT_POOL_QUIET		(1U << 1)	/* who goes to sleep interrupts nobody (membarrier(2)): */
 						/* each spawn has a fence */
 
+/**
+ * enum hft_distance - how far it is from one CPU to another
+ * @HFT_DISTANCE_CORE: they are threads of a core, or the same
+ * @HFT_DISTANCE_CACHE: they share a cache
+ * @HFT_DISTANCE_NODE: they share a node
+ * @HFT_DISTANCE_REMOTE: they do not
+ * @HFT_DISTANCES: how many there are
+ */
+enum hft_distance {
+	HFT_DISTANCE_CORE,
+	HFT_DISTANCE_CACHE,
+	HFT_DISTANCE_NODE,
+	HFT_DISTANCE_REMOTE,
+	HFT_DISTANCES
+};
+
 struct hft_pool_opts {
 	size_t sz;
 	uint32_t workers;		/* 0: one for each CPU that the caller may run on */
@@ -68,6 +84,8 @@ void hft_pool_close(struct hft_pool *pool);
 int hft_pool_add_worker(struct hft_pool *pool, uint32_t cpu);
 int hft_pool_remove_worker(struct hft_pool *pool, uint32_t worker);
 int hft_pool_worker(void);
+uint32_t hft_pool_workers(struct hft_pool *pool);
+int hft_pool_distance(struct hft_pool *pool, uint32_t from, uint32_t to);
 
 /* What a task runs; @args is its copy.  A negative result is an errno: it has failed. */
 typedef int64_t (*hft_spawn_fn)(void *args);

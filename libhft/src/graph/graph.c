@@ -18,8 +18,8 @@
  * @out: the graph
  * @user_opts: options or NULL
  *
- * Return: 0, -EINVAL more nodes than %HFT_GRAPH_NODES_MAX, or 2^20 changes, -E2BIG the
- * options are of a newer library, -ENOMEM.
+ * Return: 0, -EINVAL more nodes than %HFT_GRAPH_NODES_MAX, or 2^20 changes, or an option
+ * is out of range, -E2BIG the options are of a newer library, -ENOMEM.
  */
 HFT_API int hft_graph_open(struct hft_graph **out, const struct hft_graph_opts *user_opts)
 {
@@ -42,6 +42,11 @@ HFT_API int hft_graph_open(struct hft_graph **out, const struct hft_graph_opts *
 	hft_group_init(&graph->helpers, opts.pool);
 	graph->hop = opts.hop_ns ? opts.hop_ns : HOP_DEFAULT;
 	graph->learns = !opts.fixed_costs;
+	err = hft_hops_set(graph, opts.hop_percent);
+	if (err) {
+		free(graph);
+		return err;
+	}
 	graph->path.max = opts.changes ? opts.changes : CHANGES_DEFAULT;
 	err = hft_mutex_init(&graph->lock);
 	if (err) {
@@ -230,6 +235,7 @@ HFT_API int hft_graph_seal(struct hft_graph *graph)
 		return hft_fail(EBUSY, "the graph is sealed");
 	if (!graph->nr_nodes)
 		return hft_fail(EINVAL, "a graph without nodes");
+	hft_hops_mean(graph);
 	err = hft_graph_index(graph);
 	if (!err)
 		err = hft_graph_sort(graph);

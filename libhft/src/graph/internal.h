@@ -110,6 +110,8 @@ struct hft_graph_path {
  * @learns: costs from the runs
  * @pool: or NULL
  * @hop: what it costs to have another worker run a node, ns
+ * @hop_percent: what it costs to hand a result to one, of an edge's weight, by distance
+ * @mean_hop: likewise, of all pairs of workers
  * @work: the sum of all costs
  * @runs: that were begun
  * @idle: memory of runs that is not used
@@ -133,6 +135,8 @@ struct hft_graph {
 	bool learns;
 	struct hft_pool *pool;
 	uint64_t hop;
+	uint32_t hop_percent[HFT_DISTANCES];
+	uint32_t mean_hop;
 	_Atomic uint64_t work;
 	_Atomic uint64_t runs;
 	struct hft_run *idle;
@@ -160,6 +164,13 @@ static inline uint64_t hft_edge_weight(const struct hft_graph_edge *edge)
 	return atomic_load_explicit(&edge->label, memory_order_relaxed) >> HFT_EDGE_BRANCH_BITS;
 }
 
+/* What an edge costs as long as nobody knows what runs where. */
+static inline uint64_t hft_edge_cost(const struct hft_graph *graph,
+				     const struct hft_graph_edge *edge)
+{
+	return hft_edge_weight(edge) * graph->mean_hop / 100;
+}
+
 static inline uint32_t hft_edge_branch(const struct hft_graph_edge *edge)
 {
 	return atomic_load_explicit(&edge->label, memory_order_relaxed) & HFT_EDGE_BRANCH_MAX;
@@ -169,6 +180,10 @@ static inline bool hft_node_is_critical(const struct hft_graph_node *node)
 {
 	return atomic_load_explicit(&node->critical, memory_order_relaxed);
 }
+
+/* hops.c */
+int hft_hops_set(struct hft_graph *graph, const uint32_t *percent);
+void hft_hops_mean(struct hft_graph *graph);
 
 /* seal.c */
 int hft_graph_index(struct hft_graph *graph);

@@ -15,7 +15,7 @@ static uint64_t rank_of(const struct hft_graph *graph, uint32_t node, uint32_t *
 	for (i = nodes[node].first_out; i < nodes[node + 1].first_out; i++) {
 		const struct hft_graph_edge *edge = &graph->edges[i];
 
-		way = hft_edge_weight(edge) + hft_node_rank(&nodes[edge->to]);
+		way = hft_edge_cost(graph, edge) + hft_node_rank(&nodes[edge->to]);
 		if (way > most || *next == HFT_NODE_NONE) {
 			most = way;
 			*next = edge->to;
@@ -253,7 +253,7 @@ void hft_graph_time(struct hft_graph *graph)
 			const struct hft_graph_edge *edge = &graph->edges[graph->in[i]];
 			const struct hft_graph_node *from = &nodes[edge->from];
 			uint64_t end = from->earliest + hft_node_cost(from) +
-				       hft_edge_weight(edge);
+				       hft_edge_cost(graph, edge);
 
 			if (end > node->earliest)
 				node->earliest = end;

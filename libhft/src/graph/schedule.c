@@ -50,7 +50,7 @@ uint64_t hft_schedule_arrival(const struct hft_schedule *s, uint32_t node, uint3
 		const struct hft_graph_edge *edge = &s->graph->edges[s->graph->in[i]];
 		const struct hft_node_slot *from = &s->slots[edge->from];
 
-		at = from->end_ns + (from->worker == worker ? 0 : hft_edge_weight(edge));
+		at = from->end_ns + hft_schedule_hop(s, edge, from->worker, worker);
 		if (at > last)
 			last = at;
 	}

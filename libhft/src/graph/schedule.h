@@ -25,6 +25,17 @@ static inline uint64_t hft_schedule_cost(const struct hft_schedule *s, uint32_t 
 	return hft_node_cost(&s->graph->nodes[node]);
 }
 
+static inline uint64_t hft_schedule_hop(const struct hft_schedule *s,
+					const struct hft_graph_edge *edge, uint32_t from,
+					uint32_t to)
+{
+	uint64_t weight = hft_edge_weight(edge);
+
+	if (!s->opts.hop_percent)
+		return from == to ? 0 : weight;
+	return weight * s->opts.hop_percent[(size_t)from * s->opts.workers + to] / 100;
+}
+
 /* schedule.c */
 uint64_t hft_schedule_arrival(const struct hft_schedule *s, uint32_t node, uint32_t worker);
 int hft_schedule_make(struct hft_graph *graph, const struct hft_schedule_opts *user_opts,

@@ -152,14 +152,6 @@ struct hft_work_list {
 	struct hft_work **last;
 };
 
-enum hft_distance {
-	HFT_DISTANCE_CORE,	/* SMT siblings */
-	HFT_DISTANCE_CACHE,	/* of the last level */
-	HFT_DISTANCE_NODE,
-	HFT_DISTANCE_REMOTE,
-	HFT_DISTANCES
-};
-
 /**
  * struct hft_pool_thread - a thread of a worker
  * @id: it

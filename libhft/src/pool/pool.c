@@ -225,6 +225,36 @@ static int allowed_cpu(const cpu_set_t *cpus, uint32_t i, uint32_t *cpu)
 	return -EINVAL;
 }
 
+/**
+ * hft_pool_workers() - the numbers of workers
+ * @pool: the pool
+ *
+ * Return: workers have had numbers below this; one that was removed still counts.
+ */
+HFT_API uint32_t hft_pool_workers(struct hft_pool *pool)
+{
+	return atomic_load_explicit(&pool->nr_workers, memory_order_acquire);
+}
+
+/**
+ * hft_pool_distance() - how far it is from a worker to another
+ * @pool: theirs
+ * @from: number of a worker
+ * @to: likewise
+ *
+ * Of workers that are not pinned all are near.  Any thread; lock-free.
+ *
+ * Return: &enum hft_distance, or -ENOENT there is no such worker.
+ */
+HFT_API int hft_pool_distance(struct hft_pool *pool, uint32_t from, uint32_t to)
+{
+	uint32_t nr = hft_pool_workers(pool);
+
+	if (from >= nr || to >= nr)
+		return -ENOENT;
+	return (int)hft_worker_distance(hft_pool_worker_at(pool, from), to);
+}
+
 /* Those that the caller may run on, or those of the machine. */
 static int pool_cpus(const struct hft_pool *pool, cpu_set_t *cpus)
 {
