@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../mutex.h"
 #include "internal.h"
 
 /* Tasks that a deque has room for before it grows. */
@@ -315,7 +316,7 @@ static int pool_init(struct hft_pool *pool, const struct hft_pool_opts *opts)
 		return hft_fail(err, "a thread-specific key");
 	if (pool->sim)
 		hft_sim_hold(pool->sim);
-	pthread_mutex_init(&pool->lock, NULL);
+	hft_mutex_init(&pool->lock);
 	hft_queue_init(&pool->queue);
 	hft_queue_open(&pool->queue);
 	return 0;

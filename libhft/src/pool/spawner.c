@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "../lock.h"
 #include "internal.h"
 
 void hft_spawner_init(struct hft_spawner *self, struct hft_pool *pool,
@@ -29,7 +30,7 @@ void hft_spawner_exit(struct hft_spawner *self)
 }
 
 /* Of all spawners that are no workers: their pools may be gone while their threads are not. */
-static pthread_mutex_t spawners_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct hft_lock spawners_lock;
 static struct hft_spawner *spawners;
 
 /* As destructor of hft_pool.key: the thread ends. */
@@ -37,9 +38,9 @@ void hft_spawner_orphan(void *arg)
 {
 	struct hft_spawner *self = arg;
 
-	pthread_mutex_lock(&spawners_lock);
+	hft_lock(&spawners_lock);
 	self->orphan = true;
-	pthread_mutex_unlock(&spawners_lock);
+	hft_unlock(&spawners_lock);
 	if (hft_self.spawner == self)
 		hft_self.spawner = NULL;
 }
@@ -84,7 +85,7 @@ void hft_spawners_retire(struct hft_pool *pool)
 {
 	struct hft_spawner *self;
 
-	pthread_mutex_lock(&spawners_lock);
+	hft_lock(&spawners_lock);
 	for (self = spawners; self; self = self->next) {
 		if (self->pool != pool)
 			continue;
@@ -92,7 +93,7 @@ void hft_spawners_retire(struct hft_pool *pool)
 		atomic_store_explicit(&self->spawned, 0, memory_order_relaxed);
 		__atomic_store_n(&self->pool, NULL, __ATOMIC_RELAXED);
 	}
-	pthread_mutex_unlock(&spawners_lock);
+	hft_unlock(&spawners_lock);
 }
 
 /* Tasks that were spawned by who is no worker. */
@@ -101,12 +102,12 @@ uint64_t hft_spawners_count(struct hft_pool *pool)
 	const struct hft_spawner *self;
 	uint64_t spawned = 0;
 
-	pthread_mutex_lock(&spawners_lock);
+	hft_lock(&spawners_lock);
 	for (self = spawners; self; self = self->next) {
 		if (self->pool == pool)
 			spawned += atomic_load_explicit(&self->spawned, memory_order_relaxed);
 	}
-	pthread_mutex_unlock(&spawners_lock);
+	hft_unlock(&spawners_lock);
 	return spawned;
 }
 
@@ -116,9 +117,9 @@ struct hft_spawner *hft_spawner_find(struct hft_pool *pool)
 	struct hft_spawner *self = pthread_getspecific(pool->key);
 
 	if (!self) {
-		pthread_mutex_lock(&spawners_lock);
+		hft_lock(&spawners_lock);
 		self = adopt(pool);
-		pthread_mutex_unlock(&spawners_lock);
+		hft_unlock(&spawners_lock);
 		if (!self)
 			return NULL;
 		if (pthread_setspecific(pool->key, self)) {

@@ -183,13 +183,13 @@ static int add_order(struct hft_resource *held, struct hft_resource *resource)
 	uint16_t via[HFT_RESOURCES_MAX];
 	int err = 0;
 
-	pthread_mutex_lock(&hft_resource_lock);
+	hft_lock(&hft_resource_lock);
 	if (find_order(resource->number, held->number, via))
 		err = fail_order(held, resource, via);
 	else
 		atomic_fetch_or(&held->after[resource->number / 64],
 				1ULL << resource->number % 64);
-	pthread_mutex_unlock(&hft_resource_lock);
+	hft_unlock(&hft_resource_lock);
 	return err;
 }
 

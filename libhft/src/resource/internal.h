@@ -26,6 +26,7 @@
 #include <hft/resource.h>
 
 #include "../api.h"
+#include "../lock.h"
 #include "../options.h"
 #include "../engine/sim_thread.h"
 #include "../self.h"
@@ -102,7 +103,7 @@ struct hft_resource {
 };
 
 /* resource.c */
-extern pthread_mutex_t hft_resource_lock;
+extern struct hft_lock hft_resource_lock;
 extern struct hft_resource *hft_resources[HFT_RESOURCES_MAX];
 
 /* owner.c */

@@ -27,11 +27,11 @@ void hft_owner_exit(struct hft_owner *owner)
 		hft_resource_release(atomic_load_explicit(&owner->held[nr - 1],
 							  memory_order_relaxed));
 	hft_self.owner = NULL;
-	pthread_mutex_lock(&hft_resource_lock);
+	hft_lock(&hft_resource_lock);
 	for (link = &hft_owners; *link != owner; link = &(*link)->next)
 		;
 	*link = owner->next;
-	pthread_mutex_unlock(&hft_resource_lock);
+	hft_unlock(&hft_resource_lock);
 	free(owner);
 }
 
@@ -63,10 +63,10 @@ struct hft_owner *hft_owner_make(void)
 		free(self);
 		return NULL;
 	}
-	pthread_mutex_lock(&hft_resource_lock);
+	hft_lock(&hft_resource_lock);
 	self->next = hft_owners;
 	hft_owners = self;
-	pthread_mutex_unlock(&hft_resource_lock);
+	hft_unlock(&hft_resource_lock);
 	hft_self.owner = self;
 	return self;
 }
@@ -226,12 +226,12 @@ HFT_API int hft_resource_thread(enum hft_level level, uint32_t flags)
 		return -EINVAL;
 	if (!self)
 		return -ENOMEM;
-	pthread_mutex_lock(&hft_resource_lock);
+	hft_lock(&hft_resource_lock);
 	self->base = level;
 	self->flags = flags;
 	hft_owner_update(self);
 	apply(self, atomic_load(&self->level));
-	pthread_mutex_unlock(&hft_resource_lock);
+	hft_unlock(&hft_resource_lock);
 	return 0;
 }
 

@@ -42,7 +42,7 @@ HFT_API int hft_resource_stats(struct hft_resource *resource, struct hft_resourc
 
 	if (err)
 		return err;
-	pthread_mutex_lock(&hft_resource_lock);
+	hft_lock(&hft_resource_lock);
 	stats.contended = resource->contended;
 	stats.longest_ns = resource->longest;
 	stats.waiting_ns = longest_wait(resource);
@@ -50,7 +50,7 @@ HFT_API int hft_resource_stats(struct hft_resource *resource, struct hft_resourc
 	if (resource->waiters)
 		stats.highest = atomic_load(&resource->waiters->level);
 	count_holders(resource, &stats);
-	pthread_mutex_unlock(&hft_resource_lock);
+	hft_unlock(&hft_resource_lock);
 	hft_answer(user, &stats, sizeof(stats));
 	return 0;
 }
@@ -99,7 +99,7 @@ HFT_API int hft_resource_stalls(uint64_t longer_ns, hft_resource_stall_fn fn, vo
 	uint64_t now;
 	int nr = 0;
 
-	pthread_mutex_lock(&hft_resource_lock);
+	hft_lock(&hft_resource_lock);
 	now = hft_now();
 	for (owner = hft_owners; owner; owner = owner->next) {
 		struct hft_resource_stall stall = { .waiter = owner->tid };
@@ -114,6 +114,6 @@ HFT_API int hft_resource_stalls(uint64_t longer_ns, hft_resource_stall_fn fn, vo
 		fn(&stall, arg);
 		nr++;
 	}
-	pthread_mutex_unlock(&hft_resource_lock);
+	hft_unlock(&hft_resource_lock);
 	return nr;
 }

@@ -8,21 +8,11 @@
 #include "../pool/wait.h"
 #include "internal.h"
 
-pthread_mutex_t hft_resource_lock;
+struct hft_lock hft_resource_lock;
 struct hft_resource *hft_resources[HFT_RESOURCES_MAX];
 
 /* How many may have a share of a resource of one unit. */
 #define SHARES_MOST	(1U << 30)
-
-static void __attribute__((constructor)) make_lock(void)
-{
-	pthread_mutexattr_t attr;
-
-	pthread_mutexattr_init(&attr);
-	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
-	pthread_mutex_init(&hft_resource_lock, &attr);
-	pthread_mutexattr_destroy(&attr);
-}
 
 static uint64_t most_shares(const struct hft_resource *resource)
 {
@@ -198,7 +188,7 @@ static int finish_wait(struct hft_resource *resource, struct hft_owner *self, ui
 	struct hft_wait_for wait = hft_wait_for_done(&self->granted);
 	int err = hft_thread_wait(&wait, timeout);
 
-	pthread_mutex_lock(&hft_resource_lock);
+	hft_lock(&hft_resource_lock);
 	if (hft_wait_is_over(&wait)) {
 		err = 0;
 	} else {
@@ -208,7 +198,7 @@ static int finish_wait(struct hft_resource *resource, struct hft_owner *self, ui
 		hft_resource_lend(resource);
 		err = -ETIMEDOUT;
 	}
-	pthread_mutex_unlock(&hft_resource_lock);
+	hft_unlock(&hft_resource_lock);
 	return err;
 }
 
@@ -217,11 +207,11 @@ static int acquire_slow(struct hft_resource *resource, struct hft_owner *self, b
 {
 	int ret;
 
-	pthread_mutex_lock(&hft_resource_lock);
+	hft_lock(&hft_resource_lock);
 	/* For a moment it may have counted as a holder, and was lent to. */
 	hft_owner_update(self);
 	ret = begin_wait(resource, self, shared, timeout);
-	pthread_mutex_unlock(&hft_resource_lock);
+	hft_unlock(&hft_resource_lock);
 	return ret > 0 ? finish_wait(resource, self, timeout) : ret;
 }
 
@@ -324,13 +314,13 @@ HFT_API int hft_resource_timed_share(struct hft_resource *resource, uint64_t tim
 /* Its own level last: with a lower one it may not run before those who are next do. */
 static void release_slow(struct hft_resource *resource, struct hft_owner *self)
 {
-	pthread_mutex_lock(&hft_resource_lock);
+	hft_lock(&hft_resource_lock);
 	atomic_store(&resource->word, word_without(contend(resource)));
 	hft_owner_drop(self, resource);
 	grant(resource);
 	hft_resource_lend(resource);
 	hft_owner_update(self);
-	pthread_mutex_unlock(&hft_resource_lock);
+	hft_unlock(&hft_resource_lock);
 }
 
 /*
@@ -343,9 +333,9 @@ static void give_back(struct hft_owner *self)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (atomic_load_explicit(&self->level, memory_order_relaxed) == self->base)
 		return;
-	pthread_mutex_lock(&hft_resource_lock);
+	hft_lock(&hft_resource_lock);
 	hft_owner_update(self);
-	pthread_mutex_unlock(&hft_resource_lock);
+	hft_unlock(&hft_resource_lock);
 }
 
 /**
@@ -427,9 +417,9 @@ HFT_API int hft_resource_open(struct hft_resource **out, const struct hft_resour
 	resource->ceiling = opts.ceiling;
 	resource->flags = opts.flags;
 
-	pthread_mutex_lock(&hft_resource_lock);
+	hft_lock(&hft_resource_lock);
 	err = add(resource, opts.name);
-	pthread_mutex_unlock(&hft_resource_lock);
+	hft_unlock(&hft_resource_lock);
 	if (err)
 		free(resource);
 	else
@@ -470,20 +460,20 @@ HFT_API int hft_resource_close(struct hft_resource *resource)
 {
 	if (!resource)
 		return 0;
-	pthread_mutex_lock(&hft_resource_lock);
+	hft_lock(&hft_resource_lock);
 	/* Who has just released it still looks as if it had it. */
 	while (!atomic_load(&resource->word) && is_listed(resource)) {
-		pthread_mutex_unlock(&hft_resource_lock);
+		hft_unlock(&hft_resource_lock);
 		sched_yield();
-		pthread_mutex_lock(&hft_resource_lock);
+		hft_lock(&hft_resource_lock);
 	}
 	if (atomic_load(&resource->word)) {
-		pthread_mutex_unlock(&hft_resource_lock);
+		hft_unlock(&hft_resource_lock);
 		return hft_fail(EBUSY, "%s is somebody's", resource->name);
 	}
 	hft_resources[resource->number] = NULL;
 	forget_orders(resource);
-	pthread_mutex_unlock(&hft_resource_lock);
+	hft_unlock(&hft_resource_lock);
 	free(resource->name);
 	free(resource);
 	return 0;
