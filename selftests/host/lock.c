@@ -18,6 +18,7 @@
 #include "lock.h"
 
 #define THREADS		4
+#define LOWEST		91		/* priority: what else is real-time here is below */
 #define SEC		1000000000ULL
 #define PATIENCE	(60 * SEC)
 
@@ -166,14 +167,14 @@ static void a_holder_is_lent_the_priority(void **state)
 	pthread_t low, middle, high;
 
 	(void)state;
-	if (start(&low, 1, hold, &t)) {
+	if (start(&low, LOWEST, hold, &t)) {
 		print_message("real-time priorities are not this user's to have\n");
 		skip();
 	}
 	wait_for(&t.held);
-	assert_int_equal(start(&middle, 2, hog, &t), 0);
+	assert_int_equal(start(&middle, LOWEST + 1, hog, &t), 0);
 	wait_for(&t.hogged);
-	assert_int_equal(start(&high, 3, want, &t), 0);
+	assert_int_equal(start(&high, LOWEST + 2, want, &t), 0);
 	pthread_join(high, NULL);
 	pthread_join(middle, NULL);
 	pthread_join(low, NULL);
