@@ -50,6 +50,10 @@ struct shape {
 
 static struct hft_pool *pool;
 
+/* Of the graphs to come. */
+static uint32_t reserved;
+static struct hft_memory books[2];
+
 static int set_up(void **state)
 {
 	HFT_OPTS(hft_pool_opts, opts, .workers = WORKERS, .flags = HFT_POOL_UNPINNED);
@@ -101,7 +105,7 @@ static int run_node(void *arg, const struct hft_node_call *call)
 
 static struct hft_graph *make_graph(struct shape *shape, bool with_pool)
 {
-	HFT_OPTS(hft_graph_opts, opts, .pool = with_pool ? pool : NULL);
+	HFT_OPTS(hft_graph_opts, opts, .pool = with_pool ? pool : NULL, .reserved = reserved);
 	struct hft_graph *graph;
 	uint32_t i, j;
 
@@ -110,6 +114,8 @@ static struct hft_graph *make_graph(struct shape *shape, bool with_pool)
 		HFT_OPTS(hft_node_opts, node, .cost_ns = with_pool ? DEAR : 1, .fn = run_node,
 			 .arg = &shape->node[i]);
 
+		if (reserved && i % 3 < 2)
+			node.memory = &books[i % 3];
 		assert_int_equal(hft_graph_add_node(graph, &node), i);
 	}
 	for (i = 0; i < shape->nr; i++) {
@@ -253,6 +259,50 @@ static void several_in_flight(void **state)
 	}
 }
 
+/* A worker for the path, memory, deadlines: each node once, though that worker comes and goes. */
+static void with_all_of_it(void **state)
+{
+	HFT_OPTS(hft_pool_opts, pool_opts, .workers = WORKERS, .flags = HFT_POOL_UNPINNED,
+		 .reserved = 1);
+	struct hft_run_result result = { .sz = sizeof(result) };
+	struct hft_run *run[TICKS];
+	struct hft_graph *graph;
+	uint64_t random = 9;
+	struct shape shape;
+	uint32_t n, i;
+
+	(void)state;
+	assert_int_equal(hft_pool_open(&pool, &pool_opts), 0);
+	reserved = WORKERS;
+	books[0].miss_ns = 100 * DEAR;
+	books[1].miss_ns = DEAR / 2;
+	for (n = 0; n < GRAPHS / 4; n++) {
+		struct tick tick[TICKS] = {};
+
+		make_shape(&shape, &random, n % 2);
+		graph = make_graph(&shape, true);
+		for (i = 0; i < TICKS; i++) {
+			HFT_OPTS(hft_run_opts, opts, .tick = &tick[i], .level = 1 + i % HFT_LEVELS);
+
+			if (i % 3)
+				opts.deadline = hft_now() + i * MSEC;
+			opts.split = i % HFT_SPLITS;
+			assert_int_equal(hft_graph_start(graph, &opts, &run[i]), 0);
+		}
+		if (n % 4 == 1)
+			assert_int_equal(hft_pool_remove_worker(pool, WORKERS - 1), 0);
+		if (n % 4 == 3)
+			assert_int_equal(hft_pool_add_worker(pool, 0), WORKERS - 1);
+		for (i = 0; i < TICKS; i++) {
+			assert_int_equal(hft_run_wait(run[i], soon(), &result), 0);
+			check_tick(&shape, &tick[i], &result);
+		}
+		hft_graph_close(graph);
+	}
+	reserved = 0;
+	hft_pool_close(pool);
+}
+
 /* Of short nodes, which the caller would run alone: they are begun by a worker all the same. */
 static void started_and_left_alone(void **state)
 {
@@ -347,6 +397,39 @@ static void a_node_that_ends_its_thread(void **state)
 	hft_graph_close(graph);
 }
 
+/* On the worker that is there for the path, with others that it has let go. */
+static void a_node_that_ends_the_reserved_thread(void **state)
+{
+	HFT_OPTS(hft_pool_opts, pool_opts, .workers = WORKERS, .flags = HFT_POOL_UNPINNED,
+		 .reserved = 1);
+	struct hft_run_result result = { .sz = sizeof(result) };
+	HFT_OPTS(hft_node_opts, path, .cost_ns = 2 * DEAR, .fn = exit_thread);
+	HFT_OPTS(hft_node_opts, other, .cost_ns = DEAR);
+	HFT_OPTS(hft_graph_opts, opts, .reserved = WORKERS, .fixed_costs = true);
+	struct hft_graph *graph;
+	struct hft_run *run;
+	uint32_t i, k;
+
+	(void)state;
+	assert_int_equal(hft_pool_open(&pool, &pool_opts), 0);
+	opts.pool = pool;
+	assert_int_equal(hft_graph_open(&graph, &opts), 0);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(hft_graph_add_node(graph, i ? &other : &path), i);
+	for (i = 4; i < 8; i++)
+		assert_int_equal(hft_graph_add_edge(graph, 0, i, 0), 0);
+	assert_int_equal(hft_graph_seal(graph), 0);
+	for (k = 0; k < 20; k++) {
+		assert_int_equal(hft_graph_start(graph, NULL, &run), 0);
+		while (hft_run_wait(run, 0, &result) == -ETIMEDOUT)
+			usleep(100);
+		assert_int_equal(result.executed + result.skipped, 8);
+		assert_int_equal(result.failed, 1);
+	}
+	hft_graph_close(graph);
+	hft_pool_close(pool);
+}
+
 /* Whoever waits would take that for a run that goes on. */
 static void a_node_that_has_timed_out(void **state)
 {
@@ -401,7 +484,7 @@ static void deadlines_are_shared_out(void **state)
 {
 	uint64_t deadline[3], end = hft_now() + PATIENCE;
 	HFT_OPTS(hft_graph_opts, opts, .fixed_costs = true);
-	HFT_OPTS(hft_run_opts, run_opts, .deadline = end);
+	HFT_OPTS(hft_run_opts, run_opts, .deadline = end, .split = HFT_SPLIT_LATEST);
 	struct hft_run_result result = { .sz = sizeof(result) };
 	struct hft_graph *graph;
 	uint32_t i;
@@ -496,10 +579,13 @@ static void bad_runs(void **state)
 	struct hft_run_result unsized = {};
 	HFT_OPTS(hft_run_opts, level, .level = 1 + HFT_LEVELS);
 	HFT_OPTS(hft_run_opts, order, .order = HFT_ORDERS);
+	HFT_OPTS(hft_run_opts, split, .split = HFT_SPLITS);
+	HFT_OPTS(hft_graph_opts, no_pool, .reserved = 1);
 	struct hft_graph *graph;
 	struct hft_run *run;
 
 	(void)state;
+	assert_int_equal(hft_graph_open(&graph, &no_pool), -EINVAL);
 	assert_int_equal(hft_graph_open(&graph, NULL), 0);
 	assert_int_equal(hft_graph_add_node(graph, NULL), 0);
 	assert_int_equal(hft_graph_add_node(graph, NULL), 1);
@@ -509,6 +595,7 @@ static void bad_runs(void **state)
 	assert_int_equal(hft_graph_seal(graph), 0);
 	assert_int_equal(hft_graph_run(graph, &level, NULL), -EINVAL);
 	assert_int_equal(hft_graph_run(graph, &order, NULL), -EINVAL);
+	assert_int_equal(hft_graph_run(graph, &split, NULL), -EINVAL);
 	assert_int_equal(hft_graph_start(graph, NULL, &run), -EINVAL);
 	assert_int_equal(hft_graph_run(graph, NULL, &unsized), -EINVAL);
 	assert_int_equal(hft_graph_run(graph, NULL, NULL), 0);
@@ -525,9 +612,11 @@ int main(void)
 		with_pool(with_workers),
 		with_pool(with_workers_and_branches),
 		with_pool(several_in_flight),
+		cmocka_unit_test(with_all_of_it),
 		with_pool(started_and_left_alone),
 		with_pool(a_failure_ends_it),
 		with_pool(a_node_that_ends_its_thread),
+		cmocka_unit_test(a_node_that_ends_the_reserved_thread),
 		with_pool(a_node_that_has_timed_out),
 		cmocka_unit_test(a_token_ends_it),
 		cmocka_unit_test(deadlines_are_shared_out),

@@ -152,10 +152,219 @@ static void by_rank_or_by_submission(void **state)
 	close_machine(&m);
 }
 
+/* A source, a line of three of 10 us, and beside each two of 4 us. */
+static void make_line_with_others(struct machine *m)
+{
+	uint32_t i, k, last = add(m, 1 * US);
+
+	for (i = 0; i < 3; i++) {
+		uint32_t next = add(m, 10 * US);
+
+		edge(m, last, next);
+		for (k = 0; k < 2; k++)
+			edge(m, last, add(m, 4 * US));
+		last = next;
+	}
+	assert_int_equal(hft_graph_seal(m->graph), 0);
+}
+
+static const uint32_t line[] = { 1, 4, 7 };
+
+static bool is_of_line(uint32_t node)
+{
+	return node == line[0] || node == line[1] || node == line[2];
+}
+
+/* The path's nodes are there as soon as they can be, and no other is. */
+static void a_reserved_worker_runs_the_path(void **state)
+{
+	HFT_OPTS(hft_pool_opts, pool, .workers = 3, .reserved = 1);
+	HFT_OPTS(hft_graph_opts, graph, .reserved = 1 + 2);
+	struct machine m;
+	struct done done;
+	uint32_t i, n;
+
+	(void)state;
+	open_machine(&m, &pool, &graph);
+	make_line_with_others(&m);
+	for (n = 0; n < 10; n++) {
+		assert_int_equal(run(&m, &done, NULL), 31 * US);
+		for (i = 1; i < 10; i++)
+			assert_int_equal(done.worker[i] == 2, is_of_line(i));
+	}
+	close_machine(&m);
+}
+
+/* With it gone, and with nobody else to run them: nothing waits in vain. */
+static void without_it_others_run_the_path(void **state)
+{
+	HFT_OPTS(hft_pool_opts, pool, .workers = 3, .reserved = 1);
+	HFT_OPTS(hft_graph_opts, graph, .reserved = 1 + 2);
+	struct machine m;
+	struct done done;
+
+	(void)state;
+	open_machine(&m, &pool, &graph);
+	make_line_with_others(&m);
+	assert_int_equal(hft_pool_remove_worker(m.pool, 2), 0);
+	assert_true(run(&m, &done, NULL) <= 39 * US);
+	assert_int_equal(hft_pool_remove_worker(m.pool, 0), 0);
+	assert_int_equal(run(&m, &done, NULL), 55 * US);
+	close_machine(&m);
+}
+
+/* Two nodes of 10 us, each of a book, and where these were. */
+static uint64_t run_books(uint32_t miss_ns, uint32_t first, uint32_t second, struct done *done)
+{
+	struct hft_memory book[2] = {
+		{ .last = 1 + first, .miss_ns = miss_ns },
+		{ .last = 1 + second, .miss_ns = miss_ns },
+	};
+	HFT_OPTS(hft_pool_opts, pool, .workers = 2);
+	HFT_OPTS(hft_graph_opts, graph);
+	struct machine m;
+	uint64_t took;
+	uint32_t i;
+
+	open_machine(&m, &pool, &graph);
+	add(&m, 1 * US);
+	for (i = 0; i < 2; i++) {
+		HFT_OPTS(hft_node_opts, opts, .cost_ns = 10 * US, .fn = take,
+			 .arg = (void *)(uintptr_t)(10 * US), .memory = &book[i]);
+
+		assert_int_equal(hft_graph_add_node(m.graph, &opts), 1 + i);
+		edge(&m, 0, 1 + i);
+	}
+	assert_int_equal(hft_graph_seal(m.graph), 0);
+	took = run(&m, done, NULL);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(book[i].last, 1 + done->worker[1 + i]);
+	close_machine(&m);
+	return took;
+}
+
+static void nodes_go_where_their_memory_is(void **state)
+{
+	struct done done;
+
+	(void)state;
+	assert_int_equal(run_books(5 * US, 0, 1, &done), 11 * US);
+	assert_true(done.worker[1] == 0 && done.worker[2] == 1);
+	assert_int_equal(run_books(5 * US, 1, 0, &done), 11 * US);
+	assert_true(done.worker[1] == 1 && done.worker[2] == 0);
+}
+
+/* The second would wait there for 10 us. */
+static void unless_it_costs_more_to_wait(void **state)
+{
+	struct done done;
+	uint32_t home;
+
+	(void)state;
+	for (home = 0; home < 2; home++) {
+		assert_int_equal(run_books(9 * US, home, home, &done), 11 * US);
+		assert_int_not_equal(done.worker[1], done.worker[2]);
+		assert_int_equal(run_books(10 * US, home, home, &done), 21 * US);
+		assert_int_equal(done.worker[1], home);
+		assert_int_equal(done.worker[2], home);
+	}
+}
+
+static void the_slack_is_shared_out(void **state)
+{
+	HFT_OPTS(hft_pool_opts, pool, .workers = 2);
+	HFT_OPTS(hft_graph_opts, graph);
+	HFT_OPTS(hft_run_opts, opts);
+	struct machine m;
+	struct done done;
+	uint32_t i;
+
+	(void)state;
+	open_machine(&m, &pool, &graph);
+	for (i = 0; i < 3; i++)
+		add(&m, (1 + i) * US);
+	add(&m, 2 * US);
+	edge(&m, 0, 1);
+	edge(&m, 1, 2);
+	edge(&m, 0, 3);
+	assert_int_equal(hft_graph_seal(m.graph), 0);
+	opts.deadline = hft_now() + 60 * US;
+	assert_int_equal(run(&m, &done, &opts), 6 * US);
+	assert_int_equal(done.deadline[0], m.start + 10 * US);
+	assert_int_equal(done.deadline[1], m.start + 30 * US);
+	assert_int_equal(done.deadline[2], m.start + 60 * US);
+	assert_int_equal(done.deadline[3], m.start + 60 * US);
+
+	m.start = hft_now();
+	opts.deadline = m.start + 60 * US;
+	opts.split = HFT_SPLIT_LATEST;
+	assert_int_equal(run(&m, &done, &opts), 6 * US);
+	assert_int_equal(done.deadline[0], m.start + 55 * US);
+	assert_int_equal(done.deadline[1], m.start + 57 * US);
+	assert_int_equal(done.deadline[2], m.start + 60 * US);
+	assert_int_equal(done.deadline[3], m.start + 60 * US);
+	close_machine(&m);
+}
+
+static struct hft_run *start(struct machine *m, struct done *done, uint64_t deadline)
+{
+	HFT_OPTS(hft_run_opts, opts, .tick = done, .deadline = deadline);
+	struct hft_run *run;
+
+	*done = (struct done){};
+	assert_int_equal(hft_graph_start(m->graph, &opts, &run), 0);
+	return run;
+}
+
+/* On one worker, of two runs: by their deadlines, also that of one that came later. */
+static void the_more_urgent_run_goes_first(void **state)
+{
+	HFT_OPTS(hft_pool_opts, pool, .workers = 1);
+	HFT_OPTS(hft_graph_opts, graph);
+	struct hft_run *late, *soon;
+	struct done late_done, soon_done;
+	struct machine m;
+	uint32_t i;
+
+	(void)state;
+	open_machine(&m, &pool, &graph);
+	for (i = 0; i < 3; i++) {
+		add(&m, 10 * US);
+		if (i)
+			edge(&m, i - 1, i);
+	}
+	assert_int_equal(hft_graph_seal(m.graph), 0);
+	late = start(&m, &late_done, m.start + 10000 * US);
+	soon = start(&m, &soon_done, m.start + 500 * US);
+	hft_spin_until(m.start + 100 * US);
+	assert_int_equal(hft_run_wait(late, 0, NULL), 0);
+	assert_int_equal(hft_run_wait(soon, 0, NULL), 0);
+	assert_int_equal(soon_done.start[0], m.start);
+	assert_int_equal(late_done.start[0], soon_done.end[2]);
+
+	m.start = hft_now();
+	late = start(&m, &late_done, m.start + 10000 * US);
+	hft_spin_until(m.start + 15 * US);
+	soon = start(&m, &soon_done, m.start + 500 * US);
+	hft_spin_until(m.start + 100 * US);
+	assert_int_equal(hft_run_wait(late, 0, NULL), 0);
+	assert_int_equal(hft_run_wait(soon, 0, NULL), 0);
+	assert_int_equal(late_done.start[1], m.start + 10 * US);
+	assert_int_equal(soon_done.start[0], m.start + 20 * US);
+	assert_int_equal(late_done.start[2], m.start + 50 * US);
+	close_machine(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_rank_or_by_submission),
+		cmocka_unit_test(a_reserved_worker_runs_the_path),
+		cmocka_unit_test(without_it_others_run_the_path),
+		cmocka_unit_test(nodes_go_where_their_memory_is),
+		cmocka_unit_test(unless_it_costs_more_to_wait),
+		cmocka_unit_test(the_slack_is_shared_out),
+		cmocka_unit_test(the_more_urgent_run_goes_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

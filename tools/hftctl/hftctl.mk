@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-hftctl_LDLIBS := -ljansson
+hftctl_LDLIBS := -ljansson -lhwloc

@@ -53,6 +53,9 @@ struct hft_graph_opts {
 	uint32_t hop_percent[HFT_DISTANCES];	/* 100: what it costs to hand a result to a */
 						/* worker so far away, of the edge's weight; */
 						/* at most 10000 */
+	uint32_t reserved;		/* 1 + the worker of the pool that runs nodes of the */
+					/* critical path alone, when others have others to run; */
+					/* 0: none */
 };
 
 int hft_graph_open(struct hft_graph **graph, const struct hft_graph_opts *opts);
@@ -62,8 +65,7 @@ void hft_graph_close(struct hft_graph *graph);
  * struct hft_node_call - what a node is told of its run
  * @tick: hft_run_opts.tick
  * @node: its number
- * @deadline: CLOCK_MONOTONIC when it must have ended for the graph to keep its own, if
- *	all after it run as long as they are expected to; 0: there is none
+ * @deadline: CLOCK_MONOTONIC of its end, as hft_run_opts.split says; 0: there is none
  */
 struct hft_node_call {
 	void *tick;
@@ -84,6 +86,9 @@ struct hft_node_opts {
 	uint64_t cost_ns;
 	hft_node_fn fn;			/* NULL: it does nothing */
 	void *arg;
+	struct hft_memory *memory;	/* that it touches: it goes to the worker that did so */
+					/* last, unless what waits there costs more than the */
+					/* miss; NULL: none */
 };
 
 int hft_graph_add_node(struct hft_graph *graph, const struct hft_node_opts *opts);
@@ -105,6 +110,21 @@ enum hft_graph_order {
 	HFT_ORDERS
 };
 
+/**
+ * enum hft_run_split - what deadlines the nodes of a run have
+ * @HFT_SPLIT_SHARED: of the longest way through a node, from the start of the run to its
+ *	deadline, as much as is done when the node ends: so each has its share of the
+ *	slack, in proportion to its cost
+ * @HFT_SPLIT_LATEST: the run's, less the longest way behind the node: who comes first may
+ *	use all of the slack up
+ * @HFT_SPLITS: how many there are
+ */
+enum hft_run_split {
+	HFT_SPLIT_SHARED,
+	HFT_SPLIT_LATEST,
+	HFT_SPLITS
+};
+
 struct hft_run_opts {
 	size_t sz;
 	void *tick;			/* for the nodes */
@@ -114,6 +134,7 @@ struct hft_run_opts {
 					/* for those of the critical path */
 	uint32_t order;			/* enum hft_graph_order; by submission no node is above */
 					/* the others */
+	uint32_t split;			/* enum hft_run_split, of the deadline */
 };
 
 struct hft_run_result {
@@ -122,7 +143,8 @@ struct hft_run_result {
 	uint64_t end_ns;
 	uint32_t executed;		/* nodes */
 	uint32_t skipped;		/* by branches, or after a failure */
-	uint32_t late;			/* ended after their deadlines */
+	uint32_t late;			/* ended too late for the run to end in time, if all */
+					/* behind them runs as long as expected */
 	uint32_t failed;		/* 1 + the node that the run failed by; 0: none */
 };
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <hft/hft.h>
 
 #include "../mutex.h"
 #include "internal.h"
@@ -12,6 +13,19 @@
 #define CHANGES_DEFAULT	256
 #define CHANGES_MAX	(1U << 20)
 #define HOP_DEFAULT	1000		/* ns: to a worker that looks for tasks, and back */
+
+static int check_reserved(const struct hft_graph_opts *opts)
+{
+	HFT_OPTS(hft_pool_stats, stats);
+
+	if (!opts->reserved)
+		return 0;
+	if (!opts->pool)
+		return hft_fail(EINVAL, "a reserved worker of no pool");
+	if (hft_pool_stats(opts->pool, opts->reserved - 1, &stats))
+		return hft_fail(EINVAL, "there is no worker %u", opts->reserved - 1);
+	return 0;
+}
 
 /**
  * hft_graph_open() - make an empty graph
@@ -34,12 +48,16 @@ HFT_API int hft_graph_open(struct hft_graph **out, const struct hft_graph_opts *
 		return hft_fail(EINVAL, "%u nodes: at most %u", opts.nodes, HFT_GRAPH_NODES_MAX);
 	if (opts.changes > CHANGES_MAX)
 		return hft_fail(EINVAL, "%u changes: at most %u", opts.changes, CHANGES_MAX);
+	err = check_reserved(&opts);
+	if (err)
+		return err;
 	graph = calloc(1, sizeof(*graph));
 	if (!graph)
 		return hft_fail(ENOMEM, "a graph");
 	graph->max_nodes = opts.nodes ? opts.nodes : NODES_DEFAULT;
 	graph->pool = opts.pool;
 	hft_group_init(&graph->helpers, opts.pool);
+	graph->reserved = opts.reserved;
 	graph->hop = opts.hop_ns ? opts.hop_ns : HOP_DEFAULT;
 	graph->learns = !opts.fixed_costs;
 	err = hft_hops_set(graph, opts.hop_percent);
@@ -141,7 +159,9 @@ HFT_API int hft_graph_add_node(struct hft_graph *graph, const struct hft_node_op
 		.cost = opts.cost_ns,
 		.fn = opts.fn,
 		.arg = opts.arg,
+		.memory = opts.memory,
 	};
+	graph->memories |= !!opts.memory;
 	return (int)graph->nr_nodes++;
 }
 

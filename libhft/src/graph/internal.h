@@ -45,6 +45,7 @@ struct hft_graph_edge {
  * @mean: of the runs that were measured, decayed, ns
  * @p99: likewise
  * @name: or NULL
+ * @memory: that it touches, or NULL
  * @measured: how many were
  * @position: in the topological order
  * @first_out: of its edges in hft_graph.edges, from there to the next node's
@@ -57,10 +58,11 @@ struct hft_graph_node {
 	void *arg;
 	_Atomic uint64_t cost;
 	_Atomic uint64_t rank;
-	uint64_t earliest;
+	_Atomic uint64_t earliest;
 	uint64_t mean;
 	uint64_t p99;
 	char *name;
+	struct hft_memory *memory;
 	uint32_t measured;
 	uint32_t position;
 	uint32_t first_out;
@@ -108,7 +110,9 @@ struct hft_graph_path {
  * @timed: hft_graph_node.earliest is right
  * @branches: there are edges that are not always followed
  * @learns: costs from the runs
+ * @memories: there are nodes that have one
  * @pool: or NULL
+ * @reserved: 1 + the worker that is there for the critical path, or 0
  * @hop: what it costs to have another worker run a node, ns
  * @hop_percent: what it costs to hand a result to one, of an edge's weight, by distance
  * @mean_hop: likewise, of all pairs of workers
@@ -133,7 +137,9 @@ struct hft_graph {
 	bool timed;
 	bool branches;
 	bool learns;
+	bool memories;
 	struct hft_pool *pool;
+	uint32_t reserved;
 	uint64_t hop;
 	uint32_t hop_percent[HFT_DISTANCES];
 	uint32_t mean_hop;
@@ -147,6 +153,11 @@ struct hft_graph {
 static inline uint64_t hft_node_rank(const struct hft_graph_node *node)
 {
 	return atomic_load_explicit(&node->rank, memory_order_relaxed);
+}
+
+static inline uint64_t hft_node_earliest(const struct hft_graph_node *node)
+{
+	return atomic_load_explicit(&node->earliest, memory_order_relaxed);
 }
 
 static inline uint64_t hft_node_cost(const struct hft_graph_node *node)

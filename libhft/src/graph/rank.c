@@ -247,17 +247,18 @@ void hft_graph_time(struct hft_graph *graph)
 		return;
 	for (n = 0; n < graph->nr_nodes; n++) {
 		struct hft_graph_node *node = &nodes[graph->order[n]];
+		uint64_t earliest = 0;
 
-		node->earliest = 0;
 		for (i = node->first_in; i < node[1].first_in; i++) {
 			const struct hft_graph_edge *edge = &graph->edges[graph->in[i]];
 			const struct hft_graph_node *from = &nodes[edge->from];
-			uint64_t end = from->earliest + hft_node_cost(from) +
+			uint64_t end = hft_node_earliest(from) + hft_node_cost(from) +
 				       hft_edge_cost(graph, edge);
 
-			if (end > node->earliest)
-				node->earliest = end;
+			if (end > earliest)
+				earliest = end;
 		}
+		atomic_store_explicit(&node->earliest, earliest, memory_order_relaxed);
 	}
 	graph->timed = true;
 }
@@ -285,8 +286,8 @@ HFT_API int hft_graph_node_info(struct hft_graph *graph, uint32_t node, struct h
 	hft_graph_time(graph);
 	info.cost_ns = hft_node_cost(n);
 	info.rank_ns = hft_node_rank(n);
-	info.earliest_ns = n->earliest;
-	info.slack_ns = graph->path.length - n->earliest - info.rank_ns;
+	info.earliest_ns = hft_node_earliest(n);
+	info.slack_ns = graph->path.length - info.earliest_ns - info.rank_ns;
 	info.mean_ns = n->mean;
 	info.p99_ns = n->p99;
 	info.measured = n->measured;

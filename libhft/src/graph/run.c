@@ -30,32 +30,54 @@ static bool is_measured(struct hft_graph *graph)
 	return runs < MEASURE_FIRST || runs % MEASURE_EACH == 0 || is_long(graph);
 }
 
+static void free_heap(struct hft_heap *heap)
+{
+	if (heap->node)
+		free(heap->node - HFT_HEAP_PAD);
+}
+
+/* Returns 0 or -ENOMEM. */
+static int make_heap(struct hft_heap *heap, uint32_t capacity)
+{
+	void *memory = aligned_alloc(HFT_HEAP_ALIGN, hft_heap_bytes(capacity));
+
+	if (!memory)
+		return -ENOMEM;
+	hft_heap_init(heap, memory, capacity);
+	return 0;
+}
+
 static void run_free(struct hft_run *run)
 {
-	if (run->ready.node)
-		free(run->ready.node - HFT_HEAP_PAD);
+	free_heap(&run->ready);
+	free_heap(&run->path);
 	free(run->items);
 	free((void *)run->waits);
 	free(run);
 }
 
+static int run_alloc(struct hft_run *run, const struct hft_graph *graph)
+{
+	uint32_t nr = graph->nr_nodes;
+
+	run->items = calloc(nr, sizeof(*run->items));
+	run->waits = calloc(nr, sizeof(*run->waits));
+	if (!run->items || !run->waits || make_heap(&run->ready, nr))
+		return -ENOMEM;
+	return graph->reserved ? make_heap(&run->path, nr) : 0;
+}
+
 static struct hft_run *run_make(struct hft_graph *graph)
 {
 	struct hft_run *run = calloc(1, sizeof(*run));
-	void *heap = aligned_alloc(HFT_HEAP_ALIGN, hft_heap_bytes(graph->nr_nodes));
 	uint32_t i;
 
-	if (run) {
-		run->items = calloc(graph->nr_nodes, sizeof(*run->items));
-		run->waits = calloc(graph->nr_nodes, sizeof(*run->waits));
-	}
-	if (!run || !heap || !run->items || !run->waits) {
-		free(heap);
-		if (run)
-			run_free(run);
+	if (!run)
+		return NULL;
+	if (run_alloc(run, graph)) {
+		run_free(run);
 		return NULL;
 	}
-	hft_heap_init(&run->ready, heap, graph->nr_nodes);
 	for (i = 0; i < graph->nr_nodes; i++)
 		hft_heap_item_init(&run->items[i]);
 	run->graph = graph;
@@ -77,6 +99,16 @@ static struct hft_run *run_take(struct hft_graph *graph)
 		graph->idle = run->next;
 	pthread_mutex_unlock(&graph->lock);
 	return run ? run : run_make(graph);
+}
+
+/* What is done before a node is part of its deadline. */
+static void find_deadlines(struct hft_graph *graph, const struct hft_run_opts *opts)
+{
+	if (!opts->deadline || opts->split != HFT_SPLIT_SHARED)
+		return;
+	pthread_mutex_lock(&graph->lock);
+	hft_graph_time(graph);
+	pthread_mutex_unlock(&graph->lock);
 }
 
 /* The last who uses it makes it be used again. */
@@ -106,6 +138,7 @@ void hft_graph_free_runs(struct hft_graph *graph)
 
 static void run_reset(struct hft_run *run, const struct hft_run_opts *opts)
 {
+	find_deadlines(run->graph, opts);
 	run->opts = *opts;
 	run->start = hft_now();
 	run->measured = is_measured(run->graph);
@@ -140,6 +173,8 @@ static int read_opts(const struct hft_graph *graph, const struct hft_run_opts *u
 		return hft_fail(EINVAL, "there is no level %u", opts->level - 1);
 	if (opts->order >= HFT_ORDERS)
 		return hft_fail(EINVAL, "there is no order %u", opts->order);
+	if (opts->split >= HFT_SPLITS)
+		return hft_fail(EINVAL, "there is no split %u", opts->split);
 	return 0;
 }
 
@@ -176,7 +211,8 @@ static int run_alone(struct hft_graph *graph, const struct hft_run_opts *opts,
 	run.graph = graph;
 	run.opts = *opts;
 	run.measured = is_measured(graph);
-	if (result)
+	find_deadlines(graph, opts);
+	if (result || opts->deadline)
 		run.start = hft_now();
 	hft_run_alone(&run);
 	if (result)

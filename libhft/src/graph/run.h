@@ -6,6 +6,11 @@
  * help; else by whoever is there: nodes that could run are in a heap by rank, and each
  * helper, a task of the pool, runs the best until there is none.  Who runs a node finds
  * which others could run then, and asks for a helper for each but one.
+ *
+ * With a worker that is reserved the nodes of the critical path have a heap of their own.
+ * The helper there takes these alone; the others do so when they have no other.  What it
+ * lets go of others it never runs: it sees that there is another helper, or is one itself.
+ * So nobody leaves a node behind that nobody would come for.
  */
 #ifndef HFT_GRAPH_RUN_H
 #define HFT_GRAPH_RUN_H
@@ -36,8 +41,12 @@
  * @skipped: nodes
  * @late: nodes
  * @waits: of each node how many it waits for, and how many edges to it were followed
- * @lock: of @ready
+ * @lock: of @ready to @unguarded
  * @ready: nodes that could run, by rank; its items are @items
+ * @path: likewise, those of the critical path, if a worker is reserved
+ * @helpers: who takes from both, or was asked to
+ * @guarded: a helper takes from @path alone, or was asked to
+ * @unguarded: none comes: @path is empty
  * @seq: how many there were
  * @next: of hft_graph.idle
  * @next_of_all: of hft_graph.all
@@ -60,6 +69,10 @@ struct hft_run {
 	_Atomic uint64_t *waits;
 	struct hft_lock lock;
 	struct hft_heap ready;
+	struct hft_heap path;
+	uint32_t helpers;
+	bool guarded;
+	bool unguarded;
 	struct hft_heap_item *items;
 	uint64_t seq;
 	struct hft_run *next;
@@ -67,7 +80,14 @@ struct hft_run {
 };
 
 /* execute.c */
+uint64_t hft_run_deadline(const struct hft_run *run, uint32_t number);
+void hft_run_fail(struct hft_run *run, uint32_t node, int err);
+int hft_run_try(struct hft_run *run, uint32_t number, bool followed);
+bool hft_run_follows(const struct hft_graph_edge *edge, int ret);
+void hft_run_reset_waits(struct hft_run *run);
 void hft_run_alone(struct hft_run *run);
+
+/* help.c */
 int hft_run_begin(struct hft_run *run, bool caller_helps);
 void hft_run_ask(struct hft_run *run);
 void hft_run_help(struct hft_run *run);

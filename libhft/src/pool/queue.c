@@ -8,17 +8,8 @@
 /* Tasks that the first memory of a queue has room for. */
 #define QUEUE_CAPACITY	61
 
-#define DEADLINE_MAX	((1ULL << HFT_QUEUE_LEVEL_SHIFT) - 1)
-
 /* No key is all ones: what is empty has an urgency of 0. */
 _Static_assert(HFT_LEVELS < 8, "a level has three bits of a key");
-
-static uint64_t key_of(uint32_t level, uint64_t deadline)
-{
-	if (!deadline || deadline > DEADLINE_MAX)
-		deadline = DEADLINE_MAX;
-	return (uint64_t)(HFT_LEVELS - 1 - level) << HFT_QUEUE_LEVEL_SHIFT | deadline;
-}
 
 static void publish(struct hft_queue *queue)
 {
@@ -108,7 +99,7 @@ static int add(struct hft_queue *queue, struct hft_work *work)
 	if (err)
 		return err;
 	work->item.seq = queue->seq++;
-	hft_heap_push(&queue->heap, &work->item, key_of(work->level, work->deadline));
+	hft_heap_push(&queue->heap, &work->item, hft_queue_key(work->level, work->deadline));
 	work->queued = true;
 	publish(queue);
 	return 0;
@@ -190,7 +181,7 @@ bool hft_queue_rekey(struct hft_pool *pool, struct hft_work *work, uint32_t leve
 	hft_lock(&queue->lock);
 	queued = work->queued;
 	if (queued) {
-		hft_heap_update(&queue->heap, &work->item, key_of(level, work->deadline));
+		hft_heap_update(&queue->heap, &work->item, hft_queue_key(level, work->deadline));
 		publish(queue);
 	}
 	hft_unlock(&queue->lock);

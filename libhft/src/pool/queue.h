@@ -50,6 +50,16 @@ struct hft_queue {
 	uint64_t seq;
 };
 
+/* Of a task without a deadline it is above those of all others of its level. */
+#define HFT_QUEUE_DEADLINE_MAX	((1ULL << HFT_QUEUE_LEVEL_SHIFT) - 1)
+
+static inline uint64_t hft_queue_key(uint32_t level, uint64_t deadline)
+{
+	if (!deadline || deadline > HFT_QUEUE_DEADLINE_MAX)
+		deadline = HFT_QUEUE_DEADLINE_MAX;
+	return (uint64_t)(HFT_LEVELS - 1 - level) << HFT_QUEUE_LEVEL_SHIFT | deadline;
+}
+
 static inline uint64_t hft_queue_urgency(const struct hft_queue *queue)
 {
 	return atomic_load_explicit(&queue->urgency, memory_order_relaxed);
