@@ -132,7 +132,7 @@ _Static_assert(sizeof(struct hft_work) == 128, "a task has two lines");
  * @posts: of what it posts to strands
  * @spawned: how many there were
  * @next: of all that are no workers
- * @orphan: its thread has ended: it is the next one's that comes
+ * @thread: its thread's &hft_self; NULL: that has ended: it is the next one's that comes
  */
 struct hft_spawner {
 	struct hft_pool *pool;
@@ -144,7 +144,7 @@ struct hft_spawner {
 	struct hft_slab posts;
 	_Atomic uint64_t spawned;
 	struct hft_spawner *next;
-	bool orphan;
+	const struct hft_self *thread;
 };
 
 struct hft_work_list {
@@ -375,7 +375,6 @@ struct hft_spawner *hft_spawner_find(struct hft_pool *pool);
 void hft_spawner_init(struct hft_spawner *self, struct hft_pool *pool,
 		      struct hft_pool_worker *worker);
 void hft_spawner_exit(struct hft_spawner *self);
-void hft_spawner_orphan(void *arg);
 void hft_spawners_retire(struct hft_pool *pool);
 uint64_t hft_spawners_count(struct hft_pool *pool);
 

@@ -311,7 +311,7 @@ static int pool_init(struct hft_pool *pool, const struct hft_pool_opts *opts)
 		pool->pinned = !(opts->flags & HFT_POOL_UNPINNED);
 		pool->membarrier = !(opts->flags & HFT_POOL_QUIET) && hft_membarrier_begin();
 	}
-	err = pthread_key_create(&pool->key, hft_spawner_orphan);
+	err = pthread_key_create(&pool->key, NULL);
 	if (err)
 		return hft_fail(err, "a thread-specific key");
 	if (pool->sim)

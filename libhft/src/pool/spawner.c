@@ -33,23 +33,34 @@ void hft_spawner_exit(struct hft_spawner *self)
 static struct hft_lock spawners_lock;
 static struct hft_spawner *spawners;
 
-/* As destructor of hft_pool.key: the thread ends. */
-void hft_spawner_orphan(void *arg)
+/* The keys of pools that are closed are no more: this one tells that a thread ends. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t end_key;
+static int key_error;
+
+static void thread_ends(void *arg)
 {
-	struct hft_spawner *self = arg;
+	struct hft_spawner *self;
 
 	hft_lock(&spawners_lock);
-	self->orphan = true;
+	for (self = spawners; self; self = self->next) {
+		if (self->thread == arg)
+			self->thread = NULL;
+	}
 	hft_unlock(&spawners_lock);
-	if (hft_self.spawner == self)
-		hft_self.spawner = NULL;
+	hft_self.spawner = NULL;
 }
 
-/* Without a thread, of @pool or of none that there is. */
+static void make_key(void)
+{
+	key_error = pthread_key_create(&end_key, thread_ends);
+}
+
+/* Without a thread, of @pool or of none that there is; or the caller's, of one that was. */
 static bool is_free(const struct hft_spawner *self, const struct hft_pool *pool)
 {
-	return (self->orphan && (self->pool == pool || !self->pool)) ||
-	       (self == hft_self.spawner && !self->pool);
+	return self->pool ? self->pool == pool && !self->thread :
+			    !self->thread || self->thread == &hft_self;
 }
 
 static struct hft_spawner *make_spawner(void)
@@ -74,7 +85,7 @@ static struct hft_spawner *adopt(struct hft_pool *pool)
 		self = make_spawner();
 	if (!self)
 		return NULL;
-	self->orphan = false;
+	self->thread = &hft_self;
 	if (!self->pool)
 		hft_spawner_init(self, pool, NULL);
 	return self;
@@ -111,24 +122,40 @@ uint64_t hft_spawners_count(struct hft_pool *pool)
 	return spawned;
 }
 
+static void disown(struct hft_spawner *self)
+{
+	hft_lock(&spawners_lock);
+	self->thread = NULL;
+	hft_unlock(&spawners_lock);
+}
+
+/* Of the calling thread, which has none of @pool, or NULL. */
+static struct hft_spawner *find_new(struct hft_pool *pool)
+{
+	struct hft_spawner *self;
+
+	pthread_once(&once, make_key);
+	if (key_error || pthread_setspecific(end_key, &hft_self))
+		return NULL;
+	hft_lock(&spawners_lock);
+	self = adopt(pool);
+	hft_unlock(&spawners_lock);
+	if (self && pthread_setspecific(pool->key, self)) {
+		disown(self);
+		return NULL;
+	}
+	return self;
+}
+
 /* Of the calling thread, which spawned into another pool, or is no worker, or NULL. */
 struct hft_spawner *hft_spawner_find(struct hft_pool *pool)
 {
 	struct hft_spawner *self = pthread_getspecific(pool->key);
 
-	if (!self) {
-		hft_lock(&spawners_lock);
-		self = adopt(pool);
-		hft_unlock(&spawners_lock);
-		if (!self)
-			return NULL;
-		if (pthread_setspecific(pool->key, self)) {
-			hft_spawner_orphan(self);
-			return NULL;
-		}
-	}
+	if (!self)
+		self = find_new(pool);
 	/* A worker stays one of its own pool's. */
-	if (!hft_self.spawner || !hft_self.spawner->worker)
+	if (self && (!hft_self.spawner || !hft_self.spawner->worker))
 		hft_self.spawner = self;
 	return self;
 }
