@@ -10,7 +10,9 @@
 #include "internal.h"
 
 /* Looks for a task before the first look at the clock, and from one to the next. */
+#ifndef SPINS
 #define SPINS		64
+#endif
 
 /*
  * A task that takes less than it costs its owner that it is stolen had better be left to

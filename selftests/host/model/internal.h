@@ -36,6 +36,8 @@ struct store {
  * @arg: with that
  * @number: it
  * @used: it is a thread
+ * @of_scenario: it is model_start()'s
+ * @started: it has run
  * @ended: it was
  * @sleeps: on @word, until that is woken, or @until
  * @word: an address, or NULL
@@ -58,6 +60,7 @@ struct fiber {
 	void *arg;
 	unsigned int number;
 	bool used;
+	bool of_scenario;
 	bool started;
 	bool ended;
 	bool sleeps;
@@ -104,6 +107,7 @@ void model_point(const char *operation, const void *address);
 void model_changed(void);
 bool model_sleep(const void *word, uint64_t until);
 int model_wake(const void *word, int most);
+bool model_is_private(uintptr_t address);
 void model_ended(void) __attribute__((noreturn));
 
 static inline bool model_is(enum model_fault fault)
@@ -120,6 +124,6 @@ size_t model_tls_size(void);
 void model_tls_new(void *tls);
 void model_tls_save(void *tls);
 void model_tls_load(const void *tls);
-bool model_is_stack(uintptr_t address);
+bool model_is_tls(uintptr_t address);
 
 #endif /* HFT_MODEL_INTERNAL_H */

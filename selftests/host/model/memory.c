@@ -181,7 +181,7 @@ static void plain(const void *memory, size_t size, bool writes)
 			break;
 		}
 	}
-	if (model_is_stack(address))
+	if (model_is_private(address))
 		return;
 	check_freed(address);
 	for (cell = address & ~(uintptr_t)(CELL - 1); cell < end; cell += CELL) {
@@ -367,7 +367,7 @@ static void store(uintptr_t address, unsigned int size, uint64_t value, int orde
 	entry.fiber = self->number;
 	entry.releases = releases(order);
 	entry.released = released(order);
-	if (order == __ATOMIC_SEQ_CST || model_is_stack(address)) {
+	if (order == __ATOMIC_SEQ_CST || model_is_private(address)) {
 		model_flush(self);
 		commit(&entry);
 		return;

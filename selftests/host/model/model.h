@@ -70,7 +70,7 @@ bool model_holds(const struct model_scenario *scenario);
 bool model_finds(const struct model_scenario *scenario, enum model_fault fault,
 		 const char *function);
 
-/* In a scenario: */
+/* In a scenario: threads, and the end of all those. */
 void model_start(void *(*fn)(void *arg), void *arg);
 void model_join(void);
 void model_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));

@@ -23,6 +23,9 @@
 #define FLUSH_RARELY	16
 #define EXPIRE_RARELY	32
 
+/* Schedules that a mutant has, at most, for one that the code has. */
+#define LONGER		20
+
 /* Changes of priority in a random schedule. */
 #define CHANGES		3
 
@@ -72,9 +75,10 @@ static char reason[256];
 static jmp_buf runner;
 static char *stacks;
 
-bool model_is_stack(uintptr_t address)
+/* On a stack, or a variable of each thread's own. */
+bool model_is_private(uintptr_t address)
 {
-	return address - (uintptr_t)stacks < FIBERS * STACK;
+	return address - (uintptr_t)stacks < FIBERS * STACK || model_is_tls(address);
 }
 
 static void print_step(const struct step *step)
@@ -396,6 +400,7 @@ struct fiber *model_fork(void *(*fn)(void *arg), void *arg)
 	fiber->arg = arg;
 	fiber->used = true;
 	fiber->started = fiber->ended = fiber->sleeps = fiber->paused = false;
+	fiber->of_scenario = false;
 	fiber->nr_stores = 0;
 	fiber->priority = random_u64(&random_state) >> 32 | 1ULL << 32;
 	memset(&fiber->clock, 0, sizeof(fiber->clock));
@@ -431,7 +436,7 @@ void model_ended(void)
 void model_start(void *(*fn)(void *arg), void *arg)
 {
 	model_flush(model_current);
-	model_fork(fn, arg);
+	model_fork(fn, arg)->of_scenario = true;
 }
 
 void model_join(void)
@@ -441,7 +446,7 @@ void model_join(void)
 	for (i = 0; i < model_nr_fibers; i++) {
 		struct fiber *fiber = &model_fibers[i];
 
-		if (fiber == model_current)
+		if (!fiber->of_scenario)
 			continue;
 		if (!fiber->ended)
 			model_sleep(fiber, FOREVER);
@@ -548,7 +553,10 @@ static bool explore_all(void)
 	unsigned long nr = 0, of_bound = 0;
 
 	explore = EXPLORE_ALL;
-	for (bound = 0; bound <= scenario->preemptions; bound++) {
+	/* The first makes what the library keeps from one to the next. */
+	nr_known = 0;
+	execute();
+	for (bound = 0; !failed && bound <= scenario->preemptions; bound++) {
 		of_bound = 0;
 		nr_known = 0;
 		do {
@@ -559,11 +567,11 @@ static bool explore_all(void)
 			}
 			of_bound++;
 			execute();
-			if (failed) {
-				report(nr);
-				return false;
-			}
-		} while (next_schedule());
+		} while (!failed && next_schedule());
+	}
+	if (failed) {
+		report(nr);
+		return false;
 	}
 	if (!quiet)
 		fprintf(stderr, "# %s: %lu schedules of up to %u preemptions and %lu steps\n",
@@ -576,7 +584,7 @@ static bool explore_random(void)
 	unsigned long nr;
 
 	for (nr = 1; nr <= scenario->schedules; nr++) {
-		/* The first makes what the library keeps from one to the next. */
+		/* As that of explore_all(). */
 		explore = nr == 1 ? EXPLORE_ALL : nr % 2 ? EXPLORE_WALK : EXPLORE_PRIORITIES;
 		nr_known = 0;
 		random_state = nr;
@@ -606,6 +614,7 @@ bool model_holds(const struct model_scenario *what)
 
 bool model_finds(const struct model_scenario *what, enum model_fault fault, const char *function)
 {
+	struct model_scenario longer = *what;
 	int status;
 	pid_t pid;
 
@@ -615,7 +624,10 @@ bool model_finds(const struct model_scenario *what, enum model_fault fault, cons
 		signal(SIGALRM, SIG_DFL);
 		quiet = true;
 		model_mutant = (struct model_mutant){ fault, function };
-		_exit(model_holds(what) ? 0 : 1);
+		/* Which random one finds it changes with each change of the code. */
+		if (!longer.preemptions)
+			longer.schedules *= LONGER;
+		_exit(model_holds(&longer) ? 0 : 1);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return false;

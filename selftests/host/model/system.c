@@ -30,6 +30,8 @@ static struct {
 static unsigned int nr_mutexes;
 static void (*destructors[KEYS])(void *value);
 static bool key_used[KEYS];
+static const pthread_once_t *onces[KEYS];
+static unsigned int nr_onces;
 static void *freed[FREED];
 static unsigned int nr_freed;
 static char *tls_template;
@@ -38,7 +40,7 @@ void __real_free(void *memory);
 
 void model_system_reset(void)
 {
-	nr_mutexes = 0;
+	nr_mutexes = nr_onces = 0;
 	memset(key_used, 0, sizeof(key_used));
 	while (nr_freed)
 		__real_free(freed[--nr_freed]);
@@ -49,6 +51,11 @@ void model_system_reset(void)
 size_t model_tls_size(void)
 {
 	return (size_t)(__stop_model_tls - __start_model_tls);
+}
+
+bool model_is_tls(uintptr_t address)
+{
+	return address - (uintptr_t)__start_model_tls < model_tls_size();
 }
 
 void model_tls_new(void *tls)
@@ -308,12 +315,23 @@ void model_end_keys(void)
 	}
 }
 
-/* Each run has threads that the keys are new to. */
+/* Each run has keys, and what else is made once, of its own. */
 int __wrap_pthread_once(pthread_once_t *once, void (*fn)(void));
 int __wrap_pthread_once(pthread_once_t *once, void (*fn)(void))
 {
-	(void)once;
+	unsigned int i;
+
+	for (i = 0; i < nr_onces; i++) {
+		if (onces[i] == once) {
+			model_acquire(once);
+			return 0;
+		}
+	}
+	if (nr_onces == KEYS)
+		model_fail("more than %d are made once", KEYS);
+	onces[nr_onces++] = once;
 	fn();
+	model_release(once);
 	return 0;
 }
 
