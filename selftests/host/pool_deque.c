@@ -10,12 +10,16 @@
 
 #include "pool/deque.h"
 #include "random.h"
+#include "spin.h"
 
 #define THIEVES		3
-#ifdef __SANITIZE_THREAD__
-#define OPERATIONS	300000
+#define BURST		64
+#if defined(__SANITIZE_THREAD__)
+#define OPERATIONS	1000000ULL
+#elif defined(__SANITIZE_ADDRESS__)
+#define OPERATIONS	20000000ULL
 #else
-#define OPERATIONS	20000000
+#define OPERATIONS	1000000000ULL
 #endif
 
 static void *item_of(uintptr_t n)
@@ -81,75 +85,102 @@ static void it_grows_for_what_is_in_it_alone(void **state)
 	assert_int_equal(atomic_load(&deque->array)->mask, 3);
 }
 
-struct race {
-	struct hft_deque *deque;
-	unsigned char *seen;
-	atomic_uintptr_t stolen;
-	atomic_bool done;
+/* What has gone in or come out: the same numbers, each as often. */
+struct sum {
+	uint64_t nr;
+	uint64_t of_hashes;
 };
 
-static void see(struct race *race, const void *item)
+struct thief {
+	struct hft_deque *deque;
+	const atomic_bool *done;
+	struct sum sum;
+	bool wrong;
+};
+
+static void add(struct sum *sum, uintptr_t number)
 {
-	__atomic_add_fetch(&race->seen[number_of(item)], 1, __ATOMIC_RELAXED);
+	uint64_t hash = number;
+
+	sum->nr++;
+	sum->of_hashes += random_u64(&hash);
 }
 
-static void *thief(void *arg)
+static void *steal_until_done(void *arg)
 {
-	struct race *race = arg;
-	uintptr_t last = 0, stolen = 0;
+	struct thief *thief = arg;
+	uintptr_t last = 0;
 	void *item;
 
-	while (!atomic_load_explicit(&race->done, memory_order_acquire)) {
-		item = hft_deque_steal(race->deque);
+	do {
+		item = hft_deque_steal(thief->deque);
+		if (!item)
+			hft_pause();
 		if (!item || item == HFT_DEQUE_LOST)
 			continue;
 		/* The oldest first: what one thief gets only grows. */
-		if (stolen && number_of(item) <= last)
-			return NULL;
+		if (thief->sum.nr && number_of(item) <= last)
+			thief->wrong = true;
 		last = number_of(item);
-		stolen++;
-		see(race, item);
-	}
-	atomic_fetch_add(&race->stolen, stolen);
-	return race;
+		add(&thief->sum, last);
+	} while (!atomic_load_explicit(thief->done, memory_order_acquire));
+	return NULL;
 }
 
+static void push_some(struct hft_deque *deque, uint32_t nr, struct sum *pushed)
+{
+	while (nr--) {
+		uintptr_t number = pushed->nr;
+
+		assert_int_equal(hft_deque_push(deque, item_of(number)), 0);
+		add(pushed, number);
+	}
+}
+
+static void take_some(struct hft_deque *deque, uint32_t nr, struct sum *taken)
+{
+	void *item;
+
+	while (nr-- && (item = hft_deque_take(deque)))
+		add(taken, number_of(item));
+}
+
+/* Each item is pushed once, and taken or stolen once: that makes two operations. */
 static void each_item_comes_out_once(void **state)
 {
-	struct race race = { .deque = *state };
-	uint64_t random = 1;
+	struct sum pushed = {}, taken = {}, stolen = {};
+	struct thief thieves[THIEVES];
 	pthread_t threads[THIEVES];
-	uintptr_t i, pushed = 0, taken = 0;
-	void *item, *ok;
+	atomic_bool done = false;
+	uint64_t random = 1, told = 0;
+	uint32_t i;
 
-	race.seen = calloc(OPERATIONS, 1);
-	assert_non_null(race.seen);
-	for (i = 0; i < THIEVES; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, thief, &race), 0);
-	for (i = 0; i < OPERATIONS; i++) {
-		if (random_below(&random, 16) < 9) {
-			assert_int_equal(hft_deque_push(race.deque, item_of(pushed)), 0);
-			pushed++;
-		} else if ((item = hft_deque_take(race.deque))) {
-			see(&race, item);
-			taken++;
-		}
-	}
-	while ((item = hft_deque_take(race.deque))) {
-		see(&race, item);
-		taken++;
-	}
-	atomic_store_explicit(&race.done, true, memory_order_release);
 	for (i = 0; i < THIEVES; i++) {
-		pthread_join(threads[i], &ok);
-		assert_non_null(ok);
+		thieves[i] = (struct thief){ .deque = *state, .done = &done };
+		assert_int_equal(pthread_create(&threads[i], NULL, steal_until_done, &thieves[i]),
+				 0);
 	}
-	assert_int_equal(taken + atomic_load(&race.stolen), pushed);
-	for (i = 0; i < pushed; i++)
-		assert_int_equal(race.seen[i], 1);
-	print_message("%zu pushed, %zu taken, %zu stolen\n", (size_t)pushed, (size_t)taken,
-		      (size_t)atomic_load(&race.stolen));
-	free(race.seen);
+	while (pushed.nr < OPERATIONS / 2) {
+		push_some(*state, 1 + random_below(&random, BURST), &pushed);
+		take_some(*state, random_below(&random, BURST), &taken);
+		if (pushed.nr * 20 / OPERATIONS == told)
+			continue;
+		told = pushed.nr * 20 / OPERATIONS;
+		print_message("%llu0 %% of %llu operations\n", (unsigned long long)told,
+			      (unsigned long long)OPERATIONS);
+	}
+	take_some(*state, UINT32_MAX, &taken);
+	atomic_store_explicit(&done, true, memory_order_release);
+	for (i = 0; i < THIEVES; i++) {
+		pthread_join(threads[i], NULL);
+		assert_false(thieves[i].wrong);
+		stolen.nr += thieves[i].sum.nr;
+		stolen.of_hashes += thieves[i].sum.of_hashes;
+	}
+	print_message("%llu pushed, %llu taken, %llu stolen\n", (unsigned long long)pushed.nr,
+		      (unsigned long long)taken.nr, (unsigned long long)stolen.nr);
+	assert_int_equal(taken.nr + stolen.nr, pushed.nr);
+	assert_true(taken.of_hashes + stolen.of_hashes == pushed.of_hashes);
 }
 
 int main(void)
