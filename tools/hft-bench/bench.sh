@@ -110,7 +110,7 @@ run_plugin() {
 [ -z "$only" ] || grep -q "^$only|" "$HERE/figures" || die "no figure is called $only"
 # shellcheck disable=SC2046
 {
-	run_native $(groups "native ratio") $(groups native)
+	run_native $({ groups "native ratio"; groups native; } | awk '!seen[$0]++')
 	run_icount 1 $(groups "icount VM")
 	run_icount 4 $(groups "icount VM, 4 CPUs")
 	run_plugin $(groups "TCG plugin")

@@ -1,39 +1,45 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The pool beside oneTBB, in turns: what a spawn costs, how many empty tasks a second,
- * fork and join, and a small graph.  Then what has no peer.
+ * The pool beside oneTBB and beside queues, in turns: what a spawn costs, how many empty
+ * tasks a second, fork and join, and a small graph.  Then what has no peer.
+ *
+ * Tasks are spawned from a worker TASKS in a row and then waited for, as in the figures of
+ * others, and in a note BATCH, which stay in the first cache; from outside SPAWNS.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <hft/graph.h>
 #include <hft/hft.h>
-#include <hft/pool.h>
-#include <hft/strand.h>
 
-#include "../../../libhft/src/random.h"
 #include "executor.h"
 #include "quantile.h"
 
 #define ROUNDS		15
-#define SPAWNS		4096		/* at a time: what fits in a cache */
+#define BATCH		256
+#define BATCHES		200		/* of a round */
+#define SPAWNS		4096
+#define OUTSIDE		20		/* of a round */
 #define TASKS		200000
+#define REPEATS		5		/* of a round */
 #define GRAPHS		5000		/* of a round */
-#define NODES		10000
-#define CHANGES		2000
-#define POSTS		4096
-#define KEYS		1000
+
+static const struct executor_queue *const queues[] = {
+	&executor_moodycamel, &executor_ck, &executor_dpdk,
+};
+
+#define QUEUES	(sizeof(queues) / sizeof(queues[0]))
 
 struct samples {
-	double spawn_worker[ROUNDS];
-	double spawn_outside[ROUNDS];
-	double rate[ROUNDS];
+	double spawn_worker[ROUNDS * REPEATS];
+	double spawn_batch[ROUNDS * BATCHES];
+	double spawn_outside[ROUNDS * OUTSIDE];
+	double rate[ROUNDS * REPEATS];
 	double fib[ROUNDS];
 	double graph[ROUNDS * GRAPHS];
 };
 
-static void check(int err)
+void executor_check(int err)
 {
 	if (err >= 0)
 		return;
@@ -45,196 +51,133 @@ static void measure(const struct executor_side *side, void *it, struct samples *
 		    unsigned int round)
 {
 	double spawn, total;
+	unsigned int i;
 
-	side->spawn_worker(it, SPAWNS, &spawn, &total);
-	samples->spawn_worker[round] = spawn / SPAWNS;
-	samples->spawn_outside[round] = side->spawn_outside(it, SPAWNS) / SPAWNS;
-	side->spawn_worker(it, TASKS, &spawn, &total);
-	samples->rate[round] = TASKS * 1e9 / total;
+	for (i = 0; i < BATCHES; i++) {
+		side->spawn_worker(it, BATCH, &spawn, &total);
+		samples->spawn_batch[round * BATCHES + i] = spawn / BATCH;
+	}
+	for (i = 0; i < OUTSIDE; i++)
+		samples->spawn_outside[round * OUTSIDE + i] =
+			side->spawn_outside(it, SPAWNS) / SPAWNS;
+	for (i = 0; i < REPEATS; i++) {
+		side->spawn_worker(it, TASKS, &spawn, &total);
+		samples->spawn_worker[round * REPEATS + i] = spawn / TASKS;
+		samples->rate[round * REPEATS + i] = TASKS * 1e9 / total;
+	}
 	samples->fib[round] = side->fib(it);
 	side->graph(it, GRAPHS, &samples->graph[round * GRAPHS]);
 }
 
-static void print(const struct executor_side *side, struct samples *samples, const char *kind)
+static void measure_queue(const struct executor_queue *queue, void *it, struct samples *samples,
+			  unsigned int round)
 {
-	const char *end = strcmp(kind, "peer") ? "" : side->name;
-	const char *blank = *end ? " " : "";
+	unsigned int i;
 
-	printf("%s spawn_worker_ns %.1f%s%s\n", kind, median(samples->spawn_worker, ROUNDS), blank,
-	       end);
-	printf("%s spawn_outside_ns %.1f%s%s\n", kind, median(samples->spawn_outside, ROUNDS), blank,
-	       end);
-	printf("%s pool_tasks_per_s %.0f%s%s\n", kind, median(samples->rate, ROUNDS), blank, end);
-	printf("%s dag10_p50_ns %.0f%s%s\n", kind,
-	       quantile(samples->graph, ROUNDS * GRAPHS, 0.5), blank, end);
-	printf("%s dag10_p99_ns %.0f%s%s\n", kind,
-	       quantile(samples->graph, ROUNDS * GRAPHS, 0.99), blank, end);
+	for (i = 0; i < OUTSIDE; i++)
+		samples->spawn_outside[round * OUTSIDE + i] =
+			executor_queue_outside(queue, it, SPAWNS) / SPAWNS;
+	for (i = 0; i < REPEATS; i++)
+		samples->rate[round * REPEATS + i] =
+			TASKS * 1e9 / executor_queue_total(queue, it, TASKS);
+}
+
+static void print_outside(const char *name, struct samples *samples, const char *kind)
+{
+	printf("%s spawn_outside_ns %.1f%s\n", kind,
+	       median(samples->spawn_outside, ROUNDS * OUTSIDE), name);
+	printf("%s pool_tasks_per_s %.0f%s\n", kind, median(samples->rate, ROUNDS * REPEATS), name);
+}
+
+static void print(const char *name, struct samples *samples, const char *kind)
+{
+	printf("%s spawn_worker_ns %.1f%s\n", kind,
+	       median(samples->spawn_worker, ROUNDS * REPEATS), name);
+	print_outside(name, samples, kind);
+	printf("%s dag10_p50_ns %.0f%s\n", kind,
+	       quantile(samples->graph, ROUNDS * GRAPHS, 0.5), name);
+	printf("%s dag10_p99_ns %.0f%s\n", kind,
+	       quantile(samples->graph, ROUNDS * GRAPHS, 0.99), name);
+}
+
+static void print_queue(const struct executor_queue *queue, struct samples *samples)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), " %s", queue->name);
+	print_outside(name, samples, "peer");
+}
+
+static void print_ratios(struct samples *hft, struct samples *tbb, double *ratio)
+{
+	printf("note spawn_worker_ns: of %d in a row; of %d: %.1f ns, oneTBB %.1f ns\n", TASKS, BATCH,
+	       median(hft->spawn_batch, ROUNDS * BATCHES),
+	       median(tbb->spawn_batch, ROUNDS * BATCHES));
+	printf("figure fib27_ratio %.2f\n", median(ratio, ROUNDS));
+	printf("note fib27_ratio: %.1f ns a spawn, oneTBB %.1f ns\n",
+	       median(hft->fib, ROUNDS) / EXECUTOR_FIB_SPAWNS,
+	       median(tbb->fib, ROUNDS) / EXECUTOR_FIB_SPAWNS);
 }
 
 /* Side by side, and each round first warms what it uses. */
 static void compare_sides(void)
 {
-	static struct samples hft, tbb;
+	static struct samples hft, tbb, other[QUEUES];
 	static double ratio[ROUNDS];
-	void *own = executor_hft.create(), *peer;
-	unsigned int i;
+	void *own = executor_hft.create(), *peer, *queue[QUEUES];
+	unsigned int i, k;
 
 	peer = executor_tbb.create ? executor_tbb.create() : NULL;
-	if (!own)
-		check(-1);
+	for (k = 0; k < QUEUES; k++)
+		queue[k] = queues[k]->create ? queues[k]->create() : NULL;
 	measure(&executor_hft, own, &hft, 0);
 	for (i = 0; i < ROUNDS; i++) {
 		measure(&executor_hft, own, &hft, i);
+		for (k = 0; k < QUEUES; k++) {
+			if (queue[k])
+				measure_queue(queues[k], queue[k], &other[k], i);
+		}
 		if (!peer)
 			continue;
 		measure(&executor_tbb, peer, &tbb, i);
 		ratio[i] = tbb.fib[i] / hft.fib[i];
 	}
-	print(&executor_hft, &hft, "figure");
+	print("", &hft, "figure");
+	printf("note spawn_outside_ns: p10 %.1f p90 %.1f\n",
+	       quantile(hft.spawn_outside, ROUNDS * OUTSIDE, 0.1),
+	       quantile(hft.spawn_outside, ROUNDS * OUTSIDE, 0.9));
 	executor_hft.destroy(own);
-	if (!peer) {
+	if (peer) {
+		print(" oneTBB", &tbb, "peer");
+		print_ratios(&hft, &tbb, ratio);
+		executor_tbb.destroy(peer);
+	} else {
 		puts("skip fib27_ratio there is no oneTBB to set it against (libtbb-dev)");
-		return;
 	}
-	print(&executor_tbb, &tbb, "peer");
-	printf("figure fib27_ratio %.2f\n", median(ratio, ROUNDS));
-	printf("note fib27_ratio: %.1f ns a spawn, oneTBB %.1f ns\n",
-	       median(hft.fib, ROUNDS) / EXECUTOR_FIB_SPAWNS,
-	       median(tbb.fib, ROUNDS) / EXECUTOR_FIB_SPAWNS);
-	executor_tbb.destroy(peer);
-}
-
-static int64_t nothing(void *args)
-{
-	(void)args;
-	return 0;
-}
-
-struct one {
-	struct hft_pool *pool;
-	struct hft_strands *strands;
-	double *ns;
-};
-
-/* One after the other: each is the newest, and is run by who waits for it. */
-static int64_t spawn_and_run(void *args)
-{
-	struct one *one = args;
-	struct hft_group group;
-	uint64_t start = hft_now();
-	unsigned int i;
-
-	hft_group_init(&group, one->pool);
-	for (i = 0; i < SPAWNS; i++)
-		check(hft_group_spawn(&group, nothing, NULL, 0));
-	check(hft_group_wait(&group, UINT64_MAX));
-	*one->ns = (double)(hft_now() - start) / SPAWNS;
-	return 0;
-}
-
-static int64_t post_and_run(void *args)
-{
-	struct one *one = args;
-	struct hft_group group;
-	HFT_OPTS(hft_post_opts, opts, .group = &group);
-	uint64_t start = hft_now();
-	unsigned int i;
-
-	hft_group_init(&group, one->pool);
-	for (i = 0; i < POSTS; i++)
-		check(hft_post_opts(one->strands, i % KEYS, nothing, NULL, 0, &opts));
-	check(hft_group_wait(&group, UINT64_MAX));
-	*one->ns = (double)(hft_now() - start) / POSTS;
-	return 0;
-}
-
-static double time_one(struct one *one, hft_spawn_fn fn)
-{
-	double ns[ROUNDS];
-	struct hft_group group;
-	unsigned int i;
-
-	hft_group_init(&group, one->pool);
-	for (i = 0; i < ROUNDS; i++) {
-		one->ns = &ns[i];
-		check(hft_group_spawn(&group, fn, one, sizeof(*one)));
-		check(hft_group_wait(&group, UINT64_MAX));
-	}
-	return median(ns, ROUNDS);
-}
-
-static void time_one_worker(void)
-{
-	HFT_OPTS(hft_pool_opts, opts, .workers = 1);
-	HFT_OPTS(hft_strands_opts, strands_opts);
-	struct one one = {};
-
-	check(hft_pool_open(&one.pool, &opts));
-	strands_opts.pool = one.pool;
-	check(hft_strands_open(&one.strands, &strands_opts));
-	printf("figure spawn_run_ns %.1f\n", time_one(&one, spawn_and_run));
-	printf("figure strand_ns %.1f\n", time_one(&one, post_and_run));
-	printf("note strand_ns: to post, dispatch, run and end a task, of %d keys in turn\n", KEYS);
-	hft_strands_close(one.strands);
-	hft_pool_close(one.pool);
-}
-
-/* Each node leads to three of the next three hundred. */
-static struct hft_graph *make_wide_graph(uint64_t *random)
-{
-	struct hft_graph *graph;
-	uint32_t i, k, span;
-
-	check(hft_graph_open(&graph, NULL));
-	for (i = 0; i < NODES; i++) {
-		HFT_OPTS(hft_node_opts, opts, .cost_ns = 100 + random_below(random, 10000));
-
-		check(hft_graph_add_node(graph, &opts));
-	}
-	for (i = 0; i + 300 < NODES; i++) {
-		for (k = 0; k < 3; k++) {
-			span = 1 + 3 * random_below(random, 100) + k;
-			check(hft_graph_add_edge(graph, i, i + span, random_below(random, 100)));
+	for (k = 0; k < QUEUES; k++) {
+		if (!queue[k]) {
+			printf("note executor: without %s, which is not installed (%s)\n",
+			       queues[k]->name, queues[k]->package);
+			continue;
 		}
+		print_queue(queues[k], &other[k]);
+		queues[k]->destroy(queue[k]);
 	}
-	check(hft_graph_seal(graph));
-	return graph;
-}
-
-static void time_ranks(void)
-{
-	static double us[CHANGES];
-	uint64_t random = 1, start;
-	struct hft_graph *graph = make_wide_graph(&random);
-	double sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < CHANGES; i++) {
-		uint32_t node = random_below(&random, NODES);
-		uint64_t cost = 100 + random_below(&random, 10000);
-
-		start = hft_now();
-		check(hft_graph_set_cost(graph, node, cost));
-		us[i] = (double)(hft_now() - start) / 1000;
-		sum += us[i];
-	}
-	printf("figure rank_update_us %.1f\n", sum / CHANGES);
-	printf("note rank_update_us: the mean; p50 %.1f, p99 %.1f us; 3 edges a node\n",
-	       quantile(us, CHANGES, 0.5), quantile(us, CHANGES, 0.99));
-	hft_graph_close(graph);
 }
 
 int main(int argc, char **argv)
 {
 	if (argc > 1) {
-		printf("Usage: %s\nTime the pool, graphs and strands, beside %s.\n", argv[0],
-		       executor_tbb.name);
+		printf("Usage: %s\nTime the pool, graphs and strands, beside oneTBB and queues.\n",
+		       argv[0]);
 		return strcmp(argv[1], "--help") ? 2 : 0;
 	}
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		puts("note executor: on one CPU two workers take turns");
 	compare_sides();
-	time_one_worker();
-	time_ranks();
+	executor_one_worker();
+	executor_steals();
+	executor_ranks();
+	executor_memory();
 	return 0;
 }

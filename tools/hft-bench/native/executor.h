@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The pool and its peers: the same work for each. */
+/* The pool and its peers: the same work for each; and what has no peer. */
 #ifndef HFT_BENCH_EXECUTOR_H
 #define HFT_BENCH_EXECUTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,51 @@ struct executor_side {
 
 extern const struct executor_side executor_hft;
 extern const struct executor_side executor_tbb;
+
+typedef void (*executor_fn)(void *arg);
+
+/**
+ * struct executor_queue - a queue, of functions to call
+ * @name: of it
+ * @package: that it is in
+ * @create: it, with room for %EXECUTOR_QUEUE at least; NULL: it can not be had
+ * @destroy: end it
+ * @put: add a call; false: there is no room
+ * @run: take the oldest, and call it; false: there is none
+ *
+ * Any number of threads do both at a time.
+ */
+struct executor_queue {
+	const char *name;
+	const char *package;
+	void *(*create)(void);
+	void (*destroy)(void *queue);
+	bool (*put)(void *queue, executor_fn fn, void *arg);
+	bool (*run)(void *queue);
+};
+
+#define EXECUTOR_QUEUE		8192
+
+extern const struct executor_queue executor_moodycamel;
+extern const struct executor_queue executor_ck;
+extern const struct executor_queue executor_dpdk;
+
+/* executor_queue.c: ns to put @nr calls, which another thread makes, and to put and run them */
+double executor_queue_outside(const struct executor_queue *queue, void *it, unsigned int nr);
+double executor_queue_total(const struct executor_queue *queue, void *it, unsigned int nr);
+
+/* executor.c */
+void executor_check(int err);
+
+/* executor_own.c */
+void executor_one_worker(void);
+void executor_ranks(void);
+
+/* executor_steal.c */
+void executor_steals(void);
+
+/* executor_memory.c */
+void executor_memory(void);
 
 #ifdef __cplusplus
 }

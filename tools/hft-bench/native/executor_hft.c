@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The pool and a task graph: two workers, of which the caller is none. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <hft/graph.h>
@@ -17,14 +16,6 @@ struct own {
 	struct hft_pool *outside;	/* one worker, on the last CPU */
 	struct hft_graph *graph;
 };
-
-static void check(int err)
-{
-	if (err >= 0)
-		return;
-	fprintf(stderr, "executor: %s\n", hft_strerror(err));
-	exit(1);
-}
 
 static int64_t nothing(void *args)
 {
@@ -45,14 +36,14 @@ static void make_graph(struct own *own)
 	HFT_OPTS(hft_node_opts, node, .fn = no_node);
 	uint32_t i;
 
-	check(hft_graph_open(&own->graph, &opts));
+	executor_check(hft_graph_open(&own->graph, &opts));
 	for (i = 0; i < 10; i++)
-		check(hft_graph_add_node(own->graph, &node));
+		executor_check(hft_graph_add_node(own->graph, &node));
 	for (i = 1; i < 9; i++) {
-		check(hft_graph_add_edge(own->graph, 0, i, 0));
-		check(hft_graph_add_edge(own->graph, i, 9, 0));
+		executor_check(hft_graph_add_edge(own->graph, 0, i, 0));
+		executor_check(hft_graph_add_edge(own->graph, i, 9, 0));
 	}
-	check(hft_graph_seal(own->graph));
+	executor_check(hft_graph_seal(own->graph));
 }
 
 static void *create(void)
@@ -64,8 +55,8 @@ static void *create(void)
 
 	if (!own)
 		return NULL;
-	check(hft_pool_open(&own->pool, &opts));
-	check(hft_pool_open(&own->outside, &one));
+	executor_check(hft_pool_open(&own->pool, &opts));
+	executor_check(hft_pool_open(&own->outside, &one));
 	make_graph(own);
 	return own;
 }
@@ -96,9 +87,9 @@ static int64_t spawn_many(void *args)
 
 	hft_group_init(&group, many->pool);
 	for (i = 0; i < many->nr; i++)
-		check(hft_group_spawn(&group, nothing, NULL, 0));
+		executor_check(hft_group_spawn(&group, nothing, NULL, 0));
 	*many->spawn_ns = (double)(hft_now() - start);
-	check(hft_group_wait(&group, UINT64_MAX));
+	executor_check(hft_group_wait(&group, UINT64_MAX));
 	*many->total_ns = (double)(hft_now() - start);
 	return 0;
 }
@@ -110,8 +101,8 @@ static void spawn_worker(void *side, unsigned int nr, double *spawn_ns, double *
 	struct hft_group group;
 
 	hft_group_init(&group, own->pool);
-	check(hft_group_spawn(&group, spawn_many, &many, sizeof(many)));
-	check(hft_group_wait(&group, UINT64_MAX));
+	executor_check(hft_group_spawn(&group, spawn_many, &many, sizeof(many)));
+	executor_check(hft_group_wait(&group, UINT64_MAX));
 }
 
 static double spawn_outside(void *side, unsigned int nr)
@@ -124,9 +115,9 @@ static double spawn_outside(void *side, unsigned int nr)
 	hft_group_init(&group, own->outside);
 	start = hft_now();
 	for (i = 0; i < nr; i++)
-		check(hft_group_spawn(&group, nothing, NULL, 0));
+		executor_check(hft_group_spawn(&group, nothing, NULL, 0));
 	spawned = hft_now() - start;
-	check(hft_group_wait(&group, UINT64_MAX));
+	executor_check(hft_group_wait(&group, UINT64_MAX));
 	return (double)spawned;
 }
 
@@ -148,9 +139,9 @@ static int64_t fib_task(void *args)
 		return 0;
 	}
 	hft_group_init(&group, own->pool);
-	check(hft_group_spawn(&group, fib_task, &x, sizeof(x)));
+	executor_check(hft_group_spawn(&group, fib_task, &x, sizeof(x)));
 	fib_task(&y);
-	check(hft_group_wait(&group, UINT64_MAX));
+	executor_check(hft_group_wait(&group, UINT64_MAX));
 	*own->result = a + b;
 	return 0;
 }
@@ -163,8 +154,8 @@ static double fib(void *side)
 	struct hft_group group;
 
 	hft_group_init(&group, own->pool);
-	check(hft_group_spawn(&group, fib_task, &args, sizeof(args)));
-	check(hft_group_wait(&group, UINT64_MAX));
+	executor_check(hft_group_spawn(&group, fib_task, &args, sizeof(args)));
+	executor_check(hft_group_wait(&group, UINT64_MAX));
 	return (double)(hft_now() - start);
 }
 
@@ -176,7 +167,7 @@ static void graph(void *side, unsigned int nr, double *ns)
 
 	for (i = 0; i < nr; i++) {
 		start = hft_now();
-		check(hft_graph_run(own->graph, NULL, NULL));
+		executor_check(hft_graph_run(own->graph, NULL, NULL));
 		ns[i] = (double)(hft_now() - start);
 	}
 }

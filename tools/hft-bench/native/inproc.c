@@ -17,6 +17,7 @@
 #include <hft/hft.h>
 
 #include "inproc.h"
+#include "pin.h"
 #include "quantile.h"
 
 #define ROUNDS		11
@@ -88,27 +89,6 @@ static void wait_done(struct side *side, uint64_t nr)
 {
 	while (atomic_load_explicit(&side->done, memory_order_acquire) != nr)
 		pause_cpu();
-}
-
-static void pin(unsigned int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set)) {
-		perror("inproc: pin");
-		exit(1);
-	}
-}
-
-/* Threads that are made from here on have it, too. */
-static void raise_priority(void)
-{
-	struct sched_param param = { .sched_priority = 20 };
-
-	if (sched_setscheduler(0, SCHED_FIFO, &param))
-		puts("note inproc: without a real-time priority, which it may not have");
 }
 
 static void time_cost(struct side *side, unsigned int round)
@@ -232,7 +212,7 @@ int main(int argc, char **argv)
 		return skip("there is no oneTBB to set it against (libtbb-dev)");
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		return skip("it takes two CPUs");
-	raise_priority();
+	raise_priority("inproc");
 	peer.name = inproc_tbb.name;
 	make_peer(&peer);
 	if (!peer.peer)
