@@ -6,7 +6,7 @@
  * that it has, the newest task first; a worker that has none steals the oldest of
  * another, the highest level first, from the nearest first.  Within a level those with a
  * deadline go first, the earliest of all, and there is no other order: what must come in
- * order goes to a strand, what has a time to hft_submit().
+ * order goes to a strand.  On a handle a task may have a time to begin at.
  *
  * Waiting: a worker that waits, for a group or a task, runs other tasks meanwhile.  Any
  * other thread sleeps.
@@ -72,8 +72,9 @@ struct hft_pool_opts {
 					/* one after the other */
 	uint64_t spin_ns;		/* how long a worker looks for tasks before it sleeps; */
 					/* HFT_SPIN_FOREVER: it does not */
-	struct hft *hft;		/* whose clock and CPUs the pool has; NULL: the */
-					/* process's */
+	struct hft *hft;		/* whose clock and CPUs the pool has, and where its tasks */
+					/* wait for their time; it outlives the pool.  NULL: */
+					/* the process's, and no task has a time */
 	uint32_t reserved;		/* so many, the last of them, take only tasks that are */
 					/* spawned to them, and what these spawn: fewer than */
 					/* all */
@@ -157,6 +158,8 @@ struct hft_spawn_opts {
 					/* costs more than the miss; NULL: none */
 	uint64_t cost_ns;		/* how long it is expected to run: counts in that if it */
 					/* is one worker's */
+	uint64_t release;		/* CLOCK_MONOTONIC: it begins then; 0: at once.  Of */
+					/* pools on a handle */
 };
 
 int hft_spawn(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size);

@@ -5,6 +5,7 @@
 #include "fiber.h"
 
 #if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #elif defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
@@ -68,7 +69,10 @@ void hft_fiber_make(struct hft_fiber *fiber, void *stack, size_t size, void (*fn
 	fiber->context.uc_stack.ss_sp = stack;
 	fiber->context.uc_stack.ss_size = size;
 	makecontext(&fiber->context, begin, 0);
-#if defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__)
+	/* One that never came to its end may have been there. */
+	__asan_unpoison_memory_region(stack, size);
+#elif defined(__SANITIZE_THREAD__)
 	fiber->shadow = __tsan_create_fiber(0);
 #endif
 }

@@ -141,6 +141,8 @@ struct hft_ring {
 
 	struct hft *h;
 	struct hft *listed;		/* in whose rings it is */
+	void (*on_cancel)(void *arg);	/* hft_halt() has cancelled tasks; or NULL */
+	void *on_cancel_arg;
 	struct hft_ring *next;		/* there */
 	int fd;
 	uint32_t number;

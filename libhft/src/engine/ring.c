@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cancelled.h"
 #include "internal.h"
 
 #define HFT_DEFAULT_ENTRIES	256
@@ -69,6 +70,21 @@ static void hft_ring_unlist(struct hft_ring *ring)
 		;
 	*link = ring->next;
 	pthread_mutex_unlock(&h->lock);
+}
+
+/**
+ * hft_ring_on_cancel() - who is told when hft_halt() of its handle has cancelled tasks
+ * @ring: ring
+ * @fn: told then, under the lock of the handle's rings, and not after this has returned
+ *	with another; or NULL
+ * @arg: for @fn
+ */
+void hft_ring_on_cancel(struct hft_ring *ring, void (*fn)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&ring->h->lock);
+	ring->on_cancel = fn;
+	ring->on_cancel_arg = arg;
+	pthread_mutex_unlock(&ring->h->lock);
 }
 
 void hft_ring_unlist_all(struct hft *h)

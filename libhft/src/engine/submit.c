@@ -332,6 +332,8 @@ static void hft_halt_inboxes(struct hft *h, struct hft_halt *halt)
 
 	pthread_mutex_lock(&h->lock);
 	for (ring = h->rings; ring; ring = ring->next) {
+		if (halt->mode == HFT_HALT_CANCEL && ring->on_cancel)
+			ring->on_cancel(ring->on_cancel_arg);
 		if (!ring->inbox)
 			continue;
 		if (halt->mode != HFT_HALT_NONE)

@@ -51,6 +51,11 @@
  * @memory: that it touches, or NULL
  * @cost: how long it is expected to run, ns
  * @home: it is its worker's for the memory alone
+ * @release: or 0
+ * @id: of the handle's task, while it waits for that
+ * @work: whose this is, then
+ * @next: of those that wait for theirs in the same ring
+ * @link: to it
  */
 struct hft_work_extra {
 	struct hft_token *token;
@@ -58,6 +63,11 @@ struct hft_work_extra {
 	struct hft_memory *memory;
 	uint64_t cost;
 	bool home;
+	uint64_t release;
+	uint64_t id;
+	struct hft_work *work;
+	struct hft_work_extra *next;
+	struct hft_work_extra **link;
 } __attribute__((aligned(64)));
 
 /**
@@ -147,6 +157,8 @@ struct hft_spawner {
 	const struct hft_self *thread;
 };
 
+struct hft_release;
+
 struct hft_work_list {
 	struct hft_work *first;
 	struct hft_work **last;
@@ -189,6 +201,7 @@ enum hft_worker_life {
  * @waits_for: what it waits for, in a task
  * @inbox: tasks that are for it alone, newest first
  * @queue: those of them that have a deadline
+ * @release: those that have a release, or NULL
  * @deques: its tasks, one a level
  * @self: it as a spawner
  * @number: of the pool's workers
@@ -220,6 +233,7 @@ struct hft_pool_worker {
 	_Atomic uintptr_t waits_for;
 	_Atomic(struct hft_work *) inbox;
 	struct hft_queue queue;
+	_Atomic(struct hft_release *) release;
 
 	struct hft_deque deques[HFT_LEVELS];
 	struct hft_spawner self;
@@ -263,6 +277,8 @@ struct hft_pool_worker {
  * @workers: those that are or were; never moves
  * @nr_workers: how many
  * @sim: the machine that its workers are threads of, or NULL
+ * @hft: the handle that it is on, or NULL
+ * @releases: tasks of that, which wait for their time
  * @membarrier: the kernel does the fences of who spawns
  * @pinned: workers are
  * @spin_ns: how long one searches
@@ -278,6 +294,8 @@ struct hft_pool {
 	_Atomic(struct hft_pool_worker *) workers[HFT_POOL_WORKERS_MAX];
 	_Atomic uint32_t nr_workers;
 	struct hft_sim *sim;
+	struct hft *hft;
+	_Atomic(struct hft_release *) releases;
 	bool membarrier;
 	bool pinned;
 	uint64_t spin_ns;
@@ -350,6 +368,14 @@ void hft_memory_touch(struct hft_memory *memory, const struct hft_pool_worker *w
 int hft_pool_start_worker(struct hft_pool_worker *worker);
 void hft_pool_join_worker(struct hft_pool_worker *worker);
 void hft_pool_free_threads(struct hft_pool_worker *worker);
+
+/* release.c */
+int hft_release_submit(struct hft_pool *pool, struct hft_work *work);
+int hft_release_join(struct hft_pool_worker *worker);
+void hft_release_leave(struct hft_pool_worker *worker);
+void hft_releases_reap(struct hft_pool *pool);
+void hft_releases_close(struct hft_pool *pool);
+void hft_releases_free(struct hft_pool *pool);
 
 /* worker.c */
 void *hft_worker_main(void *arg);

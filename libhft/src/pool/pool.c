@@ -105,6 +105,9 @@ static int worker_add(struct hft_pool *pool, uint32_t cpu)
 	if (worker->number == nr)
 		atomic_store_explicit(&pool->nr_workers, nr + 1, memory_order_release);
 	measure(pool, worker);
+	err = pool->hft ? hft_release_join(worker) : 0;
+	if (err)
+		return err;
 	atomic_store(&worker->inbox, NULL);
 	hft_queue_open(&worker->queue);
 	atomic_store(&worker->life, HFT_WORKER_RUNS);
@@ -112,6 +115,7 @@ static int worker_add(struct hft_pool *pool, uint32_t cpu)
 	if (!err)
 		return (int)worker->number;
 	hft_worker_close_inbox(worker);
+	hft_release_leave(worker);
 	atomic_store(&worker->life, HFT_WORKER_NONE);
 	return hft_fail(err, "a thread on CPU %u", cpu);
 }
@@ -142,7 +146,10 @@ static int worker_stop(struct hft_pool_worker *worker)
 	if (!atomic_compare_exchange_strong(&worker->life, &life, HFT_WORKER_JOINED))
 		return -ENOENT;
 	hft_pool_join_worker(worker);
+	pthread_mutex_lock(&worker->pool->lock);
+	hft_release_leave(worker);
 	atomic_store(&worker->life, HFT_WORKER_NONE);
+	pthread_mutex_unlock(&worker->pool->lock);
 	return 0;
 }
 
@@ -154,7 +161,8 @@ static int worker_stop(struct hft_pool_worker *worker)
  * Any thread, also while tasks run.  May block.
  *
  * Return: its number, -ENOSPC the pool has %HFT_POOL_WORKERS_MAX, -EINVAL it may not run
- * on that CPU, -ENOMEM, -EAGAIN no more threads.
+ * on that CPU, -ENOMEM, -EAGAIN no more threads; of a pool on a handle also as
+ * hft_ring_open().
  */
 HFT_API int hft_pool_add_worker(struct hft_pool *pool, uint32_t cpu)
 {
@@ -168,6 +176,7 @@ HFT_API int hft_pool_add_worker(struct hft_pool *pool, uint32_t cpu)
 	pthread_mutex_lock(&pool->lock);
 	ret = worker_add(pool, cpu);
 	pthread_mutex_unlock(&pool->lock);
+	hft_releases_reap(pool);
 	return ret;
 }
 
@@ -188,12 +197,15 @@ HFT_API int hft_pool_add_worker(struct hft_pool *pool, uint32_t cpu)
 HFT_API int hft_pool_remove_worker(struct hft_pool *pool, uint32_t worker)
 {
 	struct hft_spawner *self = hft_spawner_of(pool);
+	int err;
 
 	if (self && self->worker)
 		return -EDEADLK;
 	if (worker >= atomic_load(&pool->nr_workers))
 		return -ENOENT;
-	return worker_stop(hft_pool_worker_at(pool, worker));
+	err = worker_stop(hft_pool_worker_at(pool, worker));
+	hft_releases_reap(pool);
+	return err;
 }
 
 /**
@@ -328,10 +340,12 @@ static int pool_init(struct hft_pool *pool, const struct hft_pool_opts *opts)
  * @user_opts: options, or NULL for one worker for each CPU that the caller may run on
  *
  * On a handle of the backend sim the workers are threads of its machine, one for each of
- * its CPUs unless the options say otherwise.
+ * its CPUs unless the options say otherwise.  On any handle it opens a ring for each CPU
+ * that it has a worker on, with a thread, for tasks that have a release.
  *
  * Return: 0, -EINVAL an option is out of range or a CPU can not be had, -E2BIG the
- * options are of a newer library, -ENOMEM, -EAGAIN no more threads.
+ * options are of a newer library, -ENOMEM, -EAGAIN no more threads, and on a handle as
+ * hft_ring_open().
  */
 HFT_API int hft_pool_open(struct hft_pool **out, const struct hft_pool_opts *user_opts)
 {
@@ -354,6 +368,7 @@ HFT_API int hft_pool_open(struct hft_pool **out, const struct hft_pool_opts *use
 	if (!pool)
 		return hft_fail(ENOMEM, "a pool");
 	memset(pool, 0, sizeof(*pool));
+	pool->hft = opts.hft;
 	pool->sim = opts.hft ? hft_sim_of(opts.hft) : NULL;
 	err = pool_init(pool, &opts);
 	if (err) {
@@ -413,6 +428,7 @@ HFT_API void hft_pool_close(struct hft_pool *pool)
 		return;
 	hft_pool_use(pool);
 	nr = atomic_load(&pool->nr_workers);
+	hft_releases_close(pool);
 	cancel_shared(pool);
 	for (i = 0; i < nr; i++)
 		worker_stop(hft_pool_worker_at(pool, i));
@@ -423,6 +439,7 @@ HFT_API void hft_pool_close(struct hft_pool *pool)
 		worker_free(hft_pool_worker_at(pool, i));
 	hft_spawners_retire(pool);
 	hft_queue_exit(&pool->queue);
+	hft_releases_free(pool);
 	pthread_mutex_destroy(&pool->lock);
 	if (pool->sim)
 		hft_sim_put(pool->sim);

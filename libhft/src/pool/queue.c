@@ -248,6 +248,14 @@ void hft_queue_forgo(struct hft_pool *pool, struct hft_work *work)
 	hft_unlock(&queue->lock);
 }
 
+static void cancel(struct hft_pool *pool, struct hft_work *work, int err)
+{
+	struct hft_spawner nobody = { .pool = pool };
+	struct hft_spawner *self = hft_spawner_of(pool);
+
+	hft_work_cancel(self ? self : &nobody, work, err);
+}
+
 /**
  * hft_queue_keep() - push a task that was promised, or end it
  * @pool: its pool
@@ -258,9 +266,13 @@ void hft_queue_forgo(struct hft_pool *pool, struct hft_work *work)
  */
 void hft_queue_keep(struct hft_pool *pool, struct hft_work *work)
 {
-	struct hft_spawner nobody = { .pool = pool };
-	struct hft_spawner *self = hft_spawner_of(pool);
-
 	if (hft_queue_push(pool, work))
-		hft_work_cancel(self ? self : &nobody, work, work->fixed ? -ENODEV : -ECANCELED);
+		cancel(pool, work, work->fixed ? -ENODEV : -ECANCELED);
+}
+
+/* A task that was promised does not come: it ends with @err.  Any thread. */
+void hft_queue_drop(struct hft_pool *pool, struct hft_work *work, int err)
+{
+	hft_queue_forgo(pool, work);
+	cancel(pool, work, err);
 }

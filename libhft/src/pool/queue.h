@@ -87,6 +87,7 @@ bool hft_queue_rekey(struct hft_pool *pool, struct hft_work *work, uint32_t leve
 bool hft_queue_remove(struct hft_pool *pool, struct hft_work *work);
 int hft_queue_promise(struct hft_pool *pool, struct hft_work *work);
 void hft_queue_keep(struct hft_pool *pool, struct hft_work *work);
+void hft_queue_drop(struct hft_pool *pool, struct hft_work *work, int err);
 void hft_queue_forgo(struct hft_pool *pool, struct hft_work *work);
 
 #endif /* HFT_POOL_QUEUE_H */

@@ -16,6 +16,10 @@ static int check(const struct hft_pool *pool, hft_spawn_fn fn, const void *args,
 		return -E2BIG;
 	if (opts->worker > atomic_load_explicit(&pool->nr_workers, memory_order_acquire))
 		return -ENODEV;
+	if (opts->release && !pool->hft)
+		return hft_fail(EINVAL, "a release: the pool is on no handle (hft_pool_opts.hft)");
+	if (opts->release && opts->deadline && opts->deadline < opts->release)
+		return hft_fail(EINVAL, "a deadline before the release");
 	return 0;
 }
 
@@ -34,7 +38,7 @@ static int fill_extra(struct hft_spawner *self, struct hft_work *work,
 		      const struct hft_spawn_opts *opts)
 {
 	work->extra = NULL;
-	if (!opts->token && !opts->expires && !opts->memory && !opts->cost_ns)
+	if (!opts->token && !opts->expires && !opts->memory && !opts->cost_ns && !opts->release)
 		return 0;
 	work->extra = hft_slab_take(&self->extras);
 	if (!work->extra)
@@ -43,9 +47,10 @@ static int fill_extra(struct hft_spawner *self, struct hft_work *work,
 		.token = opts->token,
 		.expires = opts->expires,
 		.memory = opts->memory,
-		.cost = opts->cost_ns,
+		.cost = opts->release ? 0 : opts->cost_ns,
+		.release = opts->release,
 	};
-	if (opts->memory)
+	if (opts->memory && !opts->release)
 		send_home(self->pool, work);
 	return 0;
 }
@@ -119,6 +124,22 @@ static int push_fixed(struct hft_spawner *self, struct hft_work *work)
 	return err == -ESHUTDOWN ? -ENODEV : err;
 }
 
+/* Let workers have a task at its release. */
+static int push_at(struct hft_spawner *self, struct hft_work *work)
+{
+	int err = hft_queue_promise(self->pool, work);
+
+	if (err)
+		goto out;
+	err = hft_release_submit(self->pool, work);
+	if (err)
+		hft_queue_forgo(self->pool, work);
+	else
+		hft_count(&self->spawned, 1);
+out:
+	return err == -ESHUTDOWN && work->fixed ? -ENODEV : err;
+}
+
 static int push_any(struct hft_spawner *self, struct hft_work *work)
 {
 	int err;
@@ -136,6 +157,8 @@ static int push(struct hft_spawner *self, struct hft_work *work)
 {
 	int err;
 
+	if (work->extra && work->extra->release)
+		return push_at(self, work);
 	if (!work->fixed)
 		return push_any(self, work);
 	err = push_fixed(self, work);
@@ -166,8 +189,17 @@ static int push(struct hft_spawner *self, struct hft_work *work)
  * was chosen, goes to that if what waits there, of those that are its alone, runs for no
  * longer than the miss would cost: by the cost_ns that each was spawned with.
  *
- * Return: as hft_spawn(), -EINVAL there is no such level or the group is of another
- * pool, -ENODEV there is no such worker.
+ * A task with a release begins then, and not before, on a pool that is on a handle: it is a
+ * task of the handle until some 20 us before, when it goes among those with a deadline, and
+ * who takes it waits for the moment; its memory and its cost count for nothing there.
+ * hft_halt() holds for it as for tasks of the handle: it waits, or it is cancelled and ends
+ * with -ECANCELED.  When another process cancels what all have, that is noticed with the
+ * next halt that cancels, or when a worker leaves or the pool is closed.  This is a
+ * submission: hft_submit() says what it takes.
+ *
+ * Return: as hft_spawn(), -EINVAL there is no such level, the group is of another pool, or
+ * there is a release and no handle, or a deadline before it, -ENODEV there is no such
+ * worker, and with a release as hft_submit(): -EDQUOT all tasks of the handle are queued.
  */
 HFT_API int hft_spawn_opts(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size,
 			   const struct hft_spawn_opts *user_opts, struct hft_handle *handle)

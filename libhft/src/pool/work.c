@@ -181,8 +181,12 @@ static __attribute__((noinline)) void run_more(struct hft_pool_worker *worker,
 {
 	struct hft_group *group = group_of(work);
 	uint64_t deadline = work->deadline;
-	int err = why_not(work);
 	int64_t result;
+	int err;
+
+	if (work->extra && work->extra->release)
+		hft_spin_until(work->extra->release);
+	err = why_not(work);
 
 	if (err) {
 		hft_work_cancel(&worker->self, work, err);
