@@ -33,6 +33,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "../fence.h"
+
 struct hft_deque_array {
 	struct hft_deque_array *previous;	/* a thief may be reading it */
 	int64_t mask;
@@ -107,7 +109,7 @@ static inline void *hft_deque_take(struct hft_deque *deque)
 	void *item;
 
 	atomic_store_explicit(&deque->bottom, bottom, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst);
+	hft_fence();
 	top = atomic_load_explicit(&deque->top, memory_order_relaxed);
 	if (top > bottom) {
 		atomic_store_explicit(&deque->bottom, bottom + 1, memory_order_relaxed);
@@ -137,7 +139,7 @@ static inline void *hft_deque_steal(struct hft_deque *deque)
 	int64_t bottom;
 	void *item;
 
-	atomic_thread_fence(memory_order_seq_cst);
+	hft_fence();
 	bottom = atomic_load_explicit(&deque->bottom, memory_order_acquire);
 	if (top >= bottom)
 		return NULL;
