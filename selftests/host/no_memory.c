@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The n-th allocation of the executor fails, for each n until none does: what was asked for
+ * is -ENOMEM or done all the same, nothing is lost, and what was there works on.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <hft/graph.h>
+#include <hft/hft.h>
+#include <hft/resource.h>
+#include <hft/strand.h>
+
+#define MSEC		1000000ULL
+#define PATIENCE	(hft_now() + 100000 * MSEC)
+
+/* More than a deque, a chunk of a slab and the queue have room for. */
+#define TASKS		1200
+#define NODES		300
+#define ATTEMPTS	2000
+
+/* Of the calls below one fails when this comes down to 0. */
+static atomic_long until_failure;
+static atomic_long live;
+
+static bool fails(void)
+{
+	return atomic_load(&until_failure) > 0 && atomic_fetch_sub(&until_failure, 1) == 1;
+}
+
+static void *counted(void *memory)
+{
+	if (memory)
+		atomic_fetch_add(&live, 1);
+	return memory;
+}
+
+#define WRAP(type, name, parameters, args, failure, result) \
+	type __real_##name parameters; \
+	type __wrap_##name parameters; \
+	type __wrap_##name parameters \
+	{ \
+		if (fails()) { \
+			errno = ENOMEM; \
+			return failure; \
+		} \
+		return result(__real_##name args); \
+	}
+
+WRAP(void *, malloc, (size_t size), (size), NULL, counted)
+WRAP(void *, calloc, (size_t nr, size_t size), (nr, size), NULL, counted)
+WRAP(void *, aligned_alloc, (size_t align, size_t size), (align, size), NULL, counted)
+WRAP(char *, strdup, (const char *text), (text), NULL, counted)
+WRAP(int, mprotect, (void *memory, size_t size, int prot), (memory, size, prot), -1,)
+WRAP(int, pthread_create,
+     (pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg),
+     (thread, attr, fn, arg), EAGAIN,)
+WRAP(int, pthread_key_create, (pthread_key_t *key, void (*end)(void *)), (key, end), EAGAIN,)
+WRAP(int, pthread_setspecific, (pthread_key_t key, const void *value), (key, value), ENOMEM,)
+
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size)
+{
+	if (fails())
+		return NULL;
+	return memory ? __real_realloc(memory, size) : counted(__real_realloc(memory, size));
+}
+
+void __real_free(void *memory);
+void __wrap_free(void *memory);
+void __wrap_free(void *memory)
+{
+	if (memory)
+		atomic_fetch_sub(&live, 1);
+	__real_free(memory);
+}
+
+void *__real_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	if (fails()) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	atomic_fetch_add(&live, 1);
+	return __real_mmap(at, size, prot, flags, fd, offset);
+}
+
+int __real_munmap(void *memory, size_t size);
+int __wrap_munmap(void *memory, size_t size);
+int __wrap_munmap(void *memory, size_t size)
+{
+	atomic_fetch_sub(&live, 1);
+	return __real_munmap(memory, size);
+}
+
+/* What was there before, and is to work on. */
+static struct hft_pool *before;
+
+static void note(int *first, int err)
+{
+	if (err && !*first)
+		*first = err;
+}
+
+static int open_pool(struct hft_pool **pool)
+{
+	HFT_OPTS(hft_pool_opts, opts, .workers = 2, .flags = HFT_POOL_UNPINNED);
+
+	return hft_pool_open(pool, &opts);
+}
+
+struct work {
+	struct hft_group *group;
+	atomic_int *ran;
+	atomic_int *spawned;
+	int children;
+};
+
+static int64_t count_run(void *args)
+{
+	atomic_fetch_add(((struct work *)args)->ran, 1);
+	return 0;
+}
+
+static int64_t spawn_children(void *args)
+{
+	const struct work *work = args;
+	int i;
+
+	for (i = 0; i < work->children; i++) {
+		if (!hft_group_spawn(work->group, count_run, work, sizeof(*work)))
+			atomic_fetch_add(work->spawned, 1);
+	}
+	return count_run(args);
+}
+
+/* Each spawn that says that it has been done has. */
+static int use_pool(struct hft_pool *pool)
+{
+	atomic_int ran = 0, spawned = 0;
+	struct hft_token token = {};
+	struct hft_memory memory = {};
+	struct hft_group group;
+	struct work work = { &group, &ran, &spawned, TASKS };
+	HFT_OPTS(hft_spawn_opts, opts, .group = &group, .token = &token, .expires = PATIENCE);
+	char big[200] = {};
+	struct hft_handle handle;
+	int64_t result = -1;
+	int i, err, first = 0;
+
+	hft_group_init(&group, pool);
+	for (i = 0; i < TASKS; i++) {
+		err = hft_group_spawn(&group, i ? count_run : spawn_children, &work, sizeof(work));
+		note(&first, err);
+		spawned += !err;
+	}
+	for (i = 0; i < TASKS; i++) {
+		opts.deadline = i % 2 ? PATIENCE : 0;
+		opts.memory = i % 3 ? NULL : &memory;
+		opts.level = (uint32_t)i % (1 + HFT_LEVELS);
+		opts.worker = i % 7 ? 0 : 1;
+		if (opts.worker)
+			opts.memory = NULL;
+		err = hft_spawn_opts(pool, count_run, &work, sizeof(work), &opts, NULL);
+		note(&first, err);
+		spawned += !err;
+	}
+	memcpy(big, &work, sizeof(work));
+	err = hft_spawn_opts(pool, count_run, big, sizeof(big), NULL, &handle);
+	note(&first, err);
+	if (!err) {
+		spawned++;
+		assert_int_equal(hft_join(&handle, PATIENCE, &result), 0);
+		assert_int_equal(result, 0);
+	}
+	assert_int_equal(hft_group_wait(&group, PATIENCE), 0);
+	assert_int_equal(ran, spawned);
+	return first;
+}
+
+static int try_pool(void)
+{
+	struct hft_pool *pool = NULL;
+	int err = open_pool(&pool), worker;
+
+	if (err) {
+		assert_null(pool);
+		return err;
+	}
+	err = use_pool(pool);
+	worker = hft_pool_add_worker(pool, 0);
+	if (worker >= 0)
+		assert_int_equal(hft_pool_remove_worker(pool, (uint32_t)worker), 0);
+	else
+		note(&err, worker);
+	note(&err, use_pool(pool));
+	hft_pool_close(pool);
+	return err;
+}
+
+static void *use_from_thread(void *arg)
+{
+	int *err = arg;
+
+	*err = use_pool(before);
+	return NULL;
+}
+
+/* A thread that has never spawned. */
+static int try_thread(void)
+{
+	pthread_t thread;
+	int err = 0;
+
+	if (pthread_create(&thread, NULL, use_from_thread, &err))
+		return -EAGAIN;
+	pthread_join(thread, NULL);
+	return err;
+}
+
+static int run_node(void *arg, const struct hft_node_call *call)
+{
+	(void)call;
+	atomic_fetch_add((atomic_int *)arg, 1);
+	return 0;
+}
+
+static int make_graph(struct hft_graph *graph, atomic_int *ran)
+{
+	HFT_OPTS(hft_node_opts, opts, .fn = run_node, .arg = ran, .cost_ns = 5000);
+	char name[16];
+	int i, err = 0;
+
+	for (i = 0; i < NODES && err >= 0; i++) {
+		snprintf(name, sizeof(name), "node %d", i);
+		opts.name = i % 2 ? name : NULL;
+		err = hft_graph_add_node(graph, &opts);
+		if (err > 0)
+			err = hft_graph_add_edge(graph, (uint32_t)(i - 1) / 2, (uint32_t)i, 100);
+	}
+	return err < 0 ? err : hft_graph_seal(graph);
+}
+
+static int use_graph(struct hft_graph *graph, atomic_int *ran)
+{
+	HFT_OPTS(hft_schedule_opts, opts, .workers = 3);
+	HFT_OPTS(hft_run_result, result);
+	struct hft_node_slot *slots = calloc(NODES, sizeof(*slots));
+	struct hft_run *run = NULL;
+	uint64_t makespan;
+	int err, first = slots ? 0 : -ENOMEM;
+
+	if (slots) {
+		note(&first, hft_graph_schedule(graph, &opts, slots, &makespan));
+		note(&first, hft_graph_place(graph, &opts, slots, &makespan));
+	}
+	free(slots);
+	*ran = 0;
+	err = hft_graph_run(graph, NULL, &result);
+	note(&first, err);
+	if (!err)
+		assert_int_equal(*ran, NODES);
+	*ran = 0;
+	err = hft_graph_start(graph, NULL, &run);
+	note(&first, err);
+	if (!err) {
+		assert_int_equal(hft_run_wait(run, PATIENCE, &result), 0);
+		assert_int_equal(*ran, NODES);
+	}
+	return first;
+}
+
+static int try_graph(void)
+{
+	HFT_OPTS(hft_graph_opts, opts, .pool = before);
+	struct hft_graph *graph = NULL;
+	atomic_int ran = 0;
+	int err = hft_graph_open(&graph, &opts);
+
+	if (err)
+		return err;
+	err = make_graph(graph, &ran);
+	if (!err) {
+		err = use_graph(graph, &ran);
+		note(&err, use_graph(graph, &ran));
+	}
+	hft_graph_close(graph);
+	return err;
+}
+
+static int try_strands(void)
+{
+	HFT_OPTS(hft_strands_opts, opts, .keys = 64);
+	HFT_OPTS(hft_post_opts, post);
+	atomic_int ran = 0, spawned = 0;
+	struct work work = { NULL, &ran, &spawned, 0 };
+	struct hft_strands *strands;
+	struct hft_group group;
+	struct hft_pool *pool;
+	int i, err, first = open_pool(&pool);
+
+	if (first)
+		return first;
+	opts.pool = pool;
+	first = hft_strands_open(&strands, &opts);
+	if (first) {
+		hft_pool_close(pool);
+		return first;
+	}
+	hft_group_init(&group, pool);
+	post.group = &group;
+	for (i = 0; i < TASKS; i++) {
+		post.level = (uint32_t)i % (1 + HFT_LEVELS);
+		err = hft_post_opts(strands, (uint64_t)i % 100, count_run, &work, sizeof(work),
+				    &post);
+		note(&first, err);
+		spawned += !err;
+	}
+	assert_int_equal(hft_group_wait(&group, PATIENCE), 0);
+	assert_int_equal(ran, spawned);
+	assert_int_equal(hft_strands_keys(strands), 0);
+	hft_strands_close(strands);
+	hft_pool_close(pool);
+	return first;
+}
+
+static void *use_resource(void *arg)
+{
+	struct hft_resource *resource = arg;
+	int i, err = 0;
+
+	for (i = 0; i < 3 && !err; i++) {
+		err = hft_resource_acquire(resource);
+		if (err)
+			break;
+		usleep(100);
+		assert_int_equal(hft_resource_release(resource), 0);
+		err = hft_resource_timed_share(resource, PATIENCE);
+		if (!err)
+			assert_int_equal(hft_resource_release(resource), 0);
+	}
+	return (void *)(intptr_t)err;
+}
+
+/* Of two threads that have never had one. */
+static int try_resources(void)
+{
+	HFT_OPTS(hft_resource_opts, opts, .name = "a book");
+	struct hft_resource *resource;
+	pthread_t threads[2];
+	bool started[2];
+	void *result;
+	int i, err = hft_resource_open(&resource, &opts);
+
+	if (err)
+		return err;
+	for (i = 0; i < 2; i++) {
+		started[i] = !pthread_create(&threads[i], NULL, use_resource, resource);
+		note(&err, started[i] ? 0 : -EAGAIN);
+	}
+	for (i = 0; i < 2; i++) {
+		if (!started[i])
+			continue;
+		pthread_join(threads[i], &result);
+		note(&err, (int)(intptr_t)result);
+	}
+	assert_int_equal(hft_resource_close(resource), 0);
+	return err;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	return open_pool(&before);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	hft_pool_close(before);
+	return 0;
+}
+
+/* Returns whether there was an n-th. */
+static bool attempt(int (*scenario)(void), long n, int *err)
+{
+	atomic_store(&until_failure, n);
+	*err = scenario();
+	return atomic_exchange(&until_failure, 0) <= 0;
+}
+
+static void each_allocation_fails_once(int (*scenario)(void))
+{
+	bool has_own_pool = scenario == try_pool || scenario == try_strands;
+	long n, held, failed = 0;
+	int err;
+
+	/* What the library keeps for the next time. */
+	assert_int_equal(use_pool(before), 0);
+	assert_int_equal(scenario(), 0);
+	for (n = 1; n <= ATTEMPTS; n++) {
+		bool fired;
+
+		held = atomic_load(&live);
+		fired = attempt(scenario, n, &err);
+		if (err && err != -ENOMEM && err != -EAGAIN)
+			fail_msg("the %ld. allocation failed: %s", n, hft_strerror(err));
+		failed += !!err;
+		/* The pool from before may have more than it had. */
+		if (has_own_pool && atomic_load(&live) > held)
+			fail_msg("the %ld. allocation failed: %ld are left", n,
+				 atomic_load(&live) - held);
+		assert_int_equal(use_pool(before), 0);
+		if (!fired)
+			break;
+	}
+	assert_int_equal(err, 0);
+	print_message("%ld allocations, %ld of which were told of\n", n - 1, failed);
+}
+
+static void of_pools(void **state)
+{
+	(void)state;
+	each_allocation_fails_once(try_pool);
+}
+
+static void of_threads_that_spawn(void **state)
+{
+	(void)state;
+	each_allocation_fails_once(try_thread);
+}
+
+static void of_graphs(void **state)
+{
+	(void)state;
+	each_allocation_fails_once(try_graph);
+}
+
+static void of_strands(void **state)
+{
+	(void)state;
+	each_allocation_fails_once(try_strands);
+}
+
+static void of_resources(void **state)
+{
+	(void)state;
+	each_allocation_fails_once(try_resources);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(of_pools, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(of_threads_that_spawn, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(of_graphs, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(of_strands, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(of_resources, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
