@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# hftctl graph analyze: the graphs of the Standard Task Graph Set, whose critical paths and
-# best schedules are published (with HFT_TEST_DATA), and files that are none.
+# hftctl graph: the graphs of the Standard Task Graph Set, whose critical paths and best
+# schedules are published (with HFT_TEST_DATA), and files that are none.
 cd "$(dirname "$0")" || exit 1
 . ../include/tap.sh
 TOP=$(realpath ../..)
 TOOL=${BUILD:-$TOP/build}/tools/hftctl
 RANDOM_FILES=100
 
-# What list scheduling by rank may be above the best on average, on 2, 4, 8 and 16 workers
+# What list scheduling by rank, and a run of the executor, may be above the best on average,
+# on 2, 4, 8 and 16 workers
 MOST_ABOVE="2:0.73 4:1.16 8:1.25 16:0.05"
 
 # refuses NAME REASON TEXT: it fails, and its line is file:line: reason
@@ -32,32 +33,35 @@ random_files() {
 	done
 }
 
-# published: each graph of the set beside what is known of it, a line a graph
+# published: each graph of the set beside what is known of it, a line a graph: its length,
+# that and the best schedules that are published, and of each number of workers
+# workers:list:run
 published() {
 	local file cp best
 
-	tar -xzf "$HFT_TEST_DATA/dag/stg50.tar.gz" -C "$dir" || return 1
 	grep -v '^#' "$HFT_TEST_DATA/dag/stg50_expected.csv" | tail -n +2 |
 		while IFS=, read -r _ file _ _ _ cp _ best; do
-			"$TOOL" graph analyze "$dir/50/$file" >"$dir/text" || return 1
+			"$TOOL" graph analyze --run "$dir/50/$file" >"$dir/text" || return 1
 			awk -v file="$file" -v cp="$cp" -v best="$best" '
 				$1 == "length_ns" { length_ns = $2 }
 				$1 == "workers" { table = 1; next }
-				table { makespan = makespan " " $1 ":" $2 }
+				table { makespan = makespan " " $1 ":" $2 ":" $6 }
 				END { print file, length_ns, cp, best makespan }' "$dir/text"
 		done
 }
 
-# gaps: of published's lines, per cent above the best on average; fails below the best
+# gaps WHICH: of published's lines, per cent above the best on average, of 2, the list, or
+# 3, the run; fails below the best
 gaps() {
-	awk -v most="$MOST_ABOVE" '
+	awk -v most="$MOST_ABOVE" -v which="$1" '
 		{ split($4, best, ",")
 		  for (i = 5; i <= NF; i++) {
 			split($i, m, ":")
 			b = best[i - 4]
 			if (b == "") continue
-			if (m[2] < b) { print $1 " on " m[1] ": " m[2] " < " b; bad = 1 }
-			sum[m[1]] += m[2] / b - 1; nr[m[1]]++ } }
+			t = m[which]
+			if (t < b) { print $1 " on " m[1] ": " t " < " b; bad = 1 }
+			sum[m[1]] += t / b - 1; nr[m[1]]++ } }
 		END { n = split(most, limits, " ")
 		  for (i = 1; i <= n; i++) {
 			split(limits[i], l, ":")
@@ -65,6 +69,22 @@ gaps() {
 			printf "# %d workers: %.3f %% above the best (%s)\n", l[1], gap, l[2]
 			if (gap > l[2] + 0) bad = 1 }
 		  exit bad }'
+}
+
+# gain: the order by the critical path against that of submission, with costs that drift by
+# a factor of five: where a bound allows a gain of 20 %, it is that on average
+gain() {
+	"$TOOL" graph compare --ticks 50 "$dir"/50/*.stg >"$dir/table" || return 1
+	tail -n 1 "$dir/table" | sed 's/^/# /'
+	tail -n 1 "$dir/table" | awk '{ exit !($NF == "%" && $(NF - 1) >= 20) }'
+}
+
+# repeats: the same seed prints the same table, another another
+repeats() {
+	"$TOOL" graph compare --ticks 20 --seed 3 "$@" >"$dir/1" &&
+		"$TOOL" graph compare --ticks 20 --seed 3 "$@" >"$dir/2" &&
+		"$TOOL" graph compare --ticks 20 --seed 4 "$@" >"$dir/3" &&
+		cmp "$dir/1" "$dir/2" && ! cmp -s "$dir/1" "$dir/3"
 }
 
 [ -x "$TOOL" ] || skip_all "hftctl is not built"
@@ -102,19 +122,41 @@ fails 2 "no command" "$TOOL" graph
 fails 2 "no operand" "$TOOL" graph analyze
 fails 2 "no workers" "$TOOL" graph analyze --workers 0 "$dir/graph"
 fails 2 "a picture of how many?" "$TOOL" graph analyze --gantt x.png "$dir/graph"
+fails 2 "too many workers to run on" "$TOOL" graph analyze --run --workers 257 "$dir/graph"
+fails 2 "nothing to compare" "$TOOL" graph compare
+fails 2 "no ticks" "$TOOL" graph compare --ticks 0 "$dir/graph"
+fails 2 "no drift" "$TOOL" graph compare --drift 0.5 "$dir/graph"
+fails 2 "an option of the other command" "$TOOL" graph compare --run "$dir/graph"
+fails 2 "and the other way round" "$TOOL" graph analyze --ticks 2 "$dir/graph"
 "$TOOL" graph --help | grep -q '^Usage: hftctl graph analyze'
 result $? "--help"
+printf "$graph" >"$dir/graph"
+"$TOOL" graph compare --workers 2 --ticks 3 --rounds 2 --json "$dir/graph" | tr -d ' \n' >"$out"
+grep -q '"row":\[{"graph":"graph","workers":2,"seed":1,.*"seed":2,.*"rows":2,' "$out"
+result $? "JSON of a comparison"
+repeats "$dir/graph"
+result $? "a comparison repeats"
+"$TOOL" graph analyze --run --workers 2 "$dir/graph" >"$out"
+grep -Eqx ' +2 +5 +5 +5 +5 +5' "$out"
+result $? "a run of the executor"
 random_files
 result $? "random files"
 
 if [ -r "${HFT_TEST_DATA:-}/dag/stg50.tar.gz" ]; then
+	tar -xzf "$HFT_TEST_DATA/dag/stg50.tar.gz" -C "$dir"
 	published >"$dir/published"
 	[ "$(wc -l <"$dir/published")" = 180 ]
 	result $? "180 graphs are read"
 	! awk '$2 != $3' "$dir/published" | grep .
 	result $? "their critical paths are those that are published"
-	gaps <"$dir/published"
+	gaps 2 <"$dir/published"
 	result $? "schedules by rank are near the best and never below it"
+	gaps 3 <"$dir/published"
+	result $? "and so are runs of the executor"
+	gain
+	result $? "the order by the critical path gains 20 % where a bound allows it"
+	repeats "$dir"/50/rand000*.stg
+	result $? "and that of graphs of the set repeats"
 else
 	skip "HFT_TEST_DATA has no dag/stg50.tar.gz"
 fi

@@ -10,7 +10,7 @@
 
 #include "graph.h"
 #include "hftctl.h"
-#include "stg.h"
+#include "machine.h"
 
 #define WORKERS_MOST	1024
 
@@ -18,6 +18,7 @@ struct args {
 	const char *path;
 	uint32_t workers;		/* 0: 2, 4, 8 and 16 */
 	const char *gantt;
+	bool run;
 	bool json;
 };
 
@@ -26,18 +27,39 @@ static const uint32_t counts[] = { 2, 4, 8, 16 };
 static void usage(FILE *out)
 {
 	fputs("Usage: hftctl graph analyze [OPTION]... FILE\n"
-	      "Read a task graph, and tell its critical path and how it would run.\n"
+	      "       hftctl graph compare [OPTION]... FILE...\n"
+	      "Read task graphs; tell the critical path of one and how it would run, or what the\n"
+	      "order by the critical path gains over that of submission.\n"
 	      "\n"
-	      "FILE is of the Standard Task Graph Set; - is standard input.  Its times count as\n"
-	      "ns.  For each node: its time, its rank (the longest way from its start to the end\n"
-	      "of the graph), its earliest start and its slack.  For each number of workers: when\n"
-	      "the last node ends if the ready node of the highest rank goes first (rank), the\n"
-	      "one that was ready first (submission), and if each is placed where it ends first\n"
-	      "(heft); and a time that none can beat (bound).\n"
+	      "A FILE is of the Standard Task Graph Set; - is standard input.\n"
+	      "\n"
+	      "analyze: the file's times count as ns.  For each node: its time, its rank (the\n"
+	      "longest way from its start to the end of the graph), its earliest start and its\n"
+	      "slack.  For each number of workers: when the last node ends if the ready node of\n"
+	      "the highest rank goes first (rank), the one that was ready first (submission), and\n"
+	      "if each is placed where it ends first (heft); a time that none can beat (bound);\n"
+	      "and what the executor takes on a simulated machine (run).\n"
 	      "\n"
 	      "  -w, --workers N     of so many workers (2, 4, 8 and 16)\n"
+	      "  -r, --run           also run it; at most 256 workers\n"
 	      "  -g, --gantt FILE.png\n"
 	      "                      draw the schedule by rank, by gnuplot; needs --workers\n"
+	      "\n"
+	      "compare: the executor runs each graph in many ticks on a simulated machine, by rank\n"
+	      "and by submission, and learns what the nodes take, which drifts.  A node's cost in\n"
+	      "the first tick is of an exponential distribution whose mean is the file's time in\n"
+	      "us; to the last it has risen, or fallen, by the factor of the drift.  Printed are\n"
+	      "means over the ticks: from start to end by each order, a bound (the critical path,\n"
+	      "or the work shared evenly, by the true costs), what the order by rank gains over\n"
+	      "that of submission, the most that the bound allows, and whether that is 20 %: the\n"
+	      "average gain is over those rows.\n"
+	      "\n"
+	      "  -w, --workers N     of so many workers, at most 256 (2, 4 and 8)\n"
+	      "  -t, --ticks N       runs of each graph, 1 to 100000 (100)\n"
+	      "  -s, --seed N        of the costs and of the machine (1)\n"
+	      "  -n, --rounds N      with so many seeds, one after the other, 1 to 1000 (1)\n"
+	      "  -d, --drift FACTOR  1 to 1000 (5)\n"
+	      "\n"
 	      "  -j, --json          print JSON instead of text\n"
 	      "  -h, --help          this text\n"
 	      "\n"
@@ -112,12 +134,40 @@ static uint64_t bound(struct hft_graph *graph, uint64_t work, uint32_t workers)
 	return length > share ? length : share;
 }
 
-static int add_schedule(struct hft_graph *graph, uint64_t work, uint32_t workers,
-			struct hft_node_slot *slots, json_t *array)
+/* By the executor itself, on a simulated machine. */
+static int run_schedule(const struct stg *stg, uint32_t workers, uint64_t *ns)
 {
+	HFT_OPTS(hft_graph_opts, opts, .nodes = hft_graph_nodes(stg->graph), .hop_ns = 1,
+		 .fixed_costs = true);
+	uint64_t *costs = calloc(opts.nodes, sizeof(*costs));
+	struct hft_node_info info = { .sz = sizeof(info) };
+	struct machine machine;
+	uint32_t i;
+	int err;
+
+	if (!costs)
+		return -ENOMEM;
+	for (i = 0; i < opts.nodes; i++) {
+		hft_graph_node_info(stg->graph, i, &info);
+		costs[i] = info.cost_ns;
+	}
+	err = machine_open(&machine, stg, workers, 1, &opts, costs);
+	if (!err) {
+		err = machine_run(&machine, HFT_ORDER_RANK, ns);
+		machine_close(&machine);
+	}
+	free(costs);
+	return err;
+}
+
+static int add_schedule(const struct stg *stg, const struct args *args, uint64_t work,
+			uint32_t workers, struct hft_node_slot *slots, json_t *array)
+{
+	struct hft_graph *graph = stg->graph;
 	HFT_OPTS(hft_schedule_opts, rank, .workers = workers, .order = HFT_ORDER_RANK);
 	HFT_OPTS(hft_schedule_opts, submission, .workers = workers, .order = HFT_ORDER_SUBMISSION);
-	uint64_t by_rank, by_submission, by_place;
+	uint64_t by_rank, by_submission, by_place, by_run;
+	json_t *row;
 	int err;
 
 	err = hft_graph_schedule(graph, &submission, slots, &by_submission);
@@ -127,18 +177,21 @@ static int add_schedule(struct hft_graph *graph, uint64_t work, uint32_t workers
 		err = hft_graph_schedule(graph, &rank, slots, &by_rank);
 	if (err)
 		return err;
-	json_array_append_new(array, json_pack("{s:I, s:I, s:I, s:I, s:I}",
-					       "workers", (json_int_t)workers,
-					       "rank_ns", (json_int_t)by_rank,
-					       "submission_ns", (json_int_t)by_submission,
-					       "heft_ns", (json_int_t)by_place,
-					       "bound_ns",
-					       (json_int_t)bound(graph, work, workers)));
-	return 0;
+	row = json_pack("{s:I, s:I, s:I, s:I, s:I}", "workers", (json_int_t)workers,
+			"rank_ns", (json_int_t)by_rank,
+			"submission_ns", (json_int_t)by_submission, "heft_ns", (json_int_t)by_place,
+			"bound_ns", (json_int_t)bound(graph, work, workers));
+	json_array_append_new(array, row);
+	if (!args->run)
+		return 0;
+	err = run_schedule(stg, workers, &by_run);
+	if (!err)
+		json_object_set_new(row, "run_ns", json_integer((json_int_t)by_run));
+	return err;
 }
 
 /* The last schedule by rank is in @slots then. */
-static int add_schedules(struct hft_graph *graph, const struct args *args, uint64_t work,
+static int add_schedules(const struct stg *stg, const struct args *args, uint64_t work,
 			 struct hft_node_slot *slots, json_t *value)
 {
 	json_t *array = json_array();
@@ -147,15 +200,16 @@ static int add_schedules(struct hft_graph *graph, const struct args *args, uint6
 
 	json_object_set_new(value, "schedule", array);
 	if (args->workers)
-		return add_schedule(graph, work, args->workers, slots, array);
+		return add_schedule(stg, args, work, args->workers, slots, array);
 	for (i = 0; i < sizeof(counts) / sizeof(counts[0]) && !err; i++)
-		err = add_schedule(graph, work, counts[i], slots, array);
+		err = add_schedule(stg, args, work, counts[i], slots, array);
 	return err;
 }
 
-static int describe(struct hft_graph *graph, const struct args *args, struct hft_node_slot *slots,
+static int describe(const struct stg *stg, const struct args *args, struct hft_node_slot *slots,
 		    json_t *value)
 {
+	struct hft_graph *graph = stg->graph;
 	uint64_t work;
 	int err;
 
@@ -167,7 +221,7 @@ static int describe(struct hft_graph *graph, const struct args *args, struct hft
 		return fail(-err, "%s", args->path);
 	work = add_nodes(graph, value);
 	json_object_set_new(value, "work_ns", json_integer((json_int_t)work));
-	err = add_schedules(graph, args, work, slots, value);
+	err = add_schedules(stg, args, work, slots, value);
 	return err ? library_error(args, err) : 0;
 }
 
@@ -182,22 +236,22 @@ static int draw(const struct hft_graph *graph, const struct args *args,
 
 static int analyze(const struct args *args, json_t *value)
 {
-	struct hft_graph *graph = NULL;
 	struct hft_node_slot *slots;
+	struct stg stg;
 	int err;
 
-	err = stg_read(args->path, &graph);
+	err = stg_read(args->path, &stg);
 	if (err)
 		return err;
-	slots = calloc(hft_graph_nodes(graph), sizeof(*slots));
+	slots = calloc(hft_graph_nodes(stg.graph), sizeof(*slots));
 	if (slots)
-		err = describe(graph, args, slots, value);
+		err = describe(&stg, args, slots, value);
 	else
 		err = fail(ENOMEM, "%s", args->path);
 	if (!err && args->gantt)
-		err = draw(graph, args, slots);
+		err = draw(stg.graph, args, slots);
 	free(slots);
-	hft_graph_close(graph);
+	stg_free(&stg);
 	return err;
 }
 
@@ -228,13 +282,15 @@ static void print_table(json_t *array, const char *const *keys)
 	}
 }
 
-static void print_text(json_t *value)
+static void print_text(const struct args *args, json_t *value)
 {
 	static const char *const heads[] = { "nodes", "edges", "work_ns", "length_ns" };
 	static const char *const nodes[] = { "node", "cost_ns", "rank_ns", "earliest_ns",
 					     "slack_ns", NULL };
 	static const char *const schedules[] = { "workers", "rank_ns", "submission_ns", "heft_ns",
 						 "bound_ns", NULL };
+	static const char *const runs[] = { "workers", "rank_ns", "submission_ns", "heft_ns",
+					    "bound_ns", "run_ns", NULL };
 	json_t *item;
 	size_t i;
 
@@ -252,7 +308,7 @@ static void print_text(json_t *value)
 	}
 	putchar('\n');
 	print_table(json_object_get(value, "node"), nodes);
-	print_table(json_object_get(value, "schedule"), schedules);
+	print_table(json_object_get(value, "schedule"), args->run ? runs : schedules);
 }
 
 static int run(const struct args *args)
@@ -264,7 +320,7 @@ static int run(const struct args *args)
 		json_dumpf(value, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else if (!err) {
-		print_text(value);
+		print_text(args, value);
 	}
 	json_decref(value);
 	if (!err && (fflush(stdout) || ferror(stdout)))
@@ -272,46 +328,132 @@ static int run(const struct args *args)
 	return err ? 1 : 0;
 }
 
+/* Of analyze and compare; what is not of the command is wrong. */
+struct words {
+	struct args analyze;
+	struct compare_args compare;
+	bool is_analyze;		/* an option of that alone was there */
+	bool is_compare;
+};
+
+/* Returns 0, or 2 for wrong usage. */
+static int read_number(const char *text, uint64_t least, uint64_t most, uint64_t *number,
+		       const char *reason)
+{
+	return parse_number(text, 10, least, most, number) ? 0 : wrong_usage(reason);
+}
+
+/* Returns 0, 1 the usage was printed, or 2 for wrong usage. */
+static int read_option(struct words *words, int c)
+{
+	uint64_t number = 0;
+	int bad = 0;
+
+	switch (c) {
+	case 'w':
+		bad = read_number(optarg, 1, WORKERS_MOST, &number,
+				  "--workers takes a number from 1 to 1024");
+		words->analyze.workers = words->compare.workers = (uint32_t)number;
+		return bad;
+	case 'g':
+		words->analyze.gantt = optarg;
+		words->is_analyze = true;
+		return 0;
+	case 'r':
+		words->analyze.run = words->is_analyze = true;
+		return 0;
+	case 'j':
+		words->analyze.json = words->compare.json = true;
+		return 0;
+	case 't':
+		bad = read_number(optarg, 1, 100000, &number,
+				  "--ticks takes a number from 1 to 100000");
+		words->compare.ticks = (uint32_t)number;
+		break;
+	case 's':
+		bad = read_number(optarg, 0, UINT32_MAX, &words->compare.seed,
+				  "--seed takes a number of 32 bits");
+		break;
+	case 'n':
+		bad = read_number(optarg, 1, 1000, &number,
+				  "--rounds takes a number from 1 to 1000");
+		words->compare.rounds = (uint32_t)number;
+		break;
+	case 'd':
+		if (!parse_real(optarg, 1, 1000, &words->compare.drift))
+			bad = wrong_usage("--drift takes a factor from 1 to 1000");
+		break;
+	case 'h':
+		usage(stdout);
+		return 1;
+	default:
+		usage(stderr);
+		return 2;
+	}
+	words->is_compare = true;
+	return bad;
+}
+
+static int check_analyze(const struct words *words, int files)
+{
+	const struct args *args = &words->analyze;
+
+	if (words->is_compare)
+		return wrong_usage("an option of compare");
+	if (files != 1)
+		return wrong_usage("analyze takes one file");
+	if (args->gantt && !args->workers)
+		return wrong_usage("--gantt needs --workers");
+	if (args->run && args->workers > MACHINE_WORKERS_MOST)
+		return wrong_usage("--run takes at most 256 workers");
+	return 0;
+}
+
+static int check_compare(const struct words *words, int files)
+{
+	if (words->is_analyze)
+		return wrong_usage("an option of analyze");
+	if (!files)
+		return wrong_usage("compare takes one file or more");
+	if (words->compare.workers > MACHINE_WORKERS_MOST)
+		return wrong_usage("compare takes at most 256 workers");
+	return 0;
+}
+
 int graph_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "workers", required_argument, NULL, 'w' },
 		{ "gantt", required_argument, NULL, 'g' },
+		{ "run", no_argument, NULL, 'r' },
+		{ "ticks", required_argument, NULL, 't' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "rounds", required_argument, NULL, 'n' },
+		{ "drift", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
-	struct args args = {};
-	uint64_t number;
-	int c;
+	struct words words = {
+		.compare = { .ticks = 100, .seed = 1, .rounds = 1, .drift = 5 },
+	};
+	int c, bad;
 
-	while ((c = getopt_long(argc, argv, "w:g:jh", options, NULL)) != -1) {
-		switch (c) {
-		case 'w':
-			if (!parse_number(optarg, 10, 1, WORKERS_MOST, &number))
-				return wrong_usage("--workers takes a number from 1 to 1024");
-			args.workers = (uint32_t)number;
-			break;
-		case 'g':
-			args.gantt = optarg;
-			break;
-		case 'j':
-			args.json = true;
-			break;
-		case 'h':
-			usage(stdout);
-			return 0;
-		default:
-			usage(stderr);
-			return 2;
-		}
+	while ((c = getopt_long(argc, argv, "w:g:rt:s:n:d:jh", options, NULL)) != -1) {
+		bad = read_option(&words, c);
+		if (bad)
+			return bad == 1 ? 0 : bad;
 	}
-	if (optind == argc || strcmp(argv[optind], "analyze"))
-		return wrong_usage("which command? There is analyze");
-	if (optind + 2 != argc)
-		return wrong_usage("analyze takes one file");
-	if (args.gantt && !args.workers)
-		return wrong_usage("--gantt needs --workers");
-	args.path = argv[optind + 1];
-	return run(&args);
+	if (optind < argc && !strcmp(argv[optind], "analyze")) {
+		bad = check_analyze(&words, argc - optind - 1);
+		words.analyze.path = argv[optind + 1];
+		return bad ? bad : run(&words.analyze);
+	}
+	if (optind < argc && !strcmp(argv[optind], "compare")) {
+		bad = check_compare(&words, argc - optind - 1);
+		if (bad)
+			return bad;
+		return compare_files(&words.compare, argv + optind + 1, argc - optind - 1) ? 1 : 0;
+	}
+	return wrong_usage("which command? There are analyze and compare");
 }

@@ -104,6 +104,8 @@ static void usage(FILE *out)
 	      "                      recorded; the first that differs is an error\n"
 	      "  graph analyze FILE  the critical path of a task graph, and how it would run: see\n"
 	      "                      hftctl graph --help\n"
+	      "  graph compare FILE...\n"
+	      "                      what the order by the critical path gains: see there\n"
 	      "\n"
 	      "For analyze, FILE has a line \"wcet,period,deadline\" for each task, in ns from\n"
 	      "1 on; '#' begins a comment; - is standard input. Exit status 0 is not a verdict.\n"
