@@ -39,6 +39,7 @@ extern "C" {
 
 struct hft;
 struct hft_pool;
+struct hft_resource;
 
 #define HFT_POOL_WORKERS_MAX	256	/* of a pool, at a time */
 #define HFT_SPAWN_ARGS_MAX	1024	/* bytes; up to 48 have room in the task */
@@ -47,6 +48,9 @@ struct hft_pool;
 #define HFT_POOL_UNPINNED	(1U << 0)	/* workers run on any CPU that the caller may */
 #define HFT_POOL_QUIET		(1U << 1)	/* who goes to sleep interrupts nobody (membarrier(2)): */
 						/* each spawn has a fence */
+#define HFT_POOL_INHERIT	(1U << 2)	/* a worker whose task has a resource that one of */
+						/* a higher level waits for has the real-time */
+						/* priority of that, as far as it may */
 
 /**
  * enum hft_distance - how far it is from one CPU to another
@@ -142,6 +146,18 @@ struct hft_memory {
 	uint32_t miss_ns;
 };
 
+#define HFT_SPAWN_RESOURCES_MAX	16
+
+/**
+ * struct hft_required - what a task declares that it needs
+ * @resource: of hft/resource.h: it alone or, of several units, one of them
+ * @shared: with others who share it
+ */
+struct hft_required {
+	struct hft_resource *resource;
+	bool shared;
+};
+
 struct hft_spawn_opts {
 	size_t sz;
 	struct hft_group *group;	/* NULL: none */
@@ -160,6 +176,8 @@ struct hft_spawn_opts {
 					/* is one worker's */
 	uint64_t release;		/* CLOCK_MONOTONIC: it begins then; 0: at once.  Of */
 					/* pools on a handle */
+	const struct hft_required *resources;	/* that it has before it begins, until it ends */
+	uint32_t nr_resources;
 };
 
 int hft_spawn(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size);

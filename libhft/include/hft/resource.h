@@ -37,6 +37,7 @@ struct hft_resource;
 
 /* hft_resource_opts.flags */
 #define HFT_RESOURCE_ORDERED	(1U << 0)	/* an order that could deadlock is -EDEADLK */
+#define HFT_RESOURCE_NO_LENDING	(1U << 1)	/* who waits for it lends nothing to its holders */
 
 struct hft_resource_opts {
 	size_t sz;

@@ -50,6 +50,7 @@
  * @expires: or 0
  * @memory: that it touches, or NULL
  * @cost: how long it is expected to run, ns
+ * @owner: of what it has declared, or NULL
  * @home: it is its worker's for the memory alone
  * @release: or 0
  * @id: of the handle's task, while it waits for that
@@ -62,6 +63,7 @@ struct hft_work_extra {
 	uint64_t expires;
 	struct hft_memory *memory;
 	uint64_t cost;
+	struct hft_owner *owner;
 	bool home;
 	uint64_t release;
 	uint64_t id;
@@ -281,6 +283,7 @@ struct hft_pool_worker {
  * @releases: tasks of that, which wait for their time
  * @membarrier: the kernel does the fences of who spawns
  * @pinned: workers are
+ * @inherit: workers have priorities that are lent to them
  * @spin_ns: how long one searches
  * @first_reserved: number of the first worker that is
  * @nr_reserved: how many are
@@ -298,6 +301,7 @@ struct hft_pool {
 	_Atomic(struct hft_release *) releases;
 	bool membarrier;
 	bool pinned;
+	bool inherit;
 	uint64_t spin_ns;
 	uint32_t first_reserved;
 	uint32_t nr_reserved;
@@ -382,6 +386,7 @@ void *hft_worker_main(void *arg);
 void hft_worker_simulate(void *arg);
 void hft_worker_close_inbox(struct hft_pool_worker *worker);
 void hft_worker_fix(struct hft_pool_worker *worker, struct hft_work *work);
+void hft_worker_run_inside(struct hft_pool_worker *worker, struct hft_work *work);
 int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
 		    uint64_t timeout);
 void hft_worker_tell(struct hft_pool_worker *worker);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../mutex.h"
+#include "../resource/task.h"
 #include "internal.h"
 
 /* Tasks that a deque has room for before it grows. */
@@ -323,6 +324,7 @@ static int pool_init(struct hft_pool *pool, const struct hft_pool_opts *opts)
 		pool->pinned = !(opts->flags & HFT_POOL_UNPINNED);
 		pool->membarrier = !(opts->flags & HFT_POOL_QUIET) && hft_membarrier_begin();
 	}
+	pool->inherit = opts->flags & HFT_POOL_INHERIT;
 	err = pthread_key_create(&pool->key, NULL);
 	if (err)
 		return hft_fail(err, "a thread-specific key");
@@ -356,7 +358,7 @@ HFT_API int hft_pool_open(struct hft_pool **out, const struct hft_pool_opts *use
 	err = hft_read_opts(&opts, sizeof(opts), user_opts);
 	if (err)
 		return err;
-	if (opts.flags & ~(HFT_POOL_UNPINNED | HFT_POOL_QUIET))
+	if (opts.flags & ~(HFT_POOL_UNPINNED | HFT_POOL_QUIET | HFT_POOL_INHERIT))
 		return hft_fail(EINVAL, "unknown flags 0x%x", opts.flags);
 	if (opts.workers > HFT_POOL_WORKERS_MAX)
 		return hft_fail(EINVAL, "%u workers: at most %u", opts.workers,
@@ -432,6 +434,7 @@ HFT_API void hft_pool_close(struct hft_pool *pool)
 	cancel_shared(pool);
 	for (i = 0; i < nr; i++)
 		worker_stop(hft_pool_worker_at(pool, i));
+	hft_tasks_cancel(pool);
 	for (i = 0; i < nr; i++)
 		cancel_deques(hft_pool_worker_at(pool, i));
 	pthread_key_delete(pool->key);

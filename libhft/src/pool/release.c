@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "../engine/cancelled.h"
+#include "../resource/task.h"
 #include "internal.h"
 
 /*
@@ -79,6 +80,15 @@ static bool is_closed(struct hft_release *release)
 	return closed;
 }
 
+/* It waits for its resources, or for a worker. */
+static void let_go(struct hft_pool *pool, struct hft_work *work)
+{
+	if (work->extra->owner)
+		hft_task_claim(work->extra->owner);
+	else
+		hft_queue_keep(pool, work);
+}
+
 /* The body of a ring's worker. */
 static void released(const struct hft_event *event, uint64_t start, void *arg)
 {
@@ -92,7 +102,7 @@ static void released(const struct hft_event *event, uint64_t start, void *arg)
 	if (event->result < 0)
 		hft_queue_drop(release->pool, work, event->result);
 	else
-		hft_queue_keep(release->pool, work);
+		let_go(release->pool, work);
 }
 
 /* Was a task, which has not come out of its ring, taken back by others? */
@@ -289,7 +299,7 @@ static void settle(struct hft_pool *pool, struct hft_work *work, bool closing)
 		if (was_cancelled(pool->hft, work->extra))
 			hft_queue_drop(pool, work, -ECANCELED);
 		else
-			hft_queue_keep(pool, work);
+			let_go(pool, work);
 		return;
 	}
 	err = hft_release_submit(pool, work);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../resource/task.h"
 #include "internal.h"
 
 static int check(const struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size,
@@ -11,6 +12,8 @@ static int check(const struct hft_pool *pool, hft_spawn_fn fn, const void *args,
 	if (!fn || (size && !args) || opts->level > HFT_LEVELS)
 		return -EINVAL;
 	if (opts->group && opts->group->pool != pool)
+		return -EINVAL;
+	if (hft_task_check(opts))
 		return -EINVAL;
 	if (size > HFT_SPAWN_ARGS_MAX)
 		return -E2BIG;
@@ -38,7 +41,8 @@ static int fill_extra(struct hft_spawner *self, struct hft_work *work,
 		      const struct hft_spawn_opts *opts)
 {
 	work->extra = NULL;
-	if (!opts->token && !opts->expires && !opts->memory && !opts->cost_ns && !opts->release)
+	if (!opts->token && !opts->expires && !opts->memory && !opts->cost_ns && !opts->release &&
+	    !opts->nr_resources)
 		return 0;
 	work->extra = hft_slab_take(&self->extras);
 	if (!work->extra)
@@ -50,6 +54,10 @@ static int fill_extra(struct hft_spawner *self, struct hft_work *work,
 		.cost = opts->release ? 0 : opts->cost_ns,
 		.release = opts->release,
 	};
+	if (opts->nr_resources) {
+		work->extra->owner = hft_task_make(self, work, opts);
+		return work->extra->owner ? 0 : -ENOMEM;
+	}
 	if (opts->memory && !opts->release)
 		send_home(self->pool, work);
 	return 0;
@@ -85,6 +93,8 @@ static void work_unmake(struct hft_spawner *self, struct hft_work *work)
 {
 	if (work->big)
 		hft_slab_give(&self->args, work->big);
+	if (work->extra && work->extra->owner)
+		hft_slab_give(&self->args, work->extra->owner);
 	if (work->extra)
 		hft_slab_give(&self->extras, work->extra);
 	hft_slab_give(&self->works, work);
@@ -152,6 +162,21 @@ static int push_any(struct hft_spawner *self, struct hft_work *work)
 	return err;
 }
 
+/* When it has what it has declared it is pushed, by whoever has released the last of that. */
+static int claim(struct hft_spawner *self, struct hft_work *work)
+{
+	uint64_t cost = work->fixed ? work->extra->cost : 0;
+	int err = hft_queue_promise(self->pool, work);
+
+	if (err)
+		return err == -ESHUTDOWN && work->fixed ? -ENODEV : err;
+	if (cost)
+		hft_worker_expect(hft_pool_worker_at(self->pool, work->worker), cost);
+	hft_count(&self->spawned, 1);
+	hft_task_claim(work->extra->owner);
+	return 0;
+}
+
 /* Let workers have a task that is as its options say. */
 static int push(struct hft_spawner *self, struct hft_work *work)
 {
@@ -159,6 +184,8 @@ static int push(struct hft_spawner *self, struct hft_work *work)
 
 	if (work->extra && work->extra->release)
 		return push_at(self, work);
+	if (work->extra && work->extra->owner)
+		return claim(self, work);
 	if (!work->fixed)
 		return push_any(self, work);
 	err = push_fixed(self, work);
@@ -197,9 +224,14 @@ static int push(struct hft_spawner *self, struct hft_work *work)
  * next halt that cancels, or when a worker leaves or the pool is closed.  This is a
  * submission: hft_submit() says what it takes.
  *
- * Return: as hft_spawn(), -EINVAL there is no such level, the group is of another pool, or
- * there is a release and no handle, or a deadline before it, -ENODEV there is no such
- * worker, and with a release as hft_submit(): -EDQUOT all tasks of the handle are queued.
+ * A task that declares resources does not begin before it has them all, which it gets at
+ * once: it waits for that without a worker, and is passed by others who can have some of
+ * them.  What it has it can not release before its end.
+ *
+ * Return: as hft_spawn(), -EINVAL there is no such level, the group is of another pool,
+ * there is a release and no handle, or a deadline before it, or it declares a resource
+ * twice, or more than %HFT_SPAWN_RESOURCES_MAX, -ENODEV there is no such worker, and with a
+ * release as hft_submit(): -EDQUOT all tasks of the handle are queued.
  */
 HFT_API int hft_spawn_opts(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size,
 			   const struct hft_spawn_opts *user_opts, struct hft_handle *handle)

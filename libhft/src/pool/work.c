@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../resource/task.h"
 #include "internal.h"
 
 #define NO_HANDLE	NULL
@@ -124,6 +125,11 @@ static void end_extra(struct hft_spawner *self, struct hft_work *work)
 	if (work->fixed)
 		hft_worker_expect(hft_pool_worker_at(self->pool, work->worker),
 				  -work->extra->cost);
+	if (work->extra->owner) {
+		/* Before who waits for the task is told. */
+		hft_task_end(work->extra->owner);
+		hft_slab_give(self ? &self->args : NULL, work->extra->owner);
+	}
 	hft_slab_give(&self->extras, work->extra);
 }
 
@@ -195,6 +201,8 @@ static __attribute__((noinline)) void run_more(struct hft_pool_worker *worker,
 	if (work->extra && work->extra->memory)
 		hft_memory_touch(work->extra->memory, worker);
 	worker->current = work;
+	if (work->extra && work->extra->owner)
+		hft_task_begin(work->extra->owner);
 	result = work->fn(work->big ? work->big : work->args);
 	worker->current = NULL;
 	if (deadline && hft_now() > deadline)

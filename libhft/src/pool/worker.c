@@ -374,6 +374,33 @@ static inline bool is_over_to(const struct hft_pool_worker *worker,
 	return hft_wait_is_over_at(wait, value);
 }
 
+/* The task that the worker is at waits for others, which are run inside of it. */
+static struct hft_work *begin_inside(struct hft_pool_worker *worker)
+{
+	struct hft_work *waits = worker->current;
+
+	waits->outer = worker->outer;
+	worker->outer = waits;
+	worker->current = NULL;
+	return waits;
+}
+
+static void end_inside(struct hft_pool_worker *worker, struct hft_work *waits)
+{
+	hft_worker_tell(worker);
+	worker->outer = waits->outer;
+	worker->current = waits;
+}
+
+/* Run a task, in no list, that the one waits for that the worker is at. */
+void hft_worker_run_inside(struct hft_pool_worker *worker, struct hft_work *work)
+{
+	struct hft_work *waits = begin_inside(worker);
+
+	hft_work_run(worker, work);
+	end_inside(worker, waits);
+}
+
 /**
  * hft_worker_help() - run tasks until something is over
  * @worker: the caller, at a task
@@ -385,13 +412,10 @@ static inline bool is_over_to(const struct hft_pool_worker *worker,
 int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
 		    uint64_t timeout)
 {
-	struct hft_work *waits = worker->current;
+	struct hft_work *waits = begin_inside(worker);
 	struct hft_work *work;
 	int err = 0;
 
-	waits->outer = worker->outer;
-	worker->outer = waits;
-	worker->current = NULL;
 	while (!is_over_to(worker, wait)) {
 		if (timeout != UINT64_MAX && hft_now() >= timeout) {
 			err = -ETIMEDOUT;
@@ -401,9 +425,7 @@ int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *w
 		if (work)
 			run(worker, work);
 	}
-	hft_worker_tell(worker);
-	worker->outer = waits->outer;
-	worker->current = waits;
+	end_inside(worker, waits);
 	return err;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../pool/internal.h"
 #include "internal.h"
 
 /* Of a search: who has its number was found in it. */
@@ -36,28 +37,74 @@ static bool is_had_in_time(const struct hft_resource *resource)
 	return kept_units(resource) < resource->units;
 }
 
-/* Add those who have @resource to who is to be looked at, of whom @last is the last. */
+/* Add one to who is to be looked at, of whom @last is the last. */
+static struct hft_owner *find(struct hft_owner *owner, struct hft_owner *last)
+{
+	if (owner->seen == epoch)
+		return last;
+	owner->seen = epoch;
+	owner->goes_on = false;
+	owner->next_found = NULL;
+	last->next_found = owner;
+	return owner;
+}
+
 static struct hft_owner *find_holders(const struct hft_resource *resource, struct hft_owner *last)
 {
 	struct hft_owner *owner;
 
 	for (owner = hft_owners; owner; owner = owner->next) {
-		if (owner->seen == epoch || !hft_owner_holds(owner, resource))
-			continue;
-		owner->seen = epoch;
-		owner->goes_on = false;
-		owner->next_found = NULL;
-		last->next_found = owner;
-		last = owner;
+		if (hft_owner_holds(owner, resource))
+			last = find(owner, last);
 	}
 	return last;
 }
 
-/*
- * Of all whom @self would wait for, by way of others, too, take those away who go on to
- * their end, and those who then do, until there are none.  Does @self not get @resource?
+/* Whom it waits for: a task that has not begun for workers. */
+static struct hft_owner *find_next(struct hft_owner *owner, struct hft_owner *last)
+{
+	struct hft_owner *other;
+
+	if (owner->thread)
+		return find(owner->thread, last);
+	if (!owner->queued)
+		return owner->nr_wants ? find_holders(owner->wants[0].resource, last) : last;
+	for (other = hft_owners; other; other = other->next) {
+		if (other->nr_wants && hft_task_is_for(owner, other->worker))
+			last = find(other, last);
+	}
+	return last;
+}
+
+/* Is there a worker for it that goes on?  If there is none at all one may come. */
+static bool has_worker(const struct hft_owner *task, const struct hft_owner *found)
+{
+	uint32_t stuck = 0, live = hft_task_workers(task);
+
+	for (; found; found = found->next_found)
+		stuck += !found->goes_on && hft_task_is_for(task, found->worker);
+	return !live || stuck < live;
+}
+
+/* A wait that has an end ends by itself. */
+static bool goes_on(const struct hft_owner *owner, const struct hft_owner *found)
+{
+	if (owner->thread)
+		return owner->thread->goes_on;
+	if (owner->queued)
+		return has_worker(owner, found);
+	return !owner->nr_wants || owner->timed || is_had_in_time(owner->wants[0].resource);
+}
+
+/**
+ * hft_deadlock_find() - would a thread wait for ever?
+ * @self: the thread
+ * @resource: for which; the lock is held
+ *
+ * Of all whom it would wait for, by way of others, too, take those away who go on to their
+ * end, and those who then do, until there are none.  Is @resource not had by then?
  */
-static bool is_stuck(struct hft_owner *self, const struct hft_resource *resource)
+bool hft_deadlock_find(struct hft_owner *self, struct hft_resource *resource)
 {
 	struct hft_owner *owner, *last = self;
 	bool again = true;
@@ -67,15 +114,12 @@ static bool is_stuck(struct hft_owner *self, const struct hft_resource *resource
 	self->goes_on = false;
 	self->next_found = NULL;
 	last = find_holders(resource, last);
-	for (owner = self->next_found; owner; owner = owner->next_found) {
-		if (owner->waits_for)
-			last = find_holders(owner->waits_for, last);
-	}
+	for (owner = self->next_found; owner; owner = owner->next_found)
+		last = find_next(owner, last);
 	while (again) {
 		again = false;
 		for (owner = self->next_found; owner; owner = owner->next_found) {
-			if (owner->goes_on ||
-			    (owner->waits_for && !is_had_in_time(owner->waits_for)))
+			if (owner->goes_on || !goes_on(owner, self))
 				continue;
 			owner->goes_on = again = true;
 		}
@@ -83,7 +127,24 @@ static bool is_stuck(struct hft_owner *self, const struct hft_resource *resource
 	return !is_had_in_time(resource);
 }
 
-/* After is_stuck(): one who has @resource and does not go on. */
+/*
+ * After that: a task that @self waits for, and that no worker has begun: @self is one, and
+ * can do it.
+ */
+struct hft_work *hft_deadlock_help(const struct hft_owner *self)
+{
+	const struct hft_owner *owner;
+
+	for (owner = self->next_found; self->worker && owner; owner = owner->next_found) {
+		if (owner->queued && owner->pool == self->worker->pool &&
+		    (!owner->work->fixed || hft_task_is_for(owner, self->worker)) &&
+		    hft_queue_remove(owner->pool, owner->work))
+			return owner->work;
+	}
+	return NULL;
+}
+
+/* After that: one who has @resource and does not go on. */
 static const struct hft_owner *stuck_holder(const struct hft_resource *resource)
 {
 	const struct hft_owner *owner;
@@ -95,38 +156,43 @@ static const struct hft_owner *stuck_holder(const struct hft_resource *resource)
 	return NULL;
 }
 
-static int fail_cycle(const struct hft_resource *resource, const struct hft_owner *self)
+/* Says who has @resource.  Returns the thread that is to go on for it to be released. */
+static const struct hft_owner *tell_holder(const struct hft_resource *resource, char *text,
+					   size_t size)
+{
+	const struct hft_owner *holder = stuck_holder(resource);
+
+	if (!holder)
+		return NULL;
+	if (holder->queued) {
+		snprintf(text, size, "%.24s is held by a task that waits for a worker",
+			 resource->name);
+		return NULL;
+	}
+	if (holder->thread)
+		holder = holder->thread;
+	snprintf(text, size, "%.24s is held by thread %d", resource->name, holder->tid);
+	return holder;
+}
+
+/* After hft_deadlock_find() has found one.  Returns -EDEADLK. */
+int hft_deadlock_fail(struct hft_owner *self, struct hft_resource *resource)
 {
 	char text[200] = "";
 	size_t length = 0;
-	const struct hft_owner *holder;
 
 	while (length < sizeof(text) - 96) {
-		holder = stuck_holder(resource);
-		if (!holder)
+		const struct hft_owner *holder;
+
+		holder = tell_holder(resource, text + length, sizeof(text) - length);
+		length = strlen(text);
+		if (!holder || holder == self || !holder->nr_wants)
 			break;
+		resource = holder->wants[0].resource;
 		length += (size_t)snprintf(text + length, sizeof(text) - length,
-					   "%s%.24s is held by thread %d", length ? ", " : "",
-					   resource->name, holder->tid);
-		if (holder == self)
-			break;
-		length += (size_t)snprintf(text + length, sizeof(text) - length,
-					   " who waits for %.24s", holder->waits_for->name);
-		resource = holder->waits_for;
+					   " who waits for %.24s, ", resource->name);
 	}
 	return hft_fail(EDEADLK, "%s", text);
-}
-
-/**
- * hft_deadlock_check() - would a thread wait for ever?
- * @self: the thread
- * @resource: for which; the lock is held
- *
- * Return: 0, or -EDEADLK.
- */
-int hft_deadlock_check(struct hft_owner *self, struct hft_resource *resource)
-{
-	return is_stuck(self, resource) ? fail_cycle(resource, self) : 0;
 }
 
 static bool is_after(const struct hft_resource *resource, uint32_t number)

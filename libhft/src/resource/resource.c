@@ -5,46 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../pool/wait.h"
+#include "../pool/internal.h"
 #include "internal.h"
 
 struct hft_lock hft_resource_lock;
 struct hft_resource *hft_resources[HFT_RESOURCES_MAX];
-
-/* How many may have a share of a resource of one unit. */
-#define SHARES_MOST	(1U << 30)
-
-static uint64_t most_shares(const struct hft_resource *resource)
-{
-	return resource->units > 1 ? resource->units : SHARES_MOST;
-}
-
-/* What the word is when @self has it, too, or 0: there is no room. */
-static uint64_t word_with(const struct hft_resource *resource, uint64_t word,
-			  const struct hft_owner *self, bool shared)
-{
-	uint64_t contended = word & HFT_CONTENDED;
-
-	word &= ~HFT_CONTENDED;
-	if (!shared)
-		return word ? 0 : (uintptr_t)self | contended;
-	if (!word)
-		return HFT_SHARE | HFT_SHARED | contended;
-	if (!(word & HFT_SHARED) || word / HFT_SHARE == most_shares(resource))
-		return 0;
-	return (word + HFT_SHARE) | contended;
-}
-
-/* What the word is when one who has it has not. */
-static uint64_t word_without(uint64_t word)
-{
-	uint64_t contended = word & HFT_CONTENDED;
-
-	word &= ~HFT_CONTENDED;
-	if (!(word & HFT_SHARED) || word == (HFT_SHARE | HFT_SHARED))
-		return contended;
-	return (word - HFT_SHARE) | contended;
-}
 
 /* Have it by its word alone.  Nobody is passed who waits. */
 static bool take_fast(struct hft_resource *resource, const struct hft_owner *self, bool shared)
@@ -58,7 +23,7 @@ static bool take_fast(struct hft_resource *resource, const struct hft_owner *sel
 							       memory_order_relaxed);
 	word = atomic_load_explicit(&resource->word, memory_order_relaxed);
 	do {
-		with = word & HFT_CONTENDED ? 0 : word_with(resource, word, self, true);
+		with = word & HFT_CONTENDED ? 0 : hft_word_with(resource, word, self, true);
 		if (!with)
 			return false;
 	} while (!atomic_compare_exchange_weak_explicit(&resource->word, &word, with,
@@ -75,115 +40,109 @@ static bool give_fast(struct hft_resource *resource)
 		if (word & HFT_CONTENDED)
 			return false;
 	} while (!atomic_compare_exchange_weak_explicit(&resource->word, &word,
-							word_without(word), memory_order_release,
+							hft_word_without(word), memory_order_release,
 							memory_order_relaxed));
 	return true;
 }
 
-/* From here on the word changes under the lock only, which is held. */
-static uint64_t contend(struct hft_resource *resource)
+/* Is somebody to have it before @self, who could have it as well now? */
+static bool is_behind(const struct hft_resource *resource, const struct hft_owner *self)
 {
-	return atomic_fetch_or(&resource->word, HFT_CONTENDED) | HFT_CONTENDED;
-}
-
-static void enqueue(struct hft_resource *resource, struct hft_owner *self, bool shared)
-{
+	uint64_t word = atomic_load(&resource->word);
 	uint32_t level = atomic_load(&self->level);
-	struct hft_owner **link = &resource->waiters;
+	const struct hft_want *want;
 
-	while (*link && atomic_load(&(*link)->level) >= level)
-		link = &(*link)->next_waiter;
-	self->next_waiter = *link;
-	*link = self;
-	self->waits_for = resource;
-	self->shared = shared;
-	self->since = hft_now();
-	atomic_store(&self->granted, 0);
-	resource->nr_waiters++;
-	resource->contended++;
-}
-
-static void dequeue(struct hft_owner *owner)
-{
-	struct hft_resource *resource = owner->waits_for;
-	uint64_t waited = hft_now() - owner->since;
-	struct hft_owner **link;
-
-	for (link = &resource->waiters; *link != owner; link = &(*link)->next_waiter)
-		;
-	*link = owner->next_waiter;
-	owner->waits_for = NULL;
-	resource->nr_waiters--;
-	if (waited > resource->longest)
-		resource->longest = waited;
-}
-
-static void settle(struct hft_resource *resource)
-{
-	if (!resource->waiters)
-		atomic_fetch_and(&resource->word, ~HFT_CONTENDED);
-}
-
-/* Let those have it, the first first, for whom there is room. */
-static void grant(struct hft_resource *resource)
-{
-	struct hft_owner *owner;
-	uint64_t word;
-
-	while ((owner = resource->waiters)) {
-		word = word_with(resource, atomic_load(&resource->word), owner, owner->shared);
-		if (!word || hft_owner_add(owner, resource))
+	for (want = resource->wants; want; want = want->next) {
+		if (atomic_load(&want->owner->level) < level)
 			break;
-		dequeue(owner);
-		atomic_store_explicit(&resource->word, word, memory_order_relaxed);
-		hft_owner_update(owner);
-		/* With the lock held: it can not have ended before it is woken. */
-		hft_wait_done(NULL, &owner->granted);
+		/* It could have this, but not all that it waits for. */
+		if (want->owner->work && hft_word_with(resource, word, want->owner, want->shared))
+			continue;
+		return true;
 	}
-	settle(resource);
+	return false;
+}
+
+/* The thread has a share, or a task that it runs does. */
+static bool has_share(const struct hft_owner *self, const struct hft_resource *resource)
+{
+	const struct hft_owner *task;
+
+	for (task = self->tasks; task; task = task->outer) {
+		if (hft_owner_holds(task, resource))
+			return true;
+	}
+	return hft_owner_holds(self, resource);
 }
 
 /* Have it at once, if nobody who waits is to be passed. */
 static bool take_slow(struct hft_resource *resource, struct hft_owner *self, bool shared)
 {
-	bool again = shared && hft_owner_holds(self, resource);
-	uint64_t word;
+	uint64_t word = hft_word_with(resource, hft_resource_contend(resource), self, shared);
 
 	/* Who has a share has another before others: they wait for it. */
-	if (resource->waiters && !again)
-		return false;
-	word = word_with(resource, contend(resource), self, shared);
+	if (is_behind(resource, self) && !(shared && has_share(self, resource)))
+		word = 0;
 	if (!word || hft_owner_add(self, resource))
 		return false;
 	atomic_store_explicit(&resource->word, word, memory_order_relaxed);
-	settle(resource);
 	hft_owner_update(self);
 	return true;
 }
 
-/* Returns 0 with the resource, 1 when it is to be waited for, or an error. */
-static int begin_wait(struct hft_resource *resource, struct hft_owner *self, bool shared,
-		      uint64_t timeout)
+static void wait_for(struct hft_resource *resource, struct hft_owner *self, bool shared,
+		     uint64_t timeout)
 {
-	int err;
+	self->want = (struct hft_want){ .owner = self, .resource = resource, .shared = shared };
+	self->wants = &self->want;
+	self->nr_wants = 1;
+	self->timed = timeout != UINT64_MAX;
+	atomic_store(&self->granted, 0);
+	hft_want_begin(self, hft_now());
+}
+
+/*
+ * Returns 0 with the resource, 1 when it is to be waited for, or an error.  @work: out: a
+ * task that is to be run first, as who waits for it is the worker that it waits for.
+ */
+static int try_wait(struct hft_resource *resource, struct hft_owner *self, bool shared,
+		    uint64_t timeout, struct hft_work **work)
+{
+	bool stuck;
 
 	if (take_slow(resource, self, shared))
 		return 0;
-	err = hft_deadlock_check(self, resource);
-	if (!err && !timeout)
-		err = -EBUSY;
-	if (err) {
-		settle(resource);
-		return err;
-	}
-	contend(resource);
-	enqueue(resource, self, shared);
-	hft_resource_lend(resource);
+	if (!timeout)
+		return -EBUSY;
+	stuck = hft_deadlock_find(self, resource);
+	*work = hft_deadlock_help(self);
+	if (*work)
+		return 0;
+	if (stuck)
+		return hft_deadlock_fail(self, resource);
+	wait_for(resource, self, shared, timeout);
 	return 1;
 }
 
+static int begin_wait(struct hft_resource *resource, struct hft_owner *self, bool shared,
+		      uint64_t timeout, struct hft_work **work)
+{
+	int ret;
+
+	*work = NULL;
+	hft_lock(&hft_resource_lock);
+	/* For a moment it may have counted as a holder, and was lent to. */
+	hft_owner_update(self);
+	ret = try_wait(resource, self, shared, timeout, work);
+	/* Without a waiter it is by its word alone again. */
+	hft_resource_changed(resource);
+	hft_resources_settle();
+	hft_resources_unlock();
+	return ret;
+}
+
 /* Wait until it is granted.  Returns 0 or -ETIMEDOUT. */
-static int finish_wait(struct hft_resource *resource, struct hft_owner *self, uint64_t timeout)
+static int finish_wait(struct hft_owner *self, uint64_t timeout)
 {
 	struct hft_wait_for wait = hft_wait_for_done(&self->granted);
 	int err = hft_thread_wait(&wait, timeout);
@@ -192,27 +151,26 @@ static int finish_wait(struct hft_resource *resource, struct hft_owner *self, ui
 	if (hft_wait_is_over(&wait)) {
 		err = 0;
 	} else {
-		dequeue(self);
-		/* Those behind it may have room, and those who have it less to be lent. */
-		grant(resource);
-		hft_resource_lend(resource);
+		hft_want_end(self);
+		hft_resources_settle();
 		err = -ETIMEDOUT;
 	}
-	hft_unlock(&hft_resource_lock);
+	hft_resources_unlock();
 	return err;
 }
 
 static int acquire_slow(struct hft_resource *resource, struct hft_owner *self, bool shared,
 			uint64_t timeout)
 {
+	struct hft_work *work;
 	int ret;
 
-	hft_lock(&hft_resource_lock);
-	/* For a moment it may have counted as a holder, and was lent to. */
-	hft_owner_update(self);
-	ret = begin_wait(resource, self, shared, timeout);
-	hft_unlock(&hft_resource_lock);
-	return ret > 0 ? finish_wait(resource, self, timeout) : ret;
+	do {
+		ret = begin_wait(resource, self, shared, timeout, &work);
+		if (work)
+			hft_worker_run_inside(self->worker, work);
+	} while (work);
+	return ret > 0 ? finish_wait(self, timeout) : ret;
 }
 
 static int acquire(struct hft_resource *resource, bool shared, uint64_t timeout)
@@ -222,7 +180,10 @@ static int acquire(struct hft_resource *resource, bool shared, uint64_t timeout)
 
 	if (__builtin_expect(!self, 0))
 		return hft_fail(ENOMEM, "a thread that has resources");
-	if (resource->flags & HFT_RESOURCE_ORDERED) {
+	if (self->worker)
+		hft_owner_rebase(self, hft_task_level(self->worker));
+	/* A try waits for nothing, in whatever order. */
+	if (resource->flags & HFT_RESOURCE_ORDERED && timeout) {
 		err = hft_order_check(self, resource);
 		if (err)
 			return err;
@@ -242,7 +203,9 @@ static int acquire(struct hft_resource *resource, bool shared, uint64_t timeout)
  * @resource: the resource
  *
  * Waits as long as it takes, behind who waits at a level that is as high.  Any thread; a
- * worker of a pool runs no other tasks meanwhile.
+ * worker of a pool runs no other tasks meanwhile, but those that have declared what it
+ * waits for and that no worker has begun yet.  It is the thread's: of the tasks that a
+ * worker runs one inside the other, the inner one can not wait for what an outer one has.
  *
  * Return: 0, -EDEADLK nobody would ever have released it, or with %HFT_RESOURCE_ORDERED
  * that could happen, -EMFILE the thread has %HFT_RESOURCES_HELD_MAX, -ENOMEM.
@@ -256,7 +219,9 @@ HFT_API int hft_resource_acquire(struct hft_resource *resource)
  * hft_resource_try() - have a resource if it can be had at once
  * @resource: the resource
  *
- * Return: as hft_resource_acquire(), or -EBUSY.
+ * Does not wait, and so asks for no order; what is waited for while it is held does.
+ *
+ * Return: 0, -EBUSY, also if the thread itself has it, -EMFILE, -ENOMEM.
  */
 HFT_API int hft_resource_try(struct hft_resource *resource)
 {
@@ -268,7 +233,8 @@ HFT_API int hft_resource_try(struct hft_resource *resource)
  * @resource: the resource
  * @timeout: CLOCK_MONOTONIC, ns; 0: as hft_resource_try()
  *
- * Return: as hft_resource_acquire(), or -ETIMEDOUT.
+ * Return: as hft_resource_acquire(), or -ETIMEDOUT.  It is -EDEADLK at once if all others
+ * wait for the caller without an end; those who wait with a timeout do not.
  */
 HFT_API int hft_resource_timed(struct hft_resource *resource, uint64_t timeout)
 {
@@ -292,7 +258,7 @@ HFT_API int hft_resource_share(struct hft_resource *resource)
  * hft_resource_try_share() - share a resource if that can be had at once
  * @resource: the resource, of one unit
  *
- * Return: as hft_resource_acquire(), or -EBUSY.
+ * Return: as hft_resource_try().
  */
 HFT_API int hft_resource_try_share(struct hft_resource *resource)
 {
@@ -304,7 +270,7 @@ HFT_API int hft_resource_try_share(struct hft_resource *resource)
  * @resource: the resource, of one unit
  * @timeout: CLOCK_MONOTONIC, ns; 0: as hft_resource_try_share()
  *
- * Return: as hft_resource_acquire(), or -ETIMEDOUT.
+ * Return: as hft_resource_timed().
  */
 HFT_API int hft_resource_timed_share(struct hft_resource *resource, uint64_t timeout)
 {
@@ -315,12 +281,12 @@ HFT_API int hft_resource_timed_share(struct hft_resource *resource, uint64_t tim
 static void release_slow(struct hft_resource *resource, struct hft_owner *self)
 {
 	hft_lock(&hft_resource_lock);
-	atomic_store(&resource->word, word_without(contend(resource)));
+	atomic_store(&resource->word, hft_word_without(hft_resource_contend(resource)));
 	hft_owner_drop(self, resource);
-	grant(resource);
-	hft_resource_lend(resource);
+	hft_resource_changed(resource);
+	hft_resources_settle();
 	hft_owner_update(self);
-	hft_unlock(&hft_resource_lock);
+	hft_resources_unlock();
 }
 
 /*
@@ -344,7 +310,8 @@ static void give_back(struct hft_owner *self)
  *
  * Who waits at the highest level has it then.  Any order of releases is as good.
  *
- * Return: 0, or -EPERM: the thread does not have it.
+ * Return: 0, or -EPERM: the thread does not have it; what a task has declared is released
+ * with its end.
  */
 HFT_API int hft_resource_release(struct hft_resource *resource)
 {
@@ -406,7 +373,7 @@ HFT_API int hft_resource_open(struct hft_resource **out, const struct hft_resour
 	err = hft_read_opts(&opts, sizeof(opts), user_opts);
 	if (err)
 		return err;
-	if (opts.flags & ~HFT_RESOURCE_ORDERED)
+	if (opts.flags & ~(HFT_RESOURCE_ORDERED | HFT_RESOURCE_NO_LENDING))
 		return hft_fail(EINVAL, "unknown flags 0x%x", opts.flags);
 	if (opts.units > HFT_RESOURCE_UNITS_MAX || opts.ceiling > HFT_LEVELS)
 		return hft_fail(EINVAL, "%u units, or a ceiling of %u", opts.units, opts.ceiling);
