@@ -17,10 +17,10 @@
 #include "internal.h"
 
 /*
- * How long before its release a task is pushed, ns: in it a worker that sleeps is woken,
- * one that does not is kept from other tasks.
+ * How long before its release a task is pushed, ns: in it the thread of the ring is woken,
+ * and a worker that sleeps; one that does not is kept from other tasks for so long.
  */
-#define RELEASE_AHEAD	20000
+#define RELEASE_AHEAD	50000
 
 /**
  * struct hft_release - tasks that wait for their time

@@ -217,7 +217,7 @@ static int push(struct hft_spawner *self, struct hft_work *work)
  * longer than the miss would cost: by the cost_ns that each was spawned with.
  *
  * A task with a release begins then, and not before, on a pool that is on a handle: it is a
- * task of the handle until some 20 us before, when it goes among those with a deadline, and
+ * task of the handle until some 50 us before, when it goes among those with a deadline, and
  * who takes it waits for the moment; its memory and its cost count for nothing there.
  * hft_halt() holds for it as for tasks of the handle: it waits, or it is cancelled and ends
  * with -ECANCELED.  When another process cancels what all have, that is noticed with the
