@@ -140,10 +140,10 @@ static void none_is_early(void **state)
 	}
 }
 
-/* Spawned in another order.  However late they are, deadlines keep it. */
+/* Spawned in another order, while none comes.  However late they are, deadlines keep it. */
 static void in_the_order_of_their_releases(void **state)
 {
-	uint64_t start = hft_now() + 5 * MSEC;
+	uint64_t start = hft_now() + MSEC;
 	HFT_OPTS(hft_spawn_opts, opts);
 	struct hft_group group;
 	unsigned int i;
@@ -151,12 +151,14 @@ static void in_the_order_of_their_releases(void **state)
 	(void)state;
 	hft_group_init(&group, pool);
 	atomic_store(&seen.nr, 0);
+	assert_int_equal(hft_halt(handle, HFT_HALT_ALL, 0, NULL), 0);
 	for (i = 0; i < TASKS; i++) {
 		unsigned int nr = i * 37 % TASKS;
 
 		opts.deadline = start + HOUR + nr;
 		assert_int_equal(spawn(&group, start + nr * 100 * US, nr, &opts), 0);
 	}
+	assert_int_equal(hft_resume(handle, 0), 0);
 	assert_int_equal(hft_group_wait(&group, soon()), 0);
 	for (i = 0; i < TASKS; i++)
 		assert_int_equal(seen.tasks[i].nr, i);
@@ -321,6 +323,35 @@ static void workers_come_and_go(void **state)
 	assert_int_equal(hft_group_wait(&gone, 0), -ENODEV);
 }
 
+static int64_t which(void *args)
+{
+	(void)args;
+	return hft_pool_worker();
+}
+
+/* A handle has 64 rings. */
+static void more_workers_than_rings(void **state)
+{
+	HFT_OPTS(hft_spawn_opts, opts, .worker = 1 + 100);
+	struct hft_handle handles[2];
+	int64_t result;
+
+	(void)state;
+	assert_int_equal(open_pool("sim", "cpus=128", 0, 128), 0);
+	opts.release = hft_now() + MSEC;
+	assert_int_equal(hft_spawn_opts(pool, which, NULL, 0, &opts, &handles[0]), 0);
+	assert_int_equal(hft_pool_remove_worker(pool, 0), 0);
+	assert_int_equal(hft_pool_remove_worker(pool, 1), 0);
+	opts.worker++;
+	assert_int_equal(hft_spawn_opts(pool, which, NULL, 0, &opts, &handles[1]), 0);
+	assert_int_equal(hft_join(&handles[0], UINT64_MAX, &result), 0);
+	assert_int_equal(result, 100);
+	assert_int_equal(hft_join(&handles[1], UINT64_MAX, &result), 0);
+	assert_int_equal(result, 101);
+	assert_int_equal(hft_now(), opts.release);
+	tear_down(NULL);
+}
+
 #define EXACT	"seed=3,cpus=2"
 #define ROUGH	"seed=3,cpus=2,interrupt_ns=400,jitter_ns=300,wakeup_ns=900,switch_ns=200"
 
@@ -401,6 +432,7 @@ int main(void)
 		soft_test(a_halt_holds, set_up),
 		soft_test(halts_at_any_moment, set_up),
 		soft_test(workers_come_and_go, set_up),
+		cmocka_unit_test(more_workers_than_rings),
 		cmocka_unit_test(to_the_nanosecond_on_a_machine),
 		cmocka_unit_test(the_same_each_time),
 		cmocka_unit_test(a_machine_with_tasks_that_wait_ends),
