@@ -141,6 +141,7 @@ struct hft_owner {
  * @units: how many may
  * @flags: HFT_RESOURCE_*
  * @ceiling: 1 + the level that who has it has at least, or 0
+ * @plain: of one unit, without an order or a ceiling
  * @number: of all resources
  * @name: its
  * @wants: of who waits for it: the highest level first, then who came first
@@ -156,6 +157,7 @@ struct hft_resource {
 	uint32_t units;
 	uint32_t flags;
 	uint32_t ceiling;
+	bool plain;
 	uint32_t number;
 	char *name;
 	struct hft_want *wants;

@@ -173,6 +173,43 @@ static int acquire_slow(struct hft_resource *resource, struct hft_owner *self, b
 	return ret > 0 ? finish_wait(self, timeout) : ret;
 }
 
+/* What takes no more than the word.  Whether it has it; if not, nothing has changed. */
+static inline bool acquire_plain(struct hft_resource *resource)
+{
+	struct hft_owner *self = hft_self.owner;
+
+	if (__builtin_expect(!self || !resource->plain || self->worker, 0))
+		return false;
+	if (__builtin_expect(hft_owner_add(self, resource), 0))
+		return false;
+	if (__builtin_expect(take_fast(resource, self, false), 1))
+		return true;
+	hft_owner_drop(self, resource);
+	return false;
+}
+
+/* Likewise, of what was acquired last. */
+static inline bool release_plain(struct hft_resource *resource)
+{
+	struct hft_owner *self = hft_self.owner;
+	uint64_t word = (uintptr_t)self;
+	uint32_t nr;
+
+	if (__builtin_expect(!self, 0))
+		return false;
+	nr = atomic_load_explicit(&self->nr_held, memory_order_relaxed);
+	if (__builtin_expect(!nr || !resource->plain ||
+			     atomic_load_explicit(&self->held[nr - 1], memory_order_relaxed) !=
+			     resource, 0))
+		return false;
+	if (__builtin_expect(!atomic_compare_exchange_strong_explicit(&resource->word, &word, 0,
+								      memory_order_release,
+								      memory_order_relaxed), 0))
+		return false;
+	atomic_store_explicit(&self->nr_held, nr - 1, memory_order_release);
+	return true;
+}
+
 static int acquire(struct hft_resource *resource, bool shared, uint64_t timeout)
 {
 	struct hft_owner *self = hft_owner();
@@ -212,6 +249,8 @@ static int acquire(struct hft_resource *resource, bool shared, uint64_t timeout)
  */
 HFT_API int hft_resource_acquire(struct hft_resource *resource)
 {
+	if (__builtin_expect(acquire_plain(resource), 1))
+		return 0;
 	return acquire(resource, resource->units > 1, UINT64_MAX);
 }
 
@@ -318,6 +357,8 @@ HFT_API int hft_resource_release(struct hft_resource *resource)
 	struct hft_owner *self = hft_self.owner;
 	bool shared;
 
+	if (__builtin_expect(release_plain(resource), 1))
+		return 0;
 	if (__builtin_expect(!self || !hft_owner_holds(self, resource), 0))
 		return hft_fail(EPERM, "%s is not this thread's", resource->name);
 	shared = atomic_load_explicit(&resource->word, memory_order_relaxed) & HFT_SHARED;
@@ -383,6 +424,8 @@ HFT_API int hft_resource_open(struct hft_resource **out, const struct hft_resour
 	resource->units = opts.units ? opts.units : 1;
 	resource->ceiling = opts.ceiling;
 	resource->flags = opts.flags;
+	resource->plain = resource->units == 1 && !opts.ceiling &&
+			  !(opts.flags & HFT_RESOURCE_ORDERED);
 
 	hft_lock(&hft_resource_lock);
 	err = add(resource, opts.name);
