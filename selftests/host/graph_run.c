@@ -602,6 +602,44 @@ static void bad_runs(void **state)
 	hft_graph_close(graph);
 }
 
+static int count(void *arg, const struct hft_node_call *call)
+{
+	uint32_t *runs = arg;
+
+	assert_int_equal(call->deadline, 0);
+	return call->node == 2 && ++*runs == 3 ? -ERANGE : 0;
+}
+
+/* Nobody measures, waits or helps: a source, five nodes of which one fails once, a sink. */
+static void with_nothing_but_functions(void **state)
+{
+	HFT_OPTS(hft_graph_opts, opts, .fixed_costs = true);
+	struct hft_run_result result = { .sz = sizeof(result) };
+	uint32_t i, runs = 0;
+	struct hft_graph *graph;
+
+	(void)state;
+	assert_int_equal(hft_graph_open(&graph, &opts), 0);
+	for (i = 0; i < 7; i++) {
+		HFT_OPTS(hft_node_opts, node, .fn = i % 6 ? count : NULL, .arg = &runs);
+
+		assert_int_equal(hft_graph_add_node(graph, &node), i);
+	}
+	for (i = 1; i < 6; i++) {
+		assert_int_equal(hft_graph_add_edge(graph, 0, i, 0), 0);
+		assert_int_equal(hft_graph_add_edge(graph, i, 6, 0), 0);
+	}
+	assert_int_equal(hft_graph_seal(graph), 0);
+	for (i = 1; i <= 5; i++) {
+		assert_int_equal(hft_graph_run(graph, NULL, &result), i == 3 ? -ERANGE : 0);
+		assert_int_equal(result.failed, i == 3 ? 3 : 0);
+		assert_int_equal(result.executed + result.skipped, 7);
+		assert_int_equal(result.skipped > 0, i == 3);
+	}
+	assert_int_equal(runs, 5);
+	hft_graph_close(graph);
+}
+
 #define with_pool(test)	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -609,6 +647,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(alone),
 		cmocka_unit_test(alone_with_branches),
+		cmocka_unit_test(with_nothing_but_functions),
 		with_pool(with_workers),
 		with_pool(with_workers_and_branches),
 		with_pool(several_in_flight),

@@ -83,6 +83,29 @@ static void it_knows_its_holder(void **state)
 	assert_int_equal(status, 0);
 }
 
+static void *let_go(void *arg)
+{
+	struct hft_lock *lock = arg;
+
+	usleep(2000);
+	atomic_store(&lock->word, 0);
+	return NULL;
+}
+
+/* The kernel knows of no thread that it could lend a priority to. */
+static void it_waits_for_who_is_gone(void **state)
+{
+	struct hft_lock lock = { .word = FUTEX_TID_MASK };
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, let_go, &lock), 0);
+	hft_lock(&lock);
+	assert_int_equal(lock.word, gettid());
+	hft_unlock(&lock);
+	pthread_join(thread, NULL);
+}
+
 /* Three threads on one CPU; the highest waits for the lowest. */
 struct inversion {
 	struct hft_lock lock;
@@ -186,6 +209,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_at_a_time),
 		cmocka_unit_test(it_knows_its_holder),
+		cmocka_unit_test(it_waits_for_who_is_gone),
 		cmocka_unit_test(a_holder_is_lent_the_priority),
 	};
 

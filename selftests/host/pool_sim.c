@@ -135,6 +135,95 @@ static void tells_that_nothing_will_happen(void **state)
 	assert_int_equal(hft_resource_close(resource), 0);
 }
 
+struct patience {
+	struct hft_pool *pool;
+	struct hft_resource *resource;
+};
+
+/* In a task, each wait until a time is over then. */
+static int64_t be_patient(void *args)
+{
+	struct patience patience = *(struct patience *)args;
+	uint64_t start = hft_now(), ns = 9 * US;
+	HFT_OPTS(hft_spawn_opts, opts, .worker = 2);
+	struct hft_handle handle;
+
+	if (hft_resource_timed(patience.resource, start + 3 * US) != -ETIMEDOUT ||
+	    hft_now() != start + 3 * US ||
+	    hft_resource_timed(patience.resource, start) != -ETIMEDOUT ||
+	    hft_spawn_opts(patience.pool, spin, &ns, sizeof(ns), &opts, &handle) ||
+	    hft_join(&handle, start + 5 * US, NULL) != -ETIMEDOUT || hft_now() != start + 5 * US ||
+	    hft_join(&handle, UINT64_MAX, NULL) || hft_now() != start + 12 * US)
+		return -EPROTO;
+	return 0;
+}
+
+static void tasks_wait_until_a_time(void **state)
+{
+	struct patience patience;
+	struct machine machine;
+	struct hft_group group;
+	HFT_OPTS(hft_spawn_opts, opts, .group = &group, .worker = 1);
+
+	(void)state;
+	open_machine(&machine, "cpus=2", 2);
+	patience.pool = machine.pool;
+	assert_int_equal(hft_resource_open(&patience.resource, NULL), 0);
+	assert_int_equal(hft_resource_acquire(patience.resource), 0);
+	hft_group_init(&group, machine.pool);
+	assert_int_equal(hft_spawn_opts(machine.pool, be_patient, &patience, sizeof(patience), &opts,
+					NULL), 0);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), 0);
+	assert_int_equal(hft_resource_release(patience.resource), 0);
+	assert_int_equal(hft_resource_close(patience.resource), 0);
+	close_machine(&machine);
+}
+
+struct visit {
+	struct hft_group group;
+	int err;
+};
+
+/* The body of a ring's worker is part of the machine: it may spawn, and not wait. */
+static void visit(const struct hft_event *event, uint64_t start, void *arg)
+{
+	struct visit *visit = arg;
+	uint64_t ns = 10 * US;
+
+	(void)start;
+	assert_int_equal(event->cookie, 7);
+	assert_int_equal(hft_group_spawn(&visit->group, spin, &ns, sizeof(ns)), 0);
+	visit->err = hft_group_wait(&visit->group, UINT64_MAX);
+}
+
+static void bodies_of_rings_spawn(void **state)
+{
+	HFT_OPTS(hft_ring_opts, ring_opts);
+	struct visit visited = {};
+	HFT_OPTS(hft_worker_opts, worker_opts, .fn = visit, .arg = &visited);
+	struct hft_task task = { .cookie = 7 };
+	struct hft_worker *worker;
+	struct machine machine;
+	struct hft_ring *ring;
+	uint64_t start;
+
+	(void)state;
+	open_machine(&machine, "cpus=2", 1);
+	assert_int_equal(hft_ring_open(machine.h, &ring_opts, &ring), 0);
+	assert_int_equal(hft_worker_start(ring, &worker_opts, &worker), 0);
+	hft_group_init(&visited.group, machine.pool);
+	task.ring = hft_ring_number(ring);
+	start = hft_now() + 5 * US;
+	assert_int_equal(hft_submit_at(machine.h, &task, start, NULL), 0);
+	hft_spin_until(start + 1);
+	assert_int_equal(visited.err, -EBUSY);
+	assert_int_equal(hft_group_wait(&visited.group, UINT64_MAX), 0);
+	assert_int_equal(hft_now(), start + 10 * US);
+	assert_int_equal(hft_worker_stop(worker), 0);
+	hft_ring_close(ring);
+	close_machine(&machine);
+}
+
 static int64_t wait_for(void *args)
 {
 	return hft_group_wait(*(struct hft_group **)args, UINT64_MAX);
@@ -312,6 +401,8 @@ int main(void)
 		cmocka_unit_test(takes_as_long_as_it_spins),
 		cmocka_unit_test(waits_in_its_time),
 		cmocka_unit_test(tells_that_nothing_will_happen),
+		cmocka_unit_test(tasks_wait_until_a_time),
+		cmocka_unit_test(bodies_of_rings_spawn),
 		cmocka_unit_test(closes_with_tasks_that_never_end),
 		cmocka_unit_test(strands_run_beside_each_other),
 		cmocka_unit_test(graphs_use_all_workers),
