@@ -12,7 +12,9 @@
 #include "spin.h"
 
 /* Looks at a lock whose holder runs: longer than any holds it, and shorter than a switch. */
+#ifndef LOOKS
 #define LOOKS		100
+#endif
 
 /* Where the kernel can not lend: a look at the lock, and time for the holder, whoever it is. */
 #define NAP_NS		20000

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* flavours: model */
 /* The pool in many interleavings: no task is slept over, none runs twice, all have ended. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <errno.h>
 #include <string.h>
 
 #include <hft/hft.h>
 #include <hft/pool.h>
 
-#include "model/model.h"
 #include "futex.h"
+#include "model/cases.h"
 #include "pool/slab.h"
 
 #define MSEC		1000000ULL
@@ -285,15 +281,6 @@ static void run_add(void)
 	finish(3);
 }
 
-#define ALL(of, most) \
-	static const struct model_scenario of = { \
-		.name = #of, .run = run_##of, .preemptions = most, .schedules = 3000000, \
-	}
-#define RANDOM(of, most) \
-	static const struct model_scenario of##_random = { \
-		.name = #of "_random", .run = run_##of, .schedules = most, \
-	}
-
 ALL(one, 2);
 ALL(one_quiet, 2);
 ALL(again, 1);
@@ -316,28 +303,6 @@ RANDOM(handle, 2000);
 RANDOM(timeout, 2000);
 RANDOM(remove, 3000);
 RANDOM(add, 3000);
-
-static void holds(void **state)
-{
-	assert_true(model_holds(*state));
-}
-
-struct mutation {
-	enum model_fault fault;
-	const char *function;
-	const struct model_scenario *scenario;
-};
-
-static void finds(void **state)
-{
-	const struct mutation *mutation = *state;
-
-	assert_true(model_finds(mutation->scenario, mutation->fault, mutation->function));
-}
-
-#define HOLDS(of) { #of, holds, NULL, NULL, (void *)&of }
-#define FINDS(fault, of, by) \
-	{ #fault "_" #of, finds, NULL, NULL, &(struct mutation){ MODEL_##fault, #of, &by } }
 
 /* Not found: fences that are next to a read-modify-write, which is one on x86. */
 int main(void)

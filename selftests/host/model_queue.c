@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* flavours: model */
 /* Tasks in order, in many interleavings: none is slept over, each runs once, and first is first. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <errno.h>
 #include <string.h>
 
 #include <hft/hft.h>
 #include <hft/pool.h>
 
-#include "model/model.h"
 #include "futex.h"
+#include "model/cases.h"
 #include "pool/internal.h"
 
 static struct hft_pool *pool;
@@ -188,15 +184,6 @@ static void run_remove(void)
 	hft_pool_close(pool);
 }
 
-#define ALL(of, most) \
-	static const struct model_scenario of = { \
-		.name = #of, .run = run_##of, .preemptions = most, .schedules = 3000000, \
-	}
-#define RANDOM(of, most) \
-	static const struct model_scenario of##_random = { \
-		.name = #of "_random", .run = run_##of, .schedules = most, \
-	}
-
 ALL(one, 2);
 ALL(own, 2);
 ALL(blocks, 1);
@@ -207,28 +194,6 @@ RANDOM(blocks, 3000);
 RANDOM(blocks_for_a_worker, 3000);
 RANDOM(change, 3000);
 RANDOM(remove, 3000);
-
-static void holds(void **state)
-{
-	assert_true(model_holds(*state));
-}
-
-struct mutation {
-	enum model_fault fault;
-	const char *function;
-	const struct model_scenario *scenario;
-};
-
-static void finds(void **state)
-{
-	const struct mutation *mutation = *state;
-
-	assert_true(model_finds(mutation->scenario, mutation->fault, mutation->function));
-}
-
-#define HOLDS(of) { #of, holds, NULL, NULL, (void *)&of }
-#define FINDS(fault, of, by) \
-	{ #fault "_" #of, finds, NULL, NULL, &(struct mutation){ MODEL_##fault, #of, &by } }
 
 int main(void)
 {

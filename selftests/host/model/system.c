@@ -120,18 +120,16 @@ static void lock_by_kernel(uint32_t *word)
 		return;
 	}
 	*word |= FUTEX_WAITERS;
-	do {
-		model_sleep(word, FOREVER);
-	} while ((*word & FUTEX_TID_MASK) != tid);
+	model_sleep(word, FOREVER);
 }
 
 static void unlock_by_kernel(uint32_t *word)
 {
-	const struct fiber *next = NULL;
+	struct fiber *next = NULL;
 	unsigned int i, waiters = 0;
 
 	for (i = 1; i <= model_nr_fibers; i++) {
-		const struct fiber *fiber =
+		struct fiber *fiber =
 			&model_fibers[(model_current->number + i) % model_nr_fibers];
 
 		if (fiber->ended || !fiber->sleeps || fiber->word != word)
@@ -141,7 +139,8 @@ static void unlock_by_kernel(uint32_t *word)
 			next = fiber;
 	}
 	*word = !next ? 0 : tid_of(next) | (waiters > 1 ? FUTEX_WAITERS : 0);
-	model_wake(word, FIBERS);
+	if (next)
+		next->sleeps = false;
 	model_changed();
 }
 
