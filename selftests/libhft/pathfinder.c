@@ -2,8 +2,9 @@
 /*
  * Mars Pathfinder, 1997, by real threads: workers of the backend soft on one CPU.  The bus
  * has a deadline, weather holds the mutex that it wants at the lowest priority, and
- * communication, in between, works for longer than that deadline.  host/sim_load.c has the
- * same in simulated time.
+ * communication, in between, works for longer than that deadline.  The mutex is one of the
+ * C library, or a resource.  host/sim_load.c has the same in simulated time, and
+ * host/resource_sim.c by tasks of a pool.
  *
  * Weather releases the other two while it holds the mutex: that there is an inversion is
  * not left to time.
@@ -14,10 +15,12 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include <hft/hft.h>
+#include <hft/resource.h>
 
 #include "kselftest_harness.h"
 
@@ -34,6 +37,14 @@
 #define BUS_NS		(5 * NSEC_PER_MSEC)
 
 enum { BUS, COMMUNICATION, WEATHER, PARTS };
+
+/* What the bus and weather have one at a time. */
+enum lock {
+	MUTEX_PLAIN,
+	MUTEX_INHERITS,
+	RESOURCE_PLAIN,
+	RESOURCE_INHERITS,
+};
 
 /* All of them real-time: when RT throttling stops one, it stops all. */
 static const uint8_t levels[PARTS] = {
@@ -57,6 +68,7 @@ struct mission {
 	struct hft_ring *monitor;
 	struct part parts[PARTS];
 	pthread_mutex_t mutex;
+	struct hft_resource *resource;	/* in place of that, or NULL */
 	uint64_t deadline;
 	int err;			/* of what weather did */
 	bool blocked;			/* the bus wanted the mutex, and weather had it */
@@ -87,18 +99,40 @@ static void execute(uint64_t ns)
 		;
 }
 
+static int try_lock(struct mission *mission)
+{
+	return mission->resource ? hft_resource_try(mission->resource) :
+				   pthread_mutex_trylock(&mission->mutex);
+}
+
+static void lock(struct mission *mission)
+{
+	if (!mission->resource)
+		pthread_mutex_lock(&mission->mutex);
+	else if (hft_resource_acquire(mission->resource))
+		abort();
+}
+
+static void unlock(struct mission *mission)
+{
+	if (!mission->resource)
+		pthread_mutex_unlock(&mission->mutex);
+	else if (hft_resource_release(mission->resource))
+		abort();
+}
+
 static void run_bus(struct mission *mission)
 {
 	execute(BUS_NS);
-	if (!pthread_mutex_trylock(&mission->mutex)) {
-		pthread_mutex_unlock(&mission->mutex);
+	if (!try_lock(mission)) {
+		unlock(mission);
 		return;
 	}
 	mission->blocked = true;
-	pthread_mutex_lock(&mission->mutex);
+	lock(mission);
 	mission->overtaken = atomic_load(&mission->parts[COMMUNICATION].ended);
 	execute(BUS_NS);
-	pthread_mutex_unlock(&mission->mutex);
+	unlock(mission);
 	mission->in_order = !atomic_load(&mission->parts[COMMUNICATION].begun);
 	mission->bus_end = kernel_now();
 }
@@ -129,12 +163,12 @@ static void run_weather(struct mission *mission)
 {
 	int err;
 
-	pthread_mutex_lock(&mission->mutex);
+	lock(mission);
 	mission->deadline = kernel_now() + DEADLINE;
 	err = release(mission, BUS, mission->deadline);
 	mission->err = err ?: release(mission, COMMUNICATION, 0);
 	execute(WEATHER_NS);
-	pthread_mutex_unlock(&mission->mutex);
+	unlock(mission);
 }
 
 static void body(const struct hft_event *event, uint64_t start, void *arg)
@@ -147,6 +181,8 @@ static void body(const struct hft_event *event, uint64_t start, void *arg)
 	sched_getparam(0, &param);
 	part->policy = sched_getscheduler(0);
 	part->priority = param.sched_priority;
+	if (mission->resource)
+		hft_resource_thread(levels[event->cookie], HFT_RESOURCE_SCHED);
 	atomic_store(&part->begun, true);
 	if (event->cookie == BUS)
 		run_bus(mission);
@@ -171,18 +207,40 @@ static int may_be_real_time(void)
 	return sched_setscheduler(0, SCHED_OTHER, &none) ? -errno : 0;
 }
 
-static int start(struct mission *mission, uint32_t cpu, int protocol)
+static int make_lock(struct mission *mission, enum lock kind)
+{
+	HFT_OPTS(hft_resource_opts, opts, .name = "bus");
+	pthread_mutexattr_t attr;
+	int err;
+
+	if (kind == RESOURCE_PLAIN)
+		opts.flags = HFT_RESOURCE_NO_LENDING;
+	if (kind == RESOURCE_PLAIN || kind == RESOURCE_INHERITS)
+		return hft_resource_open(&mission->resource, &opts);
+	pthread_mutexattr_init(&attr);
+	err = -pthread_mutexattr_setprotocol(&attr, kind == MUTEX_INHERITS ? PTHREAD_PRIO_INHERIT :
+									  PTHREAD_PRIO_NONE);
+	err = err ?: -pthread_mutex_init(&mission->mutex, &attr);
+	pthread_mutexattr_destroy(&attr);
+	return err;
+}
+
+static void free_lock(struct mission *mission)
+{
+	if (mission->resource)
+		hft_resource_close(mission->resource);
+	else
+		pthread_mutex_destroy(&mission->mutex);
+}
+
+static int start(struct mission *mission, uint32_t cpu, enum lock kind)
 {
 	HFT_OPTS(hft_opts, opts, .backend = "soft", .tasks = 64);
 	HFT_OPTS(hft_ring_opts, monitor, .flags = HFT_RING_MONITOR);
-	pthread_mutexattr_t attr;
 	unsigned int i;
 	int err;
 
-	pthread_mutexattr_init(&attr);
-	err = -pthread_mutexattr_setprotocol(&attr, protocol);
-	err = err ?: -pthread_mutex_init(&mission->mutex, &attr);
-	pthread_mutexattr_destroy(&attr);
+	err = make_lock(mission, kind);
 	err = err ?: hft_open(&mission->h, &opts);
 	err = err ?: hft_ring_open(mission->h, &monitor, &mission->monitor);
 	for (i = 0; !err && i < PARTS; i++) {
@@ -210,7 +268,7 @@ static void stop(struct mission *mission)
 	}
 	hft_ring_close(mission->monitor);
 	hft_close(mission->h);
-	pthread_mutex_destroy(&mission->mutex);
+	free_lock(mission);
 }
 
 static bool await_end(struct mission *mission)
@@ -261,12 +319,12 @@ FIXTURE_TEARDOWN(pathfinder)
 	stop(&self->mission);
 }
 
-/* What is so with either mutex. */
+/* What is so with any lock. */
 static void fly(struct __test_metadata *_metadata, struct mission *mission, uint32_t cpu,
-		int protocol)
+		enum lock kind)
 {
 	struct hft_level_sched sched;
-	int err = start(mission, cpu, protocol);
+	int err = start(mission, cpu, kind);
 	uint64_t response;
 	unsigned int i;
 
@@ -295,13 +353,10 @@ static uint64_t misses(struct mission *mission)
 	return stats.deadline_misses;
 }
 
-TEST_F(pathfinder, misses_without_inheritance)
+static void expect_miss(struct __test_metadata *_metadata, struct mission *mission)
 {
-	struct mission *mission = &self->mission;
 	const struct hft_event *event;
 
-	NEEDS_REAL_TIME(self);
-	fly(_metadata, mission, self->cpu, PTHREAD_PRIO_NONE);
 	EXPECT_TRUE(mission->overtaken);
 	EXPECT_GT(mission->bus_end, mission->deadline);
 	EXPECT_EQ(1, misses(mission));
@@ -315,16 +370,40 @@ TEST_F(pathfinder, misses_without_inheritance)
 	hft_ring_advance(mission->monitor);
 }
 
-TEST_F(pathfinder, meets_with_inheritance)
+static void expect_none(struct __test_metadata *_metadata, struct mission *mission)
 {
-	struct mission *mission = &self->mission;
-
-	NEEDS_REAL_TIME(self);
-	fly(_metadata, mission, self->cpu, PTHREAD_PRIO_INHERIT);
 	EXPECT_TRUE(mission->in_order);
 	EXPECT_LE(mission->bus_end, mission->deadline);
 	EXPECT_EQ(0, misses(mission));
 	EXPECT_EQ(NULL, hft_ring_peek(mission->monitor));
+}
+
+TEST_F(pathfinder, misses_without_inheritance)
+{
+	NEEDS_REAL_TIME(self);
+	fly(_metadata, &self->mission, self->cpu, MUTEX_PLAIN);
+	expect_miss(_metadata, &self->mission);
+}
+
+TEST_F(pathfinder, meets_with_inheritance)
+{
+	NEEDS_REAL_TIME(self);
+	fly(_metadata, &self->mission, self->cpu, MUTEX_INHERITS);
+	expect_none(_metadata, &self->mission);
+}
+
+TEST_F(pathfinder, misses_with_a_resource_that_lends_nothing)
+{
+	NEEDS_REAL_TIME(self);
+	fly(_metadata, &self->mission, self->cpu, RESOURCE_PLAIN);
+	expect_miss(_metadata, &self->mission);
+}
+
+TEST_F(pathfinder, meets_with_a_resource)
+{
+	NEEDS_REAL_TIME(self);
+	fly(_metadata, &self->mission, self->cpu, RESOURCE_INHERITS);
+	expect_none(_metadata, &self->mission);
 }
 
 TEST_HARNESS_MAIN

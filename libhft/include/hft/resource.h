@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Resources that threads share: named, with priority inheritance, and with deadlocks
- * found before they happen.
+ * Resources that threads and tasks share: named, with priority inheritance, and with
+ * deadlocks found before they happen.
  *
  * Who waits for a resource lends its level to those who hold it, and through what they
  * wait for in turn to others; with the release that is taken back, to what then is due.
- * The waiter of the highest level is the next to have the resource.
+ * The waiter of the highest level is the next to have the resource.  A worker of a pool
+ * has the level of its task.
+ *
+ * A task can declare what it needs instead (hft_spawn_opts.resources): then no worker
+ * waits, and it is in no cycle.
  *
  * A call that would wait for ever is -EDEADLK, with the names of the cycle, and nothing
  * has changed.  So is, of resources of %HFT_RESOURCE_ORDERED, one that takes them in an
- * order in which others could wait for ever, whether they do now or not.
+ * order in which others could wait for ever, whether they do now or not.  A try waits for
+ * nothing, and is never refused for that.
  *
  * Threads: all calls may be made from any thread; what a thread holds it must release
  * itself.  A resource without contention is a compare-and-exchange to have and another to
@@ -68,12 +73,13 @@ enum hft_level hft_resource_level(void);
 
 struct hft_resource_stats {
 	size_t sz;
-	uint64_t contended;		/* times that a thread had to wait */
+	uint64_t contended;		/* times that a thread, or a task, had to wait */
 	uint64_t longest_ns;		/* that one has waited */
 	uint64_t waiting_ns;		/* that the first of those who wait now has */
 	uint32_t waiters;
 	uint32_t holders;
-	int32_t holder;			/* thread id of one of them, 0: nobody */
+	int32_t holder;			/* thread id of one of them; 0: nobody, or a task that */
+					/* has not begun */
 	uint32_t highest;		/* enum hft_level of those who wait */
 };
 
