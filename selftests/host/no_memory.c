@@ -108,6 +108,7 @@ int __wrap_munmap(void *memory, size_t size)
 
 /* What was there before, and is to work on. */
 static struct hft_pool *before;
+static struct hft *soft;
 
 static void note(int *first, int err)
 {
@@ -209,6 +210,35 @@ static int try_pool(void)
 	note(&err, use_pool(pool));
 	hft_pool_close(pool);
 	return err;
+}
+
+/* With tasks that have a release. */
+static int try_releases(void)
+{
+	HFT_OPTS(hft_pool_opts, opts, .workers = 2, .flags = HFT_POOL_UNPINNED, .hft = soft);
+	atomic_int ran = 0, spawned = 0;
+	struct hft_pool *pool = NULL;
+	struct hft_group group;
+	struct work work = { &group, &ran, &spawned, 0 };
+	int i, err, first = hft_pool_open(&pool, &opts);
+
+	if (first) {
+		assert_null(pool);
+		return first;
+	}
+	hft_group_init(&group, pool);
+	for (i = 0; i < TASKS; i++) {
+		HFT_OPTS(hft_spawn_opts, spawn, .group = &group, .release = hft_now());
+
+		spawn.worker = (uint32_t)i % 3;
+		err = hft_spawn_opts(pool, count_run, &work, sizeof(work), &spawn, NULL);
+		note(&first, err);
+		spawned += !err;
+	}
+	assert_int_equal(hft_group_wait(&group, PATIENCE), 0);
+	assert_int_equal(ran, spawned);
+	hft_pool_close(pool);
+	return first;
 }
 
 static void *use_from_thread(void *arg)
@@ -383,14 +413,17 @@ static int try_resources(void)
 
 static int set_up(void **state)
 {
+	HFT_OPTS(hft_opts, opts, .backend = "soft");
+
 	(void)state;
-	return open_pool(&before);
+	return open_pool(&before) || hft_open(&soft, &opts);
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
 	hft_pool_close(before);
+	hft_close(soft);
 	return 0;
 }
 
@@ -404,7 +437,8 @@ static bool attempt(int (*scenario)(void), long n, int *err)
 
 static void each_allocation_fails_once(int (*scenario)(void))
 {
-	bool has_own_pool = scenario == try_pool || scenario == try_strands;
+	bool has_own_pool = scenario == try_pool || scenario == try_strands ||
+			    scenario == try_releases;
 	long n, held, failed = 0;
 	int err;
 
@@ -437,6 +471,12 @@ static void of_pools(void **state)
 	each_allocation_fails_once(try_pool);
 }
 
+static void of_releases(void **state)
+{
+	(void)state;
+	each_allocation_fails_once(try_releases);
+}
+
 static void of_threads_that_spawn(void **state)
 {
 	(void)state;
@@ -465,6 +505,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(of_pools, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(of_releases, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(of_threads_that_spawn, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(of_graphs, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(of_strands, set_up, tear_down),

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <hft/hft.h>
 #include <hft/pool.h>
+#include <hft/resource.h>
 #include <hft/sim.h>
 
 #include "random.h"
@@ -24,6 +25,11 @@
 #define HOUR		(3600000 * MSEC)
 #define WORKERS		2
 #define TASKS		100
+
+/* Machines */
+#define EXACT		"seed=3,cpus=2"
+#define ROUGH		"seed=3,cpus=2,interrupt_ns=400,jitter_ns=300,wakeup_ns=900,switch_ns=200"
+#define SLOW		"seed=3,cpus=2,wakeup_ns=900000"
 
 static struct hft *handle;
 static struct hft_pool *pool;
@@ -197,7 +203,9 @@ static void bad_calls(void **state)
 	HFT_OPTS(hft_spawn_opts, worker, .release = hft_now(), .worker = 1 + WORKERS);
 	HFT_OPTS(hft_spawn_opts, range, .release = UINT64_MAX);
 	HFT_OPTS(hft_pool_opts, pool_opts, .workers = 1, .flags = HFT_POOL_UNPINNED);
-	struct hft_pool *without;
+	HFT_OPTS(hft_pool_opts, nowhere, .workers = 1, .flags = HFT_POOL_UNPINNED, .hft = handle,
+		 .cpus = (uint32_t[]){ 100000 });
+	struct hft_pool *without = NULL;
 	struct task task = {};
 
 	(void)state;
@@ -205,6 +213,8 @@ static void bad_calls(void **state)
 	assert_non_null(strstr(hft_strerror(-EINVAL), "deadline"));
 	assert_int_equal(hft_spawn_opts(pool, see, &task, sizeof(task), &worker, NULL), -ENODEV);
 	assert_int_equal(hft_spawn_opts(pool, see, &task, sizeof(task), &range, NULL), -EINVAL);
+	assert_int_equal(hft_pool_open(&without, &nowhere), -EINVAL);
+	assert_null(without);
 	assert_int_equal(hft_pool_open(&without, &pool_opts), 0);
 	opts.deadline = 0;
 	assert_int_equal(hft_spawn_opts(without, see, &task, sizeof(task), &opts, NULL), -EINVAL);
@@ -352,9 +362,116 @@ static void more_workers_than_rings(void **state)
 	tear_down(NULL);
 }
 
-#define EXACT	"seed=3,cpus=2"
-#define ROUGH	"seed=3,cpus=2,interrupt_ns=400,jitter_ns=300,wakeup_ns=900,switch_ns=200"
+/* What is in the ring by now is not taken back any more. */
+static void on_its_way_it_comes(void **state)
+{
+	HFT_OPTS(hft_spawn_opts, opts);
+	HFT_OPTS(hft_spawn_opts, fixed, .worker = 1);
+	struct hft_group group;
+	uint64_t release;
+	unsigned int i;
 
+	(void)state;
+	assert_int_equal(open_pool("sim", SLOW, 0, WORKERS), 0);
+	hft_group_init(&group, pool);
+	atomic_store(&seen.nr, 0);
+	release = hft_now() + MSEC;
+	for (i = 0; i < 4; i++)
+		assert_int_equal(spawn(&group, release, i, &opts), 0);
+	hft_spin_until(release + 100 * US);
+	assert_int_equal(hft_halt(handle, HFT_HALT_CANCEL, 0, NULL), 0);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), 0);
+	assert_int_equal(seen.nr, 4);
+
+	/* Likewise with the worker on its CPU, but for its own. */
+	assert_int_equal(hft_resume(handle, 0), 0);
+	release = hft_now() + MSEC;
+	for (i = 0; i < 4; i++)
+		assert_int_equal(spawn(&group, release, i, &opts), 0);
+	hft_spin_until(release + 100 * US);
+	assert_int_equal(hft_pool_remove_worker(pool, 0), 0);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), 0);
+	assert_int_equal(seen.nr, 8);
+	assert_int_equal(spawn(&group, release, i, &fixed), -ENODEV);
+	tear_down(NULL);
+}
+
+/* Two workers on a CPU: the ring stays when one goes. */
+static void a_task_of_one_of_two_workers(void **state)
+{
+	HFT_OPTS(hft_spawn_opts, opts, .worker = 2);
+	HFT_OPTS(hft_pool_opts, pool_opts, .workers = 2, .cpus = (uint32_t[]){ 0, 0 });
+	HFT_OPTS(hft_opts, handle_opts, .backend = "sim", .device = "cpus=1");
+	struct hft_group group;
+
+	(void)state;
+	assert_int_equal(hft_open(&handle, &handle_opts), 0);
+	pool_opts.hft = handle;
+	assert_int_equal(hft_pool_open(&pool, &pool_opts), 0);
+	hft_group_init(&group, pool);
+	assert_int_equal(spawn(&group, hft_now() + MSEC, 0, &opts), 0);
+	assert_int_equal(hft_pool_remove_worker(pool, 1), 0);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), -ENODEV);
+	tear_down(NULL);
+}
+
+static void none_goes_to_a_reserved_worker(void **state)
+{
+	HFT_OPTS(hft_spawn_opts, opts);
+	HFT_OPTS(hft_pool_opts, pool_opts, .workers = 2, .reserved = 1);
+	HFT_OPTS(hft_opts, handle_opts, .backend = "sim", .device = "cpus=2");
+	struct hft_group group;
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(hft_open(&handle, &handle_opts), 0);
+	pool_opts.hft = handle;
+	assert_int_equal(hft_pool_open(&pool, &pool_opts), 0);
+	hft_group_init(&group, pool);
+	atomic_store(&seen.nr, 0);
+	for (i = 0; i < 10; i++) {
+		opts.worker = i ? 0 : 2;
+		assert_int_equal(spawn(&group, hft_now() + MSEC, i, &opts), 0);
+	}
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), 0);
+	for (i = 0; i < 10; i++)
+		assert_int_equal(seen.tasks[i].worker, !seen.tasks[i].nr);
+	tear_down(NULL);
+}
+
+/* It asks for its resources when its time has come, and no sooner. */
+static void with_its_resources(void **state)
+{
+	HFT_OPTS(hft_spawn_opts, opts, .nr_resources = 1);
+	struct hft_resource *resource;
+	struct hft_required required = {};
+	struct hft_group group;
+	uint64_t release;
+
+	(void)state;
+	assert_int_equal(open_pool("sim", EXACT, 0, WORKERS), 0);
+	assert_int_equal(hft_resource_open(&resource, NULL), 0);
+	required.resource = resource;
+	opts.resources = &required;
+	hft_group_init(&group, pool);
+	atomic_store(&seen.nr, 0);
+	release = hft_now() + MSEC;
+	assert_int_equal(spawn(&group, release, 0, &opts), 0);
+	assert_int_equal(spawn(&group, release + MSEC, 1, &opts), 0);
+	hft_spin_until(release - US);
+	assert_int_equal(hft_resource_acquire(resource), 0);
+	hft_spin_until(release + 7 * US);
+	assert_int_equal(seen.nr, 0);
+	assert_int_equal(hft_resource_release(resource), 0);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), 0);
+	assert_int_equal(seen.tasks[0].start, release + 7 * US);
+	assert_int_equal(seen.tasks[1].start, release + MSEC);
+
+	assert_int_equal(spawn(&group, hft_now() + HOUR, 1, &opts), 0);
+	tear_down(NULL);
+	assert_int_equal(hft_group_wait(&group, 0), -ECANCELED);
+	assert_int_equal(hft_resource_close(resource), 0);
+}
 static void run_simulated(const char *options)
 {
 	HFT_OPTS(hft_spawn_opts, opts);
@@ -433,6 +550,10 @@ int main(void)
 		soft_test(halts_at_any_moment, set_up),
 		soft_test(workers_come_and_go, set_up),
 		cmocka_unit_test(more_workers_than_rings),
+		cmocka_unit_test(on_its_way_it_comes),
+		cmocka_unit_test(a_task_of_one_of_two_workers),
+		cmocka_unit_test(none_goes_to_a_reserved_worker),
+		cmocka_unit_test(with_its_resources),
 		cmocka_unit_test(to_the_nanosecond_on_a_machine),
 		cmocka_unit_test(the_same_each_time),
 		cmocka_unit_test(a_machine_with_tasks_that_wait_ends),

@@ -29,6 +29,7 @@
  * @first: those tasks
  * @waiting: how many there are
  * @users: workers on its CPU
+ * @takers: those of them that are not reserved
  * @cpu: that
  * @ring: where they are
  * @worker: of that
@@ -43,6 +44,7 @@ struct hft_release {
 	struct hft_work_extra *first;
 	_Atomic uint32_t waiting;
 	uint32_t users;
+	_Atomic uint32_t takers;
 	uint32_t cpu;
 	struct hft_ring *ring;
 	struct hft_worker *worker;
@@ -135,22 +137,30 @@ static void on_cancel(void *arg)
 	}
 }
 
+/* How bad a place it is: by the tasks there, and worst if its CPU is for others. */
+static uint64_t badness(const struct hft_release *release)
+{
+	uint64_t reserved = !atomic_load_explicit(&release->takers, memory_order_relaxed);
+
+	return reserved << 32 | atomic_load_explicit(&release->waiting, memory_order_relaxed);
+}
+
 /* Where the fewest wait, or that of the worker that the task is for. */
 static struct hft_release *choose(struct hft_pool *pool, const struct hft_work *work)
 {
 	struct hft_release *release, *best = NULL;
-	uint32_t waiting, least = UINT32_MAX;
+	uint64_t bad, least = UINT64_MAX;
 
 	if (work->fixed)
 		return atomic_load_explicit(&hft_pool_worker_at(pool, work->worker)->release,
 					    memory_order_acquire);
 	release = atomic_load_explicit(&pool->releases, memory_order_acquire);
 	for (; release; release = release->next) {
-		waiting = atomic_load_explicit(&release->waiting, memory_order_relaxed);
-		if (waiting >= least || is_closed(release))
+		bad = badness(release);
+		if (bad >= least || is_closed(release))
 			continue;
 		best = release;
-		least = waiting;
+		least = bad;
 	}
 	return best;
 }
@@ -282,6 +292,7 @@ int hft_release_join(struct hft_pool_worker *worker)
 			return err;
 	}
 	release->users++;
+	atomic_fetch_add_explicit(&release->takers, !worker->reserved, memory_order_relaxed);
 	atomic_store_explicit(&worker->release, release, memory_order_release);
 	return 0;
 }
@@ -375,8 +386,10 @@ void hft_release_leave(struct hft_pool_worker *worker)
 	struct hft_release *release;
 
 	release = atomic_exchange_explicit(&worker->release, NULL, memory_order_relaxed);
-	if (release)
-		release->users--;
+	if (!release)
+		return;
+	release->users--;
+	atomic_fetch_sub_explicit(&release->takers, !worker->reserved, memory_order_relaxed);
 }
 
 /* The pool is closed: what waits for its time ends. */
