@@ -270,6 +270,39 @@ static void unless_it_costs_more_to_wait(void **state)
 	}
 }
 
+/*
+ * Ten nodes of 4 us, and after one of 2 us one of 5 us, of a book.  That is at home after
+ * the node that its worker is at, though there are others that came before it.
+ */
+static void what_is_sent_home_goes_first(void **state)
+{
+	HFT_OPTS(hft_pool_opts, pool, .workers = 2);
+	HFT_OPTS(hft_graph_opts, graph);
+	struct hft_memory book = { .miss_ns = 8 * US };
+	HFT_OPTS(hft_node_opts, opts, .cost_ns = 5 * US, .fn = take,
+		 .arg = (void *)(uintptr_t)(5 * US), .memory = &book);
+	struct machine m;
+	struct done done;
+	uint32_t i, home;
+
+	(void)state;
+	for (home = 0; home < 2; home++) {
+		open_machine(&m, &pool, &graph);
+		for (i = 0; i < 10; i++)
+			add(&m, 4 * US);
+		add(&m, 2 * US);
+		assert_int_equal(hft_graph_add_node(m.graph, &opts), 11);
+		edge(&m, 10, 11);
+		assert_int_equal(hft_graph_seal(m.graph), 0);
+		book.last = 1 + home;
+		run(&m, &done, NULL);
+		assert_int_equal(done.worker[11], home);
+		assert_int_equal(done.start[11] - m.start,
+				 (uint32_t)done.worker[10] == home ? 2 * US : 4 * US);
+		close_machine(&m);
+	}
+}
+
 static void the_slack_is_shared_out(void **state)
 {
 	HFT_OPTS(hft_pool_opts, pool, .workers = 2);
@@ -363,6 +396,7 @@ int main(void)
 		cmocka_unit_test(without_it_others_run_the_path),
 		cmocka_unit_test(nodes_go_where_their_memory_is),
 		cmocka_unit_test(unless_it_costs_more_to_wait),
+		cmocka_unit_test(what_is_sent_home_goes_first),
 		cmocka_unit_test(the_slack_is_shared_out),
 		cmocka_unit_test(the_more_urgent_run_goes_first),
 	};

@@ -220,20 +220,38 @@ static bool send_home(struct hft_run *run, uint32_t number)
 	return false;
 }
 
-/* Is a task in order that goes before the node of @turn? */
-static bool is_outranked(const struct hft_run *run, struct turn *turn)
+/*
+ * Does a task that waits go before the node of @turn?  It does so before the helper that
+ * is asked in the place of this one, too, or both would make way for ever.
+ */
+static bool is_outranked(const struct hft_run *run, enum who who, struct turn *turn)
 {
-	uint64_t urgency = hft_queue_urgency(&run->graph->pool->queue);
+	struct hft_pool_worker *worker = worker_of(run);
+	uint64_t urgency, others;
+	uint32_t fixed;
 
-	if (__builtin_expect(!urgency, 1))
+	if (!worker)
+		return false;
+	urgency = hft_queue_urgency(&worker->queue);
+	fixed = hft_worker_fixed_level(worker);
+	if (!worker->reserved) {
+		others = hft_queue_urgency(&run->graph->pool->queue);
+		urgency = others > urgency ? others : urgency;
+	}
+	if (__builtin_expect(!urgency && !fixed, 1))
 		return false;
 	turn->level = level_of_node(run, turn->node);
 	turn->deadline = hft_run_deadline(run, turn->node);
-	return urgency > ~hft_queue_key(turn->level, turn->deadline);
+	if (urgency > ~hft_queue_key(turn->level, turn->deadline))
+		return true;
+	/* Without a deadline a helper comes behind those, and a guard to the end of them. */
+	if (!turn->deadline && who == HELPER)
+		return fixed > turn->level;
+	return fixed > turn->level + 1;
 }
 
 /* Nodes of the path are for the guard, and for others who have no other. */
-static struct turn take(struct hft_run *run, enum who who)
+static struct turn take(struct hft_run *run, enum who who, bool yields)
 {
 	struct turn turn = { .node = NONE };
 	struct hft_heap *heap = &run->ready;
@@ -243,7 +261,7 @@ static struct turn take(struct hft_run *run, enum who who)
 		heap = &run->path;
 	if (!hft_heap_empty(heap)) {
 		turn.node = node_of(run, hft_heap_min(heap));
-		turn.yields = who == HELPER && is_outranked(run, &turn);
+		turn.yields = yields && is_outranked(run, who, &turn);
 		if (!turn.yields)
 			hft_heap_pop(heap);
 	} else if (who == GUARD) {
@@ -379,7 +397,8 @@ static void touch(struct node_call *call)
 	hft_worker_expect(call->worker, call->cost);
 }
 
-static void run_node(struct hft_run *run, uint32_t node, enum who who)
+/* @sent: as a task that counts what it costs already. */
+static void run_node(struct hft_run *run, uint32_t node, enum who who, bool sent)
 {
 	uint64_t waits = atomic_load_explicit(&run->waits[node], memory_order_relaxed);
 	struct node_call call = {
@@ -390,7 +409,7 @@ static void run_node(struct hft_run *run, uint32_t node, enum who who)
 	};
 	int ret;
 
-	if (run->graph->memories)
+	if (run->graph->memories && !sent)
 		touch(&call);
 	hft_call_begin(&call.call);
 	ret = hft_run_try(run, node, waits >= HFT_RUN_FOLLOWED);
@@ -415,37 +434,48 @@ static enum who still_guard(struct hft_run *run)
 	return who;
 }
 
+/* Have another come in the place of the caller, in its turn. */
+static int ask_again(struct hft_run *run, enum who who, const struct turn *turn)
+{
+	HFT_OPTS(hft_spawn_opts, opts, .level = 1 + turn->level, .deadline = turn->deadline,
+		 .worker = who == GUARD ? run->graph->reserved : 0);
+
+	return ask(run, NONE, who, &opts);
+}
+
 /* Run the best node until there is none that could run. */
 static void help(struct hft_run *run, enum who who)
 {
+	bool yields = who != CALLER;
 	struct turn turn;
 
-	while ((turn = take(run, who)).node != NONE) {
+	while ((turn = take(run, who, yields)).node != NONE) {
 		if (turn.yields) {
-			HFT_OPTS(hft_spawn_opts, opts, .level = 1 + turn.level,
-				 .deadline = turn.deadline);
-
-			if (!ask(run, NONE, HELPER, &opts))
+			if (!ask_again(run, who, &turn))
 				return;
-			who = CALLER;
+			yields = false;
 			continue;
 		}
 		if (who != GUARD && send_home(run, turn.node))
 			continue;
-		run_node(run, turn.node, who);
+		run_node(run, turn.node, who, false);
 		if (who == GUARD)
 			who = still_guard(run);
 	}
 }
 
+/* One that was sent home does not keep what else was. */
 static int64_t run_helper(void *args)
 {
 	struct helper helper = *(struct helper *)args;
+	struct hft_run *run = helper.run;
+	HFT_OPTS(hft_spawn_opts, opts, .level = 1 + level_of(run), .deadline = run->opts.deadline);
 
 	if (helper.first != NONE)
-		run_node(helper.run, helper.first, helper.who);
-	help(helper.run, helper.who);
-	hft_run_put(helper.run);
+		run_node(run, helper.first, helper.who, true);
+	if (helper.first == NONE || ask(run, NONE, HELPER, &opts))
+		help(run, helper.who);
+	hft_run_put(run);
 	return 0;
 }
 

@@ -386,6 +386,7 @@ void *hft_worker_main(void *arg);
 void hft_worker_simulate(void *arg);
 void hft_worker_close_inbox(struct hft_pool_worker *worker);
 void hft_worker_fix(struct hft_pool_worker *worker, struct hft_work *work);
+uint32_t hft_worker_fixed_level(struct hft_pool_worker *worker);
 void hft_worker_run_inside(struct hft_pool_worker *worker, struct hft_work *work);
 int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
 		    uint64_t timeout);

@@ -109,6 +109,14 @@ static void take_own_inbox(struct hft_pool_worker *worker)
 	}
 }
 
+/* 1 + the highest level of what waits for the caller alone, without a deadline; 0: nothing. */
+uint32_t hft_worker_fixed_level(struct hft_pool_worker *worker)
+{
+	if (atomic_load_explicit(&worker->inbox, memory_order_relaxed))
+		take_own_inbox(worker);
+	return worker->fixed_levels ? 32 - (uint32_t)__builtin_clz(worker->fixed_levels) : 0;
+}
+
 /* The newest, or in its turn the oldest: one that spawns itself again is not all there is. */
 static inline struct hft_work *take(struct hft_pool_worker *worker, uint32_t level)
 {
