@@ -2,6 +2,7 @@
 /* A pool on a handle of the module: its tasks with a release. */
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <hft/hft.h>
@@ -62,9 +63,10 @@ static int64_t see(void *args)
 	return 0;
 }
 
-static int spawn(FIXTURE_DATA(pool) *self, uint64_t release, uint32_t worker)
+static int spawn(FIXTURE_DATA(pool) *self, struct hft_group *group, uint64_t release,
+		 uint32_t worker)
 {
-	HFT_OPTS(hft_spawn_opts, opts, .group = &self->group, .release = release, .worker = worker,
+	HFT_OPTS(hft_spawn_opts, opts, .group = group, .release = release, .worker = worker,
 		 .level = 1 + HFT_LEVEL_CRITICAL);
 
 	return hft_spawn_opts(self->pool, see, &release, sizeof(release), &opts, NULL);
@@ -82,8 +84,11 @@ TEST_F(pool, none_is_early)
 	unsigned int i;
 
 	atomic_store(&seen.nr, 0);
-	for (i = 0; i < TASKS; i++)
-		ASSERT_EQ(0, spawn(self, hft_now() + 20 * NSEC_PER_MSEC + i * 200 * US, i % 3 == 1));
+	for (i = 0; i < TASKS; i++) {
+		uint64_t release = hft_now() + 20 * NSEC_PER_MSEC + i * 200 * US;
+
+		ASSERT_EQ(0, spawn(self, &self->group, release, i % 3 == 1));
+	}
 	ASSERT_EQ(0, hft_group_wait(&self->group, hft_now() + 60 * NSEC_PER_SEC));
 	EXPECT_EQ(0, seen.early);
 	ASSERT_EQ(TASKS, seen.nr);
@@ -99,11 +104,11 @@ TEST_F(pool, a_halt_cancels)
 
 	atomic_store(&seen.nr, 0);
 	for (i = 0; i < 10; i++)
-		ASSERT_EQ(0, spawn(self, hft_now() + HOUR, 0));
+		ASSERT_EQ(0, spawn(self, &self->group, hft_now() + HOUR, 0));
 	ASSERT_EQ(0, hft_halt(self->h, HFT_HALT_CANCEL, 0, NULL));
 	EXPECT_EQ(-ECANCELED, hft_group_wait(&self->group, hft_now() + 60 * NSEC_PER_SEC));
 	ASSERT_EQ(0, hft_resume(self->h, 0));
-	ASSERT_EQ(0, spawn(self, hft_now(), 0));
+	ASSERT_EQ(0, spawn(self, &self->group, hft_now(), 0));
 	EXPECT_EQ(0, hft_group_wait(&self->group, hft_now() + 60 * NSEC_PER_SEC));
 	EXPECT_EQ(1, seen.nr);
 }
@@ -118,7 +123,7 @@ TEST_F(pool, a_worker_leaves)
 	while (!hft_pool_stats(self->pool, workers, &stats))
 		workers++;
 	for (i = 0; i < 100; i++)
-		ASSERT_EQ(0, spawn(self, hft_now() + 50 * NSEC_PER_MSEC, 0));
+		ASSERT_EQ(0, spawn(self, &self->group, hft_now() + 50 * NSEC_PER_MSEC, 0));
 	for (i = 0; i < workers; i++)
 		ASSERT_EQ(0, hft_pool_remove_worker(self->pool, i));
 	ASSERT_LE(0, hft_pool_add_worker(self->pool, 0));
@@ -127,12 +132,54 @@ TEST_F(pool, a_worker_leaves)
 	EXPECT_EQ(0, seen.early);
 }
 
+static int set_online(int cpu, bool online)
+{
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	f = fopen(path, "w");
+	if (!f)
+		return -errno;
+	fputs(online ? "1" : "0", f);
+	return fclose(f) ? -errno : 0;
+}
+
+/* The worker's own end; the others go elsewhere, at once or from the start. */
+TEST_F(pool, a_cpu_that_goes)
+{
+	struct hft_group any;
+	HFT_OPTS(hft_pool_stats, stats);
+	unsigned int i;
+	int err;
+
+	if (hft_pool_stats(self->pool, 1, &stats))
+		SKIP(return, "one CPU can not go offline");
+	hft_group_init(&any, self->pool);
+	atomic_store(&seen.nr, 0);
+	ASSERT_EQ(0, spawn(self, &self->group, hft_now() + HOUR, 2));
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(0, spawn(self, &any, hft_now() + 200 * NSEC_PER_MSEC, 0));
+	ASSERT_EQ(0, set_online((int)stats.cpu, false));
+	EXPECT_EQ(-ENODEV, hft_group_wait(&self->group, hft_now() + 60 * NSEC_PER_SEC));
+	EXPECT_EQ(-ENODEV, spawn(self, &self->group, hft_now(), 2));
+	for (i = 0; i < 10; i++)
+		EXPECT_EQ(0, spawn(self, &any, hft_now() + NSEC_PER_MSEC, 0));
+	EXPECT_EQ(0, hft_group_wait(&any, hft_now() + 60 * NSEC_PER_SEC));
+	EXPECT_EQ(20, seen.nr);
+	EXPECT_EQ(0, seen.early);
+	err = set_online((int)stats.cpu, true);
+	ASSERT_EQ(0, err);
+	ASSERT_EQ(0, spawn(self, &self->group, hft_now(), 2));
+	EXPECT_EQ(0, hft_group_wait(&self->group, hft_now() + 60 * NSEC_PER_SEC));
+}
+
 TEST_F(pool, closed_with_tasks_that_wait)
 {
 	unsigned int i;
 
 	for (i = 0; i < 10; i++)
-		ASSERT_EQ(0, spawn(self, hft_now() + HOUR, i % 2));
+		ASSERT_EQ(0, spawn(self, &self->group, hft_now() + HOUR, i % 2));
 	hft_pool_close(self->pool);
 	self->pool = NULL;
 	EXPECT_EQ(-ECANCELED, hft_group_wait(&self->group, 0));

@@ -91,22 +91,6 @@ static void let_go(struct hft_pool *pool, struct hft_work *work)
 		hft_queue_keep(pool, work);
 }
 
-/* The body of a ring's worker. */
-static void released(const struct hft_event *event, uint64_t start, void *arg)
-{
-	struct hft_work *work = (struct hft_work *)(uintptr_t)event->cookie;
-	struct hft_release *release = arg;
-
-	(void)start;
-	hft_lock(&release->lock);
-	take_out(release, work->extra);
-	hft_unlock(&release->lock);
-	if (event->result < 0)
-		hft_queue_drop(release->pool, work, event->result);
-	else
-		let_go(release->pool, work);
-}
-
 /* Was a task, which has not come out of its ring, taken back by others? */
 static bool was_cancelled(struct hft *h, const struct hft_work_extra *extra)
 {
@@ -187,6 +171,27 @@ static int submit(struct hft_release *release, struct hft_work *work)
 	return 0;
 }
 
+static int submit_to(struct hft_release *release, struct hft_work *work)
+{
+	int err;
+
+	hft_lock(&release->lock);
+	err = release->closed ? -ESHUTDOWN : submit(release, work);
+	hft_unlock(&release->lock);
+	return err;
+}
+
+/* The CPU of the best ring is offline. */
+static int submit_elsewhere(struct hft_pool *pool, struct hft_work *work)
+{
+	struct hft_release *release = atomic_load_explicit(&pool->releases, memory_order_acquire);
+	int err = -ENODEV;
+
+	for (; release && (err == -ENODEV || err == -ESHUTDOWN); release = release->next)
+		err = submit_to(release, work);
+	return err;
+}
+
 /**
  * hft_release_submit() - have a task come at its release
  * @pool: its pool, on a handle
@@ -204,12 +209,28 @@ int hft_release_submit(struct hft_pool *pool, struct hft_work *work)
 		release = choose(pool, work);
 		if (!release)
 			return -ESHUTDOWN;
-		hft_lock(&release->lock);
-		err = release->closed ? -ESHUTDOWN : submit(release, work);
-		hft_unlock(&release->lock);
+		err = submit_to(release, work);
 		/* Of those for any worker there may be another. */
 	} while (err == -ESHUTDOWN && !work->fixed);
-	return err;
+	return err == -ENODEV && !work->fixed ? submit_elsewhere(pool, work) : err;
+}
+
+/* The body of a ring's worker. */
+static void released(const struct hft_event *event, uint64_t start, void *arg)
+{
+	struct hft_work *work = (struct hft_work *)(uintptr_t)event->cookie;
+	struct hft_release *release = arg;
+	int err = event->result < 0 ? event->result : 0;
+
+	(void)start;
+	hft_lock(&release->lock);
+	take_out(release, work->extra);
+	hft_unlock(&release->lock);
+	if (!err)
+		let_go(release->pool, work);
+	/* Its CPU has gone. */
+	else if (err != -ENODEV || work->fixed || hft_release_submit(release->pool, work))
+		hft_queue_drop(release->pool, work, err);
 }
 
 static int start(struct hft_release *release)

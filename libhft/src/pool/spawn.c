@@ -222,7 +222,8 @@ static int push(struct hft_spawner *self, struct hft_work *work)
  * hft_halt() holds for it as for tasks of the handle: it waits, or it is cancelled and ends
  * with -ECANCELED.  When another process cancels what all have, that is noticed with the
  * next halt that cancels, or when a worker leaves or the pool is closed.  This is a
- * submission: hft_submit() says what it takes.
+ * submission: hft_submit() says what it takes.  If its CPU goes offline it ends with -ENODEV
+ * if it is for one worker, else it waits on another.
  *
  * A task that declares resources does not begin before it has them all, which it gets at
  * once: it waits for that without a worker, and is passed by others who can have some of
