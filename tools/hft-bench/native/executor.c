@@ -13,6 +13,7 @@
 #include <hft/hft.h>
 
 #include "executor.h"
+#include "pin.h"
 #include "quantile.h"
 
 #define ROUNDS		15
@@ -47,6 +48,30 @@ void executor_check(int err)
 	exit(1);
 }
 
+/* From the first CPU, to a worker or a thread that is on the last. */
+static void measure_outside(double (*spawn)(const void *by, void *it, unsigned int nr),
+			    const void *by, void *it, double *ns)
+{
+	cpu_set_t before;
+	unsigned int i;
+
+	sched_getaffinity(0, sizeof(before), &before);
+	pin(0);
+	for (i = 0; i < OUTSIDE; i++)
+		ns[i] = spawn(by, it, SPAWNS) / SPAWNS;
+	sched_setaffinity(0, sizeof(before), &before);
+}
+
+static double spawn_into_side(const void *by, void *it, unsigned int nr)
+{
+	return ((const struct executor_side *)by)->spawn_outside(it, nr);
+}
+
+static double put_into_queue(const void *by, void *it, unsigned int nr)
+{
+	return executor_queue_outside(by, it, nr);
+}
+
 static void measure(const struct executor_side *side, void *it, struct samples *samples,
 		    unsigned int round)
 {
@@ -57,9 +82,7 @@ static void measure(const struct executor_side *side, void *it, struct samples *
 		side->spawn_worker(it, BATCH, &spawn, &total);
 		samples->spawn_batch[round * BATCHES + i] = spawn / BATCH;
 	}
-	for (i = 0; i < OUTSIDE; i++)
-		samples->spawn_outside[round * OUTSIDE + i] =
-			side->spawn_outside(it, SPAWNS) / SPAWNS;
+	measure_outside(spawn_into_side, side, it, &samples->spawn_outside[round * OUTSIDE]);
 	for (i = 0; i < REPEATS; i++) {
 		side->spawn_worker(it, TASKS, &spawn, &total);
 		samples->spawn_worker[round * REPEATS + i] = spawn / TASKS;
@@ -74,9 +97,7 @@ static void measure_queue(const struct executor_queue *queue, void *it, struct s
 {
 	unsigned int i;
 
-	for (i = 0; i < OUTSIDE; i++)
-		samples->spawn_outside[round * OUTSIDE + i] =
-			executor_queue_outside(queue, it, SPAWNS) / SPAWNS;
+	measure_outside(put_into_queue, queue, it, &samples->spawn_outside[round * OUTSIDE]);
 	for (i = 0; i < REPEATS; i++)
 		samples->rate[round * REPEATS + i] =
 			TASKS * 1e9 / executor_queue_total(queue, it, TASKS);
