@@ -211,7 +211,7 @@ enum hft_worker_life {
  * @cpu: that it is pinned to
  * @searching: counts in hft_pool.idle
  * @yields: its next task is the oldest
- * @stolen_at: when it has stolen the task that it is at, or 0
+ * @stolen_at: when it has stolen the task that it is at, if that is timed, or 0
  * @steal_after: when it steals again
  * @steal_pause: how long it waits for that after a short task, ns
  * @ended: tasks of @ended_group that it has not told that they ended

@@ -261,6 +261,15 @@ static bool steal_pauses(struct hft_pool_worker *worker)
 	return false;
 }
 
+/* Is the task that was just stolen to be timed?  One in four, while they are worth it. */
+static bool judges_steal(const struct hft_pool_worker *worker)
+{
+	if (worker->pool->sim)
+		return false;
+	return worker->steal_pause ||
+	       !(atomic_load_explicit(&worker->stolen, memory_order_relaxed) % 4);
+}
+
 /* A task that was stolen has ended. */
 static void judge_steal(struct hft_pool_worker *worker)
 {
@@ -280,7 +289,7 @@ static void judge_steal(struct hft_pool_worker *worker)
 /* The highest level that a worker has, from the nearest, or NULL. */
 static struct hft_work *steal(struct hft_pool_worker *worker)
 {
-	struct hft_pool *pool = worker->pool;
+	const struct hft_pool *pool = worker->pool;
 	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_acquire);
 	enum hft_distance distance;
 	struct hft_work *work;
@@ -298,7 +307,7 @@ static struct hft_work *steal(struct hft_pool_worker *worker)
 			work = steal_at(worker, level, distance, nr);
 			if (work) {
 				/* On a machine time stands still until it sleeps. */
-				worker->stolen_at = pool->sim ? 0 : hft_now();
+				worker->stolen_at = judges_steal(worker) ? hft_now() : 0;
 				return work;
 			}
 		}

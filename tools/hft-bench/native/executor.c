@@ -20,9 +20,9 @@
 #define BATCH		256
 #define BATCHES		200		/* of a round */
 #define SPAWNS		4096
-#define OUTSIDE		20		/* of a round */
+#define OUTSIDE		10		/* of a round */
 #define TASKS		200000
-#define REPEATS		5		/* of a round */
+#define REPEATS		3		/* of a round */
 #define GRAPHS		5000		/* of a round */
 
 static const struct executor_queue *const queues[] = {

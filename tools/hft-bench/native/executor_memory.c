@@ -15,7 +15,8 @@
 
 #define TASKS		1000000
 #define NODES		65000
-#define EDGES		3		/* of a node */
+#define EDGES		2		/* of a node */
+#define MORE_EDGES	4
 
 static double resident_bytes(void)
 {
@@ -76,7 +77,7 @@ static double task_bytes(bool with_level)
 }
 
 /* Sealed, and run once: with what a run needs. */
-static double node_bytes(void)
+static double node_bytes(uint32_t edges)
 {
 	double before = resident_bytes(), bytes;
 	struct hft_graph *graph;
@@ -85,8 +86,8 @@ static double node_bytes(void)
 	executor_check(hft_graph_open(&graph, NULL));
 	for (i = 0; i < NODES; i++)
 		executor_check(hft_graph_add_node(graph, NULL));
-	for (i = 0; i + EDGES < NODES; i++) {
-		for (k = 1; k <= EDGES; k++)
+	for (i = 0; i + edges < NODES; i++) {
+		for (k = 1; k <= edges; k++)
 			executor_check(hft_graph_add_edge(graph, i, i + k, 0));
 	}
 	executor_check(hft_graph_seal(graph));
@@ -99,10 +100,12 @@ static double node_bytes(void)
 
 void executor_memory(void)
 {
-	double plain, with_level, node;
+	double plain, with_level, node, more;
 
 	malloc_trim(0);
-	node = node_bytes();
+	more = node_bytes(MORE_EDGES);
+	malloc_trim(0);
+	node = node_bytes(EDGES);
 	malloc_trim(0);
 	plain = task_bytes(false);
 	malloc_trim(0);
@@ -111,5 +114,6 @@ void executor_memory(void)
 	printf("note pool_task_bytes: spawned by a worker, with its place in the deque; with options %.1f\n",
 	       with_level);
 	printf("figure graph_node_bytes %.1f\n", node);
-	printf("note graph_node_bytes: with %d edges and its part of a run\n", EDGES);
+	printf("note graph_node_bytes: with %d edges and its part of a run; each other edge %.1f\n", EDGES,
+	       (more - node) / (MORE_EDGES - EDGES));
 }
