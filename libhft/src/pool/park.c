@@ -10,6 +10,10 @@
 
 #include "internal.h"
 
+/* hft_pool_worker.parked, besides 0 */
+#define PARKED		1U
+#define IS_WOKEN	2U	/* somebody is about to count it, and to wake it */
+
 /* May the process have the kernel execute a fence in all its threads? */
 bool hft_membarrier_begin(void)
 {
@@ -30,15 +34,19 @@ static void count_idle(const struct hft_pool_worker *worker, uint64_t change)
 		atomic_fetch_add(&worker->pool->idle, change);
 }
 
-/* It searches from here on.  Returns whether it slept, or was about to. */
+/*
+ * It searches from here on: before it is counted as one who does it does not go on, or it
+ * could search no more before it was.  Returns whether it slept, or was about to.
+ */
 static bool unpark(struct hft_pool_worker *worker)
 {
-	uint32_t parked = 1;
+	uint32_t parked = PARKED;
 
-	if (!atomic_load_explicit(&worker->parked, memory_order_relaxed) ||
-	    !atomic_compare_exchange_strong(&worker->parked, &parked, 0))
+	if (atomic_load_explicit(&worker->parked, memory_order_relaxed) != PARKED ||
+	    !atomic_compare_exchange_strong(&worker->parked, &parked, IS_WOKEN))
 		return false;
 	count_idle(worker, HFT_POOL_SEARCHING - HFT_POOL_PARKED);
+	atomic_store_explicit(&worker->parked, 0, memory_order_release);
 	return true;
 }
 
@@ -182,7 +190,7 @@ static void sleep_parked(struct hft_pool_worker *worker, uint64_t timeout)
 {
 	uint64_t start = hft_now();
 
-	hft_futex_wait(&worker->parked, 1, timeout);
+	hft_futex_wait(&worker->parked, PARKED, timeout);
 	hft_count(&worker->parks, 1);
 	hft_count(&worker->parked_ns, hft_now() - start);
 }
@@ -198,7 +206,7 @@ void hft_worker_park(struct hft_pool_worker *worker, const struct hft_wait_for *
 {
 	struct hft_pool *pool = worker->pool;
 
-	atomic_store(&worker->parked, 1);
+	atomic_store(&worker->parked, PARKED);
 	if (wait) {
 		atomic_store(&worker->waits_for, (uintptr_t)wait->word);
 		/* Who ends it sees this bit, and with it the two before. */
@@ -208,7 +216,10 @@ void hft_worker_park(struct hft_pool_worker *worker, const struct hft_wait_for *
 	fence_all(pool);
 	if (!finds_tasks(worker) && !has_ended(worker, wait))
 		sleep_parked(worker, timeout);
-	unpark(worker);
+	if (!unpark(worker)) {
+		while (atomic_load_explicit(&worker->parked, memory_order_acquire) == IS_WOKEN)
+			hft_futex_wait(&worker->parked, IS_WOKEN, UINT64_MAX);
+	}
 	atomic_store_explicit(&worker->waits_for, 0, memory_order_relaxed);
 }
 
