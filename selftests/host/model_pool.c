@@ -272,6 +272,31 @@ static void run_remove(void)
 	finish(3);
 }
 
+static void *remove_in_time(void *arg)
+{
+	unsigned int *removed = arg;
+	int err = hft_pool_remove_worker_timed(pool, 1, hft_now() + 1000);
+
+	model_check(!err || err == -ENOENT || err == -ETIMEDOUT);
+	__atomic_fetch_add(removed, !err, __ATOMIC_RELAXED);
+	return arg;
+}
+
+/* Two let it go, and may not wait for it: it is one who has. */
+static void run_remove_twice(void)
+{
+	unsigned int removed = 0;
+
+	open_pool(2, 0);
+	model_start(remove_in_time, &removed);
+	spawn(task_with_children, 0);
+	remove_in_time(&removed);
+	model_join();
+	model_check(removed <= 1);
+	model_check(hft_pool_remove_worker(pool, 1) == (removed ? -ENOENT : 0));
+	finish(3);
+}
+
 static void run_add(void)
 {
 	open_pool(1, 0);
@@ -296,12 +321,13 @@ RANDOM(children, 3000);
 RANDOM(children_quiet, 3000);
 RANDOM(two_spawners, 3000);
 RANDOM(wait_in_a_task, 3000);
-RANDOM(blocks, 3000);
-RANDOM(blocks_quiet, 3000);
+RANDOM(blocks, 10000);
+RANDOM(blocks_quiet, 10000);
 RANDOM(hands_over, 25000);
 RANDOM(handle, 2000);
 RANDOM(timeout, 2000);
 RANDOM(remove, 3000);
+RANDOM(remove_twice, 3000);
 RANDOM(add, 3000);
 
 /* Not found: fences that are next to a read-modify-write, which is one on x86. */
@@ -329,6 +355,7 @@ int main(void)
 		HOLDS(handle_random),
 		HOLDS(timeout_random),
 		HOLDS(remove_random),
+		HOLDS(remove_twice_random),
 		HOLDS(add_random),
 		FINDS(NO_MEMBARRIER, fence_all, blocks_random),
 		FINDS(NO_FENCE, hft_pool_notify, blocks_quiet_random),

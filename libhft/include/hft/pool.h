@@ -88,6 +88,7 @@ int hft_pool_open(struct hft_pool **pool, const struct hft_pool_opts *opts);
 void hft_pool_close(struct hft_pool *pool);
 int hft_pool_add_worker(struct hft_pool *pool, uint32_t cpu);
 int hft_pool_remove_worker(struct hft_pool *pool, uint32_t worker);
+int hft_pool_remove_worker_timed(struct hft_pool *pool, uint32_t worker, uint64_t timeout);
 int hft_pool_worker(void);
 uint32_t hft_pool_workers(struct hft_pool *pool);
 int hft_pool_distance(struct hft_pool *pool, uint32_t from, uint32_t to);
@@ -212,7 +213,8 @@ struct hft_pool_stats {
 	uint64_t parked_ns;
 	uint64_t depth;			/* tasks that wait */
 	uint32_t cpu;
-	uint32_t running;		/* it is at a task */
+	uint32_t running;		/* it is at a task: at the same one as long as executed */
+					/* stays what it is */
 	uint64_t late;			/* tasks that have ended after their deadline */
 };
 

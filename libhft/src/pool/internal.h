@@ -19,6 +19,7 @@
 #define HFT_POOL_INTERNAL_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <linux/hft.h>
@@ -221,6 +222,7 @@ enum hft_worker_life {
  * @outer: tasks that wait for others, by their @outer: the innermost first
  * @calls: of the functions of others in its tasks, the innermost first
  * @threads: its threads; only the first may run
+ * @blocked: signals, in each of them
  * @random: state of a generator
  * @distance: to each worker, smaller is nearer
  * @expected: how long what is its alone will run, and has not ended, ns
@@ -256,6 +258,7 @@ struct hft_pool_worker {
 	struct hft_work *outer;
 	struct hft_call *calls;
 	struct hft_pool_thread *threads;
+	sigset_t blocked;
 	uint64_t random;
 	_Atomic uint8_t distance[HFT_POOL_WORKERS_MAX];
 

@@ -103,6 +103,7 @@ static int worker_add(struct hft_pool *pool, uint32_t cpu)
 	if (!worker)
 		return nr == HFT_POOL_WORKERS_MAX ? -ENOSPC : -ENOMEM;
 	worker->cpu = cpu;
+	pthread_sigmask(SIG_SETMASK, NULL, &worker->blocked);
 	if (worker->number == nr)
 		atomic_store_explicit(&pool->nr_workers, nr + 1, memory_order_release);
 	measure(pool, worker);
@@ -123,22 +124,22 @@ static int worker_add(struct hft_pool *pool, uint32_t cpu)
 
 /*
  * Have a worker leave, and wait until it has.  Without a lock: the task that it is at may
- * need it.  Returns 0, -ENOENT: it has left, or another thread sees to that, or an error
- * of hft_sim_futex_wait().
+ * need it.  Returns 0, -ENOENT: it has left, or another thread has seen to that, or an
+ * error of hft_futex_wait(): it leaves later.
  */
-static int worker_stop(struct hft_pool_worker *worker)
+static int worker_stop(struct hft_pool_worker *worker, uint64_t timeout)
 {
 	uint32_t life = HFT_WORKER_RUNS;
 	int err;
 
 	if (!atomic_compare_exchange_strong(&worker->life, &life, HFT_WORKER_LEAVES) &&
-	    life != HFT_WORKER_GONE)
+	    life != HFT_WORKER_LEAVES && life != HFT_WORKER_GONE)
 		return -ENOENT;
 	/* That before the look whether it sleeps: pairs with the fence in hft_worker_park(). */
 	atomic_thread_fence(memory_order_seq_cst);
 	hft_worker_wake(worker);
 	while ((life = atomic_load(&worker->life)) == HFT_WORKER_LEAVES) {
-		err = hft_futex_wait(&worker->life, life, UINT64_MAX);
+		err = hft_futex_wait(&worker->life, life, timeout);
 		if (err && err != EAGAIN && err != EINTR)
 			return -err;
 	}
@@ -197,6 +198,24 @@ HFT_API int hft_pool_add_worker(struct hft_pool *pool, uint32_t cpu)
  */
 HFT_API int hft_pool_remove_worker(struct hft_pool *pool, uint32_t worker)
 {
+	return hft_pool_remove_worker_timed(pool, worker, UINT64_MAX);
+}
+
+/**
+ * hft_pool_remove_worker_timed() - as hft_pool_remove_worker(), and wait for some time only
+ * @pool: its pool
+ * @worker: its number
+ * @timeout: CLOCK_MONOTONIC, ns; UINT64_MAX: for ever
+ *
+ * Any thread but a worker of the pool.  Blocks until the worker has left, or @timeout.
+ *
+ * Return: as hft_pool_remove_worker(), or -ETIMEDOUT: it is still at a task.  It begins no
+ * other, and leaves when that has ended; its number is the next one's once another call
+ * has returned 0.
+ */
+HFT_API int hft_pool_remove_worker_timed(struct hft_pool *pool, uint32_t worker,
+					 uint64_t timeout)
+{
 	struct hft_spawner *self = hft_spawner_of(pool);
 	int err;
 
@@ -204,7 +223,7 @@ HFT_API int hft_pool_remove_worker(struct hft_pool *pool, uint32_t worker)
 		return -EDEADLK;
 	if (worker >= atomic_load(&pool->nr_workers))
 		return -ENOENT;
-	err = worker_stop(hft_pool_worker_at(pool, worker));
+	err = worker_stop(hft_pool_worker_at(pool, worker), timeout);
 	hft_releases_reap(pool);
 	return err;
 }
@@ -433,7 +452,7 @@ HFT_API void hft_pool_close(struct hft_pool *pool)
 	hft_releases_close(pool);
 	cancel_shared(pool);
 	for (i = 0; i < nr; i++)
-		worker_stop(hft_pool_worker_at(pool, i));
+		worker_stop(hft_pool_worker_at(pool, i), UINT64_MAX);
 	hft_tasks_cancel(pool);
 	for (i = 0; i < nr; i++)
 		cancel_deques(hft_pool_worker_at(pool, i));

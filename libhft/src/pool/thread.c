@@ -65,6 +65,9 @@ static int thread_start(struct hft_pool_thread *thread, const struct hft_pool_wo
 		CPU_SET(worker->cpu, &cpus);
 		err = pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
 	}
+	/* Not those of a handler that has ended the one before. */
+	if (!err)
+		err = pthread_attr_setsigmask_np(&attr, &worker->blocked);
 	if (!err)
 		err = pthread_create(&thread->id, &attr, hft_worker_main, (void *)worker);
 	pthread_attr_destroy(&attr);
