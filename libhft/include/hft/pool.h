@@ -211,7 +211,7 @@ struct hft_pool_stats {
 	uint64_t failed_steals;		/* found no task, or lost a race for one */
 	uint64_t parked;		/* times that it slept */
 	uint64_t parked_ns;
-	uint64_t depth;			/* tasks that wait */
+	uint64_t depth;			/* tasks that wait, but for a time to come */
 	uint32_t cpu;
 	uint32_t running;		/* it is at a task: at the same one as long as executed */
 					/* stays what it is */

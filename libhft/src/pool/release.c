@@ -25,7 +25,7 @@
 /**
  * struct hft_release - tasks that wait for their time
  * @lock: of @closed and @first
- * @closed: it takes no tasks
+ * @closed: it takes no tasks; read without the lock by who asks again with it
  * @first: those tasks
  * @waiting: how many there are
  * @users: workers on its CPU
@@ -40,7 +40,7 @@
  */
 struct hft_release {
 	struct hft_lock lock;
-	bool closed;
+	atomic_bool closed;
 	struct hft_work_extra *first;
 	_Atomic uint32_t waiting;
 	uint32_t users;
@@ -72,14 +72,9 @@ static void take_out(struct hft_release *release, struct hft_work_extra *extra)
 	atomic_fetch_sub_explicit(&release->waiting, 1, memory_order_relaxed);
 }
 
-static bool is_closed(struct hft_release *release)
+static bool is_closed(const struct hft_release *release)
 {
-	bool closed;
-
-	hft_lock(&release->lock);
-	closed = release->closed;
-	hft_unlock(&release->lock);
-	return closed;
+	return atomic_load_explicit(&release->closed, memory_order_relaxed);
 }
 
 /* It waits for its resources, or for a worker. */
@@ -176,7 +171,7 @@ static int submit_to(struct hft_release *release, struct hft_work *work)
 	int err;
 
 	hft_lock(&release->lock);
-	err = release->closed ? -ESHUTDOWN : submit(release, work);
+	err = is_closed(release) ? -ESHUTDOWN : submit(release, work);
 	hft_unlock(&release->lock);
 	return err;
 }
@@ -361,8 +356,7 @@ static bool close_release(struct hft_release *release)
 	bool closed;
 
 	hft_lock(&release->lock);
-	closed = release->closed;
-	release->closed = true;
+	closed = atomic_exchange_explicit(&release->closed, true, memory_order_relaxed);
 	hft_unlock(&release->lock);
 	return !closed;
 }
