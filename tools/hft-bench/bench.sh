@@ -14,7 +14,9 @@
 # so ns and instructions are the same and a run repeats exactly; "TCG plugin":
 # instructions counted one by one; "native" and "native ratio": both sides timed in
 # turns in one process on this machine, their medians, or that of the ratios, are the
-# figure.
+# figure; "sim": the library's simulated machine, on which a run repeats exactly.
+#
+# HFT_TEST_DATA names the data that the figures on "sim" take; without it they are skipped.
 #
 # Exit status: 0 when every figure could be measured, whether it reaches its
 # target or not, or was skipped for the reason that is told, else 1.
@@ -107,10 +109,16 @@ run_plugin() {
 	measure "$HERE/callback.sh" "$kernel"
 }
 
+run_sim() {
+	[ $# -gt 0 ] || return 0
+	measure "$HERE/critical_path.sh"
+}
+
 [ -z "$only" ] || grep -q "^$only|" "$HERE/figures" || die "no figure is called $only"
 # shellcheck disable=SC2046
 {
 	run_native $({ groups "native ratio"; groups native; } | awk '!seen[$0]++')
+	run_sim $(groups sim)
 	run_icount 1 $(groups "icount VM")
 	run_icount 4 $(groups "icount VM, 4 CPUs")
 	run_plugin $(groups "TCG plugin")
