@@ -49,6 +49,82 @@ static void a_circle_is_refused_and_named(void **state)
 	}
 }
 
+struct timed {
+	struct hft_resource *x;
+	struct hft_resource *y;
+	sem_t has_x;
+	sem_t go_on;
+	int result;
+};
+
+/* Has x, and waits for y for a while. */
+static void *wait_for_a_while(void *arg)
+{
+	struct timed *t = arg;
+
+	t->result = hft_resource_acquire(t->x);
+	sem_post(&t->has_x);
+	while (sem_wait(&t->go_on))
+		;
+	t->result = t->result ?: hft_resource_timed(t->y, hft_now() + 1000 * MSEC);
+	hft_resource_release(t->x);
+	return NULL;
+}
+
+/* Its wait ends by itself: who has y may wait for x meanwhile. */
+static void who_waits_with_a_timeout_goes_on(void **state)
+{
+	struct timed t = { .x = make("x", 1), .y = make("y", 1) };
+	pthread_t thread;
+
+	(void)state;
+	sem_init(&t.has_x, 0, 0);
+	sem_init(&t.go_on, 0, 0);
+	assert_int_equal(hft_resource_acquire(t.y), 0);
+	assert_int_equal(pthread_create(&thread, NULL, wait_for_a_while, &t), 0);
+	while (sem_wait(&t.has_x))
+		;
+	sem_post(&t.go_on);
+	wait_for_waiters(t.y, 1);
+	assert_int_equal(hft_resource_acquire(t.x), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(t.result, -ETIMEDOUT);
+	assert_int_equal(hft_resource_release(t.x), 0);
+	assert_int_equal(hft_resource_release(t.y), 0);
+	assert_int_equal(hft_resource_close(t.x), 0);
+	assert_int_equal(hft_resource_close(t.y), 0);
+}
+
+/* It neither keeps to one nor makes one; what is waited for behind it does. */
+static void a_try_has_no_order(void **state)
+{
+	struct hft_resource *r[3];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		HFT_OPTS(hft_resource_opts, opts, .flags = HFT_RESOURCE_ORDERED);
+
+		assert_int_equal(hft_resource_open(&r[i], &opts), 0);
+	}
+	assert_int_equal(hft_resource_acquire(r[0]), 0);
+	assert_int_equal(hft_resource_acquire(r[1]), 0);
+	assert_int_equal(hft_resource_release(r[0]), 0);
+	assert_int_equal(hft_resource_acquire(r[0]), -EDEADLK);
+	assert_int_equal(hft_resource_timed(r[0], hft_now() + MSEC), -EDEADLK);
+	assert_int_equal(hft_resource_try(r[0]), 0);
+	assert_int_equal(hft_resource_try(r[2]), 0);
+	assert_int_equal(hft_resource_release(r[0]), 0);
+	assert_int_equal(hft_resource_release(r[1]), 0);
+	assert_int_equal(hft_resource_acquire(r[1]), 0);
+	assert_int_equal(hft_resource_release(r[1]), 0);
+	assert_int_equal(hft_resource_acquire(r[0]), 0);
+	for (i = 2; i >= 0; i -= 2)
+		assert_int_equal(hft_resource_release(r[i]), 0);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(hft_resource_close(r[i]), 0);
+}
+
 /* The scenarios of the environment, if it has them: each pair is had and released. */
 static int run_pairs(json_t *seq, struct hft_resource **named)
 {
@@ -342,6 +418,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_circle_is_refused_and_named),
+		cmocka_unit_test(who_waits_with_a_timeout_goes_on),
+		cmocka_unit_test(a_try_has_no_order),
 		cmocka_unit_test(orders_that_were_published),
 		cmocka_unit_test(random_orders_against_an_oracle),
 	};
