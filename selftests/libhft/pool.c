@@ -132,6 +132,30 @@ TEST_F(pool, a_worker_leaves)
 	EXPECT_EQ(0, seen.early);
 }
 
+/* By another handle: noticed by who takes a worker away, or halts this one. */
+TEST_F(pool, a_halt_of_all_cancels)
+{
+	HFT_OPTS(hft_opts, opts, .backend = "kernel");
+	struct hft_group fixed;
+	struct hft *other;
+	unsigned int i;
+
+	hft_group_init(&fixed, self->pool);
+	ASSERT_EQ(0, hft_open(&other, &opts));
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(0, spawn(self, &self->group, hft_now() + HOUR, 0));
+		ASSERT_EQ(0, spawn(self, &fixed, hft_now() + HOUR, 1));
+	}
+	ASSERT_EQ(0, hft_halt(other, HFT_HALT_CANCEL, HFT_HALT_GLOBAL, NULL));
+	ASSERT_EQ(0, hft_resume(other, HFT_HALT_GLOBAL));
+	EXPECT_EQ(-ETIMEDOUT, hft_group_wait(&fixed, 0));
+	ASSERT_EQ(0, hft_pool_remove_worker(self->pool, 0));
+	ASSERT_EQ(0, hft_halt(self->h, HFT_HALT_CANCEL, 0, NULL));
+	EXPECT_EQ(-ECANCELED, hft_group_wait(&fixed, 0));
+	EXPECT_EQ(-ECANCELED, hft_group_wait(&self->group, 0));
+	hft_close(other);
+}
+
 static int set_online(int cpu, bool online)
 {
 	char path[64];
