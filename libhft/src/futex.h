@@ -23,7 +23,7 @@ static inline bool hft_futex_is_simulated(void)
  * Sleep until @until, CLOCK_MONOTONIC ns, or for ever if that is more than the kernel's
  * clocks can show.  Returns 0, which need not mean anything, or a positive errno.
  */
-static inline int hft_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t until)
+static inline int hft_futex_sleep(_Atomic uint32_t *word, uint32_t value, uint64_t until)
 {
 	const struct timespec ts = {
 		.tv_sec = (time_t)(until / 1000000000),
@@ -31,17 +31,24 @@ static inline int hft_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_
 	};
 	bool forever = until > INT64_MAX;
 
-	if (hft_futex_is_simulated())
-		return hft_sim_futex_wait(hft_sim_current, word, value, until);
 	return syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, forever ? NULL : &ts,
 		       NULL, FUTEX_BITSET_MATCH_ANY) ? errno : 0;
 }
 
+/* As hft_futex_sleep(), in the caller's time. */
+static inline int hft_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t until)
+{
+	if (hft_futex_is_simulated())
+		return hft_sim_futex_wait(hft_sim_current, word, value, until);
+	return hft_futex_sleep(word, value, until);
+}
+
+/* Whoever sleeps: who uses a machine may wake threads that do not. */
 static inline void hft_futex_wake(_Atomic uint32_t *word, int nr)
 {
 	if (hft_futex_is_simulated())
-		hft_sim_futex_wake(hft_sim_current, word, nr);
-	else
+		nr -= hft_sim_futex_wake(hft_sim_current, word, nr);
+	if (nr)
 		syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, nr, NULL, NULL, 0);
 }
 

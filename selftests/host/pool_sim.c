@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <hft/graph.h>
@@ -245,6 +246,98 @@ static void closes_with_tasks_that_never_end(void **state)
 	close_machine(&machine);
 }
 
+static uint64_t time_of_a_task(struct machine *machine)
+{
+	uint64_t ns = 10 * US, start = hft_now();
+	struct hft_group group;
+
+	hft_group_init(&group, machine->pool);
+	assert_int_equal(hft_group_spawn(&group, spin, &ns, sizeof(ns)), 0);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), 0);
+	return hft_now() - start;
+}
+
+/* Threads, while who waits for them uses a machine. */
+
+struct mixed {
+	struct machine machine;
+	struct hft_pool *threads;
+};
+
+static void sleep_ms(long ms)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL);
+}
+
+static int64_t sleep_really(void *args)
+{
+	(void)args;
+	sleep_ms(2);
+	return 0;
+}
+
+/* By then its workers sleep. */
+static int64_t run_on_threads(void *args)
+{
+	struct mixed *mixed = *(struct mixed **)args;
+	uint64_t start = hft_now();
+	struct hft_group group;
+	int i, err;
+
+	sleep_ms(20);
+	hft_group_init(&group, mixed->threads);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(hft_group_spawn(&group, sleep_really, NULL, 0), 0);
+	err = hft_group_wait(&group, UINT64_MAX);
+	/* The machine's time, which has stood still. */
+	assert_int_equal(hft_now(), start);
+	return err;
+}
+
+static int64_t run_on_machine(void *args)
+{
+	struct mixed *mixed = *(struct mixed **)args;
+	struct mixed own = { .threads = mixed->threads };
+	struct mixed *inner = &own;
+	uint64_t start = hft_now();
+
+	open_machine(&own.machine, "cpus=2", 2);
+	assert_int_equal(time_of_a_task(&own.machine), 10 * US);
+	assert_int_equal(run_on_threads(&inner), 0);
+	close_machine(&own.machine);
+	assert_true(hft_now() >= start);
+	return 0;
+}
+
+static void threads_are_used_beside_a_machine(void **state)
+{
+	HFT_OPTS(hft_pool_opts, opts, .workers = 2, .flags = HFT_POOL_UNPINNED);
+	struct mixed mixed, *self = &mixed;
+	struct hft_group group;
+	int i;
+
+	(void)state;
+	open_machine(&mixed.machine, "cpus=2", 2);
+	assert_int_equal(hft_pool_open(&mixed.threads, &opts), 0);
+	assert_int_equal(run_on_threads(&self), 0);
+
+	/* A thread of the machine */
+	hft_group_init(&group, mixed.machine.pool);
+	assert_int_equal(hft_group_spawn(&group, run_on_threads, &self, sizeof(self)), 0);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), 0);
+
+	/* Workers that use machines of their own */
+	hft_group_init(&group, mixed.threads);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(hft_group_spawn(&group, run_on_machine, &self, sizeof(self)), 0);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), 0);
+
+	assert_int_equal(hft_pool_remove_worker(mixed.threads, 0), 0);
+	hft_pool_close(mixed.threads);
+	assert_int_equal(time_of_a_task(&mixed.machine), 10 * US);
+	close_machine(&mixed.machine);
+}
+
 /* A tree of tasks that spin for random times and wait for their children. */
 
 struct tree {
@@ -404,6 +497,7 @@ int main(void)
 		cmocka_unit_test(tasks_wait_until_a_time),
 		cmocka_unit_test(bodies_of_rings_spawn),
 		cmocka_unit_test(closes_with_tasks_that_never_end),
+		cmocka_unit_test(threads_are_used_beside_a_machine),
 		cmocka_unit_test(strands_run_beside_each_other),
 		cmocka_unit_test(graphs_use_all_workers),
 		cmocka_unit_test(is_the_same_each_time),

@@ -21,7 +21,8 @@
  * depends on the machine's seed and the calls alone.  All calls are for the thread that
  * uses the machine; where they wait they let time go by, and are -EDEADLK if nothing will
  * happen any more, -EBUSY in a body of a ring's worker.  A task that ends its thread ends
- * that one.
+ * that one.  Who uses a machine may use other pools, too: where it waits for these it has
+ * their time, and the machine's stands still.
  *
  * Errors: as in hft/hft.h; hft_strerror() tells the reason of those of opening a pool
  * and of adding workers.

@@ -207,17 +207,19 @@ int hft_sim_futex_wait(struct hft_sim *sim, _Atomic uint32_t *word, uint32_t val
 	return ETIMEDOUT;
 }
 
-/* As FUTEX_WAKE: who sleeps longest first. */
-void hft_sim_futex_wake(struct hft_sim *sim, _Atomic uint32_t *word, int nr)
+/* As FUTEX_WAKE: who sleeps longest first.  Returns how many. */
+int hft_sim_futex_wake(struct hft_sim *sim, _Atomic uint32_t *word, int nr)
 {
 	struct hft_sim_thread *thread, *next;
+	int woken = 0;
 
-	for (thread = sim->sleepers; thread && nr; thread = next) {
+	for (thread = sim->sleepers; thread && woken < nr; thread = next) {
 		next = thread->next;
 		if (thread->word != word)
 			continue;
 		unlink_sleeper(sim, thread);
 		go_on_at(thread, hft_sim_virtual_now(sim) + sim->opts.wakeup_ns);
-		nr--;
+		woken++;
 	}
+	return woken;
 }

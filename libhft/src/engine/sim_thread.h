@@ -33,6 +33,6 @@ bool hft_sim_in_thread(void);
 
 int hft_sim_futex_wait(struct hft_sim *sim, _Atomic uint32_t *word, uint32_t value,
 		       uint64_t until);
-void hft_sim_futex_wake(struct hft_sim *sim, _Atomic uint32_t *word, int nr);
+int hft_sim_futex_wake(struct hft_sim *sim, _Atomic uint32_t *word, int nr);
 
 #endif /* HFT_ENGINE_SIM_THREAD_H */

@@ -428,7 +428,7 @@ int soft_sleep(struct soft_hold *hold, struct soft_sleeper *sleeper, uint64_t ti
 	queue->asleep++;
 	soft_unlock(hold);
 
-	err = hft_futex_wait(&sleeper->futex, sleeper->seen, timeout) == EINTR ? -EINTR : 0;
+	err = hft_futex_sleep(&sleeper->futex, sleeper->seen, timeout) == EINTR ? -EINTR : 0;
 
 	soft_lock(hold, queue);
 	if (sleeper->asleep) {

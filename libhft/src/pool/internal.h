@@ -329,11 +329,32 @@ static inline void hft_count(_Atomic uint64_t *counter, uint64_t n)
 	atomic_store_explicit(counter, old + n, memory_order_relaxed);
 }
 
-/* The calling thread has the pool's time. */
+/* The calling thread has the pool's time, if that is a machine's. */
 static inline void hft_pool_use(const struct hft_pool *pool)
 {
 	if (pool->sim && pool->sim != hft_sim_current)
 		hft_sim_use(pool->sim);
+}
+
+/*
+ * It has the pool's time, whosever that is, as it waits for the pool's workers.  Returns the
+ * machine whose it had, for hft_pool_leave().
+ */
+static inline struct hft_sim *hft_pool_enter(const struct hft_pool *pool)
+{
+	struct hft_sim *before = hft_sim_current;
+
+	hft_pool_use(pool);
+	if (!pool->sim)
+		hft_sim_current = NULL;
+	return before;
+}
+
+/* The time of a machine it keeps. */
+static inline void hft_pool_leave(const struct hft_pool *pool, struct hft_sim *before)
+{
+	if (!pool->sim)
+		hft_sim_current = before;
 }
 
 static inline struct hft_pool_worker *hft_pool_worker_at(const struct hft_pool *pool, uint32_t i)

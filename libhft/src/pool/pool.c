@@ -217,14 +217,17 @@ HFT_API int hft_pool_remove_worker_timed(struct hft_pool *pool, uint32_t worker,
 					 uint64_t timeout)
 {
 	struct hft_spawner *self = hft_spawner_of(pool);
+	struct hft_sim *before;
 	int err;
 
 	if (self && self->worker)
 		return -EDEADLK;
 	if (worker >= atomic_load(&pool->nr_workers))
 		return -ENOENT;
+	before = hft_pool_enter(pool);
 	err = worker_stop(hft_pool_worker_at(pool, worker), timeout);
 	hft_releases_reap(pool);
+	hft_pool_leave(pool, before);
 	return err;
 }
 
@@ -443,11 +446,12 @@ static void cancel_deques(struct hft_pool_worker *worker)
  */
 HFT_API void hft_pool_close(struct hft_pool *pool)
 {
+	struct hft_sim *before;
 	uint32_t i, nr;
 
 	if (!pool)
 		return;
-	hft_pool_use(pool);
+	before = hft_pool_enter(pool);
 	nr = atomic_load(&pool->nr_workers);
 	hft_releases_close(pool);
 	cancel_shared(pool);
@@ -463,6 +467,7 @@ HFT_API void hft_pool_close(struct hft_pool *pool)
 	hft_queue_exit(&pool->queue);
 	hft_releases_free(pool);
 	pthread_mutex_destroy(&pool->lock);
+	hft_pool_leave(pool, before);
 	if (pool->sim)
 		hft_sim_put(pool->sim);
 	free(pool);

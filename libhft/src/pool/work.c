@@ -408,13 +408,18 @@ HFT_API int hft_group_spawn(struct hft_group *group, hft_spawn_fn fn, const void
 int hft_wait_until(const struct hft_pool *pool, const struct hft_wait_for *wait, uint64_t timeout)
 {
 	struct hft_spawner *self = hft_spawner_of(pool);
+	struct hft_sim *before;
+	int err = -ETIMEDOUT;
 
 	if (hft_wait_is_over(wait))
 		return 0;
-	hft_pool_use(pool);
+	before = hft_pool_enter(pool);
 	if (self && self->worker)
-		return hft_worker_help(self->worker, wait, timeout);
-	return timeout ? hft_thread_wait(wait, timeout) : -ETIMEDOUT;
+		err = hft_worker_help(self->worker, wait, timeout);
+	else if (timeout)
+		err = hft_thread_wait(wait, timeout);
+	hft_pool_leave(pool, before);
+	return err;
 }
 
 static const struct hft_pool *pool_of(const struct hft_work *work)

@@ -332,6 +332,8 @@ static struct hft_work *search(struct hft_pool_worker *worker, const struct hft_
 	struct hft_work *work;
 	uint32_t spins;
 
+	/* Whatever machine its tasks have used. */
+	hft_pool_enter(worker->pool);
 	hft_worker_search(worker);
 	for (spins = 1;; spins++) {
 		work = next_own(worker);
