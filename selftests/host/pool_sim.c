@@ -338,6 +338,59 @@ static void threads_are_used_beside_a_machine(void **state)
 	close_machine(&mixed.machine);
 }
 
+struct holder {
+	struct hft_group *group;
+	struct hft_resource *resource;
+};
+
+/* It has what it has declared as well. */
+static int64_t hold_for_ever(void *args)
+{
+	const struct holder *holder = args;
+	int err = hft_resource_acquire(holder->resource);
+
+	return err ? err : hft_group_wait(holder->group, UINT64_MAX);
+}
+
+/* One has both and never ends, one waits for each of them. */
+static void closes_with_resources_that_are_had(void **state)
+{
+	struct hft_resource *declared, *acquired;
+	struct hft_required required;
+	struct machine machine;
+	struct hft_group group;
+	struct holder holder = { .group = &group };
+	HFT_OPTS(hft_spawn_opts, opts, .group = &group, .resources = &required, .nr_resources = 1);
+	uint64_t ns = US;
+
+	(void)state;
+	assert_int_equal(hft_resource_open(&declared, NULL), 0);
+	assert_int_equal(hft_resource_open(&acquired, NULL), 0);
+	holder.resource = acquired;
+	required = (struct hft_required){ .resource = declared };
+	open_machine(&machine, "cpus=4", 4);
+	hft_group_init(&group, machine.pool);
+	assert_int_equal(hft_spawn_opts(machine.pool, hold_for_ever, &holder, sizeof(holder), &opts,
+					NULL), 0);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), -EDEADLK);
+	assert_int_equal(hft_group_spawn(&group, use, &acquired, sizeof(acquired)), 0);
+	assert_int_equal(hft_spawn_opts(machine.pool, spin, &ns, sizeof(ns), &opts, NULL), 0);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), -EDEADLK);
+	close_machine(&machine);
+
+	/* Nothing of them is left. */
+	open_machine(&machine, "cpus=4", 4);
+	hft_group_init(&group, machine.pool);
+	assert_int_equal(hft_spawn_opts(machine.pool, use, &acquired, sizeof(acquired), &opts, NULL),
+			 0);
+	assert_int_equal(hft_spawn_opts(machine.pool, use, &acquired, sizeof(acquired), &opts, NULL),
+			 0);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), 0);
+	close_machine(&machine);
+	assert_int_equal(hft_resource_close(declared), 0);
+	assert_int_equal(hft_resource_close(acquired), 0);
+}
+
 /* A tree of tasks that spin for random times and wait for their children. */
 
 struct tree {
@@ -497,6 +550,7 @@ int main(void)
 		cmocka_unit_test(tasks_wait_until_a_time),
 		cmocka_unit_test(bodies_of_rings_spawn),
 		cmocka_unit_test(closes_with_tasks_that_never_end),
+		cmocka_unit_test(closes_with_resources_that_are_had),
 		cmocka_unit_test(threads_are_used_beside_a_machine),
 		cmocka_unit_test(strands_run_beside_each_other),
 		cmocka_unit_test(graphs_use_all_workers),

@@ -135,6 +135,15 @@ struct hft_sim_thread *hft_sim_thread_start(struct hft_sim *sim, void *stack, si
 	return thread;
 }
 
+/* It never goes on, if it has not ended: what it has is others'. */
+void hft_sim_thread_abandon(struct hft_sim_thread *thread)
+{
+	swap_self(thread);
+	if (hft_self.owner)
+		hft_owner_exit(hft_self.owner);
+	swap_self(thread);
+}
+
 /* It has ended, or never goes on. */
 void hft_sim_thread_free(struct hft_sim_thread *thread)
 {

@@ -26,6 +26,7 @@ void hft_sim_put(struct hft_sim *sim);
 
 struct hft_sim_thread *hft_sim_thread_start(struct hft_sim *sim, void *stack, size_t size,
 					    void (*fn)(void *arg), void *arg);
+void hft_sim_thread_abandon(struct hft_sim_thread *thread);
 void hft_sim_thread_free(struct hft_sim_thread *thread);
 void hft_sim_thread_sleep(struct hft_sim *sim, uint64_t until);
 bool hft_sim_has_threads(const struct hft_sim *sim);

@@ -395,6 +395,7 @@ void hft_memory_touch(struct hft_memory *memory, const struct hft_pool_worker *w
 /* thread.c */
 int hft_pool_start_worker(struct hft_pool_worker *worker);
 void hft_pool_join_worker(struct hft_pool_worker *worker);
+void hft_pool_abandon_worker(const struct hft_pool_worker *worker);
 void hft_pool_free_threads(struct hft_pool_worker *worker);
 
 /* release.c */

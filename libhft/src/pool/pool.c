@@ -457,6 +457,8 @@ HFT_API void hft_pool_close(struct hft_pool *pool)
 	cancel_shared(pool);
 	for (i = 0; i < nr; i++)
 		worker_stop(hft_pool_worker_at(pool, i), UINT64_MAX);
+	for (i = 0; i < nr; i++)
+		hft_pool_abandon_worker(hft_pool_worker_at(pool, i));
 	hft_tasks_cancel(pool);
 	for (i = 0; i < nr; i++)
 		cancel_deques(hft_pool_worker_at(pool, i));

@@ -118,6 +118,15 @@ void hft_pool_join_worker(struct hft_pool_worker *worker)
 	thread_free(thread);
 }
 
+/* A task that never ends, of a machine, keeps it from leaving: what it has is others'. */
+void hft_pool_abandon_worker(const struct hft_pool_worker *worker)
+{
+	const struct hft_pool_thread *thread = worker->threads;
+
+	if (thread && thread->simulated)
+		hft_sim_thread_abandon(thread->simulated);
+}
+
 /* The pool is closed. */
 void hft_pool_free_threads(struct hft_pool_worker *worker)
 {

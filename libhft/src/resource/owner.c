@@ -5,6 +5,7 @@
 
 #include "../pool/internal.h"
 #include "internal.h"
+#include "task.h"
 
 struct hft_owner *hft_owners;
 
@@ -30,11 +31,25 @@ void hft_owner_unlink(struct hft_owner **list, struct hft_owner *owner)
 		*list = owner->next;
 }
 
-/* What it has is others'. */
+/* A thread of a machine may never have come to the end of what it was at. */
+static void break_off(struct hft_owner *owner)
+{
+	while (owner->tasks)
+		hft_task_end(owner->tasks);
+	if (!owner->nr_wants)
+		return;
+	hft_lock(&hft_resource_lock);
+	hft_want_end(owner);
+	hft_resources_settle();
+	hft_resources_unlock();
+}
+
+/* What the caller has is others'. */
 void hft_owner_exit(struct hft_owner *owner)
 {
 	uint32_t nr;
 
+	break_off(owner);
 	while ((nr = atomic_load_explicit(&owner->nr_held, memory_order_relaxed)))
 		hft_resource_release(atomic_load_explicit(&owner->held[nr - 1],
 							  memory_order_relaxed));
