@@ -178,6 +178,8 @@ HFT_API int hft_pool_add_worker(struct hft_pool *pool, uint32_t cpu)
 	pthread_mutex_lock(&pool->lock);
 	ret = worker_add(pool, cpu);
 	pthread_mutex_unlock(&pool->lock);
+	if (ret >= 0)
+		hft_tasks_have_worker(pool);
 	hft_releases_reap(pool);
 	return ret;
 }

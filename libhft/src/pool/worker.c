@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "../random.h"
+#include "../resource/task.h"
 #include "../spin.h"
 #include "internal.h"
 
@@ -409,6 +410,8 @@ static void end_inside(struct hft_pool_worker *worker, struct hft_work *waits)
 	hft_worker_tell(worker);
 	worker->outer = waits->outer;
 	worker->current = waits;
+	if (__builtin_expect(!!hft_self.owner, 0))
+		hft_task_resume(worker);
 }
 
 /* Run a task, in no list, that the one waits for that the worker is at. */

@@ -222,10 +222,13 @@ void hft_resources_settle(void);
 void hft_resources_unlock(void);
 
 /* task.c */
+extern bool hft_tasks_ending;	/* somebody ends those that their pools did not take */
+
 bool hft_task_fits(const struct hft_owner *task);
 void hft_task_grant(struct hft_owner *task);
 struct hft_work *hft_task_failed(void);
 uint32_t hft_task_level(const struct hft_pool_worker *worker);
+uint32_t hft_task_outer_level(const struct hft_pool_worker *worker, uint32_t level);
 bool hft_task_is_for(const struct hft_owner *task, const struct hft_pool_worker *worker);
 uint32_t hft_task_workers(const struct hft_owner *task);
 void hft_tasks_reconsider(const struct hft_pool *pool);

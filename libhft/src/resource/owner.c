@@ -115,29 +115,35 @@ struct hft_owner *hft_owner_make(void)
  * A worker has the level of the task that it runs: of those that it runs one inside the
  * other, while it has something, the highest.
  */
-static bool has_other_base(const struct hft_owner *self, uint32_t level)
+static uint32_t base_at(const struct hft_owner *self, uint32_t level)
 {
 	bool has = atomic_load_explicit(&self->nr_held, memory_order_relaxed) || self->tasks;
 
 	if (!self->worker || self->own_level)
-		return false;
-	return has ? level > self->base : level != self->base;
+		return self->base;
+	if (!has || level >= self->base)
+		return level;
+	level = hft_task_outer_level(self->worker, level);
+	return level < self->base ? level : self->base;
 }
 
 /* It is at a task of @level.  The lock is held. */
 void hft_owner_set_base(struct hft_owner *self, uint32_t level)
 {
-	if (has_other_base(self, level))
-		self->base = level;
+	self->base = base_at(self, level);
 }
 
 void hft_owner_rebase(struct hft_owner *self, uint32_t level)
 {
-	if (__builtin_expect(!has_other_base(self, level), 1))
+	uint32_t base = base_at(self, level);
+
+	if (__builtin_expect(base == self->base, 1))
 		return;
 	hft_lock(&hft_resource_lock);
-	self->base = level;
+	self->base = base;
 	hft_owner_update(self);
+	/* The same level may be its own now, or be lent. */
+	hft_owner_apply(self);
 	hft_unlock(&hft_resource_lock);
 }
 

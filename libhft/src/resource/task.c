@@ -9,12 +9,17 @@
  */
 #include <errno.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "../pool/internal.h"
 #include "internal.h"
 #include "task.h"
 
 struct hft_owner *hft_waiting_tasks;
+bool hft_tasks_ending;
+
+/* Time for who ends a task. */
+#define NAP_NS		20000
 
 /* Those that their pools did not take any more. */
 static struct hft_work *failed;
@@ -189,6 +194,15 @@ void hft_tasks_reconsider(const struct hft_pool *pool)
 	}
 }
 
+/* @pool has one more worker: what waited for one that waits for nothing may go on. */
+void hft_tasks_have_worker(struct hft_pool *pool)
+{
+	hft_lock(&hft_resource_lock);
+	hft_tasks_reconsider(pool);
+	hft_resources_settle();
+	hft_resources_unlock();
+}
+
 /**
  * hft_task_claim() - have a task wait for what it has declared, then for a worker
  * @task: of a task that its pool was promised; it may have ended with the return
@@ -273,6 +287,20 @@ void hft_task_end(struct hft_owner *task)
 	hft_resources_unlock();
 }
 
+/* What another thread ends is of a pool that is not freed before. */
+static void wait_for_others(void)
+{
+	const struct timespec nap = { .tv_nsec = NAP_NS };
+
+	hft_lock(&hft_resource_lock);
+	while (hft_tasks_ending) {
+		hft_unlock(&hft_resource_lock);
+		nanosleep(&nap, NULL);
+		hft_lock(&hft_resource_lock);
+	}
+	hft_unlock(&hft_resource_lock);
+}
+
 /* The workers of @pool are gone: what waits does not run. */
 void hft_tasks_cancel(struct hft_pool *pool)
 {
@@ -291,16 +319,38 @@ void hft_tasks_cancel(struct hft_pool *pool)
 		hft_resources_settle();
 		hft_resources_unlock();
 		if (!task)
-			return;
+			break;
 		hft_queue_forgo(pool, task->work);
 		hft_work_cancel(self ? self : &nobody, task->work, -ECANCELED);
 	}
+	wait_for_others();
 }
 
-/* What a worker is at. */
+static uint32_t level_of(const struct hft_work *work)
+{
+	return work && work->group & HFT_WORK_MORE ? work->level : HFT_LEVEL_NORMAL;
+}
+
+/* Of what a worker is at. */
 uint32_t hft_task_level(const struct hft_pool_worker *worker)
 {
-	const struct hft_work *work = worker->current;
+	return level_of(worker->current);
+}
 
-	return work && work->group & HFT_WORK_MORE ? work->level : HFT_LEVEL_NORMAL;
+/* The highest of the tasks that wait for that in it, and of @level. */
+uint32_t hft_task_outer_level(const struct hft_pool_worker *worker, uint32_t level)
+{
+	const struct hft_work *work;
+
+	for (work = worker->outer; work; work = work->outer) {
+		if (level_of(work) > level)
+			level = level_of(work);
+	}
+	return level;
+}
+
+/* The task that @worker is at goes on: those that it ran inside had levels of their own. */
+void hft_task_resume(struct hft_pool_worker *worker)
+{
+	hft_owner_rebase(hft_self.owner, hft_task_level(worker));
 }

@@ -5,6 +5,7 @@
 
 struct hft_owner;
 struct hft_pool;
+struct hft_pool_worker;
 struct hft_spawn_opts;
 struct hft_spawner;
 struct hft_work;
@@ -15,6 +16,8 @@ struct hft_owner *hft_task_make(struct hft_spawner *self, struct hft_work *work,
 void hft_task_claim(struct hft_owner *task);
 void hft_task_begin(struct hft_owner *task);
 void hft_task_end(struct hft_owner *task);
+void hft_task_resume(struct hft_pool_worker *worker);
+void hft_tasks_have_worker(struct hft_pool *pool);
 void hft_tasks_cancel(struct hft_pool *pool);
 
 #endif /* HFT_RESOURCE_TASK_H */

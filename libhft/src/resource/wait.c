@@ -176,12 +176,10 @@ void hft_resources_settle(void)
 	}
 }
 
-/* Let the lock go, and end the tasks whose pools have closed meanwhile. */
-void hft_resources_unlock(void)
+static void cancel_all(struct hft_work *work)
 {
-	struct hft_work *work = hft_task_failed(), *next;
+	struct hft_work *next;
 
-	hft_unlock(&hft_resource_lock);
 	for (; work; work = next) {
 		struct hft_pool *pool = work->extra->owner->pool;
 		struct hft_spawner nobody = { .pool = pool };
@@ -190,4 +188,24 @@ void hft_resources_unlock(void)
 		next = work->next;
 		hft_work_cancel(self ? self : &nobody, work, work->fixed ? -ENODEV : -ECANCELED);
 	}
+}
+
+/*
+ * Let the lock go, and end the tasks whose pools have closed meanwhile.  Who ends one comes
+ * here again, with those who can have then what it had: all are ended by the first.
+ */
+void hft_resources_unlock(void)
+{
+	struct hft_work *work;
+
+	if (!hft_tasks_ending) {
+		while ((work = hft_task_failed())) {
+			hft_tasks_ending = true;
+			hft_unlock(&hft_resource_lock);
+			cancel_all(work);
+			hft_lock(&hft_resource_lock);
+		}
+		hft_tasks_ending = false;
+	}
+	hft_unlock(&hft_resource_lock);
 }
