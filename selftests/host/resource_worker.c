@@ -3,6 +3,7 @@
 /* Resources of workers: whose tasks run one inside the other, that come, and that go. */
 #include <errno.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include <hft/pool.h>
 
@@ -153,6 +154,47 @@ static void a_worker_that_comes_runs_what_waits(void **state)
 	strike(&s);
 }
 
+struct stalls {
+	int nr;
+	int32_t holder;
+	char name[16];
+};
+
+static void see(const struct hft_resource_stall *stall, void *arg)
+{
+	struct stalls *stalls = arg;
+
+	stalls->nr++;
+	stalls->holder = stall->holder;
+	strncpy(stalls->name, stall->resource, sizeof(stalls->name) - 1);
+}
+
+/* Of all that it has declared it waits for what another has. */
+static void a_stall_names_what_is_not_to_be_had(void **state)
+{
+	struct stalls stalls = {};
+	struct hft_handle handle;
+	struct actor a;
+	struct scene s;
+
+	(void)state;
+	set(&s, 1);
+	start(&a, HFT_LEVEL_NORMAL);
+	assert_int_equal(ask(&a, ACQUIRE, s.y), 0);
+
+	const struct hft_required both[] = { { .resource = s.x }, { .resource = s.y } };
+	HFT_OPTS(hft_spawn_opts, opts, .resources = both, .nr_resources = 2);
+
+	handle = spawn(&s, nothing, &opts);
+	assert_int_equal(hft_resource_stalls(0, see, &stalls), 1);
+	assert_string_equal(stalls.name, "y");
+	assert_int_not_equal(stalls.holder, 0);
+	assert_int_equal(ask(&a, RELEASE, s.y), 0);
+	assert_int_equal(result_of(&handle), 0);
+	quit(&a);
+	strike(&s);
+}
+
 static void *release_soon(void *arg)
 {
 	struct scene *s = arg;
@@ -235,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_inner_task_leaves_no_level),
 		cmocka_unit_test(a_worker_that_comes_runs_what_waits),
+		cmocka_unit_test(a_stall_names_what_is_not_to_be_had),
 		cmocka_unit_test(its_pool_closes_as_it_is_let_go),
 		cmocka_unit_test(a_crowd_is_cancelled),
 	};

@@ -110,9 +110,24 @@ struct stalls {
 	size_t most;
 };
 
+/* Of all that it waits for the first that it could not have, if it is that alone. */
+static const struct hft_resource *missing(const struct hft_owner *owner)
+{
+	uint32_t i;
+
+	for (i = 0; i < owner->nr_wants; i++) {
+		const struct hft_want *want = &owner->wants[i];
+
+		if (!hft_word_with(want->resource, atomic_load(&want->resource->word), owner,
+				   want->shared))
+			return want->resource;
+	}
+	return owner->wants[0].resource;
+}
+
 static void note(struct stalls *stalls, const struct hft_owner *owner, uint64_t waited)
 {
-	const struct hft_resource *resource = owner->wants[0].resource;
+	const struct hft_resource *resource = missing(owner);
 	const struct hft_owner *holder = any_holder(resource);
 	struct stall *stall;
 
