@@ -136,6 +136,30 @@ static void tells_that_nothing_will_happen(void **state)
 	assert_int_equal(hft_resource_close(resource), 0);
 }
 
+static int64_t keep(void *args)
+{
+	return hft_resource_acquire(*(struct hft_resource **)args);
+}
+
+/* Likewise who waits for a resource: no time that was set is over. */
+static void tells_that_nobody_releases(void **state)
+{
+	struct hft_resource *resource;
+	struct machine machine;
+	struct hft_group group;
+
+	(void)state;
+	open_machine(&machine, "cpus=1", 1);
+	assert_int_equal(hft_resource_open(&resource, NULL), 0);
+	hft_group_init(&group, machine.pool);
+	assert_int_equal(hft_group_spawn(&group, keep, &resource, sizeof(resource)), 0);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), 0);
+	assert_int_equal(hft_resource_acquire(resource), -EDEADLK);
+	assert_int_equal(hft_resource_timed(resource, hft_now() + US), -ETIMEDOUT);
+	close_machine(&machine);
+	assert_int_equal(hft_resource_close(resource), 0);
+}
+
 struct patience {
 	struct hft_pool *pool;
 	struct hft_resource *resource;
@@ -547,6 +571,7 @@ int main(void)
 		cmocka_unit_test(takes_as_long_as_it_spins),
 		cmocka_unit_test(waits_in_its_time),
 		cmocka_unit_test(tells_that_nothing_will_happen),
+		cmocka_unit_test(tells_that_nobody_releases),
 		cmocka_unit_test(tasks_wait_until_a_time),
 		cmocka_unit_test(bodies_of_rings_spawn),
 		cmocka_unit_test(closes_with_tasks_that_never_end),

@@ -141,7 +141,7 @@ static int begin_wait(struct hft_resource *resource, struct hft_owner *self, boo
 	return ret;
 }
 
-/* Wait until it is granted.  Returns 0 or -ETIMEDOUT. */
+/* Wait until it is granted.  Returns 0 or an error of hft_thread_wait(). */
 static int finish_wait(struct hft_owner *self, uint64_t timeout)
 {
 	struct hft_wait_for wait = hft_wait_for_done(&self->granted);
@@ -153,7 +153,6 @@ static int finish_wait(struct hft_owner *self, uint64_t timeout)
 	} else {
 		hft_want_end(self);
 		hft_resources_settle();
-		err = -ETIMEDOUT;
 	}
 	hft_resources_unlock();
 	return err;
