@@ -16,13 +16,13 @@
 #include "pin.h"
 #include "quantile.h"
 
-#define ROUNDS		15
+#define ROUNDS		11
 #define BATCH		256
-#define BATCHES		200		/* of a round */
+#define BATCHES		100		/* of a round */
 #define SPAWNS		4096
-#define OUTSIDE		10		/* of a round */
-#define TASKS		200000
-#define REPEATS		3		/* of a round */
+#define OUTSIDE		8		/* of a round */
+#define TASKS		50000
+#define REPEATS		4		/* of a round */
 #define GRAPHS		5000		/* of a round */
 
 static const struct executor_queue *const queues[] = {

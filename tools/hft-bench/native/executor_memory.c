@@ -76,7 +76,7 @@ static double task_bytes(bool with_level)
 	return bytes;
 }
 
-/* Sealed, and run once: with what a run needs. */
+/* As a tree, but each node has @edges to it.  Sealed, and run once: with what a run needs. */
 static double node_bytes(uint32_t edges)
 {
 	double before = resident_bytes(), bytes;
@@ -86,9 +86,9 @@ static double node_bytes(uint32_t edges)
 	executor_check(hft_graph_open(&graph, NULL));
 	for (i = 0; i < NODES; i++)
 		executor_check(hft_graph_add_node(graph, NULL));
-	for (i = 0; i + edges < NODES; i++) {
-		for (k = 1; k <= edges; k++)
-			executor_check(hft_graph_add_edge(graph, i, i + k, 0));
+	for (i = 1; i < NODES; i++) {
+		for (k = 0; k < edges && k <= i / 2; k++)
+			executor_check(hft_graph_add_edge(graph, i / 2 - k, i, 0));
 	}
 	executor_check(hft_graph_seal(graph));
 	executor_check(hft_graph_run(graph, NULL, NULL));

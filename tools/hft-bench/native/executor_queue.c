@@ -74,7 +74,7 @@ double executor_queue_outside(const struct executor_queue *queue, void *it, unsi
 	begin = hft_now();
 	for (i = 0; i < nr; i++) {
 		while (!queue->put(it, count, NULL))
-			;
+			sched_yield();
 	}
 	put = hft_now() - begin;
 	pthread_join(other.thread, NULL);
