@@ -476,8 +476,11 @@ static void a_worker_of_ones_own(void **state)
 static int64_t spawn_behind(void *args)
 {
 	struct spawn_many *many = args;
+	HFT_OPTS(hft_pool_stats, stats);
 	unsigned int i;
 
+	if (hft_pool_stats(pool, HFT_POOL_ALL, &stats))
+		return -EIO;
 	for (i = 0; i < many->nr; i++) {
 		if (hft_group_spawn(many->group, count, &many->times, sizeof(many->times)))
 			return -ENOMEM;

@@ -247,6 +247,7 @@ static void a_handle_has_room_for_so_many(void **state)
 static void a_halt_holds(void **state)
 {
 	HFT_OPTS(hft_spawn_opts, opts);
+	HFT_OPTS(hft_pool_stats, stats);
 	struct hft_group group;
 	unsigned int i;
 
@@ -271,6 +272,10 @@ static void a_halt_holds(void **state)
 	assert_int_equal(spawn(&group, hft_now() + MSEC, i, &opts), 0);
 	assert_int_equal(hft_group_wait(&group, soon()), 0);
 	assert_int_equal(seen.nr, 11);
+	assert_int_equal(hft_pool_stats(pool, HFT_POOL_ALL, &stats), 0);
+	assert_int_equal(stats.spawned, 21);
+	assert_int_equal(stats.executed, 11);
+	assert_int_equal(stats.cancelled, 10);
 }
 
 /* While tasks come and are released. */

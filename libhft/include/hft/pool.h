@@ -207,12 +207,13 @@ struct hft_pool_stats {
 	uint64_t spawned;		/* by the worker, or by threads that are none */
 	uint64_t executed;
 	uint64_t failed;		/* of those */
-	uint64_t cancelled;		/* ended without being begun */
+	uint64_t cancelled;		/* ended without being begun, or by their thread's end */
 	uint64_t stolen;		/* from others */
 	uint64_t failed_steals;		/* found no task, or lost a race for one */
 	uint64_t parked;		/* times that it slept */
 	uint64_t parked_ns;
-	uint64_t depth;			/* tasks that wait, but for a time to come */
+	uint64_t depth;			/* tasks that wait, but for a time to come, or for the */
+					/* first look of a worker, from outside */
 	uint32_t cpu;
 	uint32_t running;		/* it is at a task: at the same one as long as executed */
 					/* stays what it is */

@@ -243,7 +243,7 @@ struct hft_pool_worker {
 	struct hft_spawner self;
 	struct hft_pool *pool;
 	uint32_t number;
-	uint32_t cpu;
+	_Atomic uint32_t cpu;
 	bool reserved;
 	_Atomic bool searching;
 	bool yields;
@@ -295,6 +295,7 @@ struct hft_pool_worker {
  * @idle: how many workers sleep and search
  * @inbox: tasks from outside, newest first
  * @queue: tasks that have a deadline, or that are to be re-keyed
+ * @cancelled: tasks that ended without being begun, by who is no worker
  */
 struct hft_pool {
 	_Atomic(struct hft_pool_worker *) workers[HFT_POOL_WORKERS_MAX];
@@ -314,6 +315,7 @@ struct hft_pool {
 	_Atomic uint64_t idle __attribute__((aligned(64)));
 	_Atomic(struct hft_work *) inbox __attribute__((aligned(64)));
 	struct hft_queue queue;
+	_Atomic uint64_t cancelled;
 };
 
 static inline enum hft_distance hft_worker_distance(const struct hft_pool_worker *from, uint32_t to)

@@ -102,7 +102,7 @@ static int worker_add(struct hft_pool *pool, uint32_t cpu)
 
 	if (!worker)
 		return nr == HFT_POOL_WORKERS_MAX ? -ENOSPC : -ENOMEM;
-	worker->cpu = cpu;
+	atomic_store_explicit(&worker->cpu, cpu, memory_order_relaxed);
 	pthread_sigmask(SIG_SETMASK, NULL, &worker->blocked);
 	if (worker->number == nr)
 		atomic_store_explicit(&pool->nr_workers, nr + 1, memory_order_release);
@@ -498,7 +498,7 @@ static void add_worker_stats(const struct hft_pool_worker *worker, struct hft_po
 	for (level = 0; level < HFT_LEVELS; level++)
 		stats->depth += (uint64_t)hft_deque_count(&worker->deques[level]);
 	stats->depth += hft_queue_waiting(&worker->queue);
-	stats->cpu = worker->cpu;
+	stats->cpu = atomic_load_explicit(&worker->cpu, memory_order_relaxed);
 	stats->running += atomic_load(&worker->life) != HFT_WORKER_NONE &&
 			  !atomic_load(&worker->searching);
 }
@@ -531,6 +531,7 @@ HFT_API int hft_pool_stats(struct hft_pool *pool, uint32_t worker,
 	}
 	if (worker == HFT_POOL_ALL) {
 		stats.spawned += hft_spawners_count(pool);
+		stats.cancelled += read_count(&pool->cancelled);
 		stats.depth += hft_queue_waiting(&pool->queue);
 	}
 	hft_answer(user_stats, &stats, sizeof(stats));

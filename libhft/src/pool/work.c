@@ -246,6 +246,8 @@ void hft_work_cancel(struct hft_spawner *self, struct hft_work *work, int err)
 
 	if (self->worker)
 		hft_count(&self->worker->cancelled, 1);
+	else
+		atomic_fetch_add_explicit(&self->pool->cancelled, 1, memory_order_relaxed);
 	if (work->group & HFT_WORK_MORE)
 		work_end(self, work, err);
 	else
