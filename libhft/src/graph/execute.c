@@ -35,14 +35,18 @@ static uint64_t latest_end(const struct hft_run *run, const struct hft_graph_nod
 uint64_t hft_run_deadline(const struct hft_run *run, uint32_t number)
 {
 	const struct hft_graph_node *node = &run->graph->nodes[number];
-	uint64_t through, done, time;
+	uint64_t earliest, rank, cost, through, done, time;
 
 	if (!run->opts.deadline)
 		return 0;
-	through = hft_node_earliest(node) + hft_node_rank(node);
+	/* Each once: a cost may change, and no more is done than there is. */
+	earliest = hft_node_earliest(node);
+	rank = hft_node_rank(node);
+	cost = hft_node_cost(node);
+	through = earliest + rank;
 	if (run->opts.split != HFT_SPLIT_SHARED || !through || run->opts.deadline <= run->start)
 		return latest_end(run, node);
-	done = through - behind(node);
+	done = earliest + (cost < rank ? cost : rank);
 	time = run->opts.deadline - run->start;
 	return run->start + (uint64_t)((unsigned __int128)time * done / through);
 }
