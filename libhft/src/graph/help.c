@@ -434,13 +434,31 @@ static enum who still_guard(struct hft_run *run)
 	return who;
 }
 
+/*
+ * The guard makes way, and may leave before it comes again: who else is there runs the nodes
+ * of the path then, if anybody is.
+ */
+static bool is_last(struct hft_run *run)
+{
+	bool last;
+
+	hft_lock(&run->lock);
+	last = !run->helpers;
+	run->helpers += last;
+	hft_unlock(&run->lock);
+	return last;
+}
+
 /* Have another come in the place of the caller, in its turn. */
 static int ask_again(struct hft_run *run, enum who who, const struct turn *turn)
 {
 	HFT_OPTS(hft_spawn_opts, opts, .level = 1 + turn->level, .deadline = turn->deadline,
 		 .worker = who == GUARD ? run->graph->reserved : 0);
+	int err = 0;
 
-	return ask(run, NONE, who, &opts);
+	if (who == GUARD && is_last(run))
+		err = ask_helper(run, turn->level, turn->deadline);
+	return err ? err : ask(run, NONE, who, &opts);
 }
 
 /* Run the best node until there is none that could run. */
