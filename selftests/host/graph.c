@@ -525,6 +525,31 @@ static void the_example_of_the_paper(void **state)
 	json_decref(file);
 }
 
+/* Times that would overflow: a node would have no place, and nobody would be told. */
+static void bad_schedules(void **state)
+{
+	const uint64_t costs[] = { 1, UINT64_MAX, 1, 1 };
+	const uint32_t hops[] = { 0, 100, UINT32_MAX, 0 };
+	HFT_OPTS(hft_schedule_opts, long_node, .workers = 2, .costs_ns = costs);
+	HFT_OPTS(hft_schedule_opts, long_hop, .workers = 2, .hop_percent = hops);
+	const struct hft_schedule_opts *bad[] = { &long_node, &long_hop };
+	struct hft_node_slot slots[2];
+	struct hft_graph *graph;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(hft_graph_open(&graph, NULL), 0);
+	add(graph, NULL, 1);
+	add(graph, NULL, 1);
+	assert_int_equal(hft_graph_add_edge(graph, 0, 1, 1), 0);
+	assert_int_equal(hft_graph_seal(graph), 0);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(hft_graph_schedule(graph, bad[i], slots, NULL), -EINVAL);
+		assert_int_equal(hft_graph_place(graph, bad[i], slots, NULL), -EINVAL);
+	}
+	hft_graph_close(graph);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -537,6 +562,7 @@ int main(void)
 		cmocka_unit_test(bad_graphs),
 		cmocka_unit_test(an_edge_twice),
 		cmocka_unit_test(a_circle_is_named),
+		cmocka_unit_test(bad_schedules),
 		cmocka_unit_test(the_example_of_the_paper),
 	};
 

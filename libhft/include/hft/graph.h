@@ -235,10 +235,10 @@ struct hft_schedule_opts {
 	size_t sz;
 	uint32_t workers;		/* 1 to 1024 */
 	uint32_t order;			/* enum hft_graph_order */
-	const uint64_t *costs_ns;	/* of node n on worker w at n * workers + w; NULL: */
-					/* the nodes' costs on each */
+	const uint64_t *costs_ns;	/* of node n on worker w at n * workers + w, at most */
+					/* HFT_GRAPH_COST_MAX; NULL: the nodes' costs on each */
 	const uint32_t *hop_percent;	/* of an edge's weight from worker a to b at */
-					/* a * workers + b; NULL: 100 to any other */
+					/* a * workers + b, at most 10000; NULL: 100 to any other */
 };
 
 int hft_graph_schedule(struct hft_graph *graph, const struct hft_schedule_opts *opts,

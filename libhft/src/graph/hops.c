@@ -7,7 +7,6 @@
 
 /* Percent of an edge's weight. */
 #define ALL		100U
-#define PERCENT_MAX	10000U
 
 static uint32_t percent_at(const struct hft_graph *graph, int distance)
 {
@@ -28,9 +27,9 @@ int hft_hops_set(struct hft_graph *graph, const uint32_t *percent)
 	uint32_t i;
 
 	for (i = 0; i < HFT_DISTANCES; i++) {
-		if (percent[i] > PERCENT_MAX)
+		if (percent[i] > HFT_HOP_PERCENT_MAX)
 			return hft_fail(EINVAL, "hops of %u percent: at most %u", percent[i],
-					PERCENT_MAX);
+					HFT_HOP_PERCENT_MAX);
 	}
 	memcpy(graph->hop_percent, percent, sizeof(graph->hop_percent));
 	return 0;

@@ -193,6 +193,8 @@ static inline bool hft_node_is_critical(const struct hft_graph_node *node)
 }
 
 /* hops.c */
+#define HFT_HOP_PERCENT_MAX	10000U		/* of an edge's weight */
+
 int hft_hops_set(struct hft_graph *graph, const uint32_t *percent);
 void hft_hops_mean(struct hft_graph *graph);
 

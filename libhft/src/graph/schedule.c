@@ -190,6 +190,25 @@ static int make_list(struct hft_schedule *s)
 	return err;
 }
 
+/* With others the time would overflow. */
+static int check_costs(const struct hft_graph *graph, const struct hft_schedule_opts *opts)
+{
+	size_t i, nr = opts->costs_ns ? (size_t)graph->nr_nodes * opts->workers : 0;
+
+	for (i = 0; i < nr; i++) {
+		if (opts->costs_ns[i] > HFT_GRAPH_COST_MAX)
+			return hft_fail(EINVAL, "a cost of %llu ns",
+					(unsigned long long)opts->costs_ns[i]);
+	}
+	nr = opts->hop_percent ? (size_t)opts->workers * opts->workers : 0;
+	for (i = 0; i < nr; i++) {
+		if (opts->hop_percent[i] > HFT_HOP_PERCENT_MAX)
+			return hft_fail(EINVAL, "hops of %u percent: at most %u",
+					opts->hop_percent[i], HFT_HOP_PERCENT_MAX);
+	}
+	return 0;
+}
+
 static int check(const struct hft_graph *graph, const struct hft_schedule_opts *opts)
 {
 	if (!graph->sealed)
@@ -198,7 +217,7 @@ static int check(const struct hft_graph *graph, const struct hft_schedule_opts *
 		return hft_fail(EINVAL, "%u workers: 1 to %u", opts->workers, WORKERS_MAX);
 	if (opts->order >= HFT_ORDERS)
 		return hft_fail(EINVAL, "there is no order %u", opts->order);
-	return 0;
+	return check_costs(graph, opts);
 }
 
 static uint64_t last_end(const struct hft_schedule *s)
