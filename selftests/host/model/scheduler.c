@@ -509,7 +509,7 @@ static void report(unsigned long nr)
 {
 	unsigned long i;
 
-	fprintf(stderr, "# %s: %s (schedule %lu, thread %s)\n", scenario->name, reason, nr,
+	fprintf(stderr, "# %s: %s (schedule %lu, in %s)\n", scenario->name, reason, nr,
 		model_function ? model_function : "-");
 	if (quiet)
 		return;
