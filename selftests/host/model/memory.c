@@ -14,20 +14,25 @@
 
 #define CELL		4		/* bytes */
 #define CELLS		(1U << 16)
+#define PARTS		4
 #define SYNCS		(1U << 12)
 #define FREED		256
 
 const char *model_function;
 
-/* Who has last accessed some bytes without atomics. */
+/* Who has last accessed some bytes of a cell together, without atomics. */
+struct part {
+	uint8_t bytes;			/* a bit for each; 0: there is no such part */
+	uint8_t writer;
+	uint8_t readers;
+	uint32_t write_at;		/* 0: never */
+	uint32_t read_at[FIBERS];
+};
+
 struct cell {
 	uintptr_t address;
 	uint32_t run;
-	uint8_t writer;
-	uint8_t written;		/* a bit for each byte */
-	uint8_t read[FIBERS];
-	uint32_t write_at;
-	uint32_t read_at[FIBERS];
+	struct part parts[PARTS];
 };
 
 /*
@@ -45,6 +50,8 @@ struct sync {
 static struct cell cells[CELLS];
 static struct sync syncs[SYNCS];
 static uint32_t run;
+static const char *plain_from;		/* the code that accesses memory without atomics */
+extern char __executable_start[];
 static unsigned int nr_cells, nr_syncs;
 static struct {
 	uintptr_t begin, end;
@@ -134,33 +141,60 @@ static bool knows(const struct fiber *fiber, unsigned int other, uint32_t at)
 
 static void race(const struct cell *cell, unsigned int other, const char *what)
 {
-	model_fail("data race of threads %u and %u at %#lx: %s", model_current->number, other,
-		   (unsigned long)cell->address, what);
+	model_fail("data race of threads %u and %u at %#lx: %s (addr2line %#lx)",
+		   model_current->number, other, (unsigned long)cell->address, what,
+		   (unsigned long)(plain_from - __executable_start));
+}
+
+static void check_part(const struct cell *cell, const struct part *part, bool writes)
+{
+	unsigned int i;
+
+	if (part->write_at && !knows(model_current, part->writer, part->write_at))
+		race(cell, part->writer, writes ? "write after write" : "read after write");
+	for (i = 0; writes && i < FIBERS; i++) {
+		if (part->readers & 1U << i && !knows(model_current, i, part->read_at[i]))
+			race(cell, i, "write after read");
+	}
+}
+
+/* NULL: of the cell there are more than are remembered. */
+static struct part *find_part(struct cell *cell, uint8_t bytes)
+{
+	unsigned int i;
+
+	for (i = 0; i < PARTS; i++) {
+		if (!cell->parts[i].bytes)
+			cell->parts[i].bytes = bytes;
+		if (cell->parts[i].bytes == bytes)
+			return &cell->parts[i];
+	}
+	return NULL;
 }
 
 static void access_cell(uintptr_t address, uint8_t bytes, bool writes)
 {
-	struct fiber *self = model_current;
+	unsigned int i, self = model_current->number;
 	struct cell *cell = find_cell(address);
-	unsigned int i;
+	struct part *part;
 
 	if (!cell)
 		return;
-	if (cell->written & bytes && !knows(self, cell->writer, cell->write_at))
-		race(cell, cell->writer, writes ? "write after write" : "read after write");
-	if (!writes) {
-		cell->read[self->number] |= bytes;
-		cell->read_at[self->number] = self->clock.at[self->number];
+	for (i = 0; i < PARTS; i++) {
+		if (cell->parts[i].bytes & bytes)
+			check_part(cell, &cell->parts[i], writes);
+	}
+	part = find_part(cell, bytes);
+	if (!part)
 		return;
+	if (writes) {
+		part->writer = (uint8_t)self;
+		part->write_at = model_current->clock.at[self];
+		part->readers = 0;
+	} else {
+		part->readers |= (uint8_t)(1U << self);
+		part->read_at[self] = model_current->clock.at[self];
 	}
-	for (i = 0; i < FIBERS; i++) {
-		if (cell->read[i] & bytes && !knows(self, i, cell->read_at[i]))
-			race(cell, i, "write after read");
-		cell->read[i] &= (uint8_t)~bytes;
-	}
-	cell->written = cell->writer == self->number ? cell->written | bytes : bytes;
-	cell->writer = (uint8_t)self->number;
-	cell->write_at = self->clock.at[self->number];
 }
 
 static bool overlaps(const struct store *store, uintptr_t address, size_t size)
@@ -168,13 +202,14 @@ static bool overlaps(const struct store *store, uintptr_t address, size_t size)
 	return address < store->address + store->size && store->address < address + size;
 }
 
-static void plain(const void *memory, size_t size, bool writes)
+static void plain(const void *memory, size_t size, bool writes, const void *from)
 {
 	uintptr_t address = (uintptr_t)memory, end = address + size, cell;
 	unsigned int i;
 
 	if (!model_current)
 		return;
+	plain_from = from;
 	for (i = 0; i < model_current->nr_stores; i++) {
 		if (overlaps(&model_current->stores[i], address, size)) {
 			model_flush(model_current);
@@ -185,10 +220,10 @@ static void plain(const void *memory, size_t size, bool writes)
 		return;
 	check_freed(address);
 	for (cell = address & ~(uintptr_t)(CELL - 1); cell < end; cell += CELL) {
-		uintptr_t from = cell > address ? cell : address;
+		uintptr_t first = cell > address ? cell : address;
 		uintptr_t to = cell + CELL < end ? cell + CELL : end;
 
-		access_cell(cell, (uint8_t)(((1U << (to - from)) - 1) << (from - cell)), writes);
+		access_cell(cell, (uint8_t)(((1U << (to - first)) - 1) << (first - cell)), writes);
 	}
 }
 
@@ -435,8 +470,10 @@ void __tsan_atomic_signal_fence(int order);
 void __tsan_init(void) { }
 void __tsan_func_entry(void *pc) { (void)pc; }
 void __tsan_func_exit(void) { }
-void __tsan_read_range(void *memory, size_t size) { plain(memory, size, false); }
-void __tsan_write_range(void *memory, size_t size) { plain(memory, size, true); }
+#define FROM	__builtin_return_address(0)
+
+void __tsan_read_range(void *memory, size_t size) { plain(memory, size, false, FROM); }
+void __tsan_write_range(void *memory, size_t size) { plain(memory, size, true, FROM); }
 void __tsan_atomic_thread_fence(int order) { model_fence(order); }
 void __tsan_atomic_signal_fence(int order) { (void)order; }
 
@@ -456,10 +493,10 @@ void __tsan_switch_to_fiber(void *fiber, unsigned int flags) { (void)fiber; (voi
 	void __tsan_write##bytes(void *memory); \
 	void __tsan_unaligned_read##bytes(void *memory); \
 	void __tsan_unaligned_write##bytes(void *memory); \
-	void __tsan_read##bytes(void *memory) { plain(memory, bytes, false); } \
-	void __tsan_write##bytes(void *memory) { plain(memory, bytes, true); } \
-	void __tsan_unaligned_read##bytes(void *memory) { plain(memory, bytes, false); } \
-	void __tsan_unaligned_write##bytes(void *memory) { plain(memory, bytes, true); }
+	void __tsan_read##bytes(void *memory) { plain(memory, bytes, false, FROM); } \
+	void __tsan_write##bytes(void *memory) { plain(memory, bytes, true, FROM); } \
+	void __tsan_unaligned_read##bytes(void *memory) { plain(memory, bytes, false, FROM); } \
+	void __tsan_unaligned_write##bytes(void *memory) { plain(memory, bytes, true, FROM); }
 
 ACCESS(1)
 ACCESS(2)

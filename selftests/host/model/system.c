@@ -247,6 +247,25 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
 	return 0;
 }
 
+int __real_pthread_mutex_trylock(pthread_mutex_t *mutex);
+int __wrap_pthread_mutex_trylock(pthread_mutex_t *mutex);
+int __wrap_pthread_mutex_trylock(pthread_mutex_t *mutex)
+{
+	bool *locked;
+
+	if (!model_current)
+		return __real_pthread_mutex_trylock(mutex);
+	model_function = "pthread_mutex_trylock";
+	model_point("try lock", mutex);
+	model_flush(model_current);
+	locked = lock_of(mutex);
+	if (*locked)
+		return EBUSY;
+	*locked = true;
+	model_acquire(mutex);
+	return 0;
+}
+
 int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)
