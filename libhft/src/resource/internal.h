@@ -220,6 +220,7 @@ void hft_want_end(struct hft_owner *owner);
 void hft_resource_changed(struct hft_resource *resource);
 void hft_resources_settle(void);
 void hft_resources_unlock(void);
+void hft_resources_nap(void);
 
 /* task.c */
 extern bool hft_tasks_ending;	/* somebody ends those that their pools did not take */

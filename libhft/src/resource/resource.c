@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Resources: who has them, and who is next. */
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -471,11 +470,8 @@ HFT_API int hft_resource_close(struct hft_resource *resource)
 		return 0;
 	hft_lock(&hft_resource_lock);
 	/* Who has just released it still looks as if it had it. */
-	while (!atomic_load(&resource->word) && is_listed(resource)) {
-		hft_unlock(&hft_resource_lock);
-		sched_yield();
-		hft_lock(&hft_resource_lock);
-	}
+	while (!atomic_load(&resource->word) && is_listed(resource))
+		hft_resources_nap();
 	if (atomic_load(&resource->word)) {
 		hft_unlock(&hft_resource_lock);
 		return hft_fail(EBUSY, "%s is somebody's", resource->name);

@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <stddef.h>
-#include <time.h>
 
 #include "../pool/internal.h"
 #include "internal.h"
@@ -17,9 +16,6 @@
 
 struct hft_owner *hft_waiting_tasks;
 bool hft_tasks_ending;
-
-/* Time for who ends a task. */
-#define NAP_NS		20000
 
 /* Those that their pools did not take any more. */
 static struct hft_work *failed;
@@ -290,14 +286,9 @@ void hft_task_end(struct hft_owner *task)
 /* What another thread ends is of a pool that is not freed before. */
 static void wait_for_others(void)
 {
-	const struct timespec nap = { .tv_nsec = NAP_NS };
-
 	hft_lock(&hft_resource_lock);
-	while (hft_tasks_ending) {
-		hft_unlock(&hft_resource_lock);
-		nanosleep(&nap, NULL);
-		hft_lock(&hft_resource_lock);
-	}
+	while (hft_tasks_ending)
+		hft_resources_nap();
 	hft_unlock(&hft_resource_lock);
 }
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Who waits for a resource, and who has it next. */
 #include <stddef.h>
+#include <time.h>
 
 #include "../pool/internal.h"
 #include "internal.h"
 
 /* How many may have a share of a resource of one unit. */
 #define SHARES_MOST	(1U << 30)
+
+#define NAP_NS		20000
 
 /* Those of which it is to be seen who has them next. */
 static struct hft_resource *changed;
@@ -208,4 +211,17 @@ void hft_resources_unlock(void)
 		hft_tasks_ending = false;
 	}
 	hft_unlock(&hft_resource_lock);
+}
+
+/*
+ * Let the lock go for a moment: who has the next step may have a lower priority than the
+ * caller, and its CPU.
+ */
+void hft_resources_nap(void)
+{
+	const struct timespec nap = { .tv_nsec = NAP_NS };
+
+	hft_unlock(&hft_resource_lock);
+	nanosleep(&nap, NULL);
+	hft_lock(&hft_resource_lock);
 }
