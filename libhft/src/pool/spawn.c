@@ -227,7 +227,8 @@ static int push(struct hft_spawner *self, struct hft_work *work)
  *
  * A task that declares resources does not begin before it has them all, which it gets at
  * once: it waits for that without a worker, and is passed by others who can have some of
- * them.  What it has it can not release before its end.
+ * them.  What it has it can not release before its end.  Whether it was cancelled, or has
+ * expired, is seen when it has them all and a worker takes it: until then it waits.
  *
  * Return: as hft_spawn(), -EINVAL there is no such level, the group is of another pool,
  * there is a release and no handle, or a deadline before it, or it declares a resource
