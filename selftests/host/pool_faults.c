@@ -362,6 +362,71 @@ static void workers_go_while_they_steal(void **state)
 
 #define with(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static int64_t do_nothing(void *args)
+{
+	(void)args;
+	return 0;
+}
+
+/* The thread sanitizer lets no child of several threads start one. */
+static bool own_pool_runs(void)
+{
+#ifndef __SANITIZE_THREAD__
+	HFT_OPTS(hft_pool_opts, opts, .workers = 1, .flags = HFT_POOL_UNPINNED);
+	struct hft_group group;
+	struct hft_pool *own;
+
+	if (hft_pool_open(&own, &opts))
+		return false;
+	hft_group_init(&group, own);
+	if (hft_group_spawn(&group, do_nothing, NULL, 0) || hft_group_wait(&group, UINT64_MAX))
+		return false;
+	hft_pool_close(own);
+#endif
+	return true;
+}
+
+/* @group has a task that has not ended.  Returns the number of what is wrong, or 0. */
+static int check_child(struct hft_group *group)
+{
+	HFT_OPTS(hft_spawn_opts, opts, .group = group);
+
+	if (hft_group_spawn(group, do_nothing, NULL, 0) != -EOWNERDEAD)
+		return 1;
+	if (hft_spawn_opts(pool, do_nothing, NULL, 0, &opts, NULL) != -EOWNERDEAD)
+		return 2;
+	if (hft_group_wait(group, UINT64_MAX) != -EOWNERDEAD)
+		return 3;
+	if (hft_pool_add_worker(pool, 0) != -EOWNERDEAD ||
+	    hft_pool_remove_worker(pool, 0) != -EOWNERDEAD)
+		return 4;
+	hft_pool_close(pool);
+	return own_pool_runs() ? 0 : 5;
+}
+
+static void a_child_has_no_workers(void **state)
+{
+	atomic_bool ends = false, *end = &ends;
+	struct hft_group group;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	hft_group_init(&group, pool);
+	assert_int_equal(hft_group_spawn(&group, wait_for_end, &end, sizeof(end)), 0);
+	pid = fork();
+	if (!pid) {
+		alarm(60);
+		_exit(check_child(&group));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	atomic_store(&ends, true);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), 0);
+	assert_int_equal(hft_group_spawn(&group, do_nothing, NULL, 0), 0);
+	assert_int_equal(hft_group_wait(&group, UINT64_MAX), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +439,7 @@ int main(void)
 		with(a_signal_without_a_handler),
 		with(a_task_that_does_not_return),
 		with(workers_go_while_they_steal),
+		with(a_child_has_no_workers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

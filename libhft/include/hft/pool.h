@@ -24,6 +24,9 @@
  * that one.  Who uses a machine may use other pools, too: where it waits for these it has
  * their time, and the machine's stands still.
  *
+ * Fork: a child has none of the workers.  There what would have a task run, or waits for
+ * one, is -EOWNERDEAD, and the memory of a pool that is closed stays.
+ *
  * Errors: as in hft/hft.h; hft_strerror() tells the reason of those of opening a pool
  * and of adding workers.
  */

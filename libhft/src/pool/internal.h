@@ -290,6 +290,7 @@ struct hft_pool_worker {
  * @spin_ns: how long one searches
  * @first_reserved: number of the first worker that is
  * @nr_reserved: how many are
+ * @forks: hft_pool_forks when it was opened
  * @key: of a thread that spawns and is no worker: its &struct hft_spawner
  * @lock: of workers that come and go
  * @idle: how many workers sleep and search
@@ -309,6 +310,7 @@ struct hft_pool {
 	uint64_t spin_ns;
 	uint32_t first_reserved;
 	uint32_t nr_reserved;
+	unsigned int forks;
 	pthread_key_t key;
 	pthread_mutex_t lock;
 
@@ -436,6 +438,22 @@ void hft_spawner_init(struct hft_spawner *self, struct hft_pool *pool,
 void hft_spawner_exit(struct hft_spawner *self);
 void hft_spawners_retire(struct hft_pool *pool);
 uint64_t hft_spawners_count(struct hft_pool *pool);
+
+extern unsigned int hft_pool_forks;
+
+void hft_pool_watch_forks(void);
+
+/* Is it of a process that this one was forked from, where its workers are? */
+static inline bool hft_pool_is_inherited(const struct hft_pool *pool)
+{
+	return pool->forks != hft_pool_forks;
+}
+
+/* Why there is no spawner for the caller. */
+static inline int hft_spawner_error(const struct hft_pool *pool)
+{
+	return hft_pool_is_inherited(pool) ? -EOWNERDEAD : -ENOMEM;
+}
 
 /* The calling thread as a spawner of @pool that it is already, or NULL. */
 static inline struct hft_spawner *hft_spawner_of(const struct hft_pool *pool)

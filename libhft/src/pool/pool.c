@@ -170,6 +170,8 @@ HFT_API int hft_pool_add_worker(struct hft_pool *pool, uint32_t cpu)
 {
 	int ret;
 
+	if (hft_pool_is_inherited(pool))
+		return -EOWNERDEAD;
 	if (pool->pinned && cpu >= CPU_SETSIZE)
 		return hft_fail(EINVAL, "CPU %u", cpu);
 	if (pool->sim && cpu >= hft_sim_cpus(pool->sim))
@@ -222,6 +224,8 @@ HFT_API int hft_pool_remove_worker_timed(struct hft_pool *pool, uint32_t worker,
 	struct hft_sim *before;
 	int err;
 
+	if (hft_pool_is_inherited(pool))
+		return -EOWNERDEAD;
 	if (self && self->worker)
 		return -EDEADLK;
 	if (worker >= atomic_load(&pool->nr_workers))
@@ -349,6 +353,8 @@ static int pool_init(struct hft_pool *pool, const struct hft_pool_opts *opts)
 		pool->membarrier = !(opts->flags & HFT_POOL_QUIET) && hft_membarrier_begin();
 	}
 	pool->inherit = opts->flags & HFT_POOL_INHERIT;
+	hft_pool_watch_forks();
+	pool->forks = hft_pool_forks;
 	err = pthread_key_create(&pool->key, NULL);
 	if (err)
 		return hft_fail(err, "a thread-specific key");
@@ -444,14 +450,15 @@ static void cancel_deques(struct hft_pool_worker *worker)
  *
  * Tasks that have begun run to their end; the others end with -ECANCELED.  What is
  * waited for must have been waited for.  Not from a worker of the pool, and not while
- * another thread uses the pool.
+ * another thread uses the pool.  In a forked child it does nothing.
  */
 HFT_API void hft_pool_close(struct hft_pool *pool)
 {
 	struct hft_sim *before;
 	uint32_t i, nr;
 
-	if (!pool)
+	/* In a child others may have had locks, and whatever they were at stays as it was. */
+	if (!pool || hft_pool_is_inherited(pool))
 		return;
 	before = hft_pool_enter(pool);
 	nr = atomic_load(&pool->nr_workers);

@@ -248,7 +248,9 @@ HFT_API int hft_spawn_opts(struct hft_pool *pool, hft_spawn_fn fn, const void *a
 		err = check(pool, fn, args, size, &opts);
 	if (err)
 		return err;
-	work = self ? hft_slab_take(&self->works) : NULL;
+	if (!self)
+		return hft_spawner_error(pool);
+	work = hft_slab_take(&self->works);
 	if (!work)
 		return -ENOMEM;
 	work->fn = fn;

@@ -122,6 +122,39 @@ uint64_t hft_spawners_count(struct hft_pool *pool)
 	return spawned;
 }
 
+unsigned int hft_pool_forks;
+
+static void before_fork(void)
+{
+	hft_lock(&spawners_lock);
+}
+
+static void in_parent(void)
+{
+	hft_unlock(&spawners_lock);
+}
+
+/* The workers of all pools that there are were left behind. */
+static void in_child(void)
+{
+	atomic_store_explicit(&spawners_lock.word, 0, memory_order_relaxed);
+	hft_pool_forks++;
+	hft_self.spawner = NULL;
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(before_fork, in_parent, in_child);
+}
+
+/* Before there is a pool. */
+void hft_pool_watch_forks(void)
+{
+	static pthread_once_t watched = PTHREAD_ONCE_INIT;
+
+	pthread_once(&watched, watch_forks);
+}
+
 static void disown(struct hft_spawner *self)
 {
 	hft_lock(&spawners_lock);
@@ -150,8 +183,11 @@ static struct hft_spawner *find_new(struct hft_pool *pool)
 /* Of the calling thread, which spawned into another pool, or is no worker, or NULL. */
 struct hft_spawner *hft_spawner_find(struct hft_pool *pool)
 {
-	struct hft_spawner *self = pthread_getspecific(pool->key);
+	struct hft_spawner *self;
 
+	if (hft_pool_is_inherited(pool))
+		return NULL;
+	self = pthread_getspecific(pool->key);
 	if (!self)
 		self = find_new(pool);
 	/* A worker stays one of its own pool's. */

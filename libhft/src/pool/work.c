@@ -337,7 +337,7 @@ static __attribute__((noinline)) int spawn_outside(struct hft_pool *pool, struct
 	struct hft_spawner *self = hft_spawner(pool);
 
 	if (__builtin_expect(!self, 0))
-		return -ENOMEM;
+		return hft_spawner_error(pool);
 	return spawn_as(self, self->worker, group, fn, args, size);
 }
 
@@ -415,6 +415,8 @@ int hft_wait_until(const struct hft_pool *pool, const struct hft_wait_for *wait,
 
 	if (hft_wait_is_over(wait))
 		return 0;
+	if (hft_pool_is_inherited(pool))
+		return -EOWNERDEAD;
 	before = hft_pool_enter(pool);
 	if (self && self->worker)
 		err = hft_worker_help(self->worker, wait, timeout);

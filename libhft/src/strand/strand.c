@@ -306,7 +306,7 @@ static int post_task(struct hft_strands *strands, uint64_t key, hft_spawn_fn fn,
 	struct post *post = self ? hft_slab_take(&self->posts) : NULL;
 
 	if (!post)
-		return -ENOMEM;
+		return hft_spawner_error(strands->pool);
 	if (opts && opts->group)
 		hft_group_begin(opts->group, self);
 	post->next = NULL;
