@@ -152,6 +152,40 @@ static void by_rank_or_by_submission(void **state)
 	close_machine(&m);
 }
 
+/* All that a run has learned is one change of the path. */
+static void a_run_is_learned_at_its_end(void **state)
+{
+	HFT_OPTS(hft_pool_opts, pool, .workers = 2);
+	HFT_OPTS(hft_graph_opts, graph);
+	struct hft_graph_change change[2];
+	uint32_t path[NODES], i;
+	struct machine m;
+	struct done done;
+
+	(void)state;
+	open_machine(&m, &pool, &graph);
+	for (i = 0; i < 6; i++) {
+		add(&m, 8 * US);
+		if (i && i != 3)
+			edge(&m, i - 1, i);
+	}
+	assert_int_equal(hft_graph_seal(m.graph), 0);
+	for (i = 0; i < 6; i++)
+		assert_int_equal(hft_graph_set_cost(m.graph, i, i < 3 ? 10 * US : i * US), 0);
+	assert_int_equal(hft_graph_length(m.graph), 30 * US);
+	assert_int_equal(hft_graph_changes(m.graph, 0, change, 2, NULL), 2);
+	i = 0;
+	while (hft_graph_changes(m.graph, i, change, 1, NULL))
+		i++;
+	run(&m, &done, NULL);
+	assert_int_equal(hft_graph_changes(m.graph, i, change, 2, NULL), 1);
+	assert_int_equal(change[0].cause, HFT_CAUSE_LEARNED);
+	assert_int_equal(change[0].node, 3);
+	assert_int_equal(change[0].new_length_ns, 24 * US);
+	assert_int_equal(hft_graph_path(m.graph, path, NODES), 3);
+	close_machine(&m);
+}
+
 /* A source, a line of three of 10 us, and beside each two of 4 us. */
 static void make_line_with_others(struct machine *m)
 {
@@ -392,6 +426,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_rank_or_by_submission),
+		cmocka_unit_test(a_run_is_learned_at_its_end),
 		cmocka_unit_test(a_reserved_worker_runs_the_path),
 		cmocka_unit_test(without_it_others_run_the_path),
 		cmocka_unit_test(nodes_go_where_their_memory_is),

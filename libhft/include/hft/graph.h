@@ -201,7 +201,8 @@ enum hft_graph_cause {
  * @old_length_ns: what its length was
  * @new_length_ns: and is
  * @cause: &enum hft_graph_cause
- * @node: whose cost, or an edge from which, has changed
+ * @node: whose cost, or an edge from which, has changed; of those of which a run has
+ *	learned the one whose cost has changed most
  * @nodes: that the path has now
  * @differs: the first of them that is another, or %HFT_CHANGE_NOWHERE
  */

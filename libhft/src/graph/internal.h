@@ -106,7 +106,11 @@ struct hft_graph_path {
  * @in: numbers of edges by where they lead to
  * @order: nodes, each behind those that it depends on
  * @marked: a bit for each position in @order whose rank is to be computed
+ * @last_marked: none of the words of @marked behind it has a bit
  * @path: the critical one
+ * @learned: costs of nodes that are marked, and whose ranks are not yet by them
+ * @learned_node: the one of these whose cost has changed most
+ * @learned_most: by that, ns
  * @timed: hft_graph_node.earliest is right
  * @branches: there are edges that are not always followed
  * @learns: costs from the runs
@@ -132,7 +136,11 @@ struct hft_graph {
 	uint32_t *in;
 	uint32_t *order;
 	uint64_t *marked;
+	uint32_t last_marked;
 	struct hft_graph_path path;
+	bool learned;
+	uint32_t learned_node;
+	uint64_t learned_most;
 	bool sealed;
 	bool timed;
 	bool branches;
@@ -204,6 +212,7 @@ int hft_graph_sort(struct hft_graph *graph);
 
 /* rank.c */
 void hft_graph_rank_all(struct hft_graph *graph);
+void hft_graph_settle(struct hft_graph *graph);
 void hft_graph_time(struct hft_graph *graph);
 void hft_graph_measured(struct hft_graph *graph, uint32_t node, uint64_t ns);
 

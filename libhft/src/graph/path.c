@@ -170,6 +170,7 @@ HFT_API uint64_t hft_graph_length(struct hft_graph *graph)
 	uint64_t length;
 
 	pthread_mutex_lock(&graph->lock);
+	hft_graph_settle(graph);
 	length = graph->path.length;
 	pthread_mutex_unlock(&graph->lock);
 	return length;
@@ -191,6 +192,7 @@ HFT_API int hft_graph_path(struct hft_graph *graph, uint32_t *nodes, uint32_t ma
 	if (!graph->sealed)
 		return hft_fail(EBUSY, "the graph is not sealed");
 	pthread_mutex_lock(&graph->lock);
+	hft_graph_settle(graph);
 	nr = graph->path.nr;
 	if (nodes)
 		memcpy(nodes, graph->path.nodes, (nr < max ? nr : max) * sizeof(*nodes));
@@ -232,6 +234,7 @@ HFT_API int hft_graph_changes(struct hft_graph *graph, uint64_t since,
 	if (!graph->sealed)
 		return hft_fail(EBUSY, "the graph is not sealed");
 	pthread_mutex_lock(&graph->lock);
+	hft_graph_settle(graph);
 	first = first_after(path, since);
 	for (seq = first; seq <= path->changes && nr < max; seq++)
 		changes[nr++] = path->log[(seq - 1) % path->max];

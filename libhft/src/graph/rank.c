@@ -50,6 +50,8 @@ static void mark(struct hft_graph *graph, uint32_t node)
 	uint32_t position = graph->nodes[node].position;
 
 	graph->marked[position / 64] |= 1ULL << position % 64;
+	if (position / 64 > graph->last_marked)
+		graph->last_marked = position / 64;
 }
 
 /* Compute a rank again; if it is another, so may be those of what is before it. */
@@ -72,14 +74,13 @@ static void refresh(struct hft_graph *graph, uint32_t node)
 }
 
 /*
- * The cost of @node, or of an edge from it, has changed.  What is marked is computed
- * from the last position to the first: so each but once, after all that it depends on.
+ * What is marked is computed from the last position to the first: so each but once, after
+ * all that it depends on.
  */
-static void refresh_from(struct hft_graph *graph, uint32_t node, enum hft_graph_cause cause)
+static void refresh_marked(struct hft_graph *graph, uint32_t node, enum hft_graph_cause cause)
 {
-	uint32_t word = graph->nodes[node].position / 64;
+	uint32_t word = graph->last_marked;
 
-	mark(graph, node);
 	for (;; word--) {
 		while (graph->marked[word]) {
 			uint32_t bit = 63 - (uint32_t)__builtin_clzll(graph->marked[word]);
@@ -90,8 +91,26 @@ static void refresh_from(struct hft_graph *graph, uint32_t node, enum hft_graph_
 		if (!word)
 			break;
 	}
+	graph->last_marked = 0;
 	graph->timed = false;
 	hft_path_follow(graph, cause, node);
+}
+
+/* The cost of @node, or of an edge from it, has changed. */
+static void refresh_from(struct hft_graph *graph, uint32_t node, enum hft_graph_cause cause)
+{
+	mark(graph, node);
+	refresh_marked(graph, node, cause);
+}
+
+/* Have ranks be by what was learned, all in one go; the lock is held. */
+void hft_graph_settle(struct hft_graph *graph)
+{
+	if (!graph->learned)
+		return;
+	graph->learned = false;
+	graph->learned_most = 0;
+	refresh_marked(graph, graph->learned_node, HFT_CAUSE_LEARNED);
 }
 
 static int check_sealed(const struct hft_graph *graph, uint32_t node)
@@ -103,19 +122,17 @@ static int check_sealed(const struct hft_graph *graph, uint32_t node)
 	return 0;
 }
 
-/* The lock is held. */
-static void set_cost(struct hft_graph *graph, uint32_t node, uint64_t cost,
-		     enum hft_graph_cause cause)
+/* The lock is held.  Returns whether it is another. */
+static bool set_cost(struct hft_graph *graph, uint32_t node, uint64_t cost)
 {
 	uint64_t old = hft_node_cost(&graph->nodes[node]);
 
 	if (cost == old)
-		return;
+		return false;
 	atomic_store_explicit(&graph->nodes[node].cost, cost, memory_order_relaxed);
-	if (!graph->sealed)
-		return;
-	atomic_fetch_add_explicit(&graph->work, cost - old, memory_order_relaxed);
-	refresh_from(graph, node, cause);
+	if (graph->sealed)
+		atomic_fetch_add_explicit(&graph->work, cost - old, memory_order_relaxed);
+	return graph->sealed;
 }
 
 /**
@@ -135,7 +152,9 @@ HFT_API int hft_graph_set_cost(struct hft_graph *graph, uint32_t node, uint64_t 
 	if (cost_ns > HFT_GRAPH_COST_MAX)
 		return hft_fail(EINVAL, "a cost of %llu ns", (unsigned long long)cost_ns);
 	pthread_mutex_lock(&graph->lock);
-	set_cost(graph, node, cost_ns, HFT_CAUSE_COST);
+	hft_graph_settle(graph);
+	if (set_cost(graph, node, cost_ns))
+		refresh_from(graph, node, HFT_CAUSE_COST);
 	pthread_mutex_unlock(&graph->lock);
 	return 0;
 }
@@ -154,14 +173,28 @@ static uint64_t follow_p99(uint64_t p99, uint64_t mean, uint64_t ns)
 	return p99 > step / 100 ? p99 - step / 100 : 0;
 }
 
+/* The lock is held. */
+static void learn(struct hft_graph *graph, uint32_t node, uint64_t cost, uint64_t off)
+{
+	if (!set_cost(graph, node, cost))
+		return;
+	mark(graph, node);
+	if (!graph->learned || off > graph->learned_most) {
+		graph->learned_node = node;
+		graph->learned_most = off;
+	}
+	graph->learned = true;
+}
+
 /**
  * hft_graph_measured() - take into account how long a node ran
  * @graph: sealed
  * @node: its number
  * @ns: so long
  *
- * Its cost is the mean, but does not follow each little change of it.  While another
- * thread is at the graph's costs it does nothing: there will be other runs.
+ * Its cost is the mean, but does not follow each little change of it.  Ranks follow with
+ * those of the other nodes of the run, when it is over.  While another thread is at the
+ * graph's costs it does nothing: there will be other runs.
  */
 void hft_graph_measured(struct hft_graph *graph, uint32_t node, uint64_t ns)
 {
@@ -180,7 +213,7 @@ void hft_graph_measured(struct hft_graph *graph, uint32_t node, uint64_t ns)
 	}
 	off = n->mean > cost ? n->mean - cost : cost - n->mean;
 	if (off > cost / 8)
-		set_cost(graph, node, n->mean, HFT_CAUSE_LEARNED);
+		learn(graph, node, n->mean, off);
 	pthread_mutex_unlock(&graph->lock);
 }
 
@@ -227,6 +260,7 @@ HFT_API int hft_graph_set_weight(struct hft_graph *graph, uint32_t from, uint32_
 	if (!edge)
 		return hft_fail(ENOENT, "an edge from node %u to %u", from, to);
 	pthread_mutex_lock(&graph->lock);
+	hft_graph_settle(graph);
 	if (hft_edge_weight(edge) != weight_ns) {
 		atomic_store_explicit(&edge->label,
 				      hft_edge_label(weight_ns, hft_edge_branch(edge)),
@@ -243,6 +277,7 @@ void hft_graph_time(struct hft_graph *graph)
 	struct hft_graph_node *nodes = graph->nodes;
 	uint32_t i, n;
 
+	hft_graph_settle(graph);
 	if (graph->timed)
 		return;
 	for (n = 0; n < graph->nr_nodes; n++) {

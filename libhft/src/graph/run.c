@@ -94,6 +94,7 @@ static struct hft_run *run_take(struct hft_graph *graph)
 	struct hft_run *run;
 
 	pthread_mutex_lock(&graph->lock);
+	hft_graph_settle(graph);
 	run = graph->idle;
 	if (run)
 		graph->idle = run->next;
@@ -119,6 +120,7 @@ void hft_run_put(struct hft_run *run)
 	if (atomic_fetch_sub_explicit(&run->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	pthread_mutex_lock(&graph->lock);
+	hft_graph_settle(graph);
 	run->next = graph->idle;
 	graph->idle = run;
 	pthread_mutex_unlock(&graph->lock);
@@ -221,6 +223,10 @@ static int run_alone(struct hft_graph *graph, const struct hft_run_opts *opts,
 	if (taken) {
 		atomic_store_explicit(&taken->refs, 1, memory_order_relaxed);
 		hft_run_put(taken);
+	} else if (run.measured) {
+		pthread_mutex_lock(&graph->lock);
+		hft_graph_settle(graph);
+		pthread_mutex_unlock(&graph->lock);
 	}
 	return err;
 }

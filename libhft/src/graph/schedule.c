@@ -246,6 +246,7 @@ int hft_schedule_make(struct hft_graph *graph, const struct hft_schedule_opts *u
 	if (err)
 		return err;
 	pthread_mutex_lock(&graph->lock);
+	hft_graph_settle(graph);
 	err = make(&s);
 	pthread_mutex_unlock(&graph->lock);
 	if (!err && makespan_ns)
