@@ -20,6 +20,7 @@ struct scene {
 	sem_t has;
 	sem_t goes_on;
 	enum hft_level level[3];
+	int stays;
 };
 
 static void wait_for_post(sem_t *sem)
@@ -154,6 +155,62 @@ static void a_worker_that_comes_runs_what_waits(void **state)
 	strike(&s);
 }
 
+static int64_t stay(void *args)
+{
+	struct scene *s = *(struct scene **)args;
+
+	s->stays = hft_pool_worker();
+	sem_post(&s->has);
+	wait_for_post(&s->goes_on);
+	return 0;
+}
+
+static void *remove_it(void *arg)
+{
+	struct scene *s = arg;
+
+	return hft_pool_remove_worker(s->pool, (uint32_t)s->stays) ? NULL : arg;
+}
+
+/* Who runs then what y is to be had by, and x after it, is the one that waits for x. */
+static void a_worker_that_leaves_leaves_nobody_behind(void **state)
+{
+	struct hft_handle stays, waits, declared;
+	struct hft_required required = {};
+	HFT_OPTS(hft_spawn_opts, opts, .resources = &required, .nr_resources = 1);
+	pthread_t thread;
+	struct actor a;
+	struct scene s;
+	void *ok;
+
+	(void)state;
+	set(&s, 2);
+	required.resource = s.y;
+	start(&a, HFT_LEVEL_NORMAL);
+	assert_int_equal(ask(&a, ACQUIRE, s.x), 0);
+	stays = spawn(&s, stay, NULL);
+	wait_for_post(&s.has);
+	waits = spawn(&s, wait_for_x, NULL);
+	wait_for_waiters(s.x, 1);
+	declared = spawn(&s, nothing, &opts);
+	assert_int_equal(stats_of(s.y).holders, 1);
+	tell(&a, ACQUIRE, s.y);
+	wait_for_waiters(s.y, 1);
+	assert_int_equal(pthread_create(&thread, NULL, remove_it, &s), 0);
+	usleep(20000);
+	sem_post(&s.goes_on);
+	pthread_join(thread, &ok);
+	assert_non_null(ok);
+	assert_int_equal(result_of(&stays), 0);
+	assert_int_equal(result_of(&declared), 0);
+	assert_int_equal(answer(&a), 0);
+	assert_int_equal(ask(&a, RELEASE, s.y), 0);
+	assert_int_equal(ask(&a, RELEASE, s.x), 0);
+	assert_int_equal(result_of(&waits), 0);
+	quit(&a);
+	strike(&s);
+}
+
 struct stalls {
 	int nr;
 	int32_t holder;
@@ -277,6 +334,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_inner_task_leaves_no_level),
 		cmocka_unit_test(a_worker_that_comes_runs_what_waits),
+		cmocka_unit_test(a_worker_that_leaves_leaves_nobody_behind),
 		cmocka_unit_test(a_stall_names_what_is_not_to_be_had),
 		cmocka_unit_test(its_pool_closes_as_it_is_let_go),
 		cmocka_unit_test(a_crowd_is_cancelled),

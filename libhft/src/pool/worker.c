@@ -483,6 +483,7 @@ static void leave_tasks(struct hft_pool_worker *worker)
 		leave_task(worker, take_fixed(worker, level));
 	}
 	hft_pool_notify(worker->pool, worker);
+	hft_tasks_lose_worker(worker->pool);
 }
 
 /* The last that its thread does to a worker. */

@@ -75,7 +75,8 @@ struct hft_want {
  * @nr_wants: how many
  * @timed: it does not wait for ever
  * @since: CLOCK_MONOTONIC
- * @granted: it has it; futex
+ * @granted: it has it, or waits @again; futex
+ * @again: there are fewer workers: what it waits for may be its own to run
  * @tasks: of a thread, those that it runs, the innermost first
  * @outer: the one before, of the same thread
  * @pool: of a task
@@ -111,6 +112,7 @@ struct hft_owner {
 	bool timed;
 	uint64_t since;
 	_Atomic uint32_t granted;
+	bool again;
 
 	struct hft_owner *tasks;
 	struct hft_owner *outer;

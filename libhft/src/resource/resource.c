@@ -140,7 +140,7 @@ static int begin_wait(struct hft_resource *resource, struct hft_owner *self, boo
 	return ret;
 }
 
-/* Wait until it is granted.  Returns 0 or an error of hft_thread_wait(). */
+/* Wait until it is granted: 0; is to be waited for again: 1; or an error of hft_thread_wait(). */
 static int finish_wait(struct hft_owner *self, uint64_t timeout)
 {
 	struct hft_wait_for wait = hft_wait_for_done(&self->granted);
@@ -148,7 +148,8 @@ static int finish_wait(struct hft_owner *self, uint64_t timeout)
 
 	hft_lock(&hft_resource_lock);
 	if (hft_wait_is_over(&wait)) {
-		err = 0;
+		err = self->again;
+		self->again = false;
 	} else {
 		hft_want_end(self);
 		hft_resources_settle();
@@ -167,8 +168,10 @@ static int acquire_slow(struct hft_resource *resource, struct hft_owner *self, b
 		ret = begin_wait(resource, self, shared, timeout, &work);
 		if (work)
 			hft_worker_run_inside(self->worker, work);
-	} while (work);
-	return ret > 0 ? finish_wait(self, timeout) : ret;
+		else if (ret > 0)
+			ret = finish_wait(self, timeout);
+	} while (work || ret > 0);
+	return ret;
 }
 
 /* What takes no more than the word.  Whether it has it; if not, nothing has changed. */

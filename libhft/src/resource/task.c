@@ -199,6 +199,27 @@ void hft_tasks_have_worker(struct hft_pool *pool)
 	hft_resources_unlock();
 }
 
+/*
+ * A worker of @pool has left, which may have been the only one that waited for nothing: the
+ * others look again for what they could run.
+ */
+void hft_tasks_lose_worker(struct hft_pool *pool)
+{
+	struct hft_owner *owner;
+
+	hft_lock(&hft_resource_lock);
+	for (owner = hft_owners; owner; owner = owner->next) {
+		if (!owner->nr_wants || !owner->worker || owner->worker->pool != pool)
+			continue;
+		hft_want_end(owner);
+		owner->again = true;
+		/* As one who has it: it can not have ended before it is woken. */
+		hft_wait_done(NULL, &owner->granted);
+	}
+	hft_resources_settle();
+	hft_resources_unlock();
+}
+
 /**
  * hft_task_claim() - have a task wait for what it has declared, then for a worker
  * @task: of a task that its pool was promised; it may have ended with the return

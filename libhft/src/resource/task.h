@@ -18,6 +18,7 @@ void hft_task_begin(struct hft_owner *task);
 void hft_task_end(struct hft_owner *task);
 void hft_task_resume(struct hft_pool_worker *worker);
 void hft_tasks_have_worker(struct hft_pool *pool);
+void hft_tasks_lose_worker(struct hft_pool *pool);
 void hft_tasks_cancel(struct hft_pool *pool);
 
 #endif /* HFT_RESOURCE_TASK_H */
