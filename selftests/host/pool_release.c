@@ -305,6 +305,33 @@ static void halts_at_any_moment(void **state)
 	print_message("%u of %u were not cancelled\n", spawned, n * TASKS);
 }
 
+/* Others keep the ring on its CPU. */
+static void its_worker_leaves(void **state)
+{
+	HFT_OPTS(hft_opts, opts, .backend = "soft");
+	const uint32_t cpus[] = { 0, 0 };
+	HFT_OPTS(hft_pool_opts, pool_opts, .workers = 2, .cpus = cpus,
+		 .flags = HFT_POOL_UNPINNED);
+	HFT_OPTS(hft_spawn_opts, fixed, .worker = 1);
+	HFT_OPTS(hft_spawn_opts, other, .worker = 2);
+	struct hft_group gone, here;
+
+	(void)state;
+	assert_int_equal(hft_open(&handle, &opts), 0);
+	pool_opts.hft = handle;
+	assert_int_equal(hft_pool_open(&pool, &pool_opts), 0);
+	hft_group_init(&gone, pool);
+	hft_group_init(&here, pool);
+	atomic_store(&seen.nr, 0);
+	assert_int_equal(spawn(&gone, hft_now() + HOUR, 0, &fixed), 0);
+	assert_int_equal(spawn(&here, hft_now() + 20 * MSEC, 1, &other), 0);
+	assert_int_equal(hft_pool_remove_worker(pool, 0), 0);
+	assert_int_equal(hft_group_wait(&gone, 0), -ENODEV);
+	assert_int_equal(hft_group_wait(&here, soon()), 0);
+	assert_int_equal(seen.nr, 1);
+	assert_int_equal(spawn(&gone, hft_now() + HOUR, 0, &fixed), -ENODEV);
+}
+
 /* With a worker goes its ring: what is in it comes all the same, but for its own. */
 static void workers_come_and_go(void **state)
 {
@@ -553,6 +580,7 @@ int main(void)
 		soft_test(a_handle_has_room_for_so_many, set_up_few_tasks),
 		soft_test(a_halt_holds, set_up),
 		soft_test(halts_at_any_moment, set_up),
+		cmocka_unit_test_teardown(its_worker_leaves, tear_down),
 		soft_test(workers_come_and_go, set_up),
 		cmocka_unit_test(more_workers_than_rings),
 		cmocka_unit_test(on_its_way_it_comes),

@@ -166,12 +166,22 @@ static int submit(struct hft_release *release, struct hft_work *work)
 	return 0;
 }
 
+/* Is there nobody for it?  The lock is held: pairs with that in drop_own(). */
+static bool has_left(const struct hft_release *release, const struct hft_work *work)
+{
+	const struct hft_pool_worker *worker = hft_pool_worker_at(release->pool, work->worker);
+
+	return work->fixed &&
+	       atomic_load_explicit(&worker->release, memory_order_relaxed) != release;
+}
+
 static int submit_to(struct hft_release *release, struct hft_work *work)
 {
-	int err;
+	int err = -ESHUTDOWN;
 
 	hft_lock(&release->lock);
-	err = is_closed(release) ? -ESHUTDOWN : submit(release, work);
+	if (!is_closed(release) && !has_left(release, work))
+		err = submit(release, work);
 	hft_unlock(&release->lock);
 	return err;
 }
@@ -395,6 +405,32 @@ void hft_releases_reap(struct hft_pool *pool)
 		stop(release, false);
 }
 
+static bool is_of(const struct hft_work_extra *extra, const struct hft_pool_worker *worker)
+{
+	return extra->work->fixed && extra->work->worker == worker->number;
+}
+
+/* What was @worker's alone ends, but for what has just come out of the ring: that does so then. */
+static void drop_own(struct hft_release *release, const struct hft_pool_worker *worker)
+{
+	struct hft_work_extra *extra, *next, *gone = NULL;
+
+	hft_lock(&release->lock);
+	for (extra = release->first; extra; extra = next) {
+		next = extra->next;
+		if (!is_of(extra, worker) || hft_cancel(release->pool->hft, extra->id))
+			continue;
+		take_out(release, extra);
+		extra->next = gone;
+		gone = extra;
+	}
+	hft_unlock(&release->lock);
+	for (extra = gone; extra; extra = next) {
+		next = extra->next;
+		hft_queue_drop(release->pool, extra->work, -ENODEV);
+	}
+}
+
 /* A worker has left; hft_pool.lock is held. */
 void hft_release_leave(struct hft_pool_worker *worker)
 {
@@ -405,6 +441,7 @@ void hft_release_leave(struct hft_pool_worker *worker)
 		return;
 	release->users--;
 	atomic_fetch_sub_explicit(&release->takers, !worker->reserved, memory_order_relaxed);
+	drop_own(release, worker);
 }
 
 /* The pool is closed: what waits for its time ends. */
