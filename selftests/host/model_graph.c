@@ -6,6 +6,7 @@
 #include <hft/graph.h>
 #include <hft/hft.h>
 
+#include "futex.h"
 #include "model/cases.h"
 
 #define NODES		6
@@ -15,6 +16,9 @@ static struct hft_graph *graph;
 
 /* Not atomic: a node that does not see what those before it did is a data race. */
 static unsigned int ran[2][NODES];
+
+static _Atomic uint32_t all_ran;
+static struct hft_memory book;
 
 struct tick {
 	unsigned int run;
@@ -37,25 +41,41 @@ static int node(void *arg, const struct hft_node_call *call)
 			model_check(ran[tick->run][edges[i][0]] == 1);
 	}
 	ran[tick->run][call->node]++;
+	if (call->node == NODES - 1) {
+		atomic_store(&all_ran, 1);
+		hft_futex_wake(&all_ran, 1);
+	}
 	return 0;
 }
 
-static void begin(uint32_t workers)
+/* With @reserved one of them is, for the critical path, and some nodes have memory. */
+static void begin_with(uint32_t workers, bool reserved)
 {
-	HFT_OPTS(hft_pool_opts, opts, .workers = workers, .flags = HFT_POOL_UNPINNED);
-	HFT_OPTS(hft_graph_opts, graph_opts, .hop_ns = 1, .nodes = NODES);
+	HFT_OPTS(hft_pool_opts, opts, .workers = workers, .flags = HFT_POOL_UNPINNED,
+		 .reserved = reserved);
+	HFT_OPTS(hft_graph_opts, graph_opts, .hop_ns = 1, .nodes = NODES,
+		 .reserved = reserved ? workers : 0);
 	HFT_OPTS(hft_node_opts, node_opts, .fn = node, .cost_ns = 10000);
 	unsigned int i;
 
 	memset(ran, 0, sizeof(ran));
+	atomic_store(&all_ran, 0);
+	book = (struct hft_memory){ .last = 1, .miss_ns = 15000 };
 	model_check(!hft_pool_open(&pool, &opts));
 	graph_opts.pool = pool;
 	model_check(!hft_graph_open(&graph, &graph_opts));
-	for (i = 0; i < NODES; i++)
+	for (i = 0; i < NODES; i++) {
+		node_opts.memory = reserved && i % 2 ? &book : NULL;
 		model_check(hft_graph_add_node(graph, &node_opts) == (int)i);
+	}
 	for (i = 0; i < EDGES; i++)
 		model_check(!hft_graph_add_edge(graph, edges[i][0], edges[i][1], 10));
 	model_check(!hft_graph_seal(graph));
+}
+
+static void begin(uint32_t workers)
+{
+	begin_with(workers, false);
 }
 
 static void check_run(unsigned int run)
@@ -140,10 +160,56 @@ static void run_costs_change(void)
 	finish();
 }
 
+/* Who waits runs no node: those who were asked run all, and nobody is asked in vain. */
+static void run_unattended(uint64_t deadline)
+{
+	struct tick tick = { 0 };
+	HFT_OPTS(hft_run_opts, opts, .tick = &tick, .deadline = deadline);
+	struct hft_run *run;
+
+	model_check(!hft_graph_start(graph, &opts, &run));
+	while (!atomic_load(&all_ran))
+		hft_futex_wait(&all_ran, 0, UINT64_MAX);
+	model_check(!hft_run_wait(run, UINT64_MAX, NULL));
+	check_run(0);
+}
+
+static void run_guarded(void)
+{
+	begin_with(3, true);
+	run_unattended(0);
+	finish();
+}
+
+static void run_guarded_deadline(void)
+{
+	begin_with(2, true);
+	run_unattended(1000000000000ULL);
+	finish();
+}
+
+static void *remove_guard(void *arg)
+{
+	model_check(!hft_pool_remove_worker(pool, 1));
+	return arg;
+}
+
+static void run_guard_leaves(void)
+{
+	begin_with(2, true);
+	model_start(remove_guard, NULL);
+	run_unattended(0);
+	model_join();
+	finish();
+}
+
 RANDOM(one, 3000);
 RANDOM(two, 3000);
 RANDOM(start, 3000);
 RANDOM(costs_change, 3000);
+RANDOM(guarded, 3000);
+RANDOM(guarded_deadline, 3000);
+RANDOM(guard_leaves, 5000);
 
 int main(void)
 {
@@ -152,6 +218,9 @@ int main(void)
 		HOLDS(two_random),
 		HOLDS(start_random),
 		HOLDS(costs_change_random),
+		HOLDS(guarded_random),
+		HOLDS(guarded_deadline_random),
+		HOLDS(guard_leaves_random),
 		FINDS(TORN, release_next, one_random),
 		FINDS(TORN, end_node, one_random),
 		FINDS(RELAXED, release_next, one_random),
