@@ -16,7 +16,8 @@ struct hft_self {
 /* engine/sim_thread.c, which changes it from one thread of a machine to the next */
 extern __thread struct hft_self hft_self __attribute__((tls_model("initial-exec")));
 
-/* resource/owner.c: its thread, which is the caller, has ended */
+/* resource/owner.c: its thread, which is the caller, has ended, or is about to */
 void hft_owner_exit(struct hft_owner *owner);
+void hft_owner_leave(void);
 
 #endif /* HFT_SELF_H */

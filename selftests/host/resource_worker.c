@@ -2,6 +2,7 @@
 /* flavours: plain asan tsan */
 /* Resources of workers: whose tasks run one inside the other, that come, and that go. */
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -81,6 +82,51 @@ static int64_t have_y(void *args)
 	assert_int_equal(hft_resource_acquire(s->y), 0);
 	s->level[0] = hft_resource_level();
 	return hft_resource_release(s->y);
+}
+
+static int64_t have_x_and_exit(void *args)
+{
+	struct scene *s = *(struct scene **)args;
+
+	assert_int_equal(hft_resource_acquire(s->x), 0);
+	sem_post(&s->has);
+	wait_for_post(&s->goes_on);
+	s->level[0] = hft_resource_level();
+	pthread_exit(NULL);
+}
+
+static int64_t scheduling(void *args)
+{
+	(void)args;
+	return sched_getscheduler(0);
+}
+
+/* A thread begins with what the one that makes it has: that must be the worker's own. */
+static void a_priority_ends_with_its_thread(void **state)
+{
+	HFT_OPTS(hft_pool_opts, opts, .workers = 1, .flags = HFT_POOL_UNPINNED | HFT_POOL_INHERIT);
+	struct hft_handle handle;
+	struct scene s;
+	struct actor a;
+
+	(void)state;
+	set(&s, 1);
+	hft_pool_close(s.pool);
+	assert_int_equal(hft_pool_open(&s.pool, &opts), 0);
+	start(&a, HFT_LEVEL_CRITICAL);
+	handle = spawn(&s, have_x_and_exit, NULL);
+	wait_for_post(&s.has);
+	tell(&a, ACQUIRE, s.x);
+	wait_for_waiters(s.x, 1);
+	sem_post(&s.goes_on);
+	assert_int_equal(result_of(&handle), -EOWNERDEAD);
+	assert_int_equal(s.level[0], HFT_LEVEL_CRITICAL);
+	assert_int_equal(answer(&a), 0);
+	handle = spawn(&s, scheduling, NULL);
+	assert_int_equal(result_of(&handle), SCHED_OTHER);
+	assert_int_equal(ask(&a, RELEASE, s.x), 0);
+	quit(&a);
+	strike(&s);
 }
 
 static int64_t have_x_and_wait(void *args)
@@ -333,6 +379,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_inner_task_leaves_no_level),
+		cmocka_unit_test(a_priority_ends_with_its_thread),
 		cmocka_unit_test(a_worker_that_comes_runs_what_waits),
 		cmocka_unit_test(a_worker_that_leaves_leaves_nobody_behind),
 		cmocka_unit_test(a_stall_names_what_is_not_to_be_had),

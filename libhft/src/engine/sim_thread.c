@@ -82,8 +82,7 @@ static void run(void *arg)
 	struct hft_sim_thread *thread = arg;
 
 	thread->fn(thread->arg);
-	if (hft_self.owner)
-		hft_owner_exit(hft_self.owner);
+	hft_owner_leave();
 }
 
 static void append(struct hft_sim *sim, struct hft_sim_thread *thread)

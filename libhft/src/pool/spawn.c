@@ -194,7 +194,7 @@ static int push(struct hft_spawner *self, struct hft_work *work)
 	if (err != -ENODEV || !work->extra || !work->extra->home)
 		return err;
 	/* It has just left. */
-	work->fixed = false;
+	work->fixed = work->extra->home = false;
 	return push_any(self, work);
 }
 

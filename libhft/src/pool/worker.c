@@ -543,6 +543,8 @@ static void worker_lost(void *arg)
 		hft_work_cancel(&worker->self, work, -EOWNERDEAD);
 	}
 	hft_worker_tell(worker);
+	/* The next thread has the scheduling that this one has then. */
+	hft_owner_leave();
 	hft_self.spawner = NULL;
 	worker->threads->lost = true;
 	if (!hft_pool_start_worker(worker))

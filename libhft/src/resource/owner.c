@@ -71,6 +71,16 @@ static void make_key(void)
 		abort();
 }
 
+/* The calling thread has nothing, and is lent nothing, any more. */
+void hft_owner_leave(void)
+{
+	if (!hft_self.owner)
+		return;
+	if (!hft_sim_in_thread())
+		pthread_setspecific(key, NULL);
+	hft_owner_exit(hft_self.owner);
+}
+
 static struct hft_owner *make_owner(void)
 {
 	size_t size = sizeof(struct hft_owner) +
