@@ -354,7 +354,7 @@ static void results_cost_by_distance(void **state)
 	assert_memory_equal(hops, near, sizeof(near));
 	hft_graph_close(graph);
 
-	opts.hop_percent[HFT_DISTANCE_REMOTE] = 10001;
+	opts.hop_percent[HFT_DISTANCE_REMOTE] = 1001;
 	assert_int_equal(hft_graph_open(&graph, &opts), -EINVAL);
 	hft_pool_close(opts.pool);
 }

@@ -229,7 +229,7 @@ static int add_row(struct drift *drift, const struct compare_args *args, const c
 	int err;
 
 	if (!row)
-		return fail(ENOMEM, "%s", path);
+		return fail(EILSEQ, "%s: a name that is no UTF-8, or no memory", path);
 	json_array_append_new(rows, row);
 	err = compare_orders(drift, args, workers, name_of(path), seed, row);
 	if (err)

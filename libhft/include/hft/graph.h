@@ -52,7 +52,7 @@ struct hft_graph_opts {
 	uint32_t changes;		/* 256: of the critical path that are kept, at most 2^20 */
 	uint32_t hop_percent[HFT_DISTANCES];	/* 100: what it costs to hand a result to a */
 						/* worker so far away, of the edge's weight; */
-						/* at most 10000 */
+						/* at most 1000 */
 	uint32_t reserved;		/* 1 + the worker of the pool that runs nodes of the */
 					/* critical path alone, when others have others to run; */
 					/* 0: none */
@@ -239,7 +239,7 @@ struct hft_schedule_opts {
 	const uint64_t *costs_ns;	/* of node n on worker w at n * workers + w, at most */
 					/* HFT_GRAPH_COST_MAX; NULL: the nodes' costs on each */
 	const uint32_t *hop_percent;	/* of an edge's weight from worker a to b at */
-					/* a * workers + b, at most 10000; NULL: 100 to any other */
+					/* a * workers + b, at most 1000; NULL: 100 to any other */
 };
 
 int hft_graph_schedule(struct hft_graph *graph, const struct hft_schedule_opts *opts,

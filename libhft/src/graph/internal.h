@@ -201,7 +201,7 @@ static inline bool hft_node_is_critical(const struct hft_graph_node *node)
 }
 
 /* hops.c */
-#define HFT_HOP_PERCENT_MAX	10000U		/* of an edge's weight */
+#define HFT_HOP_PERCENT_MAX	1000U		/* of an edge's weight: no rank overflows */
 
 int hft_hops_set(struct hft_graph *graph, const uint32_t *percent);
 void hft_hops_mean(struct hft_graph *graph);
