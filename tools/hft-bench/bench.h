@@ -126,6 +126,7 @@ int bench_ring(void);
 int bench_miss(void);
 int bench_memory(void);
 int bench_ready(void);
+int bench_detect(void);
 int bench_preempt(void);
 int bench_rate(void);
 int bench_halt(void);

@@ -29,6 +29,7 @@ static const struct group groups[] = {
 	{ "miss", "a missed deadline to its notice", bench_miss },
 	{ "memory", "kernel memory of a queued task; first of all groups", bench_memory },
 	{ "ready", "instructions of a key, a push and a pop at 4,096 ready tasks", bench_ready },
+	{ "detect", "instructions of the detector's verdict on a value", bench_detect },
 	{ "preempt", "CRITICAL starts while NORMAL runs, beside cyclictest", bench_preempt },
 	{ "rate", "deadlines missed at 10 kHz with the CPU loaded to 95 %", bench_rate },
 	{ "halt", "instructions of the kill switch, a ring on each CPU", bench_halt },

@@ -39,6 +39,9 @@ struct replay_args {
 /* Returns -EPROTO, and has printed where, when the dispatches are not the same. */
 int replay_file(const char *path, const struct replay_args *args, json_t **value);
 
+/* Prints each row of a file with what the detector thinks of it. */
+int detect_file(const char *path, double scale);
+
 /*
  * Call @visit with a duplicate of each descriptor by which a process has a
  * context of /dev/hft.  Ends early when @visit does not return 0, and returns

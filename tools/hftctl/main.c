@@ -10,11 +10,14 @@
 #include "graph.h"
 #include "hftctl.h"
 
+#define SCALE	1000		/* of detect */
+
 struct args {
 	pid_t pid;
 	const char *operand;		/* what follows the command; NULL: nothing */
 	struct analyze_args analyze;
 	struct replay_args replay;
+	double scale;			/* 0: none said */
 };
 
 static int wrong_usage(const char *what)
@@ -63,6 +66,12 @@ static int run_replay(const struct args *args, json_t **value)
 	return replay_file(args->operand, &args->replay, value);
 }
 
+static int run_detect(const struct args *args, json_t **value)
+{
+	*value = NULL;
+	return detect_file(args->operand, args->scale ? args->scale : SCALE);
+}
+
 static const struct command {
 	const char *name;
 	int (*run)(const struct args *args, json_t **value);
@@ -72,6 +81,7 @@ static const struct command {
 	bool only_json;
 	bool analyzes;
 	bool replays;
+	bool detects;
 } commands[] = {
 	{ .name = "query", .run = run_query },
 	{ .name = "stats", .run = run_stats, .takes_pid = true },
@@ -82,6 +92,8 @@ static const struct command {
 	  .only_json = true, .analyzes = true },
 	{ .name = "replay", .run = run_replay, .operand = "replay needs a file",
 	  .replays = true },
+	{ .name = "detect", .run = run_detect, .operand = "detect needs a file",
+	  .detects = true },
 };
 
 static void usage(FILE *out)
@@ -102,6 +114,8 @@ static void usage(FILE *out)
 	      "  replay FILE         do what HFT_RECORD=FILE has recorded of a handle again, on a\n"
 	      "                      simulated machine, and compare each dispatch with the one\n"
 	      "                      recorded; the first that differs is an error\n"
+	      "  detect FILE         an anomaly detector's verdict on each row \"timestamp,value\" of\n"
+	      "                      a file of durations, in the order of time: prints CSV\n"
 	      "  graph analyze FILE  the critical path of a task graph, and how it would run: see\n"
 	      "                      hftctl graph --help\n"
 	      "  graph compare FILE...\n"
@@ -120,7 +134,15 @@ static void usage(FILE *out)
 	      "                      ns each)\n"
 	      "  -e, --events        replay: each dispatch, with its time and that of its task, ns\n"
 	      "  -l, --late NS       replay: so late may a timer have been (10000000)\n"
+	      "  -s, --scale N       detect: of a value 1/N is told apart (1000)\n"
 	      "  -h, --help          this text\n"
+	      "\n"
+	      "For detect, a timestamp is a number, or a date and time of UTC (2026-01-02\n"
+	      "03:04:05.678), and a value a number from 0 on; a first line that is neither is a\n"
+	      "header. Printed are the two, a score (how far above the median the value is; more\n"
+	      "than 1 is a spike, and 0 until 256 are known) and a kind: none, spike, shift (values\n"
+	      "are at another level now), drift (slowly), stall (nothing came for long; the score\n"
+	      "is of that time), or burst (values come faster).\n"
 	      "\n"
 	      "Exit status: 0, 1 when the command failed, 2 for wrong usage.\n",
 	      out);
@@ -231,6 +253,10 @@ static int run(const struct command *command, const struct args *args, bool json
 		return wrong_usage("--policy, --breakdown and --max-steps are for analyze");
 	if (has_replay_options(&args->replay) && !command->replays)
 		return wrong_usage("--events and --late are for replay");
+	if (args->scale && !command->detects)
+		return wrong_usage("--scale is for detect");
+	if (json && command->detects)
+		return wrong_usage("detect prints CSV");
 	if (!args->operand && command->operand)
 		return wrong_usage(command->operand);
 	if (args->operand && !command->operand)
@@ -268,7 +294,8 @@ int main(int argc, char **argv)
 		{ "pid", required_argument, NULL, 'p' },
 		{ "policy", required_argument, NULL, 'P' },
 		{ "breakdown", no_argument, NULL, 'b' },
-		{ "max-steps", required_argument, NULL, 's' },
+		{ "max-steps", required_argument, NULL, 'm' },
+		{ "scale", required_argument, NULL, 's' },
 		{ "events", no_argument, NULL, 'e' },
 		{ "late", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
@@ -282,7 +309,7 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "graph"))
 		return graph_main(argc - 1, argv + 1);
-	while ((c = getopt_long(argc, argv, "jp:P:bel:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jp:P:bel:s:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':
 			json = true;
@@ -294,7 +321,7 @@ int main(int argc, char **argv)
 			break;
 		case 'P':
 		case 'b':
-		case 's':
+		case 'm':
 			ret = parse_analyze_option(c, optarg, &args.analyze);
 			if (ret)
 				return ret;
@@ -305,6 +332,10 @@ int main(int argc, char **argv)
 		case 'l':
 			if (!parse_number(optarg, 0, 1, UINT64_MAX, &args.replay.late_ns))
 				return wrong_usage("--late takes a time in ns");
+			break;
+		case 's':
+			if (!parse_real(optarg, 1e-9, 1e9, &args.scale))
+				return wrong_usage("--scale takes a number from 1e-9 to 1e9");
 			break;
 		case 'h':
 			usage(stdout);

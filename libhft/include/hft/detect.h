@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Is this duration usual?  An adaptive baseline of a stream of latencies, run times or the
+ * like, and a verdict for each value as it comes.
+ *
+ *   spike	the value is far above what is usual
+ *   shift	values are at another level now; the baseline begins anew
+ *   drift	the level has slowly gone somewhere else
+ *   stall	nothing came for far longer than usual
+ *   burst	values come in much faster than usual
+ *
+ * What each of these means exactly is in kmod/core/baseline.h, which the module shares.
+ *
+ * Threads: a detector is for one thread at a time.
+ */
+#ifndef HFT_DETECT_H
+#define HFT_DETECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct hft_detector;
+
+enum hft_anomaly {
+	HFT_ANOMALY_NONE,
+	HFT_ANOMALY_SPIKE,
+	HFT_ANOMALY_SHIFT,
+	HFT_ANOMALY_DRIFT,
+	HFT_ANOMALY_STALL,
+	HFT_ANOMALY_BURST,
+	HFT_ANOMALIES
+};
+
+/**
+ * struct hft_finding - what is thought of a value
+ * @sz: of the struct
+ * @expected_ns: what is usual: the median
+ * @limit_ns: above it is a spike; for a stall what came since the last value is compared,
+ *	with those as @expected_ns and @limit_ns; 0: too little is known
+ * @score: by how much it is above the expected one, of what would be a spike, in 1/1000:
+ *	more than 1000 is one; negative below; 0 while too little is known
+ */
+struct hft_finding {
+	size_t sz;
+	uint64_t expected_ns;
+	uint64_t limit_ns;
+	int64_t score;
+};
+
+int hft_detector_open(struct hft_detector **detector);
+void hft_detector_close(struct hft_detector *detector);
+int hft_detect(struct hft_detector *detector, uint64_t time, uint64_t value,
+	       struct hft_finding *finding);
+int hft_detect_due(const struct hft_detector *detector, uint64_t time, struct hft_finding *finding);
+const char *hft_anomaly_name(enum hft_anomaly anomaly);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* HFT_DETECT_H */
