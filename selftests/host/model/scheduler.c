@@ -612,6 +612,16 @@ bool model_holds(const struct model_scenario *what)
 	return scenario->preemptions ? explore_all() : explore_random();
 }
 
+/* A crash is a find: the tests' own handlers would go on with the next test here. */
+static void reset_signals(void)
+{
+	static const int signals[] = { SIGALRM, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS };
+	size_t i;
+
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_DFL);
+}
+
 bool model_finds(const struct model_scenario *what, enum model_fault fault, const char *function)
 {
 	struct model_scenario longer = *what;
@@ -621,7 +631,7 @@ bool model_finds(const struct model_scenario *what, enum model_fault fault, cons
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
-		signal(SIGALRM, SIG_DFL);
+		reset_signals();
 		quiet = true;
 		model_mutant = (struct model_mutant){ fault, function };
 		/* Which random one finds it changes with each change of the code. */
