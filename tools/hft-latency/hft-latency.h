@@ -55,6 +55,7 @@ struct config {
 	bool json;
 	bool quiet;
 	const char *plot;
+	const char *hdr;
 	const char *backend;	/* NULL: what there is */
 };
 
@@ -67,6 +68,8 @@ struct result {
 	bool tsc;
 	uint64_t clock_step_ns;	/* least difference of two readings */
 	uint64_t clock_cost_ns;	/* of a reading */
+	double start_s;		/* CLOCK_REALTIME */
+	double length_s;
 };
 
 /* Each returns 0, or -errno after printing the reason. */
@@ -74,5 +77,6 @@ int measure(const struct config *config, struct result *result);
 int report_text(const struct config *config, const struct result *result);
 int report_json(const struct config *config, const struct result *result);
 int report_plot(const struct config *config, const struct result *result);
+int report_hdr(const struct config *config, const struct result *result);
 
 #endif /* HFT_LATENCY_H */

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "hft-latency.h"
 
@@ -35,6 +36,7 @@ static void usage(FILE *out)
 		"      --histogram      print how many tasks had which latency, too\n"
 		"  -j, --json           print JSON instead of text\n"
 		"      --plot FILE.png  draw the histogram, by gnuplot\n"
+		"      --hdr FILE.hlog  write the histograms in the log format of HdrHistogram\n"
 		"  -q, --quiet          do not say what spoils latency on this machine\n"
 		"  -h, --help           this text\n"
 		"\n"
@@ -66,7 +68,7 @@ static bool parse_spin(const char *text, struct config *config)
 	return true;
 }
 
-enum { OPT_LEAD = 256, OPT_SPIN, OPT_BACKEND, OPT_HISTOGRAM, OPT_PLOT };
+enum { OPT_LEAD = 256, OPT_SPIN, OPT_BACKEND, OPT_HISTOGRAM, OPT_PLOT, OPT_HDR };
 
 static const struct option options[] = {
 	{ "affinity", required_argument, NULL, 'a' },
@@ -79,6 +81,7 @@ static const struct option options[] = {
 	{ "histogram", no_argument, NULL, OPT_HISTOGRAM },
 	{ "json", no_argument, NULL, 'j' },
 	{ "plot", required_argument, NULL, OPT_PLOT },
+	{ "hdr", required_argument, NULL, OPT_HDR },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 }
@@ -122,6 +125,9 @@ static bool parse_option(int c, const char *text, struct config *config)
 	case OPT_PLOT:
 		config->plot = text;
 		return true;
+	case OPT_HDR:
+		config->hdr = text;
+		return true;
 	default:
 		config->quiet = true;
 		return true;
@@ -134,10 +140,20 @@ static int report(const struct config *config, const struct result *result)
 
 	if (!ret && config->plot)
 		ret = report_plot(config, result);
+	if (!ret && config->hdr)
+		ret = report_hdr(config, result);
 	if (!ret && result->early)
 		ret = fail(ETIME, "%llu tasks started before their release",
 			   (unsigned long long)result->early);
 	return ret;
+}
+
+static double realtime_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / NSEC_PER_SEC;
 }
 
 int main(int argc, char **argv)
@@ -149,7 +165,8 @@ int main(int argc, char **argv)
 		.lead_ns = HFT_LEAD_AUTO,
 	};
 	static struct result result;
-	int c;
+	double start_s;
+	int c, ret;
 
 	while ((c = getopt_long(argc, argv, "a:i:l:p:jqh", options, NULL)) != -1) {
 		if (c == 'h') {
@@ -167,7 +184,11 @@ int main(int argc, char **argv)
 		fail(0, "%s: unexpected: see --help", argv[optind]);
 		return 2;
 	}
-	if (measure(&config, &result) < 0)
+	start_s = realtime_s();
+	ret = measure(&config, &result);
+	result.start_s = start_s;
+	result.length_s = realtime_s() - start_s;
+	if (ret < 0)
 		return 1;
 	if (!result.tasks) {
 		fail(0, "no task was run");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/utsname.h>
 #include <jansson.h>
+#include <common/hdr.h>
 
 #include "hft-latency.h"
 
@@ -172,4 +173,23 @@ int report_json(const struct config *config, const struct result *result)
 	ret = flush();
 	json_decref(report);
 	return ret;
+}
+
+int report_hdr(const struct config *config, const struct result *result)
+{
+	FILE *f = fopen(config->hdr, "w");
+	int i, err = 0;
+
+	if (!f)
+		return fail(errno, "%s", config->hdr);
+	hdr_begin(f, result->start_s);
+	for (i = 0; i < LATENCIES && !err; i++)
+		err = hdr_line(f, latency_names[i], &result->hist[i], result->start_s,
+			       result->length_s);
+	if (err)
+		fail(-err, "%s", config->hdr);
+	else if (fflush(f) || ferror(f))
+		err = fail(errno, "%s", config->hdr);
+	fclose(f);
+	return err;
 }
