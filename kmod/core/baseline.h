@@ -140,15 +140,21 @@ static inline s32 hft_baseline_lean(s32 lean, bool is_above, bool beyond)
 	return lean + (beyond ? out : -back);
 }
 
-/* Steps down are no longer than what there is; none is a branch that could be foretold. */
+/* Without a branch, which nobody could foretell. */
+static inline u64 hft_baseline_either(bool which, u64 yes, u64 no)
+{
+	return no ^ (-(u64)which & (yes ^ no));
+}
+
+/* Steps down are no longer than what there is. */
 static inline void hft_baseline_follow(struct hft_baseline *b, bool is_above, u64 distance)
 {
 	u64 step = b->spread >> b->step, rare = b->tail >> b->rare;
 	u64 down = step < b->median ? step : b->median;
 
-	b->median += is_above ? step + 1 : -down;
-	b->spread += distance > b->spread ? step + 1 : -step;
-	b->tail += is_above & (distance > b->tail) ? 99 * (rare + 1) : -rare;
+	b->median += hft_baseline_either(is_above, step + 1, -down);
+	b->spread += hft_baseline_either(distance > b->spread, step + 1, -step);
+	b->tail += hft_baseline_either(is_above & (distance > b->tail), 99 * (rare + 1), -rare);
 }
 
 /**
@@ -160,7 +166,7 @@ static inline void hft_baseline_follow(struct hft_baseline *b, bool is_above, u6
  */
 static inline enum hft_baseline_verdict hft_baseline_add(struct hft_baseline *b, u64 value)
 {
-	bool is_above;
+	s64 above, sign;
 	u64 x, distance;
 
 	if (unlikely(value > HFT_BASELINE_MAX))
@@ -168,16 +174,17 @@ static inline enum hft_baseline_verdict hft_baseline_add(struct hft_baseline *b,
 	x = value << HFT_BASELINE_FRACTION;
 	if (unlikely(!b->samples))
 		hft_baseline_begin(b, x);
-	is_above = x > b->median;
-	distance = is_above ? x - b->median : b->median - x;
+	above = (s64)(x - b->median);
+	sign = above >> 63;
+	distance = (u64)((above ^ sign) - sign);
 	if (distance > b->edge || b->lean) {
-		b->lean = hft_baseline_lean(b->lean, is_above, distance > b->edge);
+		b->lean = hft_baseline_lean(b->lean, above > 0, distance > b->edge);
 		if (unlikely(b->lean >= HFT_BASELINE_SHIFT || b->lean <= -HFT_BASELINE_SHIFT))
 			return hft_baseline_shift(b, x);
 	}
 	if (unlikely(distance > b->limit))
 		return HFT_BASELINE_SPIKE;
-	hft_baseline_follow(b, is_above, distance);
+	hft_baseline_follow(b, above > 0, distance);
 	if (likely(++b->samples % HFT_BASELINE_LOOK))
 		return HFT_BASELINE_USUAL;
 	return hft_baseline_look(b);
