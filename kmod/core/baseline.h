@@ -51,7 +51,8 @@ enum hft_baseline_verdict {
  * @spread: median distance from that
  * @tail: 99th percentile of the distance above it
  * @edge: a distance that is beyond the spread
- * @limit: a distance that is a spike; all ones while it learns
+ * @limit: a distance that is a spike; all ones while it learns, 0: there was no value
+ *	but 0
  * @reference: a median, from which it drifts
  * @samples: values since it has begun to learn; it wraps to %HFT_BASELINE_SETTLE
  * @lean: cumulative sum of values beyond the edge, above less below
@@ -107,6 +108,8 @@ static inline enum hft_baseline_verdict hft_baseline_look(struct hft_baseline *b
 	if (!b->samples)
 		b->samples = HFT_BASELINE_SETTLE;
 	b->edge = b->spread + b->median / 8 + (2 << HFT_BASELINE_FRACTION);
+	/* The steps down of all values since. */
+	b->tail -= HFT_BASELINE_LOOK * (b->tail >> b->rare);
 	b->step = b->samples < HFT_BASELINE_LEARN ? 4 : 6;
 	if (!hft_baseline_knows(b))
 		return HFT_BASELINE_USUAL;
@@ -140,21 +143,17 @@ static inline s32 hft_baseline_lean(s32 lean, bool is_above, bool beyond)
 	return lean + (beyond ? out : -back);
 }
 
-/* Without a branch, which nobody could foretell. */
-static inline u64 hft_baseline_either(bool which, u64 yes, u64 no)
+/*
+ * Up a step, or down one that is no longer than what there is: without a branch, which
+ * nobody could foretell.  @below: all ones if the value is below the median.
+ */
+static inline void hft_baseline_follow(struct hft_baseline *b, u64 below, u64 distance)
 {
-	return no ^ (-(u64)which & (yes ^ no));
-}
-
-/* Steps down are no longer than what there is. */
-static inline void hft_baseline_follow(struct hft_baseline *b, bool is_above, u64 distance)
-{
-	u64 step = b->spread >> b->step, rare = b->tail >> b->rare;
+	u64 step = b->spread >> b->step;
 	u64 down = step < b->median ? step : b->median;
 
-	b->median += hft_baseline_either(is_above, step + 1, -down);
-	b->spread += hft_baseline_either(distance > b->spread, step + 1, -step);
-	b->tail += hft_baseline_either(is_above & (distance > b->tail), 99 * (rare + 1), -rare);
+	b->median += (~below & (step + 1 + down)) - down;
+	b->spread += (-(u64)(distance > b->spread) & (step + 1 + step)) - step;
 }
 
 /**
@@ -172,8 +171,6 @@ static inline enum hft_baseline_verdict hft_baseline_add(struct hft_baseline *b,
 	if (unlikely(value > HFT_BASELINE_MAX))
 		value = HFT_BASELINE_MAX;
 	x = value << HFT_BASELINE_FRACTION;
-	if (unlikely(!b->samples))
-		hft_baseline_begin(b, x);
 	above = (s64)(x - b->median);
 	sign = above >> 63;
 	distance = (u64)((above ^ sign) - sign);
@@ -182,9 +179,17 @@ static inline enum hft_baseline_verdict hft_baseline_add(struct hft_baseline *b,
 		if (unlikely(b->lean >= HFT_BASELINE_SHIFT || b->lean <= -HFT_BASELINE_SHIFT))
 			return hft_baseline_shift(b, x);
 	}
-	if (unlikely(distance > b->limit))
-		return HFT_BASELINE_SPIKE;
-	hft_baseline_follow(b, above > 0, distance);
+	if (unlikely(distance > b->tail)) {
+		if (!b->limit) {
+			hft_baseline_begin(b, x);
+			return HFT_BASELINE_USUAL;
+		}
+		if (distance > b->limit)
+			return HFT_BASELINE_SPIKE;
+		if (above > 0)
+			b->tail += 100 * ((b->tail >> b->rare) + 1);
+	}
+	hft_baseline_follow(b, (u64)sign, distance);
 	if (likely(++b->samples % HFT_BASELINE_LOOK))
 		return HFT_BASELINE_USUAL;
 	return hft_baseline_look(b);
