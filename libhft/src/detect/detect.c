@@ -78,6 +78,14 @@ static enum hft_anomaly anomaly_of_value(enum hft_baseline_verdict verdict)
 	return anomalies[verdict];
 }
 
+static int check(const struct hft_detector *detector, uint64_t time,
+		 const struct hft_finding *finding)
+{
+	if (detector->begun && time < detector->last)
+		return -EINVAL;
+	return finding ? hft_check_answer(finding) : 0;
+}
+
 /* More time than usual, or again and again less. */
 static enum hft_anomaly anomaly_of_interval(struct hft_detector *detector, uint64_t time,
 					    struct hft_finding *finding)
@@ -112,12 +120,10 @@ HFT_API int hft_detect(struct hft_detector *detector, uint64_t time, uint64_t va
 		       struct hft_finding *finding)
 {
 	enum hft_anomaly of_interval = HFT_ANOMALY_NONE, of_value;
-	int err = finding ? hft_check_answer(finding) : 0;
+	int err = check(detector, time, finding);
 
 	if (err)
 		return err;
-	if (detector->begun && time < detector->last)
-		return -EINVAL;
 	if (finding)
 		judge(&detector->values, value, finding);
 	of_value = anomaly_of_value(hft_baseline_add(&detector->values, value));
@@ -144,12 +150,10 @@ HFT_API int hft_detect_due(const struct hft_detector *detector, uint64_t time,
 {
 	const struct hft_baseline *b = &detector->intervals;
 	uint64_t limit;
-	int err = finding ? hft_check_answer(finding) : 0;
+	int err = check(detector, time, finding);
 
 	if (err)
 		return err;
-	if (detector->begun && time < detector->last)
-		return -EINVAL;
 	if (finding)
 		judge(b, time - detector->last, finding);
 	if (!hft_baseline_knows(b))

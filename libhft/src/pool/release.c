@@ -94,16 +94,17 @@ static bool was_cancelled(struct hft *h, const struct hft_work_extra *extra)
 	return hft_task_state(h, extra->id, &info) || info.state == HFT_STATE_CANCELLED;
 }
 
-/* hft_halt() has cancelled tasks. */
-static void on_cancel(void *arg)
+typedef bool (*hft_goes_fn)(struct hft *h, const struct hft_work_extra *extra, const void *arg);
+
+/* End those tasks of a ring that go. */
+static void drop(struct hft_release *release, hft_goes_fn goes, const void *arg, int err)
 {
-	struct hft_release *release = arg;
 	struct hft_work_extra *extra, *next, *gone = NULL;
 
 	hft_lock(&release->lock);
 	for (extra = release->first; extra; extra = next) {
 		next = extra->next;
-		if (!was_cancelled(release->pool->hft, extra))
+		if (!goes(release->pool->hft, extra, arg))
 			continue;
 		take_out(release, extra);
 		extra->next = gone;
@@ -112,8 +113,20 @@ static void on_cancel(void *arg)
 	hft_unlock(&release->lock);
 	for (extra = gone; extra; extra = next) {
 		next = extra->next;
-		hft_queue_drop(release->pool, extra->work, -ECANCELED);
+		hft_queue_drop(release->pool, extra->work, err);
 	}
+}
+
+static bool goes_cancelled(struct hft *h, const struct hft_work_extra *extra, const void *arg)
+{
+	(void)arg;
+	return was_cancelled(h, extra);
+}
+
+/* hft_halt() has cancelled tasks. */
+static void on_cancel(void *arg)
+{
+	drop(arg, goes_cancelled, NULL, -ECANCELED);
 }
 
 /* How bad a place it is: by the tasks there, and worst if its CPU is for others. */
@@ -166,7 +179,7 @@ static int submit(struct hft_release *release, struct hft_work *work)
 	return 0;
 }
 
-/* Is there nobody for it?  The lock is held: pairs with that in drop_own(). */
+/* Is there nobody for it?  The lock is held: pairs with that in drop(). */
 static bool has_left(const struct hft_release *release, const struct hft_work *work)
 {
 	const struct hft_pool_worker *worker = hft_pool_worker_at(release->pool, work->worker);
@@ -405,30 +418,13 @@ void hft_releases_reap(struct hft_pool *pool)
 		stop(release, false);
 }
 
-static bool is_of(const struct hft_work_extra *extra, const struct hft_pool_worker *worker)
+/* It is @arg's alone, and has not just come out of the ring: then it ends by itself. */
+static bool goes_with(struct hft *h, const struct hft_work_extra *extra, const void *arg)
 {
-	return extra->work->fixed && extra->work->worker == worker->number;
-}
+	const struct hft_pool_worker *worker = arg;
 
-/* What was @worker's alone ends, but for what has just come out of the ring: that does so then. */
-static void drop_own(struct hft_release *release, const struct hft_pool_worker *worker)
-{
-	struct hft_work_extra *extra, *next, *gone = NULL;
-
-	hft_lock(&release->lock);
-	for (extra = release->first; extra; extra = next) {
-		next = extra->next;
-		if (!is_of(extra, worker) || hft_cancel(release->pool->hft, extra->id))
-			continue;
-		take_out(release, extra);
-		extra->next = gone;
-		gone = extra;
-	}
-	hft_unlock(&release->lock);
-	for (extra = gone; extra; extra = next) {
-		next = extra->next;
-		hft_queue_drop(release->pool, extra->work, -ENODEV);
-	}
+	return extra->work->fixed && extra->work->worker == worker->number &&
+	       !hft_cancel(h, extra->id);
 }
 
 /* A worker has left; hft_pool.lock is held. */
@@ -441,7 +437,7 @@ void hft_release_leave(struct hft_pool_worker *worker)
 		return;
 	release->users--;
 	atomic_fetch_sub_explicit(&release->takers, !worker->reserved, memory_order_relaxed);
-	drop_own(release, worker);
+	drop(release, goes_with, worker, -ENODEV);
 }
 
 /* The pool is closed: what waits for its time ends. */
