@@ -5,7 +5,7 @@ cd "$(dirname "$0")" || exit 1
 . ../include/tap.sh
 TOP=$(realpath ../..)
 TOOL=${BUILD:-$TOP/build}/tools/hft-latency
-JAR=/usr/share/java/HdrHistogram.jar
+JAR=/usr/share/java/hdrhistogram.jar
 
 # decode LOG: "TAG LEAST COUNT" for each bucket that is not empty, by the format's description
 decode() {
