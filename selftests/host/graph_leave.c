@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan tsan */
+/* flavours: plain asan tsan gcov */
 /* Runs of a graph whose reserved worker leaves. */
 #include <setjmp.h>
 #include <stdarg.h>

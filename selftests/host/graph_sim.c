@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan tsan */
+/* flavours: plain asan tsan gcov */
 /* Running task graphs on a simulated machine: what runs when is exact. */
 #include <errno.h>
 #include <setjmp.h>

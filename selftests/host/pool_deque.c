@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* flavours: plain asan tsan */
 /* The deque: each item comes out once, in order, whoever takes it and however it grows. */
 #include <setjmp.h>
 #include <stdarg.h>

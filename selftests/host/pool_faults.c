@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan tsan */
+/* flavours: plain asan tsan gcov */
 /*
  * Tasks that do what they should not: they raise signals, leave a handler by a jump or by
  * ending their thread, never return; and workers that go while they steal.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan tsan */
+/* flavours: plain asan tsan gcov */
 /* Opening pools: how many workers, on which CPUs, and how far these are from each other. */
 #include <errno.h>
 #include <sched.h>

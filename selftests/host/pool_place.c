@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan tsan */
+/* flavours: plain asan tsan gcov */
 /* Which worker a task goes to: one that is reserved, or has what it touches. */
 #include <setjmp.h>
 #include <stdarg.h>

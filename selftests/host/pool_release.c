@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan tsan */
+/* flavours: plain asan tsan gcov */
 /* Tasks with a release: none before it, all of them, and each ends that can not come. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan tsan */
+/* flavours: plain asan tsan gcov */
 /* A pool on a simulated machine: the same tasks, in virtual time, and each time the same. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan tsan */
+/* flavours: plain asan tsan gcov */
 /* Tasks that declare resources, and tasks and threads that take them, all at once. */
 #include <errno.h>
 #include <stdatomic.h>

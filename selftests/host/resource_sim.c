@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan */
+/* flavours: plain asan gcov */
 /*
  * Mars Pathfinder, 1997 (HFT_TEST_DATA: sched/deadlock_and_inversion.json), by tasks of a
  * pool with one worker, in simulated time: weather has the bus before its turn has come,

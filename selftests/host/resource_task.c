@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan tsan */
+/* flavours: plain asan tsan gcov */
 /* Tasks that declare resources, and workers whose tasks have some. */
 #include <errno.h>
 #include <sched.h>

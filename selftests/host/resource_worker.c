@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan tsan */
+/* flavours: plain asan tsan gcov */
 /* Resources of workers: whose tasks run one inside the other, that come, and that go. */
 #include <errno.h>
 #include <sched.h>
