@@ -4,34 +4,18 @@
  * Workers that are reserved, and tasks that go to where their memory is, in many
  * interleavings: no task is slept over or lost.
  */
-#include <errno.h>
-#include <string.h>
-
-#include <hft/hft.h>
-#include <hft/pool.h>
-
 #include "model/cases.h"
+#include "model/pool.h"
 
-static struct hft_pool *pool;
-static struct hft_group group;
 static struct hft_memory book;
-static unsigned int ran[4];		/* not atomic: who waits must have acquired them */
 
 static void open_pool(uint32_t reserved, uint32_t flags)
 {
 	HFT_OPTS(hft_pool_opts, opts, .workers = 2, .flags = HFT_POOL_UNPINNED | flags,
 		 .reserved = reserved);
 
-	memset(ran, 0, sizeof(ran));
 	book = (struct hft_memory){ .last = 1 + 1, .miss_ns = 1 };
-	model_check(!hft_pool_open(&pool, &opts));
-	hft_group_init(&group, pool);
-}
-
-static int64_t task(void *args)
-{
-	ran[*(uint64_t *)args]++;
-	return 0;
+	open_pool_of(&opts);
 }
 
 static int64_t task_on_second(void *args)

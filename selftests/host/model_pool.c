@@ -2,34 +2,19 @@
 /* flavours: model */
 /* The pool in many interleavings: no task is slept over, none runs twice, all have ended. */
 #include <errno.h>
-#include <string.h>
 
-#include <hft/hft.h>
-#include <hft/pool.h>
-
-#include "futex.h"
-#include "model/cases.h"
 #include "pool/slab.h"
 
-#define MSEC		1000000ULL
+#include "model/cases.h"
+#include "model/pool.h"
 
-static struct hft_pool *pool;
-static struct hft_group group;
-static unsigned int ran[8];		/* not atomic: who waits must have acquired them */
+#define MSEC		1000000ULL
 
 static void open_pool(uint32_t workers, uint32_t flags)
 {
 	HFT_OPTS(hft_pool_opts, opts, .workers = workers, .flags = HFT_POOL_UNPINNED | flags);
 
-	memset(ran, 0, sizeof(ran));
-	model_check(!hft_pool_open(&pool, &opts));
-	hft_group_init(&group, pool);
-}
-
-static int64_t task(void *args)
-{
-	ran[*(uint64_t *)args]++;
-	return 0;
+	open_pool_of(&opts);
 }
 
 static int64_t task_with_children(void *args)
@@ -51,15 +36,6 @@ static int64_t task_that_waits(void *args)
 	model_check(!hft_group_spawn(&inner, task, &i, sizeof(i)));
 	model_check(!hft_group_wait(&inner, UINT64_MAX));
 	model_check(ran[1] == 1);
-	return task(args);
-}
-
-static _Atomic uint32_t flag;
-
-static int64_t set_flag(void *args)
-{
-	atomic_store(&flag, 1);
-	hft_futex_wake(&flag, 8);
 	return task(args);
 }
 

@@ -4,41 +4,20 @@
 #include <errno.h>
 #include <string.h>
 
-#include <hft/hft.h>
-#include <hft/pool.h>
-
-#include "futex.h"
-#include "model/cases.h"
 #include "pool/internal.h"
 
-static struct hft_pool *pool;
-static struct hft_group group;
-static unsigned int ran[8];		/* not atomic: who waits must have acquired them */
+#include "model/cases.h"
+#include "model/pool.h"
+
 static unsigned int nr_ran;
-static _Atomic uint32_t flag;
 
 static void open_pool(uint32_t workers)
 {
 	HFT_OPTS(hft_pool_opts, opts, .workers = workers, .flags = HFT_POOL_UNPINNED);
 
-	memset(ran, 0, sizeof(ran));
 	nr_ran = 0;
 	atomic_store(&flag, 0);
-	model_check(!hft_pool_open(&pool, &opts));
-	hft_group_init(&group, pool);
-}
-
-static int64_t task(void *args)
-{
-	ran[*(uint64_t *)args]++;
-	return 0;
-}
-
-static int64_t set_flag(void *args)
-{
-	atomic_store(&flag, 1);
-	hft_futex_wake(&flag, 8);
-	return task(args);
+	open_pool_of(&opts);
 }
 
 static int spawn(hft_spawn_fn fn, uint64_t i, uint32_t worker)

@@ -15,6 +15,7 @@
 #include <hft/hft.h>
 #include <hft/pool.h>
 
+#include "gate.h"
 #include "random.h"
 
 #define MSEC		1000000ULL
@@ -89,32 +90,6 @@ static int64_t nothing(void *args)
 static int64_t give(void *args)
 {
 	return *(int64_t *)args;
-}
-
-/* Keeps a worker from all else. */
-struct gate {
-	atomic_uint in;
-	atomic_bool open;
-};
-
-static int64_t pass_gate(void *args)
-{
-	struct gate *gate = *(struct gate **)args;
-
-	atomic_fetch_add(&gate->in, 1);
-	while (!atomic_load(&gate->open))
-		usleep(100);
-	return 0;
-}
-
-static void close_gate(struct gate *gate, struct hft_group *group, unsigned int workers)
-{
-	unsigned int i;
-
-	for (i = 0; i < workers; i++)
-		assert_int_equal(hft_group_spawn(group, pass_gate, &gate, sizeof(gate)), 0);
-	while (atomic_load(&gate->in) < workers)
-		usleep(100);
 }
 
 static void each_runs_once(void **state)

@@ -13,6 +13,7 @@
 #include <hft/hft.h>
 #include <hft/pool.h>
 
+#include "gate.h"
 #include "pool/internal.h"
 #include "random.h"
 
@@ -62,29 +63,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* Keeps a worker from all else. */
-struct gate {
-	atomic_uint in;
-	atomic_bool open;
-};
-
-static int64_t pass_gate(void *args)
-{
-	struct gate *gate = *(struct gate **)args;
-
-	atomic_fetch_add(&gate->in, 1);
-	while (!atomic_load(&gate->open))
-		usleep(100);
-	return 0;
-}
-
-static void close_gate(struct gate *gate, struct hft_group *group)
-{
-	assert_int_equal(hft_group_spawn(group, pass_gate, &gate, sizeof(gate)), 0);
-	while (!atomic_load(&gate->in))
-		usleep(100);
-}
-
 /* What a task is expected by: @nr counts up as they are spawned. */
 struct task {
 	uint32_t level;
@@ -130,7 +108,7 @@ static void in_the_order_of_an_oracle(uint64_t *random, uint32_t worker)
 
 	hft_group_init(&group, pool);
 	atomic_store(&seen.nr, 0);
-	close_gate(&gate, &group);
+	close_gate(&gate, &group, 1);
 	for (i = 0; i < TASKS; i++) {
 		uint64_t deadline = random_below(random, 4) ?
 				    hft_now() + HOUR + random_below(random, TASKS) : 0;
@@ -298,7 +276,7 @@ static void what_waits_is_counted(void **state)
 
 	(void)state;
 	hft_group_init(&group, pool);
-	close_gate(&gate, &group);
+	close_gate(&gate, &group, 1);
 	shared.group = own.group = &group;
 	for (i = 0; i < 10; i++) {
 		assert_int_equal(hft_spawn_opts(pool, nothing, NULL, 0, &shared, NULL), 0);
@@ -330,7 +308,7 @@ static void what_has_not_begun_ends_with_the_pool(void **state)
 	hft_group_init(&shareds, pool);
 	own.group = &owns;
 	shared.group = &shareds;
-	close_gate(&gate, &gates);
+	close_gate(&gate, &gates, 1);
 	for (i = 0; i < 3; i++)
 		assert_int_equal(hft_spawn_opts(pool, count, &args, sizeof(args), &own, NULL), 0);
 	atomic_store(&gate.open, true);
@@ -379,7 +357,7 @@ static void what_is_held_comes_by_its_new_level(void **state)
 	(void)state;
 	hft_group_init(&group, pool);
 	atomic_store(&seen.nr, 0);
-	close_gate(&gate, &group);
+	close_gate(&gate, &group, 1);
 	for (i = 0; i < 4; i++)
 		hold(&held, &group, i, HFT_LEVEL_LOW + i);
 	assert_false(hft_queue_rekey(pool, &held.work[0], HFT_LEVEL_REALTIME));
