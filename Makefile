@@ -77,11 +77,11 @@ selftests: lib		## build the tests, for this machine and for the VM
 demo: deps lib tools	## replay a burst of market data in a VM; FEED=file SPEED=factor
 	@FEED="$(FEED)" SPEED="$(SPEED)" tools/hft-demo/demo.sh
 
-check: deps		## every test, in VMs with KERNELS="6.1 6.12-rt"
-	tools/vm/check --kernels "$(KERNELS)"
+check: deps		## every test, in VMs with KERNELS="6.1 6.12-rt"; CHECK_OPTS=--again
+	tools/vm/check $(CHECK_OPTS) --kernels "$(KERNELS)"
 
 check-debug: deps	## the tests, fault injection and a leak scan on the debug kernel
-	tools/vm/check --no-host --kernels debug
+	tools/vm/check $(CHECK_OPTS) --no-host --kernels debug
 
 coverage: deps		## line coverage of kmod (in the VM) and of the host-tested code
 	tools/vm/coverage
