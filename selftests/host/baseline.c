@@ -10,9 +10,10 @@
 
 #include <cmocka.h>
 #include <hft/detect.h>
+#include <hft/hft.h>
 
 #include "../../tools/common/noise.h"
-#include "core/baseline.h"
+#include "core/detect.h"
 #include "random.h"
 
 #define SAMPLES		2000000
@@ -240,11 +241,113 @@ static void findings_say_why(void **state)
 	hft_detector_close(NULL);
 }
 
+#define DAY_NS		86400000000000ULL
+#define HALF_HOURS	48
+#define DAYS		4
+#define A_DAY		(HALF_HOURS * 4000)
+#define MIDNIGHT	(DAY_NS / 3)	/* of a clock that began in the morning */
+
+/* Open and close are five times as busy, and twice as slow, as noon. */
+static double load_at(uint64_t of_day)
+{
+	double x = 2.0 * of_day / DAY_NS - 1;
+
+	return 1 + x * x;
+}
+
+struct intraday {
+	uint32_t told[HFT_ANOMALIES];
+	uint32_t spikes;
+	uint32_t found;
+};
+
+/* Each day the same U; from the second on one value in 500 is five times as large. */
+static void live_days(struct hft_detector *detector, struct intraday *later)
+{
+	struct noise noise = { .random = 1 };
+	uint64_t time = MIDNIGHT;
+	uint32_t day, i;
+	int anomaly;
+
+	for (day = 0; day < DAYS; day++) {
+		for (i = 0; i < A_DAY; i++) {
+			bool spike = day && !random_below(&noise.random, 500);
+			uint64_t slot = DAY_NS / HALF_HOURS;
+			uint64_t of_day = (time - MIDNIGHT) % DAY_NS;
+
+			/* In steps, as a phase of the market begins. */
+			noise.level = 1000 * load_at(of_day / slot * slot);
+			anomaly = hft_detect(detector, time, noise_value(&noise, spike), NULL);
+			assert_in_range(anomaly, 0, HFT_ANOMALIES - 1);
+			time += DAY_NS / A_DAY;
+			if (!day)
+				continue;
+			later->told[anomaly]++;
+			later->spikes += spike;
+			later->found += spike && anomaly == HFT_ANOMALY_SPIKE;
+		}
+	}
+}
+
+/* What is usual each day is none of the anomalies that it is without seasons. */
+static void seasons_are_usual(void **state)
+{
+	HFT_OPTS(hft_detector_opts, opts, .seasons = HALF_HOURS, .midnight_ns = MIDNIGHT);
+	struct intraday with = {}, without = {};
+	struct hft_detector *detector;
+
+	(void)state;
+	assert_int_equal(hft_detector_open(&detector), 0);
+	live_days(detector, &without);
+	hft_detector_close(detector);
+	assert_int_equal(hft_detector_open_opts(&opts, &detector), 0);
+	live_days(detector, &with);
+	hft_detector_close(detector);
+
+	print_message("shifts and drifts of %u days: %u, with seasons %u; %u of %u spikes\n",
+		      DAYS - 1, without.told[HFT_ANOMALY_SHIFT] + without.told[HFT_ANOMALY_DRIFT],
+		      with.told[HFT_ANOMALY_SHIFT] + with.told[HFT_ANOMALY_DRIFT], with.found,
+		      with.spikes);
+	assert_true(without.told[HFT_ANOMALY_SHIFT] + without.told[HFT_ANOMALY_DRIFT] >= 6);
+	assert_int_equal(with.told[HFT_ANOMALY_SHIFT] + with.told[HFT_ANOMALY_DRIFT], 0);
+	assert_true(with.found >= with.spikes * 99 / 100);
+	assert_true(with.told[HFT_ANOMALY_SPIKE] - with.found <= 6);
+}
+
+static void seasons_follow_the_day(void **state)
+{
+	HFT_OPTS(hft_detector_opts, opts, .seasons = HFT_MAX_SEASONS + 1);
+	uint64_t random = 1;
+	struct hft_detector *detector;
+	uint32_t i;
+
+	(void)state;
+	assert_int_equal(hft_detector_open_opts(&opts, &detector), -EINVAL);
+	opts.seasons = 1;
+	opts.reserved = 1;
+	assert_int_equal(hft_detector_open_opts(&opts, &detector), -EINVAL);
+	assert_int_equal(hft_season(MIDNIGHT, MIDNIGHT, 48), 0);
+	assert_int_equal(hft_season(MIDNIGHT - 1, MIDNIGHT, 48), 47);
+	assert_int_equal(hft_season(MIDNIGHT + DAY_NS / 2, MIDNIGHT, 48), 24);
+	assert_int_equal(hft_season(5, MIDNIGHT + 7 * DAY_NS, 48), hft_season(5, MIDNIGHT, 48));
+	for (i = 0; i < 10000; i++) {
+		uint64_t time = random_u64(&random) >> 1, midnight = random_u64(&random);
+		uint32_t n = 1 + (uint32_t)random_below(&random, HFT_MAX_SEASONS);
+		uint64_t end = hft_season_end(time, midnight, n);
+
+		assert_in_range(hft_season(time, midnight, n), 0, n - 1);
+		assert_in_range(end - time, 1, DAY_NS / n);
+		assert_int_equal(hft_season(end - 1, midnight, n), hft_season(time, midnight, n));
+	}
+}
+
 static void anomalies_have_names(void **state)
 {
 	(void)state;
 	assert_string_equal(hft_anomaly_name(HFT_ANOMALY_NONE), "none");
 	assert_string_equal(hft_anomaly_name(HFT_ANOMALY_BURST), "burst");
+	assert_string_equal(hft_anomaly_name(HFT_ANOMALY_INTERFERENCE), "interference");
+	assert_string_equal(hft_anomaly_name(HFT_ANOMALY_CLOCK), "clock");
 	assert_null(hft_anomaly_name(HFT_ANOMALIES));
 }
 
@@ -258,6 +361,8 @@ int main(void)
 		cmocka_unit_test(any_value_is_taken),
 		cmocka_unit_test(time_counts_too),
 		cmocka_unit_test(findings_say_why),
+		cmocka_unit_test(seasons_are_usual),
+		cmocka_unit_test(seasons_follow_the_day),
 		cmocka_unit_test(anomalies_have_names),
 	};
 

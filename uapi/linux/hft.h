@@ -342,6 +342,30 @@ enum hft_clock_fault {
 };
 
 /**
+ * enum hft_anomaly - what is not usual of a stream of values, or of its time
+ * @HFT_ANOMALY_NONE: nothing
+ * @HFT_ANOMALY_SPIKE: a value is far above what is usual
+ * @HFT_ANOMALY_SHIFT: values are at another level now
+ * @HFT_ANOMALY_DRIFT: their level has slowly gone somewhere else
+ * @HFT_ANOMALY_STALL: nothing came for far longer than usual
+ * @HFT_ANOMALY_BURST: values come in much faster than usual
+ * @HFT_ANOMALY_INTERFERENCE: time went by in which the CPU ran nothing of ours
+ * @HFT_ANOMALY_CLOCK: a clock is not what it was
+ * @HFT_ANOMALIES: more than each of these
+ */
+enum hft_anomaly {
+	HFT_ANOMALY_NONE,
+	HFT_ANOMALY_SPIKE,
+	HFT_ANOMALY_SHIFT,
+	HFT_ANOMALY_DRIFT,
+	HFT_ANOMALY_STALL,
+	HFT_ANOMALY_BURST,
+	HFT_ANOMALY_INTERFERENCE,
+	HFT_ANOMALY_CLOCK,
+	HFT_ANOMALIES
+};
+
+/**
  * struct hft_event - an entry of a ring
  * @cookie: the task's
  * @task: the task's id

@@ -18,6 +18,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <linux/hft.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,14 +26,19 @@ extern "C" {
 
 struct hft_detector;
 
-enum hft_anomaly {
-	HFT_ANOMALY_NONE,
-	HFT_ANOMALY_SPIKE,
-	HFT_ANOMALY_SHIFT,
-	HFT_ANOMALY_DRIFT,
-	HFT_ANOMALY_STALL,
-	HFT_ANOMALY_BURST,
-	HFT_ANOMALIES
+/**
+ * struct hft_detector_opts - options of a detector; zero is the default of each
+ * @sz: of the struct
+ * @seasons: slots that a day is divided into, each with what is usual then; up to 96, 48
+ *	are half-hours; 0 or 1: it is the same all day
+ * @reserved: zero
+ * @midnight_ns: a time when a day began, on the clock of the values: of any day
+ */
+struct hft_detector_opts {
+	size_t sz;
+	uint32_t seasons;
+	uint32_t reserved;
+	uint64_t midnight_ns;
 };
 
 /**
@@ -52,6 +58,7 @@ struct hft_finding {
 };
 
 int hft_detector_open(struct hft_detector **detector);
+int hft_detector_open_opts(const struct hft_detector_opts *opts, struct hft_detector **detector);
 void hft_detector_close(struct hft_detector *detector);
 int hft_detect(struct hft_detector *detector, uint64_t time, uint64_t value,
 	       struct hft_finding *finding);

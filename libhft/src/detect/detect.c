@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <hft/detect.h>
 
-#include "core/baseline.h"
+#include "core/detect.h"
 #include "../api.h"
 #include "../options.h"
 
@@ -12,17 +12,31 @@
 #define SCORE_MOST	1000000000000LL
 
 /**
- * struct hft_detector - a detector
- * @values: what is usual of the values
- * @intervals: and of the time from one to the next
- * @last: time of the last value
- * @begun: there was one
+ * struct detect_season - what is usual in a slot of the day
+ * @values: of the values
+ * @intervals: of the time from one to the next
  */
-struct hft_detector {
+struct detect_season {
 	struct hft_baseline values;
 	struct hft_baseline intervals;
-	uint64_t last;
-	bool begun;
+};
+
+/**
+ * struct hft_detector - a detector
+ * @pace: when the last value came
+ * @midnight: when a day began
+ * @nr_seasons: slots of a day
+ * @until: when the slot of @now ends; 0: that is to be found
+ * @now: the slot of the last value
+ * @seasons: them
+ */
+struct hft_detector {
+	struct hft_pace pace;
+	uint64_t midnight;
+	uint32_t nr_seasons;
+	uint64_t until;
+	struct detect_season *now;
+	struct detect_season seasons[];
 };
 
 /**
@@ -33,8 +47,44 @@ struct hft_detector {
  */
 HFT_API int hft_detector_open(struct hft_detector **detector)
 {
-	*detector = calloc(1, sizeof(**detector));
-	return *detector ? 0 : hft_fail(ENOMEM, "a detector");
+	return hft_detector_open_opts(NULL, detector);
+}
+
+/**
+ * hft_detector_open_opts() - make a detector, with options
+ * @user_opts: options, or NULL
+ * @detector: out: it
+ *
+ * With hft_detector_opts.seasons, the first 256 values of a slot are learned and not
+ * judged; from the next day on it goes on where it was.
+ *
+ * Return: 0, -EINVAL more than 96 seasons or a reserved field, -E2BIG options of a newer
+ * library, or -ENOMEM.
+ */
+HFT_API int hft_detector_open_opts(const struct hft_detector_opts *user_opts,
+				   struct hft_detector **detector)
+{
+	struct hft_detector_opts opts;
+	struct hft_detector *made;
+	int err;
+
+	err = hft_read_opts(&opts, sizeof(opts), user_opts);
+	if (err)
+		return err;
+	if (opts.seasons > HFT_MAX_SEASONS || opts.reserved)
+		return hft_fail(EINVAL, "a detector of %u seasons, up to %u are possible",
+				opts.seasons, HFT_MAX_SEASONS);
+	if (!opts.seasons)
+		opts.seasons = 1;
+	made = calloc(1, sizeof(*made) + opts.seasons * sizeof(made->seasons[0]));
+	if (!made)
+		return hft_fail(ENOMEM, "a detector");
+	made->midnight = opts.midnight_ns;
+	made->nr_seasons = opts.seasons;
+	made->until = opts.seasons > 1 ? 0 : UINT64_MAX;
+	made->now = made->seasons;
+	*detector = made;
+	return 0;
 }
 
 /**
@@ -65,43 +115,36 @@ static void judge(const struct hft_baseline *b, uint64_t value, struct hft_findi
 	hft_answer(user, &finding, sizeof(finding));
 }
 
-static enum hft_anomaly anomaly_of_value(enum hft_baseline_verdict verdict)
-{
-	static const enum hft_anomaly anomalies[] = {
-		[HFT_BASELINE_USUAL] = HFT_ANOMALY_NONE,
-		[HFT_BASELINE_SPIKE] = HFT_ANOMALY_SPIKE,
-		[HFT_BASELINE_UP] = HFT_ANOMALY_SHIFT,
-		[HFT_BASELINE_DOWN] = HFT_ANOMALY_SHIFT,
-		[HFT_BASELINE_DRIFT] = HFT_ANOMALY_DRIFT,
-	};
-
-	return anomalies[verdict];
-}
-
 static int check(const struct hft_detector *detector, uint64_t time,
 		 const struct hft_finding *finding)
 {
-	if (detector->begun && time < detector->last)
+	if (detector->pace.begun && time < detector->pace.last)
 		return -EINVAL;
 	return finding ? hft_check_answer(finding) : 0;
+}
+
+/* Another slot of the day begins. */
+static void next_season(struct hft_detector *detector, uint64_t time)
+{
+	uint32_t n = detector->nr_seasons;
+
+	detector->now = &detector->seasons[hft_season(time, detector->midnight, n)];
+	detector->until = hft_season_end(time, detector->midnight, n);
 }
 
 /* More time than usual, or again and again less. */
 static enum hft_anomaly anomaly_of_interval(struct hft_detector *detector, uint64_t time,
 					    struct hft_finding *finding)
 {
-	uint64_t interval = time - detector->last;
+	struct hft_baseline *intervals = &detector->now->intervals;
+	uint64_t last = detector->pace.last;
+	struct hft_detected found;
+	enum hft_anomaly anomaly;
 
-	switch (hft_baseline_add(&detector->intervals, interval)) {
-	case HFT_BASELINE_SPIKE:
-		if (finding)
-			judge(&detector->intervals, interval, finding);
-		return HFT_ANOMALY_STALL;
-	case HFT_BASELINE_DOWN:
-		return HFT_ANOMALY_BURST;
-	default:
-		return HFT_ANOMALY_NONE;
-	}
+	anomaly = hft_detect_pace(&detector->pace, intervals, time, &found);
+	if (anomaly == HFT_ANOMALY_STALL && finding)
+		judge(intervals, time - last, finding);
+	return anomaly;
 }
 
 /**
@@ -119,18 +162,18 @@ static enum hft_anomaly anomaly_of_interval(struct hft_detector *detector, uint6
 HFT_API int hft_detect(struct hft_detector *detector, uint64_t time, uint64_t value,
 		       struct hft_finding *finding)
 {
-	enum hft_anomaly of_interval = HFT_ANOMALY_NONE, of_value;
+	enum hft_anomaly of_interval, of_value;
+	struct hft_detected found;
 	int err = check(detector, time, finding);
 
 	if (err)
 		return err;
+	if (time >= detector->until && detector->nr_seasons > 1)
+		next_season(detector, time);
 	if (finding)
-		judge(&detector->values, value, finding);
-	of_value = anomaly_of_value(hft_baseline_add(&detector->values, value));
-	if (detector->begun)
-		of_interval = anomaly_of_interval(detector, time, of_value ? NULL : finding);
-	detector->begun = true;
-	detector->last = time;
+		judge(&detector->now->values, value, finding);
+	of_value = hft_detect_value(&detector->now->values, value, &found);
+	of_interval = anomaly_of_interval(detector, time, of_value ? NULL : finding);
 	return of_value ? of_value : of_interval;
 }
 
@@ -148,18 +191,16 @@ HFT_API int hft_detect(struct hft_detector *detector, uint64_t time, uint64_t va
 HFT_API int hft_detect_due(const struct hft_detector *detector, uint64_t time,
 			   struct hft_finding *finding)
 {
-	const struct hft_baseline *b = &detector->intervals;
-	uint64_t limit;
+	const struct hft_baseline *b = &detector->now->intervals;
 	int err = check(detector, time, finding);
 
 	if (err)
 		return err;
 	if (finding)
-		judge(b, time - detector->last, finding);
-	if (!hft_baseline_knows(b))
-		return HFT_ANOMALY_NONE;
-	limit = (b->median + b->limit) >> HFT_BASELINE_FRACTION;
-	return time - detector->last > limit ? HFT_ANOMALY_STALL : HFT_ANOMALY_NONE;
+		judge(b, time - detector->pace.last, finding);
+	if (time > hft_detect_due_at(&detector->pace, b))
+		return HFT_ANOMALY_STALL;
+	return HFT_ANOMALY_NONE;
 }
 
 /**
@@ -177,6 +218,8 @@ HFT_API const char *hft_anomaly_name(enum hft_anomaly anomaly)
 		[HFT_ANOMALY_DRIFT] = "drift",
 		[HFT_ANOMALY_STALL] = "stall",
 		[HFT_ANOMALY_BURST] = "burst",
+		[HFT_ANOMALY_INTERFERENCE] = "interference",
+		[HFT_ANOMALY_CLOCK] = "clock",
 	};
 
 	return (uint32_t)anomaly < HFT_ANOMALIES ? names[anomaly] : NULL;
