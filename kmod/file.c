@@ -121,7 +121,7 @@ static int hft_copy_out(unsigned long arg, size_t usize, const void *from, size_
 }
 
 #define HFT_FEATURES							\
-	(HFT_FEATURE_MONITOR | HFT_FEATURE_CLOCK |			\
+	(HFT_FEATURE_MONITOR | HFT_FEATURE_CLOCK | HFT_FEATURE_METER |	\
 	 (IS_ENABLED(CONFIG_IO_URING) ? HFT_FEATURE_URING : 0) |	\
 	 (IS_ENABLED(CONFIG_PREEMPT_RT) ? HFT_FEATURE_RT : 0))
 
@@ -224,6 +224,8 @@ union hft_ioc_arg {
 	struct hft_halt halt;
 	struct hft_ring_set ring_set;
 	struct hft_class_info class_info;
+	struct hft_meter_set meter_set;
+	struct hft_hist_info hist_info;
 };
 
 /* How much of a command's argument this kernel reads; 0: none of it. */
@@ -254,6 +256,10 @@ static size_t hft_ioc_arg_size(unsigned int op)
 		return sizeof(struct hft_ring_set);
 	case HFT_IOC_CLASS & ~IOCSIZE_MASK:
 		return sizeof(struct hft_class_info);
+	case HFT_IOC_METER & ~IOCSIZE_MASK:
+		return sizeof(struct hft_meter_set);
+	case HFT_IOC_HIST & ~IOCSIZE_MASK:
+		return sizeof(struct hft_hist_info);
 	default:
 		return 0;
 	}
@@ -306,6 +312,11 @@ static long hft_context_ioctl(struct file *file, unsigned int cmd, unsigned long
 	case HFT_IOC_CLASS & ~IOCSIZE_MASK:
 		err = hft_class_info(context, &u.class_info);
 		return err ?: hft_copy_out(arg, usize, &u.class_info, sizeof(u.class_info));
+	case HFT_IOC_METER & ~IOCSIZE_MASK:
+		return hft_meter_set(context, &u.meter_set);
+	case HFT_IOC_HIST & ~IOCSIZE_MASK:
+		err = hft_hist_read(context, &u.hist_info);
+		return err ?: hft_copy_out(arg, usize, &u.hist_info, sizeof(u.hist_info));
 	default:
 		return -ENOTTY;
 	}

@@ -130,6 +130,7 @@ struct hft_ring {
 	struct hft_context *context;		/* holds a reference */
 	struct hft_area shared;			/* with the worker */
 	struct hft_area heap;			/* of @ready */
+	struct hft_area meter;			/* of @ready, under the context's mutex */
 	u32 nr_consumer_pages;			/* the first of @shared */
 	u32 flags;
 	u64 charged;
@@ -192,6 +193,17 @@ struct hft_queue {
 	struct list_head rings;
 	u32 room;			/* of the heaps, that no context has claimed */
 	struct hft_counters closed;	/* of rings that are gone */
+	struct hft_gone *gone;		/* likewise; NULL: nothing was measured yet */
+};
+
+/**
+ * struct hft_gone - what meters have counted that are gone
+ * @in_time: see &struct hft_meter
+ * @hist: of all classes
+ */
+struct hft_gone {
+	u64 in_time;
+	struct hft_hist hist[HFT_KINDS];
 };
 
 DECLARE_PER_CPU_ALIGNED(struct hft_queue, hft_queues);
@@ -272,6 +284,11 @@ int hft_stats_read(struct hft_context *context, struct hft_stats *stats);
 void hft_ring_show_fdinfo(struct seq_file *m, struct file *file);
 void hft_context_show_fdinfo(struct seq_file *m, struct file *file);
 void hft_counters_add(struct hft_counters *sum, const struct hft_counters *counters);
+
+/* meter.c */
+int hft_meter_set(struct hft_context *context, const struct hft_meter_set *set);
+int hft_hist_read(struct hft_context *context, struct hft_hist_info *info);
+void hft_meter_gone(struct hft_queue *queue, const struct hft_meter *meter);
 
 /* clock.c */
 extern u64 hft_late_ns;

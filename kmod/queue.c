@@ -232,6 +232,7 @@ void hft_queue_del_ring(struct hft_queue *queue, struct hft_ring *ring)
 	list_del(&ring->link);
 	queue->room += hft_queue_claim(queue, ring);
 	hft_counters_add(&queue->closed, &ring->ready.counters);
+	hft_meter_gone(queue, ring->ready.meter);
 	mutex_unlock(&queue->mutex);
 }
 
@@ -288,6 +289,7 @@ void hft_queues_exit(void)
 		for (clock = 0; clock < HFT_CLOCKS; clock++)
 			hft_timer_exit(&queue->timers[clock]);
 		hft_timer_exit(&queue->watch);
+		kvfree(queue->gone);
 		mutex_destroy(&queue->mutex);
 	}
 }

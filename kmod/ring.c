@@ -79,6 +79,7 @@ static void hft_ring_free_memory(struct hft_ring *ring)
 {
 	hft_area_free(&ring->shared);
 	hft_area_free(&ring->heap);
+	hft_area_free(&ring->meter);
 	kvfree(ring->ready.classes);
 }
 

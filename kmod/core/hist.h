@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later */
 /*
- * Log-linear histogram of the whole range of u64.
+ * Log-linear histogram of durations, ns.
  *
  * Values below 2^7 have a bucket each; above, every power of two is split into
  * 2^7 buckets, so that a bucket's bounds differ by less than 1/128 (0.78 %) of
- * the value.
+ * the value.  The last one has all that is beyond its lower bound, 17.1 s.
  *
  * One writer at a time records, merges into or resets a histogram; any number
  * of readers may look at it meanwhile.  A reader gets no torn word, but the
@@ -16,9 +16,11 @@
 
 #include "types.h"
 
+#define HFT_HIST_BITS		34
 #define HFT_HIST_SUB_BITS	7
 #define HFT_HIST_SUB		(1U << HFT_HIST_SUB_BITS)
-#define HFT_HIST_BUCKETS	((64 - HFT_HIST_SUB_BITS + 1) * HFT_HIST_SUB)
+#define HFT_HIST_BUCKETS	((HFT_HIST_BITS - HFT_HIST_SUB_BITS + 1) * HFT_HIST_SUB)
+#define HFT_HIST_MOST		((1ULL << HFT_HIST_BITS) - 1)
 #define HFT_HIST_PPM		1000000U
 
 /**
@@ -26,12 +28,14 @@
  * @count: values recorded
  * @min_inverted: bitwise complement of the smallest: zero when there is none
  * @max: the largest
+ * @sum: of all, modulo 2^64
  * @bucket: values in each bucket
  */
 struct hft_hist {
 	u64 count;
 	u64 min_inverted;
 	u64 max;
+	u64 sum;
 	u64 bucket[HFT_HIST_BUCKETS];
 };
 
@@ -42,11 +46,8 @@ struct hft_hist {
  */
 static inline u32 hft_log_linear_index(u64 value, u32 bits)
 {
-	u32 shift;
+	u32 shift = 63 - bits - (u32)__builtin_clzll(value | 1ULL << bits);
 
-	if (value < 1ULL << bits)
-		return (u32)value;
-	shift = 63 - bits - (u32)__builtin_clzll(value);
 	return (shift << bits) + (u32)(value >> shift);
 }
 
@@ -84,7 +85,8 @@ static inline u64 hft_log_linear_high(u32 index, u32 bits)
  */
 static inline u32 hft_hist_index(u64 value)
 {
-	return hft_log_linear_index(value, HFT_HIST_SUB_BITS);
+	return hft_log_linear_index(value < HFT_HIST_MOST ? value : HFT_HIST_MOST,
+				    HFT_HIST_SUB_BITS);
 }
 
 /**
@@ -102,6 +104,8 @@ static inline u64 hft_hist_low(u32 index)
  */
 static inline u64 hft_hist_high(u32 index)
 {
+	if (index >= HFT_HIST_BUCKETS - 1)
+		return U64_MAX;
 	return hft_log_linear_high(index, HFT_HIST_SUB_BITS);
 }
 
@@ -132,6 +136,15 @@ static inline u64 hft_hist_max(const struct hft_hist *h)
 	return hft_load_relaxed(&h->max);
 }
 
+/**
+ * hft_hist_sum() - the sum of all values recorded, modulo 2^64
+ * @h: histogram
+ */
+static inline u64 hft_hist_sum(const struct hft_hist *h)
+{
+	return hft_load_relaxed(&h->sum);
+}
+
 /* For a word of which the caller is the only writer. */
 static inline void hft_hist_add(u64 *word, u64 more)
 {
@@ -155,6 +168,7 @@ static inline void hft_hist_record(struct hft_hist *h, u64 value)
 {
 	hft_hist_widen(h, ~value, value);
 	hft_hist_add(&h->bucket[hft_hist_index(value)], 1);
+	hft_hist_add(&h->sum, value);
 	hft_hist_add(&h->count, 1);
 }
 
@@ -179,6 +193,7 @@ static inline void hft_hist_merge(struct hft_hist *to, const struct hft_hist *fr
 		total += nr;
 	}
 	hft_hist_widen(to, hft_load_relaxed(&from->min_inverted), hft_load_relaxed(&from->max));
+	hft_hist_add(&to->sum, hft_hist_sum(from));
 	hft_hist_add(&to->count, total);
 }
 
@@ -193,6 +208,7 @@ static inline void hft_hist_reset(struct hft_hist *h)
 	hft_store_relaxed(&h->count, 0);
 	hft_store_relaxed(&h->min_inverted, 0);
 	hft_store_relaxed(&h->max, 0);
+	hft_store_relaxed(&h->sum, 0);
 	for (i = 0; i < HFT_HIST_BUCKETS; i++)
 		hft_store_relaxed(&h->bucket[i], 0);
 }

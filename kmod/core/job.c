@@ -204,6 +204,8 @@ static enum hft_task_state hft_job_account(const struct hft_slot *slot)
 	class->over_budget += slot->wcet && end - start > slot->wcet;
 	hft_wcet_record(&class->wcet, end - start);
 	hft_fair_use(class, ready->quantum, start, end - start);
+	if (unlikely(ready->meter))
+		hft_meter_completed(ready, hft_slot_class(slot), event, start, end);
 	return result < 0 ? HFT_STATE_FAILED : HFT_STATE_COMPLETED;
 }
 
@@ -365,12 +367,8 @@ bool hft_job_overrun(struct hft_slot *slot, u64 now)
 	return true;
 }
 
-/**
- * hft_job_dispatch() - a job of a tracked task is written
- * @slot: the task
- * @event: its event, all but the result of a job
- */
-void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event)
+/* A job of a tracked task is written, but for the result in its @event. */
+static void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event)
 {
 	struct hft_ready_queue *ready = slot->ready;
 
@@ -410,6 +408,26 @@ void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event)
 		hft_job_next(slot, 1);
 	else
 		WRITE_ONCE(slot->state, HFT_SLOT_DISPATCHED);
+}
+
+/**
+ * hft_job_write() - a task is written that is tracked or hooked
+ * @slot: the task; its slot is given back unless it is tracked
+ * @event: its event, all but the result of a job
+ *
+ * Whatever else is done at a dispatch is done here.
+ */
+void hft_job_write(struct hft_slot *slot, struct hft_event *event)
+{
+	struct hft_ready_queue *ready = slot->ready;
+	u32 class = hft_slot_class(slot);
+
+	if (slot->flags & HFT_SLOT_TRACKED)
+		hft_job_dispatch(slot, event);
+	else
+		hft_slot_free(ready->pool, slot);
+	if (ready->meter)
+		hft_meter_dispatched(ready, class, event);
 }
 
 /**

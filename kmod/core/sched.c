@@ -40,6 +40,35 @@ void hft_ready_init(struct hft_ready_queue *ready, const struct hft_ring_add *ad
 }
 
 /**
+ * hft_ready_hook() - find out which tasks are plain
+ * @ready: of which what more is done with tasks has changed
+ *
+ * A task that is submitted from then on and is not plain has %HFT_SLOT_HOOKED, or is tracked.
+ */
+void hft_ready_hook(struct hft_ready_queue *ready)
+{
+	bool plain = !(ready->dead || ready->reports || ready->meter);
+
+	ready->plain_levels = plain ? ready->level_mask : 0;
+}
+
+/**
+ * hft_ready_set_meter() - have tasks measured by another meter
+ * @ready: the ring's
+ * @meter: its new one, or NULL
+ *
+ * Return: the one before, or NULL.
+ */
+struct hft_meter *hft_ready_set_meter(struct hft_ready_queue *ready, struct hft_meter *meter)
+{
+	struct hft_meter *old = ready->meter;
+
+	ready->meter = meter;
+	hft_ready_hook(ready);
+	return old;
+}
+
+/**
  * hft_ready_kill() - take no more tasks, and say so
  * @ready: the ring's
  *
@@ -104,7 +133,10 @@ int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *re
 			return -ENOENT;
 		if (!(ready->level_mask & BIT(slot->level)))
 			return -EINVAL;
-		hft_job_track(slot);
+		if (ready->reports)
+			hft_job_track(slot);
+		else if (!(slot->flags & HFT_SLOT_TRACKED))
+			slot->flags |= HFT_SLOT_HOOKED;
 	}
 	if (unlikely(slot->flags & HFT_SLOT_TRACKED))
 		return hft_job_insert(ready, slot);
@@ -333,8 +365,8 @@ void hft_ready_write(struct hft_ready_queue *ready, struct hft_slot *slot, u64 e
 	event->level = slot->level;
 
 	ready->counters.dispatched++;
-	if (unlikely(slot->flags & HFT_SLOT_TRACKED))
-		hft_job_dispatch(slot, event);
+	if (unlikely(slot->flags & (HFT_SLOT_TRACKED | HFT_SLOT_HOOKED)))
+		hft_job_write(slot, event);
 	else
 		hft_slot_free(ready->pool, slot);
 	ready->counters.ended += event->result < 0;

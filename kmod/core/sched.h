@@ -33,6 +33,7 @@
 #include "admission.h"
 #include "class.h"
 #include "heap.h"
+#include "meter.h"
 #include "policy.h"
 #include "slot.h"
 #include "types.h"
@@ -146,6 +147,7 @@ struct hft_tracked {
  * @reports: with %HFT_RING_REPORT, what the consumer writes, entries of them; nothing
  *	in it is believed
  * @classes: likewise, %HFT_CLASSES of them
+ * @meter: what is measured of its tasks; NULL: nothing, see hft_ready_hook()
  * @quantum: of FAIR's first step, ns
  * @number: of the ring
  * @waiting: tasks of the ring before their release
@@ -191,6 +193,7 @@ struct hft_ready_queue {
 	struct hft_release_queue *release;
 	struct hft_report *reports;
 	struct hft_class *classes;
+	struct hft_meter *meter;
 	struct hft_counters counters;
 	atomic64_t inbound;
 	u32 taken;
@@ -201,6 +204,8 @@ struct hft_ready_queue {
 /* What of it a backend must have set before the first task. */
 void hft_release_init(struct hft_release_queue *queue);
 void hft_ready_init(struct hft_ready_queue *ready, const struct hft_ring_add *add);
+void hft_ready_hook(struct hft_ready_queue *ready);
+struct hft_meter *hft_ready_set_meter(struct hft_ready_queue *ready, struct hft_meter *meter);
 bool hft_ready_kill(struct hft_ready_queue *ready);
 
 int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *ready,
@@ -233,7 +238,7 @@ int hft_job_insert(struct hft_ready_queue *ready, struct hft_slot *slot);
 int hft_job_arrive(struct hft_slot *slot, u64 release, u64 now);
 void hft_job_track(struct hft_slot *slot);
 bool hft_job_overrun(struct hft_slot *slot, u64 now);
-void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event);
+void hft_job_write(struct hft_slot *slot, struct hft_event *event);
 void hft_job_retire(struct hft_ready_queue *ready, u32 in_flight);
 void hft_job_ready(struct hft_slot *slot);
 void hft_job_look(struct hft_ready_queue *ready);

@@ -36,6 +36,7 @@ enum hft_slot_state {
 #define HFT_SLOT_WATCH_DEADLINE	BIT(27)	/* is in the heap of what is watched */
 #define HFT_SLOT_ADMITTED	BIT(26)	/* counts in the admission of its CPU */
 #define HFT_SLOT_RUNNING	BIT(25)	/* that its job in flight is the next was traced */
+#define HFT_SLOT_HOOKED		BIT(25)	/* of one not tracked: more is done at its dispatch */
 #define HFT_SLOT_AFTER		BIT(24)	/* waits for the end of another task */
 #define HFT_SLOT_ABORTED	BIT(15)	/* ends with -ECANCELED */
 #define HFT_SLOT_WATCH_BUDGET	BIT(14)	/* likewise */

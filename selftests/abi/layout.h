@@ -129,6 +129,27 @@ AT(hft_class_info, step, 56);
 AT(hft_class_info, reserved, 60);
 SIZE(hft_class_info, 64);
 
+AT(hft_meter_set, ring, 0);
+AT(hft_meter_set, flags, 4);
+AT(hft_meter_set, classes, 8);
+AT(hft_meter_set, kinds, 12);
+AT64(hft_meter_set, reserved, 16);
+SIZE(hft_meter_set, 24);
+
+AT(hft_hist_info, ring, 0);
+AT(hft_hist_info, flags, 4);
+AT(hft_hist_info, task_class, 8);
+AT(hft_hist_info, kind, 12);
+AT64(hft_hist_info, buckets, 16);
+AT(hft_hist_info, nr_buckets, 24);
+AT(hft_hist_info, reserved, 28);
+AT64(hft_hist_info, count, 32);
+AT64(hft_hist_info, sum, 40);
+AT64(hft_hist_info, min, 48);
+AT64(hft_hist_info, max, 56);
+AT64(hft_hist_info, in_time, 64);
+SIZE(hft_hist_info, 72);
+
 AT64(hft_modify, task, 0);
 AT(hft_modify, fields, 8);
 AT(hft_modify, level, 12);
@@ -212,6 +233,8 @@ static_assert(HFT_IOC_MODIFY == 0xc0306813, "HFT_IOC_MODIFY");
 static_assert(HFT_IOC_TASK == 0xc0386814, "HFT_IOC_TASK");
 static_assert(HFT_IOC_HALT == 0xc0186815, "HFT_IOC_HALT");
 static_assert(HFT_IOC_RELEASE == 0xc0186817, "HFT_IOC_RELEASE");
+static_assert(HFT_IOC_METER == 0x40186819, "HFT_IOC_METER");
+static_assert(HFT_IOC_HIST == 0xc048681a, "HFT_IOC_HIST");
 static_assert(HFT_IOC_WAIT == 0x40106820, "HFT_IOC_WAIT");
 static_assert(HFT_IOC_WAKE == 0x6821, "HFT_IOC_WAKE");
 

@@ -107,6 +107,7 @@ enum hft_clock {
 #define HFT_FEATURE_MONITOR	(1ULL << 1)	/* monitor rings */
 #define HFT_FEATURE_CLOCK	(1ULL << 2)	/* HFT_IOC_CLOCK */
 #define HFT_FEATURE_RT		(1ULL << 3)	/* the kernel is PREEMPT_RT */
+#define HFT_FEATURE_METER	(1ULL << 4)	/* HFT_IOC_METER, HFT_IOC_HIST */
 
 /**
  * struct hft_query - what this kernel offers (%HFT_IOC_QUERY)
@@ -631,6 +632,101 @@ struct hft_class_info {
 	__u32 reserved;
 };
 
+/**
+ * enum hft_kind - what is measured of tasks, ns
+ * @HFT_KIND_DISPATCH: dispatch error: from when a task was to be written to its ring, which
+ *	is its release less the ring's lead, until it was.  Of a task with release 0 from when
+ *	it was found to be due
+ * @HFT_KIND_WAKE: from when it could have begun, at its release or when it was written,
+ *	until it did.  This and the next three are of rings with %HFT_RING_REPORT
+ * @HFT_KIND_RUN: from when it began until it ended
+ * @HFT_KIND_RESPONSE: from its release until it ended
+ * @HFT_KIND_LATENESS: by how much those ended too late that did
+ * @HFT_KIND_SUBMIT: what its submission took, as its submitter has seen it.  The kernel
+ *	does not measure that, and knows none
+ * @HFT_KINDS: how many kinds there are
+ */
+enum hft_kind {
+	HFT_KIND_DISPATCH,
+	HFT_KIND_WAKE,
+	HFT_KIND_RUN,
+	HFT_KIND_RESPONSE,
+	HFT_KIND_LATENESS,
+	HFT_KIND_SUBMIT,
+	HFT_KINDS
+};
+
+/* hft_meter_set.flags */
+#define HFT_METER_HIST		(1U << 0)	/* histograms: HFT_IOC_HIST */
+
+/**
+ * struct hft_meter_set - say what is measured of a ring's tasks (%HFT_IOC_METER)
+ * @ring: number of the ring
+ * @flags: %HFT_METER_HIST, or zero: nothing any more
+ * @classes: bit n: of tasks of class n; 0: of all
+ * @kinds: bit n: of kind n of &enum hft_kind; 0: of all
+ * @reserved: zero
+ *
+ * It begins anew with each call, and is of tasks that are submitted from then on.  A
+ * histogram takes 28.7 kB, of each class and each kind; kinds that need reports take none in
+ * a ring without.
+ *
+ * Errors: -ENOENT no such ring; -EINVAL a field is out of range, or it is a monitor ring;
+ * -EDQUOT the user's quota; -ENOMEM.  With one of the last two all is as it was.
+ */
+struct hft_meter_set {
+	__u32 ring;
+	__u32 flags;
+	__u32 classes;
+	__u32 kinds;
+	__u64 reserved;
+};
+
+#define HFT_CLASS_ALL		(~0U)
+
+/* hft_hist_info.flags */
+#define HFT_HIST_GLOBAL		(1U << 0)	/* all contexts: needs CAP_PERFMON */
+
+/**
+ * struct hft_hist_info - read a histogram (%HFT_IOC_HIST)
+ * @ring: in: number of a ring, or %HFT_STATS_CONTEXT for the sum of all rings that the
+ *	context has now; with %HFT_HIST_GLOBAL of a CPU, or %HFT_STATS_CONTEXT: of all
+ * @flags: in: %HFT_HIST_GLOBAL or zero
+ * @task_class: in: the class, or %HFT_CLASS_ALL, as it must be with %HFT_HIST_GLOBAL
+ * @kind: in: &enum hft_kind
+ * @buckets: in: address of an array of __u64, or 0
+ * @nr_buckets: in: how many it has room for; out: how many there are
+ * @reserved: in: zero
+ * @count: out: values, which is the sum of the buckets
+ * @sum: out: of the values, ns, modulo 2^64
+ * @min: out: the smallest, 0 if there is none
+ * @max: out: the largest
+ * @in_time: out: runs that have kept their deadline.  Those that have not are the values of
+ *	%HFT_KIND_LATENESS
+ *
+ * Bucket i below 128 has the value i.  Else, with e = i / 128 - 1 and m = i % 128 + 128,
+ * those from m * 2^e to (m + 1) * 2^e - 1; the last has all that are greater as well.
+ *
+ * Those that are measured are counted on meanwhile.  Of a ring that nothing is measured of
+ * all is 0.  With %HFT_HIST_GLOBAL rings that are gone, or are measured anew, count on.
+ *
+ * Errors: -ENOENT no such ring, no such CPU; -EINVAL; -EPERM; -EFAULT; -ENOMEM.
+ */
+struct hft_hist_info {
+	__u32 ring;
+	__u32 flags;
+	__u32 task_class;
+	__u32 kind;
+	__u64 buckets;
+	__u32 nr_buckets;
+	__u32 reserved;
+	__u64 count;
+	__u64 sum;
+	__u64 min;
+	__u64 max;
+	__u64 in_time;
+};
+
 /* hft_modify.fields */
 #define HFT_MODIFY_RELEASE	(1U << 0)
 #define HFT_MODIFY_DEADLINE	(1U << 1)
@@ -850,6 +946,8 @@ struct hft_clock_pair {
 #define HFT_IOC_RING_SET	_IOW('h', 0x16, struct hft_ring_set)
 #define HFT_IOC_RELEASE		_IOWR('h', 0x17, struct hft_arrival)
 #define HFT_IOC_CLASS		_IOWR('h', 0x18, struct hft_class_info)
+#define HFT_IOC_METER		_IOW('h', 0x19, struct hft_meter_set)
+#define HFT_IOC_HIST		_IOWR('h', 0x1a, struct hft_hist_info)
 
 /* On a ring */
 #define HFT_IOC_WAIT		_IOW('h', 0x20, struct hft_wait)

@@ -5,3 +5,4 @@
 #include "core/modify.c"
 #include "core/watch.c"
 #include "core/chain.c"
+#include "core/meter.c"

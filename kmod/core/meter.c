@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later
+/*
+ * What is measured, and when: see meter.h.
+ */
+#include "sched.h"
+
+/**
+ * hft_meter_set_valid() - are the fields of a request in range?
+ * @set: the request; its ring is the backend's to find
+ */
+bool hft_meter_set_valid(const struct hft_meter_set *set)
+{
+	return !(set->flags & ~HFT_METER_FLAGS) && !(set->classes >> HFT_CLASSES) &&
+	       !(set->kinds >> HFT_KINDS) && !set->reserved;
+}
+
+static u32 hft_meter_classes(const struct hft_meter_set *set)
+{
+	return set->classes ? set->classes : GENMASK(HFT_CLASSES - 1, 0);
+}
+
+static u32 hft_meter_kinds(const struct hft_meter_set *set)
+{
+	return set->kinds ? set->kinds : GENMASK(HFT_KINDS - 1, 0);
+}
+
+/* How many bits are set. */
+static size_t hft_meter_weight(u32 bits)
+{
+	size_t nr = 0;
+
+	for (; bits; bits &= bits - 1)
+		nr++;
+	return nr;
+}
+
+/**
+ * hft_meter_bytes() - how large a meter is
+ * @set: valid; its kinds are those that there can be
+ */
+size_t hft_meter_bytes(const struct hft_meter_set *set)
+{
+	size_t hists = 0;
+
+	if (set->flags & HFT_METER_HIST)
+		hists = hft_meter_weight(hft_meter_classes(set)) *
+			hft_meter_weight(hft_meter_kinds(set));
+	return sizeof(struct hft_meter) + hists * sizeof(struct hft_hist);
+}
+
+/**
+ * hft_meter_init() - make a meter of nothing yet
+ * @memory: hft_meter_bytes() of it, zeroes
+ * @set: as there
+ *
+ * Return: @memory.
+ */
+struct hft_meter *hft_meter_init(void *memory, const struct hft_meter_set *set)
+{
+	struct hft_meter *meter = memory;
+	struct hft_hist *next = (struct hft_hist *)(meter + 1);
+	u32 class, kind;
+
+	meter->flags = set->flags;
+	meter->classes = hft_meter_classes(set);
+	meter->kinds = hft_meter_kinds(set);
+	for (class = 0; set->flags & HFT_METER_HIST && class < HFT_CLASSES; class++) {
+		for (kind = 0; kind < HFT_KINDS; kind++) {
+			if (meter->classes & BIT(class) && meter->kinds & BIT(kind))
+				meter->hist[class][kind] = next++;
+		}
+	}
+	return meter;
+}
+
+/* One value of a kind, of a task of a class. */
+static inline void hft_meter_add(struct hft_meter *meter, u32 class, enum hft_kind kind, u64 ns)
+{
+	struct hft_hist *hist = meter->hist[class][kind];
+
+	if (hist)
+		hft_hist_record(hist, ns);
+}
+
+/* When a task could have been dispatched at the earliest; one for at once: when it was seen. */
+static inline u64 hft_meter_due(const struct hft_ready_queue *ready, const struct hft_event *event)
+{
+	if (event->release <= 1)
+		return event->irq_entry;
+	return event->release > ready->lead ? event->release - ready->lead : 0;
+}
+
+static inline u64 hft_meter_since(u64 from, u64 to)
+{
+	return to > from ? to - from : 0;
+}
+
+/**
+ * hft_meter_dispatched() - a task of a ring with a meter was written to it
+ * @ready: of the ring
+ * @class: the task's
+ * @event: its event
+ */
+void hft_meter_dispatched(const struct hft_ready_queue *ready, u32 class,
+			  const struct hft_event *event)
+{
+	if (event->result < 0)
+		return;
+	hft_meter_add(ready->meter, class, HFT_KIND_DISPATCH,
+		      hft_meter_since(hft_meter_due(ready, event), event->published));
+}
+
+/**
+ * hft_meter_completed() - a task of a ring with a meter has run
+ * @ready: of the ring
+ * @class: the task's
+ * @event: its event
+ * @start: as the worker has reported it, not before the event was published
+ * @end: likewise, not before @start
+ */
+void hft_meter_completed(const struct hft_ready_queue *ready, u32 class,
+			 const struct hft_event *event, u64 start, u64 end)
+{
+	u64 could = event->release > event->published ? event->release : event->published;
+	u64 release = event->release > 1 ? event->release : event->irq_entry;
+	struct hft_meter *meter = ready->meter;
+
+	hft_meter_add(meter, class, HFT_KIND_WAKE, hft_meter_since(could, start));
+	hft_meter_add(meter, class, HFT_KIND_RUN, end - start);
+	hft_meter_add(meter, class, HFT_KIND_RESPONSE, hft_meter_since(release, end));
+	if (!event->deadline)
+		return;
+	if (end > event->deadline)
+		hft_meter_add(meter, class, HFT_KIND_LATENESS, end - event->deadline);
+	else
+		hft_hist_add(&meter->in_time[class], 1);
+}
+
+/**
+ * hft_hist_info_valid() - are the fields of a request in range?
+ * @info: the request; its ring, and who may ask, are the backend's to judge
+ */
+bool hft_hist_info_valid(const struct hft_hist_info *info)
+{
+	if (info->flags & ~HFT_HIST_GLOBAL || info->kind >= HFT_KINDS || info->reserved)
+		return false;
+	if (info->task_class == HFT_CLASS_ALL)
+		return true;
+	return info->task_class < HFT_CLASSES && !(info->flags & HFT_HIST_GLOBAL);
+}
+
+/**
+ * hft_meter_merge() - add what a meter has counted
+ * @to: the sum
+ * @in_time: likewise
+ * @meter: it may be written meanwhile; NULL: nothing is added
+ * @class: or %HFT_CLASS_ALL
+ * @kind: below %HFT_KINDS
+ */
+void hft_meter_merge(struct hft_hist *to, u64 *in_time, const struct hft_meter *meter, u32 class,
+		     u32 kind)
+{
+	u32 i;
+
+	for (i = 0; meter && i < HFT_CLASSES; i++) {
+		if (class != HFT_CLASS_ALL && class != i)
+			continue;
+		if (meter->hist[i][kind])
+			hft_hist_merge(to, meter->hist[i][kind]);
+		*in_time += hft_load_relaxed(&meter->in_time[i]);
+	}
+}
+
+/**
+ * hft_hist_info_fill() - answer but for the buckets
+ * @info: the answer
+ * @hist: what was asked for
+ * @in_time: likewise
+ */
+void hft_hist_info_fill(struct hft_hist_info *info, const struct hft_hist *hist, u64 in_time)
+{
+	info->nr_buckets = HFT_HIST_BUCKETS;
+	info->count = hft_hist_count(hist);
+	info->sum = hft_hist_sum(hist);
+	info->min = hft_hist_min(hist);
+	info->max = hft_hist_max(hist);
+	info->in_time = in_time;
+}
