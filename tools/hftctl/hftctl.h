@@ -42,6 +42,12 @@ int replay_file(const char *path, const struct replay_args *args, json_t **value
 /* Prints each row of a file with what the detector thinks of it. */
 int detect_file(const char *path, double scale);
 
+/* hftctl topology, hftctl place: @argv[0] is which.  Returns the status to exit with. */
+int place_main(int argc, char **argv);
+
+/* As JSON or as text, to standard output.  Returns 0, or 1 after it has printed the reason. */
+int print(json_t *value, bool json);
+
 /*
  * Call @visit with a duplicate of each descriptor by which a process has a
  * context of /dev/hft.  Ends early when @visit does not return 0, and returns

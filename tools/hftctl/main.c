@@ -120,6 +120,9 @@ static void usage(FILE *out)
 	      "                      hftctl graph --help\n"
 	      "  graph compare FILE...\n"
 	      "                      what the order by the critical path gains: see there\n"
+	      "  topology            the CPUs, what they share, and which are isolated: see\n"
+	      "                      hftctl place --help\n"
+	      "  place               the CPU that each worker would get, and why: see there\n"
 	      "\n"
 	      "For analyze, FILE has a line \"wcet,period,deadline\" for each task, in ns from\n"
 	      "1 on; '#' begins a comment; - is standard input. Exit status 0 is not a verdict.\n"
@@ -158,6 +161,8 @@ static int print_value(const json_t *value, int width)
 		return printf("%-*s", width, json_string_value(value));
 	if (json_is_integer(value))
 		return printf("%*lld", width, (long long)json_integer_value(value));
+	if (json_is_null(value))
+		return printf("%*s", width, "-");
 	json_array_foreach((json_t *)value, i, item)
 		printf("%s%s", i ? " " : "", json_string_value(item));
 	return 0;
@@ -203,7 +208,7 @@ static void print_table(json_t *array)
 	}
 }
 
-static int print(json_t *value, bool json)
+int print(json_t *value, bool json)
 {
 	if (json) {
 		json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
@@ -309,6 +314,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "graph"))
 		return graph_main(argc - 1, argv + 1);
+	if (argc > 1 && (!strcmp(argv[1], "topology") || !strcmp(argv[1], "place")))
+		return place_main(argc - 1, argv + 1);
 	while ((c = getopt_long(argc, argv, "jp:P:bel:s:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':

@@ -36,6 +36,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <hft/topology.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -56,22 +57,6 @@ struct hft_resource;
 						/* a higher level waits for has the real-time */
 						/* priority of that, as far as it may */
 
-/**
- * enum hft_distance - how far it is from one CPU to another
- * @HFT_DISTANCE_CORE: they are threads of a core, or the same
- * @HFT_DISTANCE_CACHE: they share a cache
- * @HFT_DISTANCE_NODE: they share a node
- * @HFT_DISTANCE_REMOTE: they do not
- * @HFT_DISTANCES: how many there are
- */
-enum hft_distance {
-	HFT_DISTANCE_CORE,
-	HFT_DISTANCE_CACHE,
-	HFT_DISTANCE_NODE,
-	HFT_DISTANCE_REMOTE,
-	HFT_DISTANCES
-};
-
 struct hft_pool_opts {
 	size_t sz;
 	uint32_t workers;		/* 0: one for each CPU that the caller may run on */
@@ -86,6 +71,10 @@ struct hft_pool_opts {
 	uint32_t reserved;		/* so many, the last of them, take only tasks that are */
 					/* spawned to them, and what these spawn: fewer than */
 					/* all */
+	const struct hft_place_opts *place;	/* each worker's CPU is as hft_place() says, */
+					/* instead of @cpus; 0 workers: as many as can be */
+					/* placed.  Its topology, if one is given, outlives */
+					/* the pool */
 };
 
 int hft_pool_open(struct hft_pool **pool, const struct hft_pool_opts *opts);

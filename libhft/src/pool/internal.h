@@ -283,6 +283,7 @@ struct hft_pool_worker {
  * @nr_workers: how many
  * @sim: the machine that its workers are threads of, or NULL
  * @hft: the handle that it is on, or NULL
+ * @topology: of its CPUs; NULL: this machine's
  * @releases: tasks of that, which wait for their time
  * @membarrier: the kernel does the fences of who spawns
  * @pinned: workers are
@@ -303,6 +304,7 @@ struct hft_pool {
 	_Atomic uint32_t nr_workers;
 	struct hft_sim *sim;
 	struct hft *hft;
+	const struct hft_topology *topology;
 	_Atomic(struct hft_release *) releases;
 	bool membarrier;
 	bool pinned;
@@ -377,9 +379,6 @@ static inline void hft_copy_args(void *to, const void *from, size_t size)
 	if (__builtin_expect(size, 0))
 		memcpy(t, f, size);
 }
-
-/* distance.c */
-enum hft_distance hft_cpu_distance(uint32_t a, uint32_t b);
 
 /* park.c */
 void hft_pool_wake(struct hft_pool *pool, const struct hft_pool_worker *from);

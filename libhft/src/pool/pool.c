@@ -60,8 +60,8 @@ static void measure(struct hft_pool *pool, struct hft_pool_worker *worker)
 		struct hft_pool_worker *other = hft_pool_worker_at(pool, i);
 		enum hft_distance distance = HFT_DISTANCE_CORE;
 
-		if (pool->pinned)
-			distance = hft_cpu_distance(worker->cpu, other->cpu);
+		if (pool->pinned || pool->topology)
+			distance = hft_topology_distance(pool->topology, worker->cpu, other->cpu);
 		atomic_store_explicit(&worker->distance[i], (uint8_t)distance,
 				      memory_order_relaxed);
 		atomic_store_explicit(&other->distance[worker->number], (uint8_t)distance,
@@ -313,32 +313,82 @@ static int pool_cpus(const struct hft_pool *pool, cpu_set_t *cpus)
 	return 0;
 }
 
-static int add_workers(struct hft_pool *pool, const struct hft_pool_opts *opts)
+static int place_workers(const struct hft_place_opts *place, uint32_t nr, uint32_t *cpus)
 {
-	uint32_t i, cpu = 0, nr = opts->workers;
-	cpu_set_t cpus;
+	struct hft_placed *placed = calloc(nr ? nr : 1, sizeof(*placed));
+	uint32_t i;
 	int err;
 
-	err = pool_cpus(pool, &cpus);
-	if (err)
-		return err;
+	if (!placed)
+		return hft_fail(ENOMEM, "a placement of %u workers", nr);
+	err = hft_place(place, placed, nr);
+	for (i = 0; i < nr && !err; i++)
+		cpus[i] = placed[i].cpu;
+	free(placed);
+	return err;
+}
+
+/* The CPU of each worker.  Returns how many there are, or an error. */
+static int choose_cpus(const struct hft_pool *pool, const struct hft_pool_opts *opts,
+		       uint32_t *cpus)
+{
+	uint32_t i, nr = opts->workers;
+	cpu_set_t set;
+	int ret;
+
+	ret = opts->place && !nr ? hft_place_count(opts->place) : pool_cpus(pool, &set);
+	if (ret < 0)
+		return ret;
 	if (!nr)
-		nr = (uint32_t)CPU_COUNT(&cpus);
+		nr = opts->place ? (uint32_t)ret : (uint32_t)CPU_COUNT(&set);
 	if (nr > HFT_POOL_WORKERS_MAX)
 		nr = HFT_POOL_WORKERS_MAX;
+	if (opts->place) {
+		ret = nr ? place_workers(opts->place, nr, cpus) :
+			   hft_fail(ENOSPC, "the placement leaves no CPU");
+		return ret ? ret : (int)nr;
+	}
+	for (i = 0; i < nr; i++) {
+		if (opts->cpus)
+			cpus[i] = opts->cpus[i];
+		else if (allowed_cpu(&set, i, &cpus[i]))
+			return hft_fail(EINVAL, "no CPU to run on");
+	}
+	return (int)nr;
+}
+
+static int add_workers(struct hft_pool *pool, const struct hft_pool_opts *opts)
+{
+	uint32_t cpus[HFT_POOL_WORKERS_MAX];
+	uint32_t i, nr;
+	int ret = choose_cpus(pool, opts, cpus);
+
+	if (ret < 0)
+		return ret;
+	nr = (uint32_t)ret;
 	if (opts->reserved && opts->reserved >= nr)
 		return hft_fail(EINVAL, "%u reserved of %u workers", opts->reserved, nr);
 	pool->first_reserved = nr - opts->reserved;
 	pool->nr_reserved = opts->reserved;
 	for (i = 0; i < nr; i++) {
-		if (opts->cpus)
-			cpu = opts->cpus[i];
-		else if (allowed_cpu(&cpus, i, &cpu))
-			return hft_fail(EINVAL, "no CPU to run on");
-		err = hft_pool_add_worker(pool, cpu);
-		if (err < 0)
-			return err;
+		ret = hft_pool_add_worker(pool, cpus[i]);
+		if (ret < 0)
+			return ret;
 	}
+	return 0;
+}
+
+/* A machine's CPUs are of no topology but one that is given. */
+static int check_place(const struct hft_pool_opts *opts)
+{
+	if (!opts->place)
+		return 0;
+	if (opts->cpus)
+		return hft_fail(EINVAL, "both CPUs and a placement");
+	if (opts->flags & HFT_POOL_UNPINNED)
+		return hft_fail(EINVAL, "a placement of workers that are not pinned");
+	if (opts->hft && hft_sim_of(opts->hft) && !opts->place->topology)
+		return hft_fail(EINVAL, "a placement in a machine, without a topology");
 	return 0;
 }
 
@@ -376,8 +426,8 @@ static int pool_init(struct hft_pool *pool, const struct hft_pool_opts *opts)
  * that it has a worker on, with a thread, for tasks that have a release.
  *
  * Return: 0, -EINVAL an option is out of range or a CPU can not be had, -E2BIG the
- * options are of a newer library, -ENOMEM, -EAGAIN no more threads, and on a handle as
- * hft_ring_open().
+ * options are of a newer library, -ENOMEM, -EAGAIN no more threads, with a placement as
+ * hft_place(), and on a handle as hft_ring_open().
  */
 HFT_API int hft_pool_open(struct hft_pool **out, const struct hft_pool_opts *user_opts)
 {
@@ -395,12 +445,16 @@ HFT_API int hft_pool_open(struct hft_pool **out, const struct hft_pool_opts *use
 				HFT_POOL_WORKERS_MAX);
 	if (opts.cpus && !opts.workers)
 		return hft_fail(EINVAL, "CPUs of no workers: how many are there?");
+	err = check_place(&opts);
+	if (err)
+		return err;
 
 	pool = aligned_alloc(64, sizeof(*pool));
 	if (!pool)
 		return hft_fail(ENOMEM, "a pool");
 	memset(pool, 0, sizeof(*pool));
 	pool->hft = opts.hft;
+	pool->topology = opts.place ? opts.place->topology : NULL;
 	pool->sim = opts.hft ? hft_sim_of(opts.hft) : NULL;
 	err = pool_init(pool, &opts);
 	if (err) {
