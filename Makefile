@@ -16,10 +16,11 @@ KVER ?= $(shell uname -r)
 # make check
 KERNELS ?= 6.1 6.1-rt 6.12 6.12-rt
 
-DEPS := bc binutils bison busybox-static ca-certificates cpio dwarves file flex g++ gcc gcovr \
+DEPS := bc binutils bison busybox-static ca-certificates cpio curl dwarves file flex g++ gcc gcovr \
 	gnuplot-nox gzip kmod libc6-dev libcmocka-dev libelf-dev libglib2.0-dev libhwloc-dev \
-	libjansson-dev libssl-dev libtbb-dev liburing-dev linux-source-6.1 lz4 make patchelf perl \
-	pkg-config python3 qemu-system-x86 rt-tests sparse util-linux xz-utils zlib1g-dev
+	libjansson-dev libmicrohttpd-dev libssl-dev libsystemd-dev libtbb-dev liburing-dev \
+	linux-source-6.1 lz4 make patchelf perl pkg-config python3 qemu-system-x86 rt-tests sparse \
+	util-linux xz-utils zlib1g-dev $(EXTRA_DEPS)
 
 .DEFAULT_GOAL := all
 .PHONY: all help deps require module lib tools selftests demo check check-debug coverage bench \
@@ -54,7 +55,7 @@ else
 	tools/vm/build-module 6.12
 endif
 
-HEADERS := liburing.h jansson.h zlib.h hwloc.h
+HEADERS := liburing.h jansson.h zlib.h hwloc.h microhttpd.h systemd/sd-daemon.h
 selftests: HEADERS += cmocka.h
 
 require:
