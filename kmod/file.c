@@ -122,6 +122,7 @@ static int hft_copy_out(unsigned long arg, size_t usize, const void *from, size_
 
 #define HFT_FEATURES							\
 	(HFT_FEATURE_MONITOR | HFT_FEATURE_CLOCK | HFT_FEATURE_METER |	\
+	 HFT_FEATURE_LEAD |						\
 	 (IS_ENABLED(CONFIG_IO_URING) ? HFT_FEATURE_URING : 0) |	\
 	 (IS_ENABLED(CONFIG_PREEMPT_RT) ? HFT_FEATURE_RT : 0))
 
@@ -226,6 +227,7 @@ union hft_ioc_arg {
 	struct hft_class_info class_info;
 	struct hft_meter_set meter_set;
 	struct hft_hist_info hist_info;
+	struct hft_lead_info lead_info;
 };
 
 /* How much of a command's argument this kernel reads; 0: none of it. */
@@ -260,6 +262,8 @@ static size_t hft_ioc_arg_size(unsigned int op)
 		return sizeof(struct hft_meter_set);
 	case HFT_IOC_HIST & ~IOCSIZE_MASK:
 		return sizeof(struct hft_hist_info);
+	case HFT_IOC_LEAD & ~IOCSIZE_MASK:
+		return sizeof(struct hft_lead_info);
 	default:
 		return 0;
 	}
@@ -317,6 +321,9 @@ static long hft_context_ioctl(struct file *file, unsigned int cmd, unsigned long
 	case HFT_IOC_HIST & ~IOCSIZE_MASK:
 		err = hft_hist_read(context, &u.hist_info);
 		return err ?: hft_copy_out(arg, usize, &u.hist_info, sizeof(u.hist_info));
+	case HFT_IOC_LEAD & ~IOCSIZE_MASK:
+		err = hft_lead_info(context, &u.lead_info);
+		return err ?: hft_copy_out(arg, usize, &u.lead_info, sizeof(u.lead_info));
 	default:
 		return -ENOTTY;
 	}

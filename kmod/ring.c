@@ -54,6 +54,26 @@ static int hft_ring_alloc_shared(struct hft_ring *ring, size_t size)
 	return 0;
 }
 
+static size_t hft_ring_learner_size(const struct hft_ring *ring)
+{
+	return ring->flags & HFT_RING_LEAD ? sizeof(struct hft_lead) : 0;
+}
+
+static int hft_ring_alloc_learner(struct hft_ring *ring)
+{
+	struct hft_lead *learner;
+
+	ring->ready.producer->lead = ring->ready.lead;
+	if (!hft_ring_learner_size(ring))
+		return 0;
+	learner = kzalloc_node(sizeof(*learner), GFP_KERNEL_ACCOUNT, cpu_to_node(ring->queue->cpu));
+	if (!learner)
+		return -ENOMEM;
+	learner->budget_ppm = HFT_LEAD_BUDGET_PPM;
+	ring->ready.learner = learner;
+	return 0;
+}
+
 /* What the scheduler has for the ring alone. */
 static int hft_ring_alloc_private(struct hft_ring *ring)
 {
@@ -72,7 +92,7 @@ static int hft_ring_alloc_private(struct hft_ring *ring)
 		if (!ring->ready.classes)
 			return -ENOMEM;
 	}
-	return 0;
+	return hft_ring_alloc_learner(ring);
 }
 
 static void hft_ring_free_memory(struct hft_ring *ring)
@@ -81,6 +101,7 @@ static void hft_ring_free_memory(struct hft_ring *ring)
 	hft_area_free(&ring->heap);
 	hft_area_free(&ring->meter);
 	kvfree(ring->ready.classes);
+	kfree(ring->ready.learner);
 }
 
 static int hft_ring_charge(struct hft_ring *ring, size_t shared)
@@ -88,7 +109,8 @@ static int hft_ring_charge(struct hft_ring *ring, size_t shared)
 	struct hft_user *user = ring->context->user;
 	int err;
 
-	ring->charged = shared + hft_ring_heap_size(ring) + hft_ring_classes_size(ring);
+	ring->charged = shared + hft_ring_heap_size(ring) + hft_ring_classes_size(ring) +
+			hft_ring_learner_size(ring);
 
 	err = hft_user_charge(user, HFT_CHARGE_RINGS, 1);
 	if (err)
@@ -289,6 +311,58 @@ int hft_ring_set(struct hft_context *context, const struct hft_ring_set *set)
 		err = ring->flags & HFT_RING_MONITOR ? -EINVAL :
 		      hft_ring_set_policy(ring, set->policy);
 	mutex_unlock(&context->mutex);
+	return err;
+}
+
+static int hft_ring_lead(struct hft_context *context, struct hft_lead_info *info,
+			 struct hft_lead *learned)
+{
+	struct hft_ring *ring;
+	int err = -ENOENT;
+
+	mutex_lock(&context->mutex);
+	ring = hft_context_ring(context, info->ring);
+	if (ring && ring->flags & HFT_RING_MONITOR) {
+		err = -EINVAL;
+	} else if (ring) {
+		raw_spin_lock_irq(&ring->queue->lock);
+		err = hft_ready_lead_info(&ring->ready, info, learned);
+		raw_spin_unlock_irq(&ring->queue->lock);
+	}
+	mutex_unlock(&context->mutex);
+	return err;
+}
+
+/**
+ * hft_lead_info() - HFT_IOC_LEAD
+ * @context: whose file it is
+ * @info: the request, and the answer but for the rows, which are copied out
+ *
+ * Return: 0, or an error of &struct hft_lead_info.
+ */
+int hft_lead_info(struct hft_context *context, struct hft_lead_info *info)
+{
+	struct hft_lead *learned = NULL;
+	struct hft_lead_row *rows = NULL;
+	int err = -ENOMEM;
+
+	if (!hft_lead_info_valid(info))
+		return -EINVAL;
+	if (info->nr_rows) {
+		learned = kmalloc(sizeof(*learned), GFP_KERNEL);
+		rows = kmalloc_array(info->nr_rows, sizeof(*rows), GFP_KERNEL);
+		if (!learned || !rows)
+			goto out;
+	}
+	err = hft_ring_lead(context, info, learned);
+	if (err || !info->nr_rows)
+		goto out;
+	info->nr_rows = hft_lead_rows(learned, rows, info->nr_rows);
+	if (copy_to_user(u64_to_user_ptr(info->rows), rows, info->nr_rows * sizeof(*rows)))
+		err = -EFAULT;
+out:
+	kfree(rows);
+	kfree(learned);
 	return err;
 }
 

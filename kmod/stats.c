@@ -20,6 +20,7 @@ void hft_counters_add(struct hft_counters *sum, const struct hft_counters *count
 	sum->bad_head += counters->bad_head;
 	sum->overruns += counters->overruns;
 	sum->deadline_misses += counters->deadline_misses;
+	sum->lead_changes += counters->lead_changes;
 }
 
 static void hft_stats_add_ring(struct hft_stats *stats, struct hft_ring *ring)
@@ -137,13 +138,14 @@ static ssize_t events_show(struct device *dev, struct device_attribute *attr, ch
 			  "ended %llu\nwakeups %llu\nfull %llu\nbad_head %llu\n"
 			  "overruns %llu\ndeadline_misses %llu\ninterrupts %llu\nkicks %llu\n"
 			  "clock_steps %llu\nclocksource_changes %llu\ntsc_unstable %llu\n"
-			  "late_timers %llu\n",
+			  "late_timers %llu\nlead_changes %llu\n",
 			  rings, sum.submitted, sum.dispatched, sum.cancelled, sum.ended,
 			  sum.wakeups, sum.full, sum.bad_head, sum.overruns,
 			  sum.deadline_misses, interrupts, kicks,
 			  hft_clock_faults(HFT_FAULT_STEP),
 			  hft_clock_faults(HFT_FAULT_CLOCKSOURCE),
-			  hft_clock_faults(HFT_FAULT_TSC), hft_clock_faults(HFT_FAULT_LATE));
+			  hft_clock_faults(HFT_FAULT_TSC), hft_clock_faults(HFT_FAULT_LATE),
+			  sum.lead_changes);
 }
 static DEVICE_ATTR_RO(events);
 

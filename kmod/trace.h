@@ -179,6 +179,26 @@ TRACE_EVENT(halt,
 		  __entry->mode, __entry->flags, __entry->stopped, __entry->rings)
 );
 
+/* The lead of a ring changes, for tasks that are queued from here on. */
+TRACE_EVENT(lead,
+	TP_PROTO(const struct hft_ready_queue *ready, u64 lead),
+	TP_ARGS(ready, lead),
+	TP_STRUCT__entry(
+		__field(int, cpu)
+		__field(u32, ring)
+		__field(u64, from)
+		__field(u64, to)
+	),
+	TP_fast_assign(
+		__entry->cpu = container_of(ready, struct hft_ring, ready)->queue->cpu;
+		__entry->ring = ready->number;
+		__entry->from = ready->lead;
+		__entry->to = lead;
+	),
+	TP_printk("cpu=%d ring=%u from=%llu to=%llu", __entry->cpu, __entry->ring,
+		  __entry->from, __entry->to)
+);
+
 /* As the notice of it. */
 TRACE_EVENT(clock_fault,
 	TP_PROTO(const struct hft_event *notice),

@@ -199,6 +199,8 @@ static enum hft_task_state hft_job_account(const struct hft_slot *slot)
 
 	if (event->result < 0 || start < event->published || end < start)
 		return HFT_STATE_COMPLETED;
+	if (ready->learner)
+		hft_ready_learn(slot->ready, event, READ_ONCE(report->woke));
 	class->busy += end - start;
 	class->failed += result < 0;
 	class->over_budget += slot->wcet && end - start > slot->wcet;

@@ -37,6 +37,7 @@ void hft_ready_init(struct hft_ready_queue *ready, const struct hft_ring_add *ad
 	ready->policy = add->policy;
 	ready->quantum = add->quantum ? add->quantum : HFT_FAIR_QUANTUM;
 	ready->lead = add->lead;
+	ready->lead_base = add->lead;
 }
 
 /**

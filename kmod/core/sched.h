@@ -33,6 +33,7 @@
 #include "admission.h"
 #include "class.h"
 #include "heap.h"
+#include "lead.h"
 #include "meter.h"
 #include "policy.h"
 #include "slot.h"
@@ -60,6 +61,7 @@ struct hft_counters {
 	u64 wakeups;
 	u64 full;
 	u64 bad_head;
+	u64 lead_changes;
 };
 
 /**
@@ -164,6 +166,9 @@ struct hft_tracked {
  *	under the lock
  * @taken: of the last of those that were taken from there, and not turned round
  * @received: of the first of those that were
+ * @lead_base: @lead, but for @lead_floor
+ * @lead_floor: what @lead is not below; 0: it may be anything
+ * @learner: with %HFT_RING_LEAD, what @lead_base is made of
  * @tracked: events of tracked tasks that were not found to be consumed, in order
  */
 struct hft_ready_queue {
@@ -198,6 +203,9 @@ struct hft_ready_queue {
 	atomic64_t inbound;
 	u32 taken;
 	u32 received;
+	u64 lead_base;
+	u64 lead_floor;
+	struct hft_lead *learner;
 	struct hft_tracked tracked[HFT_MAX_TRACKED];
 };
 
@@ -207,6 +215,11 @@ void hft_ready_init(struct hft_ready_queue *ready, const struct hft_ring_add *ad
 void hft_ready_hook(struct hft_ready_queue *ready);
 struct hft_meter *hft_ready_set_meter(struct hft_ready_queue *ready, struct hft_meter *meter);
 bool hft_ready_kill(struct hft_ready_queue *ready);
+void hft_ready_set_lead(struct hft_ready_queue *ready, u64 lead);
+u64 hft_ready_raise_lead(struct hft_ready_queue *ready, u64 floor);
+void hft_ready_learn(struct hft_ready_queue *ready, const struct hft_event *event, u32 woke);
+int hft_ready_lead_info(struct hft_ready_queue *ready, struct hft_lead_info *info,
+			struct hft_lead *learned);
 
 int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *ready,
 		     struct hft_slot *slot);

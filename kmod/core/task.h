@@ -15,7 +15,6 @@
 #define HFT_MAX_RINGS		64
 #define HFT_MAX_ENTRIES		65536
 #define HFT_MAX_BATCH		4096
-#define HFT_MAX_LEAD		1000000		/* ns */
 
 /* Tasks of a batch that are queued at a time. */
 #define HFT_CHUNK		32
@@ -205,7 +204,9 @@ static inline bool hft_halt_valid(const struct hft_halt *halt)
  */
 static inline bool hft_ring_add_valid(const struct hft_ring_add *add)
 {
-	if (add->flags & ~(HFT_RING_MONITOR | HFT_RING_REPORT))
+	if (add->flags & ~(HFT_RING_MONITOR | HFT_RING_REPORT | HFT_RING_LEAD))
+		return false;
+	if (add->flags & HFT_RING_LEAD && !(add->flags & HFT_RING_REPORT))
 		return false;
 	if (add->quantum && !(add->flags & HFT_RING_REPORT))
 		return false;
@@ -228,6 +229,18 @@ static inline bool hft_ring_add_valid(const struct hft_ring_add *add)
 static inline bool hft_ring_set_valid(const struct hft_ring_set *set)
 {
 	return set->policy < HFT_POLICIES && !set->reserved;
+}
+
+static inline bool hft_lead_info_valid(const struct hft_lead_info *info)
+{
+	const u32 fields = HFT_LEAD_LEAD | HFT_LEAD_BUDGET;
+
+	if (info->reserved || info->fields & ~fields || info->nr_rows > HFT_LEAD_ROWS)
+		return false;
+	if (info->fields & HFT_LEAD_LEAD && info->lead > HFT_MAX_LEAD)
+		return false;
+	return !(info->fields & HFT_LEAD_BUDGET) ||
+	       (info->budget_ppm && info->budget_ppm <= HFT_LEAD_PPM);
 }
 
 static inline bool hft_class_info_valid(const struct hft_class_info *info)

@@ -39,6 +39,12 @@ static inline void trace_dispatch(const struct hft_ready_queue *ready,
 	(void)event;
 }
 
+static inline void trace_lead(const struct hft_ready_queue *ready, u64 lead)
+{
+	(void)ready;
+	(void)lead;
+}
+
 #endif
 
 #endif /* HFT_CORE_TRACE_H */

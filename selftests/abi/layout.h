@@ -65,7 +65,8 @@ AT(hft_ring_producer, tail, 0);
 AT(hft_ring_producer, flags, 4);
 AT64(hft_ring_producer, dropped, 8);
 AT64(hft_ring_producer, preempt, 16);
-AT64(hft_ring_producer, reserved, 24);
+AT64(hft_ring_producer, lead, 24);
+AT64(hft_ring_producer, reserved, 32);
 SIZE(hft_ring_producer, 64);
 
 AT64(hft_event, cookie, 0);
@@ -114,7 +115,8 @@ SIZE(hft_ring_set, 16);
 AT64(hft_report, start, 0);
 AT64(hft_report, end, 8);
 AT(hft_report, result, 16);
-AT(hft_report, reserved, 20);
+AT(hft_report, woke, 20);
+AT(hft_report, reserved, 24);
 SIZE(hft_report, 32);
 
 AT(hft_class_info, ring, 0);
@@ -149,6 +151,23 @@ AT64(hft_hist_info, min, 48);
 AT64(hft_hist_info, max, 56);
 AT64(hft_hist_info, in_time, 64);
 SIZE(hft_hist_info, 72);
+AT64(hft_lead_row, lead, 0);
+AT(hft_lead_row, late_ppm, 8);
+AT(hft_lead_row, cpu_ppm, 12);
+SIZE(hft_lead_row, 16);
+
+AT(hft_lead_info, ring, 0);
+AT(hft_lead_info, fields, 4);
+AT64(hft_lead_info, lead, 8);
+AT(hft_lead_info, budget_ppm, 16);
+AT(hft_lead_info, nr_rows, 20);
+AT64(hft_lead_info, rows, 24);
+AT(hft_lead_info, late_ppm, 32);
+AT(hft_lead_info, cpu_ppm, 36);
+AT64(hft_lead_info, wakeups, 40);
+AT64(hft_lead_info, changes, 48);
+AT64(hft_lead_info, reserved, 56);
+SIZE(hft_lead_info, 64);
 
 AT64(hft_modify, task, 0);
 AT(hft_modify, fields, 8);

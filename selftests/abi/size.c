@@ -240,6 +240,7 @@ TEST_F(size, commands_that_there_are_not)
 		HFT_IOC_SUBMIT, HFT_IOC_SUBMIT_BATCH, HFT_IOC_CANCEL, HFT_IOC_MODIFY,
 		HFT_IOC_TASK, HFT_IOC_HALT, HFT_IOC_RING_SET, HFT_IOC_RELEASE, HFT_IOC_CLASS,
 		HFT_IOC_METER, HFT_IOC_HIST,
+		HFT_IOC_LEAD,
 	};
 	size_t i;
 
@@ -281,6 +282,7 @@ TEST_F(size, arguments_that_are_not_mapped)
 		HFT_IOC_SUBMIT, HFT_IOC_SUBMIT_BATCH, HFT_IOC_CANCEL, HFT_IOC_MODIFY,
 		HFT_IOC_TASK, HFT_IOC_HALT, HFT_IOC_RING_SET, HFT_IOC_RELEASE, HFT_IOC_CLASS,
 		HFT_IOC_METER, HFT_IOC_HIST,
+		HFT_IOC_LEAD,
 	};
 	static const uintptr_t bad[] = { 0, 1, 1UL << 63, -1UL, 0xffffffff81000000 };
 	struct hft_ring_add *read_only;

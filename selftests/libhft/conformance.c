@@ -86,6 +86,8 @@ static const struct {
 	CASE(budget),
 	CASE(budget_and_deadline),
 	CASE(policy_changes),
+	CASE(lead_is_set),
+	CASE(lead_is_learned),
 	CASE(policy_changes_while_halted),
 	REAL(two_waiters),
 	REAL(sleeper_is_woken),

@@ -7,6 +7,7 @@
 
 #define EPOCH_SHIFT	24
 #define TRIES		100
+#define BUDGET_MOST	1000000
 
 static struct hft_ring *open_reporting(struct test *t, uint32_t window, uint32_t policy,
 				       uint32_t quantum)
@@ -204,6 +205,79 @@ static void change_policy(struct test *t, const struct order *order)
 	for (i = 0; i < MIXED; i++)
 		take(t, ring, (uint64_t)order->cookies[i]);
 	expect_empty(t, ring);
+	hft_ring_close(ring);
+}
+
+static struct hft_lead_state lead_of(struct test *t, struct hft_ring *ring)
+{
+	struct hft_lead_state state = { .sz = sizeof(state) };
+
+	EQUAL(0, hft_lead_state(ring, &state));
+	return state;
+}
+
+static void case_lead_is_set(struct test *t)
+{
+	HFT_OPTS(hft_ring_opts, opts, .lead_budget_ppm = 1);
+	uint64_t start = now(t) + 20 * NSEC_PER_MSEC;
+	struct hft_lead_state state;
+	struct hft_lead_row row;
+	struct hft_ring *ring;
+	struct hft_event event;
+
+	EQUAL(-EINVAL, hft_ring_open(t->h, &opts, &ring));
+	opts.lead_budget_ppm = 0;
+	opts.flags = HFT_RING_LEAD;
+	EQUAL(-EINVAL, hft_ring_open(t->h, &opts, &ring));
+	opts.flags = 0;
+	EQUAL(0, hft_ring_open(t->h, &opts, &ring));
+	EQUAL(0, hft_ring_lead(ring));
+	EQUAL(-EOPNOTSUPP, hft_lead_budget(ring, 5));
+	EQUAL(-EOPNOTSUPP, hft_lead_table(ring, &row, 1));
+	EQUAL(-EINVAL, hft_lead_set(ring, HFT_LEAD_AUTO));
+	EQUAL(0, hft_lead_set(ring, NSEC_PER_MSEC));
+	EQUAL(NSEC_PER_MSEC, hft_ring_lead(ring));
+	state = lead_of(t, ring);
+	EQUAL(NSEC_PER_MSEC, state.lead_ns);
+	EQUAL(0, state.budget_ppm);
+	submit_at(t, ring, 1, start);
+	event = take(t, ring, 1);
+	CHECK(event.irq_entry >= start - NSEC_PER_MSEC);
+	hft_ring_close(ring);
+}
+
+static void case_lead_is_learned(struct test *t)
+{
+	HFT_OPTS(hft_ring_opts, opts, .flags = HFT_RING_REPORT | HFT_RING_LEAD, .lead_ns = 1234,
+		 .lead_budget_ppm = BUDGET_MOST);
+	struct hft_lead_row rows[HFT_LEAD_ROWS];
+	struct hft_lead_state state;
+	struct hft_ring *ring;
+	int i, nr;
+
+	EQUAL(0, hft_ring_open(t->h, &opts, &ring));
+	EQUAL(1234, lead_of(t, ring).lead_ns);
+	EQUAL(0, hft_lead_table(ring, rows, HFT_LEAD_ROWS));
+	for (i = 0; i < 48; i++) {
+		submit_at(t, ring, (uint64_t)i, now(t) + 5 * NSEC_PER_MSEC);
+		run(t, ring, (uint64_t)i, 0, 0);
+	}
+	/* The last is not looked at yet. */
+	state = lead_of(t, ring);
+	EQUAL(47, state.wakeups);
+	EQUAL(BUDGET_MOST, state.budget_ppm);
+	EQUAL(hft_ring_lead(ring), state.lead_ns);
+	CHECK(state.lead_ns <= NSEC_PER_MSEC);
+	CHECK(state.changes > 0 || state.late_ppm < 1000000);
+	nr = hft_lead_table(ring, rows, HFT_LEAD_ROWS);
+	CHECK(nr >= 0 && nr <= 47);
+	for (i = 1; i < nr; i++) {
+		CHECK(rows[i].lead > rows[i - 1].lead);
+		CHECK(rows[i].late_ppm < rows[i - 1].late_ppm);
+	}
+	EQUAL(-EINVAL, hft_lead_budget(ring, 0));
+	EQUAL(0, hft_lead_budget(ring, 500));
+	EQUAL(500, lead_of(t, ring).budget_ppm);
 	hft_ring_close(ring);
 }
 

@@ -51,9 +51,11 @@ struct config {
 	int priority;		/* SCHED_FIFO; 0: ordinary */
 	uint64_t lead_ns;
 	uint64_t spin_ns;
+	uint32_t budget_ppm;	/* 0: the default */
 	bool histogram;
 	bool json;
 	bool quiet;
+	bool lead_table;
 	const char *plot;
 	const char *hdr;
 	const char *backend;	/* NULL: what there is */
@@ -63,7 +65,10 @@ struct result {
 	struct hft_hist hist[LATENCIES];
 	uint64_t tasks;		/* that were run */
 	uint64_t early;		/* started before their release */
-	uint64_t lead_ns;
+	uint64_t lead_ns;	/* at last */
+	struct hft_lead_state lead;	/* of one that is learned */
+	struct hft_lead_row rows[HFT_LEAD_ROWS];
+	unsigned int nr_rows;
 	const char *backend;	/* its name */
 	bool tsc;
 	uint64_t clock_step_ns;	/* least difference of two readings */

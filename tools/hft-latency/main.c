@@ -29,8 +29,15 @@ static void usage(FILE *out)
 		"  -i, --interval US    us from task to task, %d to %d (default 1000)\n"
 		"  -l, --loops N        tasks (default 10000)\n"
 		"  -p, --priority PRIO  SCHED_FIFO priority, 1 to 99, or 0 for none (default 90)\n"
-		"      --lead NS|auto   wake the worker that long before a release; auto measures\n"
-		"                       what it needs (default auto)\n"
+		"      --lead NS|auto|learned\n"
+		"                       wake the worker that long before a release; auto measures\n"
+		"                       what it needs; learned goes on by what it takes (default\n"
+		"                       auto)\n"
+		"      --budget PPM     what the worker may spin with --lead learned, parts per\n"
+		"                       million of its CPU, 1 to 1000000 (default 10000)\n"
+		"      --lead-table     print what leads cost and gain here: with each, the parts per\n"
+		"                       million of tasks that would start late and of the CPU that\n"
+		"                       would be spun; needs --lead learned\n"
 		"      --spin US|forever  how long the worker spins before it sleeps (default 0)\n"
 		"      --backend NAME   kernel or soft (default: HFT_BACKEND, or what there is)\n"
 		"      --histogram      print how many tasks had which latency, too\n"
@@ -50,9 +57,9 @@ static void usage(FILE *out)
 
 static bool parse_lead(const char *text, struct config *config)
 {
-	if (strcmp(text, "auto"))
+	if (strcmp(text, "auto") && strcmp(text, "learned"))
 		return parse_number(text, 10, 0, NSEC_PER_SEC, &config->lead_ns);
-	config->lead_ns = HFT_LEAD_AUTO;
+	config->lead_ns = *text == 'a' ? HFT_LEAD_AUTO : HFT_LEAD_LEARNED;
 	return true;
 }
 
@@ -68,7 +75,8 @@ static bool parse_spin(const char *text, struct config *config)
 	return true;
 }
 
-enum { OPT_LEAD = 256, OPT_SPIN, OPT_BACKEND, OPT_HISTOGRAM, OPT_PLOT, OPT_HDR };
+enum { OPT_LEAD = 256, OPT_SPIN, OPT_BACKEND, OPT_HISTOGRAM, OPT_PLOT, OPT_HDR, OPT_BUDGET,
+	OPT_LEAD_TABLE };
 
 static const struct option options[] = {
 	{ "affinity", required_argument, NULL, 'a' },
@@ -76,6 +84,8 @@ static const struct option options[] = {
 	{ "loops", required_argument, NULL, 'l' },
 	{ "priority", required_argument, NULL, 'p' },
 	{ "lead", required_argument, NULL, OPT_LEAD },
+	{ "budget", required_argument, NULL, OPT_BUDGET },
+	{ "lead-table", no_argument, NULL, OPT_LEAD_TABLE },
 	{ "spin", required_argument, NULL, OPT_SPIN },
 	{ "backend", required_argument, NULL, OPT_BACKEND },
 	{ "histogram", no_argument, NULL, OPT_HISTOGRAM },
@@ -111,6 +121,14 @@ static bool parse_option(int c, const char *text, struct config *config)
 		return true;
 	case OPT_LEAD:
 		return parse_lead(text, config);
+	case OPT_BUDGET:
+		if (!parse_number(text, 10, 1, 1000000, &number))
+			return false;
+		config->budget_ppm = (uint32_t)number;
+		return true;
+	case OPT_LEAD_TABLE:
+		config->lead_table = true;
+		return true;
 	case OPT_SPIN:
 		return parse_spin(text, config);
 	case OPT_BACKEND:
@@ -182,6 +200,10 @@ int main(int argc, char **argv)
 	}
 	if (optind < argc) {
 		fail(0, "%s: unexpected: see --help", argv[optind]);
+		return 2;
+	}
+	if (config.lead_ns != HFT_LEAD_LEARNED && (config.budget_ppm || config.lead_table)) {
+		fail(0, "--budget and --lead-table need --lead learned: see --help");
 		return 2;
 	}
 	start_s = realtime_s();

@@ -8,7 +8,7 @@
 
 #include "hft-latency.h"
 
-#define AHEAD		64		/* tasks that are queued at a time */
+#define AHEAD		64		/* tasks that are queued at a time; those that ran may keep a slot */
 #define START_NS	(20 * NSEC_PER_MSEC)
 #define CLOCK_READS	1000
 
@@ -78,6 +78,7 @@ struct session {
 	struct hft_ring *ring;
 	uint64_t first;			/* release of the first task */
 	uint64_t submitted;
+	uint64_t lead_ns[2 * AHEAD];	/* of each task that is queued */
 };
 
 static int submit_next(struct session *s)
@@ -92,6 +93,7 @@ static int submit_next(struct session *s)
 
 	if (s->submitted == s->config->loops)
 		return 0;
+	s->lead_ns[s->submitted % (2 * AHEAD)] = hft_ring_lead(s->ring);
 	ret = hft_submit(s->hft, &task, NULL);
 	if (ret < 0)
 		return fail_hft(ret);
@@ -110,7 +112,9 @@ static void run_task(struct session *s, const struct hft_event *event, uint64_t 
 	struct result *result = s->result;
 	uint64_t start = hft_spin_until(event->release);
 
-	record(result, LATENCY_INTERRUPT, event->release - result->lead_ns, event->irq_entry);
+	hft_ring_begin(s->ring, event, start);
+	record(result, LATENCY_INTERRUPT,
+	       event->release - s->lead_ns[event->cookie % (2 * AHEAD)], event->irq_entry);
 	record(result, LATENCY_PUBLISH, event->irq_entry, event->published);
 	if (woken)
 		record(result, LATENCY_WAKEUP, event->published, woken);
@@ -149,7 +153,6 @@ static int run_session(struct session *s)
 	unsigned int i;
 	int ret;
 
-	s->result->lead_ns = hft_ring_lead(s->ring);
 	s->first = hft_now() + START_NS;
 	for (i = 0; i < AHEAD; i++) {
 		ret = submit_next(s);
@@ -159,11 +162,29 @@ static int run_session(struct session *s)
 	return run_tasks(s);
 }
 
+static int read_lead(struct session *s)
+{
+	struct result *result = s->result;
+	int nr, err;
+
+	result->lead_ns = hft_ring_lead(s->ring);
+	if (s->config->lead_ns != HFT_LEAD_LEARNED)
+		return 0;
+	result->lead.sz = sizeof(result->lead);
+	err = hft_lead_state(s->ring, &result->lead);
+	nr = hft_lead_table(s->ring, result->rows, HFT_LEAD_ROWS);
+	if (err || nr < 0)
+		return fail_hft(err ? err : nr);
+	result->nr_rows = (unsigned int)nr;
+	return 0;
+}
+
 int measure(const struct config *config, struct result *result)
 {
-	HFT_OPTS(hft_opts, opts, .tasks = AHEAD + 1, .backend = config->backend);
+	HFT_OPTS(hft_opts, opts, .tasks = 4 * AHEAD, .backend = config->backend);
 	HFT_OPTS(hft_ring_opts, ring_opts, .cpu = config->cpu, .entries = 2 * AHEAD,
-		 .lead_ns = config->lead_ns, .spin_ns = config->spin_ns);
+		 .lead_ns = config->lead_ns, .spin_ns = config->spin_ns,
+		 .lead_budget_ppm = config->budget_ppm);
 	struct session s = { .config = config, .result = result };
 	int ret;
 
@@ -185,6 +206,8 @@ int measure(const struct config *config, struct result *result)
 	}
 	measure_clock(result);
 	ret = run_session(&s);
+	if (ret >= 0)
+		ret = read_lead(&s);
 	hft_ring_close(s.ring);
 close:
 	hft_close(s.hft);

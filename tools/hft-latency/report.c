@@ -77,6 +77,28 @@ static void print_histogram(const struct result *result)
 	}
 }
 
+#define TABLE_ROWS	24
+
+/* Of a great many, some: the shortest and the longest, and those about the present one. */
+static void print_leads(const struct result *result)
+{
+	unsigned int i, step = (result->nr_rows + TABLE_ROWS - 1) / TABLE_ROWS;
+	bool present = false;
+
+	printf("\n%12s %12s %12s  of %" PRIu64 " wake-ups; budget %u\n", "lead ns", "late ppm",
+	       "CPU ppm", result->lead.wakeups, result->lead.budget_ppm);
+	for (i = 0; i < result->nr_rows; i++) {
+		const struct hft_lead_row *row = &result->rows[i];
+		bool first = !present && row->lead >= result->lead_ns;
+
+		present |= first;
+		if (!first && i % step && i != result->nr_rows - 1)
+			continue;
+		printf("%12llu %12u %12u%s\n", (unsigned long long)row->lead, row->late_ppm,
+		       row->cpu_ppm, first ? "  <- now" : "");
+	}
+}
+
 static int flush(void)
 {
 	return fflush(stdout) || ferror(stdout) ? fail(errno, "standard output") : 0;
@@ -96,9 +118,12 @@ int report_text(const struct config *config, const struct result *result)
 	       result->tasks, config->loops, config->interval_ns, config->cpu);
 	printf("worker    %s %d, woken %" PRIu64 " ns before a release%s\n",
 	       config->priority ? "SCHED_FIFO" : "SCHED_OTHER", config->priority, result->lead_ns,
-	       config->lead_ns == HFT_LEAD_AUTO ? " (measured)" : "");
+	       config->lead_ns == HFT_LEAD_AUTO ? " (measured)" :
+	       config->lead_ns == HFT_LEAD_LEARNED ? " (learned)" : "");
 	printf("early     %" PRIu64 "\n\n", result->early);
 	print_table(result);
+	if (config->lead_table)
+		print_leads(result);
 	if (config->histogram)
 		print_histogram(result);
 	return flush();
@@ -139,6 +164,24 @@ static json_t *json_latency(const struct hft_hist *hist, bool histogram)
 	return latency;
 }
 
+static json_t *json_leads(const struct result *result)
+{
+	json_t *rows = json_array();
+	unsigned int i;
+
+	for (i = 0; i < result->nr_rows; i++)
+		json_array_append_new(rows, json_pack("[o, o, o]",
+						      json_number(result->rows[i].lead),
+						      json_number(result->rows[i].late_ppm),
+						      json_number(result->rows[i].cpu_ppm)));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "budget_ppm", json_number(result->lead.budget_ppm),
+			 "late_ppm", json_number(result->lead.late_ppm),
+			 "cpu_ppm", json_number(result->lead.cpu_ppm),
+			 "wakeups", json_number(result->lead.wakeups),
+			 "changes", json_number(result->lead.changes), "leads", rows);
+}
+
 int report_json(const struct config *config, const struct result *result)
 {
 	struct utsname kernel = { 0 };
@@ -163,6 +206,8 @@ int report_json(const struct config *config, const struct result *result)
 			   "early", json_number(result->early));
 	if (!report)
 		return fail(ENOMEM, "report");
+	if (config->lead_ns == HFT_LEAD_LEARNED)
+		json_object_set_new(report, "lead", json_leads(result));
 	for (i = 0; i < LATENCIES; i++) {
 		snprintf(key, sizeof(key), "%s_ns", latency_names[i]);
 		json_object_set_new(report, key,

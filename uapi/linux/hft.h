@@ -108,6 +108,7 @@ enum hft_clock {
 #define HFT_FEATURE_CLOCK	(1ULL << 2)	/* HFT_IOC_CLOCK */
 #define HFT_FEATURE_RT		(1ULL << 3)	/* the kernel is PREEMPT_RT */
 #define HFT_FEATURE_METER	(1ULL << 4)	/* HFT_IOC_METER, HFT_IOC_HIST */
+#define HFT_FEATURE_LEAD	(1ULL << 8)	/* HFT_RING_LEAD, HFT_IOC_LEAD */
 
 /**
  * struct hft_query - what this kernel offers (%HFT_IOC_QUERY)
@@ -160,6 +161,7 @@ struct hft_setup {
 /* hft_ring_add.flags */
 #define HFT_RING_MONITOR	(1U << 0)	/* carries notices of the context, no tasks */
 #define HFT_RING_REPORT		(1U << 1)	/* its worker reports its runs */
+#define HFT_RING_LEAD		(1U << 5)	/* its lead is learned: with HFT_RING_REPORT */
 
 /* Of the offset of a mapping of a ring: which of its two parts it is. */
 #define HFT_RING_OFF_CONSUMER	0ULL
@@ -172,9 +174,11 @@ struct hft_setup {
  *	tasks run in strict policy order, a larger one amortises the hand-over
  * @level_mask: bit n: the ring takes tasks of level n; zero for a monitor ring
  * @policy: &enum hft_policy; zero for a monitor ring
- * @flags: %HFT_RING_MONITOR, or %HFT_RING_REPORT, or zero
+ * @flags: %HFT_RING_MONITOR, or %HFT_RING_REPORT with or without %HFT_RING_LEAD, or
+ *	zero
  * @lead: how long before its release a task is written to the ring, at most
- *	hft_query.max_lead; the worker must wait for the release itself
+ *	hft_query.max_lead; the worker must wait for the release itself.  With
+ *	%HFT_RING_LEAD it is what the ring begins with
  * @ring: out: the ring's number in its context, for hft_task.ring
  * @pages_off: out: mmap offset of the read-only part: a page with a
  *	&struct hft_ring_producer, followed by @entries of &struct hft_event on
@@ -238,6 +242,9 @@ struct hft_ring_set {
  * @start: CLOCK_MONOTONIC when the task of the event began to run; stored when it did
  * @end: when it had run; stored, as is @result, before the head is advanced over it
  * @result: 0, or a negative errno: the task has failed
+ * @woke: with %HFT_RING_LEAD, by how much later than hft_event.irq_entry a worker that
+ *	had waited for the event looked at it, ns, 1 at least; 0: it had not waited.
+ *	Stored before the head is advanced over it
  * @reserved: zero
  *
  * The report of event n is at index n modulo the ring's entries.  A @start before the
@@ -248,7 +255,8 @@ struct hft_report {
 	__u64 start;
 	__u64 end;
 	__s32 result;
-	__u32 reserved[3];
+	__u32 woke;
+	__u32 reserved[2];
 };
 
 /**
@@ -285,6 +293,8 @@ struct hft_ring_consumer {
  * @preempt: 1 + hft_event.sequence of the event whose task should make way: by the
  *	ring's policy a better one waits for room, and this is the next to be advanced over.
  *	A task that can be interrupted looks here, submits what is left of it and returns
+ * @lead: the ring's lead, ns: tasks that are queued from here on are written so long
+ *	before their release
  * @reserved: zero
  */
 struct hft_ring_producer {
@@ -292,7 +302,8 @@ struct hft_ring_producer {
 	__u32 flags;
 	__u64 dropped;
 	__u64 preempt;
-	__u64 reserved[5];
+	__u64 lead;
+	__u64 reserved[4];
 };
 
 /**
@@ -727,6 +738,68 @@ struct hft_hist_info {
 	__u64 in_time;
 };
 
+/* hft_lead_info.fields */
+#define HFT_LEAD_LEAD		(1U << 0)
+#define HFT_LEAD_BUDGET		(1U << 1)
+
+/* More rows than there are leads that differ. */
+#define HFT_LEAD_ROWS		512
+
+/**
+ * struct hft_lead_row - what a lead costs and gains
+ * @lead: ns
+ * @late_ppm: wake-ups that take longer, so that their task starts after its release,
+ *	parts per million
+ * @cpu_ppm: what the worker spins with it at the present rate of dispatches, parts per
+ *	million of its CPU
+ */
+struct hft_lead_row {
+	__u64 lead;
+	__u32 late_ppm;
+	__u32 cpu_ppm;
+};
+
+/**
+ * struct hft_lead_info - the lead of a ring (%HFT_IOC_LEAD)
+ * @ring: in: number of the ring
+ * @fields: in: HFT_LEAD_* bits: which of @lead and @budget_ppm to set first
+ * @lead: in: of a ring with %HFT_RING_LEAD, what to go on from.  Out: what it is
+ * @budget_ppm: in: what the worker may spin, 1 to 1000000 parts per million of its CPU;
+ *	only with %HFT_RING_LEAD.  Out: what it may; 10000 at first
+ * @nr_rows: in: room in @rows, %HFT_LEAD_ROWS at most.  Out: how many were written
+ * @rows: in: address of an array of &struct hft_lead_row, which takes the trade: all
+ *	leads that differ in how many starts are late, the shortest first
+ * @late_ppm: out: as in &struct hft_lead_row, with @lead
+ * @cpu_ppm: out: likewise
+ * @wakeups: out: from how many it was learned
+ * @changes: out: times that it was changed by what was learned
+ * @reserved: in: zero
+ *
+ * With %HFT_RING_LEAD the kernel takes wake-ups from hft_report.woke, and keeps the lead
+ * at the shortest with which, within the budget, the fewest tasks start late.  It looks
+ * each 134 ms, after 32 wake-ups at least; a wake-up weighs half as much after 4096 others.
+ *
+ * A lead is that of tasks which are queued after it was set, and of the next jobs of
+ * periodic ones: a task that is queued keeps the time at which it is written to its ring.
+ *
+ * Errors: -ENOENT no such ring; -EINVAL a field is out of range, or it is a monitor ring;
+ * -EOPNOTSUPP the ring has no %HFT_RING_LEAD, and @budget_ppm was to be set or there is
+ * room for rows; -EFAULT; -ENOMEM.
+ */
+struct hft_lead_info {
+	__u32 ring;
+	__u32 fields;
+	__u64 lead;
+	__u32 budget_ppm;
+	__u32 nr_rows;
+	__u64 rows;
+	__u32 late_ppm;
+	__u32 cpu_ppm;
+	__u64 wakeups;
+	__u64 changes;
+	__u64 reserved;
+};
+
 /* hft_modify.fields */
 #define HFT_MODIFY_RELEASE	(1U << 0)
 #define HFT_MODIFY_DEADLINE	(1U << 1)
@@ -948,6 +1021,7 @@ struct hft_clock_pair {
 #define HFT_IOC_CLASS		_IOWR('h', 0x18, struct hft_class_info)
 #define HFT_IOC_METER		_IOW('h', 0x19, struct hft_meter_set)
 #define HFT_IOC_HIST		_IOWR('h', 0x1a, struct hft_hist_info)
+#define HFT_IOC_LEAD		_IOWR('h', 0x22, struct hft_lead_info)
 
 /* On a ring */
 #define HFT_IOC_WAIT		_IOW('h', 0x20, struct hft_wait)

@@ -117,20 +117,52 @@ struct hft_ring_opts {
 	uint32_t window;		/* the entries: most events in the ring at a time */
 	uint32_t level_mask;		/* HFT_LEVEL_MASK_ALL */
 	uint32_t policy;		/* HFT_POLICY_FIFO */
-	uint32_t flags;			/* HFT_RING_MONITOR, HFT_RING_REPORT */
-	uint64_t lead_ns;		/* 0: none; HFT_LEAD_AUTO: measured at start */
+	uint32_t flags;			/* HFT_RING_MONITOR, _REPORT, _LEAD */
+	uint64_t lead_ns;		/* 0: none; HFT_LEAD_AUTO: measured at start; */
+					/* HFT_LEAD_LEARNED: measured, then learned */
 	uint64_t spin_ns;		/* how long hft_wait() spins before it sleeps */
 	uint32_t inbox;			/* 256: a power of two: most tasks of hft_submit_now() */
 	uint32_t quantum_ns;		/* 100000: with HFT_POLICY_FAIR, of the first step */
+	uint32_t lead_budget_ppm;	/* 10000: with HFT_RING_LEAD, of the CPU, for spinning */
+	uint32_t reserved;
 };
 
 #define HFT_LEAD_AUTO		(~0ULL)
+#define HFT_LEAD_LEARNED	(~0ULL - 1)
 #define HFT_SPIN_FOREVER	(~0ULL)
 
 int hft_ring_open(struct hft *h, const struct hft_ring_opts *opts, struct hft_ring **ring);
 void hft_ring_close(struct hft_ring *ring);
 uint32_t hft_ring_number(const struct hft_ring *ring);
 uint64_t hft_ring_lead(const struct hft_ring *ring);
+
+/**
+ * struct hft_lead_state - the lead of a ring
+ * @sz: of the struct
+ * @lead_ns: what tasks are queued with now
+ * @budget_ppm: what its worker may spin, parts per million of its CPU; 0: it learns none
+ * @late_ppm: wake-ups that took longer, so that the task started after its release, parts
+ *	per million
+ * @cpu_ppm: what the worker spins at the present rate of dispatches
+ * @reserved: zero
+ * @wakeups: from how many it was learned
+ * @changes: times that it was changed by what was learned
+ */
+struct hft_lead_state {
+	size_t sz;
+	uint64_t lead_ns;
+	uint32_t budget_ppm;
+	uint32_t late_ppm;
+	uint32_t cpu_ppm;
+	uint32_t reserved;
+	uint64_t wakeups;
+	uint64_t changes;
+};
+
+int hft_lead_state(struct hft_ring *ring, struct hft_lead_state *state);
+int hft_lead_table(struct hft_ring *ring, struct hft_lead_row *rows, unsigned int nr);
+int hft_lead_set(struct hft_ring *ring, uint64_t lead_ns);
+int hft_lead_budget(struct hft_ring *ring, uint32_t budget_ppm);
 int hft_ring_fd(const struct hft_ring *ring);
 
 const struct hft_event *hft_ring_peek(struct hft_ring *ring);

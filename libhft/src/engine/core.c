@@ -6,3 +6,4 @@
 #include "core/watch.c"
 #include "core/chain.c"
 #include "core/meter.c"
+#include "core/lead.c"

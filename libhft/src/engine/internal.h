@@ -28,7 +28,7 @@
  *	to hft_warn()
  * @close: undo it; rings that are open see %HFT_RING_DEAD
  * @command: do what HFT_IOC_ @op does with @arg: STATS, CANCEL, MODIFY, RELEASE, TASK,
- *	HALT, RING_SET, CLASS; or %HFT_OP_SIGNAL, with a &struct hft_signal
+ *	HALT, RING_SET, CLASS, LEAD; or %HFT_OP_SIGNAL, with a &struct hft_signal
  * @ring_open: make ring->state of @add and fill in its out fields, the ring's fd and
  *	its shared pages
  * @ring_close: undo it; the handle may have been closed before
@@ -149,7 +149,7 @@ struct hft_ring {
 	uint32_t cpu;
 	uint32_t level_mask;
 	unsigned int forks;		/* hft_forks when it was opened */
-	uint64_t lead_ns;
+	bool learns;			/* HFT_RING_LEAD */
 	size_t consumer_size;
 	size_t pages_size;
 	void *pages;
@@ -157,6 +157,9 @@ struct hft_ring {
 	/* The worker writes these all the time, and those who submit read the others. */
 	uint32_t head __attribute__((aligned(64)));	/* the shared one is for the backend */
 	struct hft_inbox_view view;
+	/* Of a ring that learns: when a wait has found something, and overslept by how much. */
+	uint64_t woke;
+	uint64_t overslept;
 };
 
 /* error.c */

@@ -93,7 +93,7 @@ static void hft_watch_forks(void)
 void hft_offer(struct hft *h, uint32_t max_tasks, uint32_t nr_cpus)
 {
 	h->query = (struct hft_query){
-		.features = HFT_FEATURE_MONITOR,
+		.features = HFT_FEATURE_MONITOR | HFT_FEATURE_LEAD,
 		.max_tasks = max_tasks,
 		.max_rings = HFT_MAX_RINGS,
 		.max_entries = HFT_MAX_ENTRIES,

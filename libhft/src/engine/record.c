@@ -354,6 +354,9 @@ static int hft_record_command(struct hft *h, unsigned int op, void *arg)
 	uint64_t begin = hft_record_now(recorder);
 	int err;
 
+	/* A replay has the leads that the rings were opened with. */
+	if (op == HFT_IOC_LEAD && ((const struct hft_lead_info *)arg)->fields)
+		return -EOPNOTSUPP;
 	hft_record_look(recorder);
 	err = recorder->real->command(h, op, arg);
 	if (!err)

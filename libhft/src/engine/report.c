@@ -9,6 +9,19 @@ static struct hft_report *hft_ring_report(struct hft_ring *ring, const struct hf
 	return &ring->reports[event->sequence & ring->mask];
 }
 
+/* Of the event that the wait was for: what came before the worker waited is older. */
+static void hft_report_woke(struct hft_ring *ring, const struct hft_event *event,
+			    struct hft_report *report)
+{
+	uint64_t ns = ring->woke - event->irq_entry + ring->overslept;
+
+	if (!ring->woke || ring->woke < event->irq_entry)
+		report->woke = 0;
+	else
+		report->woke = ns < UINT32_MAX ? (uint32_t)ns + !ns : UINT32_MAX;
+	ring->woke = 0;
+}
+
 /**
  * hft_ring_begin() - the task of an event begins to run
  * @ring: ring
@@ -27,6 +40,8 @@ HFT_API void hft_ring_begin(struct hft_ring *ring, const struct hft_event *event
 		return;
 	report = hft_ring_report(ring, event);
 	report->result = 0;
+	if (__builtin_expect(ring->learns, 0))
+		hft_report_woke(ring, event, report);
 	__atomic_store_n(&report->start, start, __ATOMIC_RELAXED);
 }
 

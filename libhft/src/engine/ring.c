@@ -43,9 +43,24 @@ static int hft_ring_fill_opts(struct hft *h, struct hft_ring_opts *opts)
 		opts->window = opts->entries;
 	if (!opts->level_mask && !monitor)
 		opts->level_mask = HFT_LEVEL_MASK_ALL;
-	if (opts->lead_ns != HFT_LEAD_AUTO)
+	if (opts->lead_ns == HFT_LEAD_LEARNED)
+		opts->flags |= HFT_RING_REPORT | HFT_RING_LEAD;
+	if (opts->reserved || (opts->lead_budget_ppm && !(opts->flags & HFT_RING_LEAD)))
+		return hft_fail(EINVAL, "a ring's budget for its lead is with HFT_RING_LEAD");
+	/* A replay has the leads that the rings were opened with. */
+	if (h->recorder)
+		opts->flags &= ~HFT_RING_LEAD;
+	if (opts->lead_ns != HFT_LEAD_AUTO && opts->lead_ns != HFT_LEAD_LEARNED)
 		return 0;
 	return hft_measure_lead(h, opts, &opts->lead_ns);
+}
+
+/* What can be said of a ring's lead only once there is the ring. */
+static int hft_ring_fill_lead(struct hft_ring *ring, const struct hft_ring_opts *opts)
+{
+	if (opts->lead_budget_ppm && ring->learns)
+		return hft_lead_budget(ring, opts->lead_budget_ppm);
+	return 0;
 }
 
 /* A halt has to find the handle's rings.  They may outlive it. */
@@ -102,7 +117,9 @@ void hft_ring_unlist_all(struct hft *h)
  * @out: the ring
  *
  * With %HFT_LEAD_AUTO it first measures on that CPU, for some 300 ms, how long
- * after its release a worker that sleeps gets to run.
+ * after its release a worker that sleeps gets to run.  %HFT_LEAD_LEARNED begins with that,
+ * is %HFT_RING_REPORT and %HFT_RING_LEAD too, and goes on by what the ring's own worker
+ * takes to wake up: see hft_lead_state().
  *
  * Allocates, blocks and enters the kernel.  Any thread.
  *
@@ -156,12 +173,16 @@ HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 	ring->number = add.ring;
 	ring->cpu = opts.cpu;
 	ring->policy = opts.policy;
-	ring->lead_ns = opts.lead_ns;
+	ring->learns = opts.flags & HFT_RING_LEAD;
 	ring->spin_ns = opts.spin_ns;
 	ring->mask = opts.entries - 1;
 	hft_ring_list(h, ring);
-	*out = ring;
-	return 0;
+	err = hft_ring_fill_lead(ring, &opts);
+	if (err)
+		hft_ring_close(ring);
+	else
+		*out = ring;
+	return err;
 }
 
 /**
@@ -196,11 +217,13 @@ HFT_API uint32_t hft_ring_number(const struct hft_ring *ring)
  * hft_ring_lead() - the ring's lead; with %HFT_LEAD_AUTO, what was measured
  * @ring: ring
  *
+ * What tasks are queued with from now on: of a ring that learns it, it changes.
+ *
  * Return: nanoseconds.  Any thread; wait-free, no system call.
  */
 HFT_API uint64_t hft_ring_lead(const struct hft_ring *ring)
 {
-	return ring->lead_ns;
+	return __atomic_load_n(&ring->producer->lead, __ATOMIC_RELAXED);
 }
 
 /**
@@ -361,6 +384,18 @@ void hft_ring_pull(struct hft_ring *ring)
 		ring->backend->wait(ring, 0);
 }
 
+/* What waits for room and is pulled was not what the worker was woken for. */
+static int hft_ring_wait_learning(struct hft_ring *ring, uint64_t timeout)
+{
+	bool more = hft_ring_flags(ring) & HFT_RING_MORE;
+	int ret;
+
+	ring->overslept = 0;
+	ret = ring->backend->wait(ring, timeout);
+	ring->woke = ret > 0 && !more ? hft_now() : 0;
+	return ret;
+}
+
 /**
  * hft_wait() - wait for an event
  * @ring: ring
@@ -383,6 +418,7 @@ HFT_API int hft_wait(struct hft_ring *ring, uint64_t timeout)
 	hft_ring_pull(ring);
 	ret = hft_ring_ready(ring);
 	if (!ret)
-		ret = ring->backend->wait(ring, timeout);
+		ret = ring->learns ? hft_ring_wait_learning(ring, timeout) :
+				     ring->backend->wait(ring, timeout);
 	return __builtin_expect(ret >= 0, 1) ? ret : hft_wait_error(ring, ret);
 }

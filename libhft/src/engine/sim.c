@@ -277,6 +277,7 @@ static void free_ring(struct hft_sim_ring *ring)
 	free(ring->ready.events);
 	free(ring->ready.reports);
 	free(ring->ready.classes);
+	free(ring->ready.learner);
 	free(ring->jobs);
 	free(ring);
 }
@@ -353,7 +354,14 @@ static int init_ring(struct hft_sim_ring *ring, const struct hft_ring_add *add)
 		if (!ready->reports || !ready->classes)
 			return hft_fail(ENOMEM, "the reports of %u entries", add->entries);
 	}
+	if (add->flags & HFT_RING_LEAD) {
+		ready->learner = alloc_lines(sizeof(*ready->learner));
+		if (!ready->learner)
+			return hft_fail(ENOMEM, "what is learned of a lead");
+		ready->learner->budget_ppm = HFT_LEAD_BUDGET_PPM;
+	}
 	hft_ready_init(ready, add);
+	ready->producer->lead = ready->lead;
 	ready->release = &ring->cpu->release;
 	hft_sim_event_init(&ring->wake, HFT_SIM_RANK_WAKE, ready->number, hft_sim_worker_woken);
 	err = add_jobs(sim, add->entries);
@@ -414,11 +422,18 @@ int hft_sim_ring_create(struct hft_sim *sim, const struct hft_ring_add *add)
 	return number;
 }
 
+static u64 ring_lead(const struct hft_sim *sim, const struct hft_ring_opts *opts)
+{
+	if (opts->lead_ns == HFT_LEAD_AUTO || opts->lead_ns == HFT_LEAD_LEARNED)
+		return hft_sim_lead(sim);
+	return opts->lead_ns;
+}
+
 /**
  * hft_sim_ring_add() - add a ring to a machine
  * @sim: machine
  * @user_opts: options, or NULL for a ring on CPU 0; %HFT_LEAD_AUTO is what the model
- *	takes from a release to a worker's start
+ *	takes from a release to a worker's start, and %HFT_LEAD_LEARNED begins with that
  *
  * Allocates.
  *
@@ -429,7 +444,7 @@ HFT_API int hft_sim_ring_add(struct hft_sim *sim, const struct hft_ring_opts *us
 {
 	struct hft_ring_opts opts;
 	struct hft_ring_add add;
-	int err;
+	int err, number;
 
 	err = hft_read_opts(&opts, sizeof(opts), user_opts);
 	if (err)
@@ -443,11 +458,20 @@ HFT_API int hft_sim_ring_add(struct hft_sim *sim, const struct hft_ring_opts *us
 		.level_mask = opts.level_mask ? opts.level_mask : HFT_LEVEL_MASK_ALL,
 		.policy = opts.policy,
 		.flags = opts.flags,
-		.lead = opts.lead_ns == HFT_LEAD_AUTO ? hft_sim_lead(sim) : opts.lead_ns,
+		.lead = ring_lead(sim, &opts),
 	};
+	if (opts.lead_ns == HFT_LEAD_LEARNED)
+		add.flags |= HFT_RING_REPORT | HFT_RING_LEAD;
 	if (opts.flags & HFT_RING_MONITOR)
 		return hft_fail(EINVAL, "ring: a machine has no notices: see hft_sim_record");
-	return hft_sim_ring_create(sim, &add);
+	if (opts.reserved || (opts.lead_budget_ppm && (!(add.flags & HFT_RING_LEAD) ||
+							opts.lead_budget_ppm > HFT_LEAD_PPM)))
+		return hft_fail(EINVAL, "ring: a budget of %u ppm, or none for its lead",
+				opts.lead_budget_ppm);
+	number = hft_sim_ring_create(sim, &add);
+	if (number >= 0 && opts.lead_budget_ppm)
+		sim->rings[number]->ready.learner->budget_ppm = opts.lead_budget_ppm;
+	return number;
 }
 
 /**

@@ -79,6 +79,8 @@ struct hft_sim_place {
  * @left: of the step it is at, ns
  * @step: what follows
  * @nr_steps: how many
+ * @woken: its worker had waited for it
+ * @looked: when its worker had woken for it
  * @blocked: mutex that it waits for
  * @next_waiter: for the same mutex
  * @place: for caches
@@ -94,11 +96,13 @@ struct hft_sim_job {
 	u64 wcet;
 	bool started;
 	bool missed;
+	bool woken;
 	u64 base;
 	u64 key;
 	u64 left;
 	const struct hft_sim_step *step;
 	u32 nr_steps;
+	u64 looked;
 	struct hft_sim_mutex *blocked;
 	struct hft_sim_job *next_waiter;
 	struct hft_sim_place place;

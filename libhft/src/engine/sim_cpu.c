@@ -38,6 +38,8 @@ static void arm_step(struct hft_sim_cpu *cpu)
 	const struct hft_sim_job *job = cpu->current;
 	u64 time = cpu->from;
 
+	if (!job->started)
+		cpu->current->looked = time;
 	if (job->started)
 		time += job->left;
 	else if (job->event.result >= 0 && job->event.release > time)
@@ -160,6 +162,8 @@ void hft_sim_worker_woken(struct hft_sim *sim, struct hft_sim_event *event)
 	struct hft_sim_ring *ring = container_of(event, struct hft_sim_ring, wake);
 
 	ring->order = sim->order++;
+	if (ring->seen != ring->head)
+		ring->jobs[ring->head & ring->ready.mask]->woken = true;
 	hft_sim_worker_next(ring);
 }
 
@@ -347,6 +351,16 @@ static u64 model_cost(const struct hft_sim_job *job)
 	return job->wcet - (u64)((unsigned __int128)random_u64(&sim->random) * (most + 1) >> 64);
 }
 
+/* As hft_report.woke has it. */
+static u32 woke(const struct hft_sim_job *job)
+{
+	u64 ns = job->looked - job->event.irq_entry;
+
+	if (!job->woken || job->looked < job->event.irq_entry)
+		return 0;
+	return ns < U32_MAX ? (u32)ns + !ns : U32_MAX;
+}
+
 static void start_job(struct hft_sim_job *job)
 {
 	const struct hft_sim_worker_opts *worker = &job->ring->worker;
@@ -355,7 +369,7 @@ static void start_job(struct hft_sim_job *job)
 	job->started = true;
 	hft_sim_note(job, HFT_SIM_START, sim->now - job->event.release);
 	if (job->ring->ready.reports)
-		*report(job) = (struct hft_report){ .start = sim->now };
+		*report(job) = (struct hft_report){ .start = sim->now, .woke = woke(job) };
 	sim->spun = 0;
 	sim->body = true;
 	if (worker->fn)

@@ -186,6 +186,25 @@ static int read_class(struct hft_sim *sim, struct hft_class_info *info)
 	return err;
 }
 
+static int do_lead(struct hft_sim *sim, struct hft_lead_info *info)
+{
+	struct hft_sim_ring *ring = hft_sim_ring_at(sim, info->ring);
+	struct hft_lead learned;
+	int err;
+
+	if (!hft_lead_info_valid(info))
+		return -EINVAL;
+	if (!ring)
+		return -ENOENT;
+	if (ring == sim->monitor)
+		return -EINVAL;
+	err = hft_ready_lead_info(&ring->ready, info, &learned);
+	if (!err && info->nr_rows)
+		info->nr_rows = hft_lead_rows(&learned, (void *)(uintptr_t)info->rows,
+					      info->nr_rows);
+	return err;
+}
+
 static int read_stats(struct hft_sim *sim, struct hft_stats *stats)
 {
 	bool all = stats->ring == HFT_STATS_CONTEXT;
@@ -224,6 +243,8 @@ int hft_sim_command(struct hft_sim *sim, unsigned int op, void *arg)
 		return set_ring(sim, arg);
 	case HFT_IOC_CLASS:
 		return read_class(sim, arg);
+	case HFT_IOC_LEAD:
+		return do_lead(sim, arg);
 	case HFT_OP_SIGNAL:
 		return 0;	/* it is recorded */
 	default:

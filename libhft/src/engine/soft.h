@@ -48,11 +48,13 @@ struct soft_context;
  * @futex: counts wake-ups
  * @seen: how many there were before it looked whether to sleep
  * @asleep: it waits for one; under the queue's lock
+ * @late: by how much later than it wanted to wake it did, ns; 0: it was woken
  */
 struct soft_sleeper {
 	_Atomic uint32_t futex;
 	uint32_t seen;
 	bool asleep;
+	uint64_t late;
 };
 
 /**
@@ -99,6 +101,7 @@ struct soft_queue {
  * @area_size: in bytes
  * @memory: of the ready heap
  * @classes: of the ready queue, or NULL
+ * @learner: likewise
  */
 struct soft_ring {
 	struct soft_queue *_Atomic queue;
@@ -111,6 +114,7 @@ struct soft_ring {
 	size_t area_size;
 	void *memory;
 	struct hft_class *classes;
+	struct hft_lead *learner;
 };
 
 struct soft_context {

@@ -428,14 +428,15 @@ int soft_sleep(struct soft_hold *hold, struct soft_sleeper *sleeper, uint64_t ti
 	queue->asleep++;
 	soft_unlock(hold);
 
-	err = hft_futex_sleep(&sleeper->futex, sleeper->seen, timeout) == EINTR ? -EINTR : 0;
+	err = hft_futex_sleep(&sleeper->futex, sleeper->seen, timeout);
 
 	soft_lock(hold, queue);
+	sleeper->late = err == ETIMEDOUT && hold->now > timeout ? hold->now - timeout : 0;
 	if (sleeper->asleep) {
 		sleeper->asleep = false;
 		queue->asleep--;
 	}
-	return err;
+	return err == EINTR ? -EINTR : 0;
 }
 
 /* A sleeper goes to work: if it is the driver, another of those asleep has to be. */

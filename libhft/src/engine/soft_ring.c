@@ -37,6 +37,7 @@ static void soft_ring_free(struct soft_ring *soft)
 		munmap(soft->area, soft->area_size);
 	free(soft->memory);
 	free(soft->classes);
+	free(soft->learner);
 	if (soft->fd >= 0)
 		close(soft->fd);
 }
@@ -49,7 +50,7 @@ static size_t soft_round_up(size_t bytes, size_t page)
 static int soft_ring_alloc(struct soft_ring *soft, const struct hft_ring_add *add, uint32_t tasks)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	bool report = add->flags & HFT_RING_REPORT;
+	bool report = add->flags & HFT_RING_REPORT, learn = add->flags & HFT_RING_LEAD;
 	int err;
 
 	soft->area_size = SOFT_PAGES_EVENTS * page +
@@ -57,12 +58,13 @@ static int soft_ring_alloc(struct soft_ring *soft, const struct hft_ring_add *ad
 	if (report)
 		soft->area_size += add->entries * sizeof(struct hft_report);
 	soft->classes = report ? calloc(HFT_CLASSES, sizeof(*soft->classes)) : NULL;
+	soft->learner = learn ? calloc(1, sizeof(*soft->learner)) : NULL;
 	soft->area = mmap(NULL, soft->area_size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	soft->memory = aligned_alloc(HFT_HEAP_ALIGN, hft_heap_bytes(tasks));
 	soft->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (soft->area != MAP_FAILED && soft->memory && soft->fd >= 0 &&
-	    (soft->classes || !report))
+	    (soft->classes || !report) && (soft->learner || !learn))
 		return 0;
 	err = soft->fd < 0 ? -errno : -ENOMEM;
 	soft_ring_free(soft);
@@ -82,10 +84,16 @@ static void soft_ring_init(struct soft_context *context, struct soft_ring *soft,
 		.producer = (void *)((char *)soft->area + page),
 		.events = (void *)events,
 		.classes = soft->classes,
+		.learner = soft->learner,
 		.number = (uint32_t)(soft - context->rings),
 		.release = &context->queues[add->cpu]->release,
 	};
 	hft_ready_init(ready, add);
+	ready->producer->lead = ready->lead;
+	if (soft->learner)
+		*soft->learner = (struct hft_lead){
+			.budget_ppm = HFT_LEAD_BUDGET_PPM, .own_timer = true,
+		};
 	if (soft->classes)
 		ready->reports = (void *)(events + soft_round_up(add->entries *
 								 sizeof(*ready->events), page));
@@ -314,6 +322,7 @@ static int soft_wait_event(struct hft_ring *ring, struct soft_ring *soft, uint64
 		if (ret)
 			break;
 		err = soft_sleep(&hold, &soft->waiter, until);
+		ring->overslept = soft->waiter.late;
 		if (hold.now >= timeout)
 			err = -ETIMEDOUT;
 	}

@@ -257,6 +257,29 @@ static int soft_class_info(struct soft_context *context, struct hft_class_info *
 	return err;
 }
 
+static int soft_lead_info(struct soft_context *context, struct hft_lead_info *info)
+{
+	struct soft_ring *soft = &context->rings[info->ring % HFT_MAX_RINGS];
+	struct hft_lead learned;
+	struct soft_hold hold;
+	int err = -ENOENT;
+
+	if (!hft_lead_info_valid(info))
+		return -EINVAL;
+	pthread_mutex_lock(&context->mutex);
+	if (info->ring < HFT_MAX_RINGS && soft->used) {
+		soft_lock(&hold, atomic_load_explicit(&soft->queue, memory_order_relaxed));
+		err = soft == atomic_load(&context->monitor) ? -EINVAL :
+		      hft_ready_lead_info(&soft->ready, info, &learned);
+		soft_unlock(&hold);
+	}
+	pthread_mutex_unlock(&context->mutex);
+	if (!err && info->nr_rows)
+		info->nr_rows = hft_lead_rows(&learned, (void *)(uintptr_t)info->rows,
+					      info->nr_rows);
+	return err;
+}
+
 /* What may take its time is done when nothing dispatches any more. */
 static void soft_halt_follow(struct soft_context *context, struct hft_halt *halt)
 {
@@ -418,6 +441,8 @@ int soft_command(struct hft *h, unsigned int op, void *arg)
 		return soft_ring_set(context, arg);
 	case HFT_IOC_CLASS:
 		return soft_class_info(context, arg);
+	case HFT_IOC_LEAD:
+		return soft_lead_info(context, arg);
 	default:
 		return -ENOTTY;
 	}

@@ -179,7 +179,7 @@ HFT_API int hft_ring_run(struct hft_ring *ring, hft_task_fn fn, void *arg)
 			continue;
 		}
 		if (event) {
-			if (ring->lead_ns <= HFT_EXACT_NS || !hft_await_release(ring, event))
+			if (hft_ring_lead(ring) <= HFT_EXACT_NS || !hft_await_release(ring, event))
 				hft_run_event(ring, event, fn, arg);
 			continue;
 		}
