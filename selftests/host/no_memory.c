@@ -94,8 +94,10 @@ void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offs
 		errno = ENOMEM;
 		return MAP_FAILED;
 	}
-	atomic_fetch_add(&live, 1);
-	return __real_mmap(at, size, prot, flags, fd, offset);
+	at = __real_mmap(at, size, prot, flags, fd, offset);
+	if (at != MAP_FAILED)
+		atomic_fetch_add(&live, 1);
+	return at;
 }
 
 int __real_munmap(void *memory, size_t size);

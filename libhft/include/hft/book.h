@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <hft/memory.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -24,6 +25,9 @@ struct hft_book_opts {
 	uint32_t orders;		/* 65536: most live orders */
 	uint32_t levels;		/* as many as orders: most price levels with an order */
 	uint32_t instruments;		/* 65536: Stock Locates are below this */
+	uint32_t node;			/* 1 + the NUMA node of its memory; 0: that of the CPU that */
+					/* the caller runs on */
+	uint32_t reserved;		/* 0 */
 };
 
 /**
@@ -52,6 +56,7 @@ int hft_book_open(struct hft_book **book, const struct hft_book_opts *opts);
 void hft_book_close(struct hft_book *book);
 int hft_book_apply(struct hft_book *book, const void *message, size_t size);
 int hft_book_top(const struct hft_book *book, uint32_t locate, struct hft_top *top);
+int hft_book_memory(const struct hft_book *book, struct hft_region_report *report);
 uint32_t hft_book_orders(const struct hft_book *book);
 uint32_t hft_book_levels(const struct hft_book *book);
 

@@ -69,10 +69,10 @@ int hft_inbox_open(struct hft_ring *ring, uint32_t entries)
 	if (entries & (entries - 1) || entries > HFT_MAX_ENTRIES)
 		return hft_fail(EINVAL, "an inbox of %u: a power of two, at most %u", entries,
 				HFT_MAX_ENTRIES);
-	inbox = aligned_alloc(64, hft_inbox_bytes(entries));
+	inbox = hft_region_make(&ring->inbox_memory, hft_inbox_bytes(entries),
+				hft_node_of(ring->cpu));
 	if (!inbox)
 		return hft_fail(ENOMEM, "an inbox of %u", entries);
-	memset(inbox, 0, hft_inbox_bytes(entries));
 	hft_inbox_lay_out(inbox, entries);
 	ring->inbox = inbox;
 	hft_inbox_view(ring);
@@ -81,7 +81,7 @@ int hft_inbox_open(struct hft_ring *ring, uint32_t entries)
 
 void hft_inbox_close(struct hft_ring *ring)
 {
-	free(ring->inbox);
+	hft_free_on(&ring->inbox_memory);
 }
 
 /* Submitters */

@@ -16,6 +16,7 @@
 #include <hft/hft.h>
 
 #include "../api.h"
+#include "../memory/internal.h"
 #include "../options.h"
 #include "sim_thread.h"
 
@@ -138,6 +139,7 @@ struct hft_ring {
 	atomic_bool stop;
 	uint32_t policy;
 	struct hft_inbox *inbox;	/* NULL of a monitor ring */
+	struct hft_region inbox_memory;
 
 	struct hft *h;
 	struct hft *listed;		/* in whose rings it is */

@@ -160,6 +160,7 @@ HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 	ring->backend = h->backend;
 	ring->h = h;
 	ring->fd = -1;
+	ring->cpu = opts.cpu;
 	ring->level_mask = opts.level_mask;
 	err = hft_inbox_open(ring, opts.inbox);
 	if (!err)
@@ -171,7 +172,6 @@ HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 	}
 	ring->forks = h->forks;
 	ring->number = add.ring;
-	ring->cpu = opts.cpu;
 	ring->policy = opts.policy;
 	ring->learns = opts.flags & HFT_RING_LEAD;
 	ring->spin_ns = opts.spin_ns;

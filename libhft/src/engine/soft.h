@@ -39,6 +39,7 @@
 #include <core/sched.h>
 #include <core/task.h>
 
+#include "../memory/internal.h"
 #include "internal.h"
 
 struct soft_context;
@@ -74,7 +75,7 @@ struct soft_sleeper {
 struct soft_queue {
 	pthread_mutex_t lock;
 	struct hft_release_queue release;
-	void *memory[HFT_CLOCKS + 1];	/* of the clocks' heaps and the watch */
+	struct hft_region memory;	/* of the clocks' heaps and the watch */
 	_Atomic uint64_t next;
 	struct soft_sleeper *driver;
 	uint64_t until;
@@ -97,9 +98,7 @@ struct soft_queue {
  * @waiter: the thread in hft_wait()
  * @busy: there is one
  * @fd: eventfd of pollers
- * @area: its pages
- * @area_size: in bytes
- * @memory: of the ready heap
+ * @area: its pages, and the memory of the ready heap behind them
  * @classes: of the ready queue, or NULL
  * @learner: likewise
  */
@@ -110,9 +109,7 @@ struct soft_ring {
 	atomic_flag busy;
 	bool used;
 	int fd;
-	void *area;
-	size_t area_size;
-	void *memory;
+	struct hft_region area;
 	struct hft_class *classes;
 	struct hft_lead *learner;
 };

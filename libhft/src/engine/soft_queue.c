@@ -507,6 +507,7 @@ struct soft_queue *soft_queue_get(struct soft_context *context, uint32_t cpu)
 {
 	struct soft_queue *queue = context->queues[cpu];
 	uint32_t tasks = context->pool.nr;
+	char *heap;
 	int clock;
 
 	if (queue)
@@ -519,16 +520,18 @@ struct soft_queue *soft_queue_get(struct soft_context *context, uint32_t cpu)
 		return NULL;
 	}
 	hft_release_init(&queue->release);
+	heap = hft_region_make(&queue->memory, (HFT_CLOCKS + 1) * hft_heap_bytes(tasks),
+			       hft_node_of(cpu));
+	if (!heap) {
+		soft_queue_free(queue, true);
+		return NULL;
+	}
 	for (clock = 0; clock <= HFT_CLOCKS; clock++) {
 		struct hft_release_timer *timer = clock < HFT_CLOCKS ?
 			&queue->release.timers[clock] : &queue->release.watch;
 
-		queue->memory[clock] = aligned_alloc(HFT_HEAP_ALIGN, hft_heap_bytes(tasks));
-		if (!queue->memory[clock]) {
-			soft_queue_free(queue, true);
-			return NULL;
-		}
-		hft_heap_init(&timer->heap, queue->memory[clock], tasks);
+		hft_heap_init(&timer->heap, (void *)heap, tasks);
+		heap += hft_heap_bytes(tasks);
 	}
 	queue->release.online = true;
 	queue->release.kick = soft_kick;
@@ -542,10 +545,7 @@ struct soft_queue *soft_queue_get(struct soft_context *context, uint32_t cpu)
 /* @ours: it is not a forked child's copy, whose locks may be anybody's. */
 void soft_queue_free(struct soft_queue *queue, bool ours)
 {
-	int clock;
-
-	for (clock = 0; clock <= HFT_CLOCKS; clock++)
-		free(queue->memory[clock]);
+	hft_free_on(&queue->memory);
 	if (ours)
 		pthread_mutex_destroy(&queue->lock);
 	free(queue);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "soft.h"
@@ -33,9 +32,7 @@ static bool soft_cpu_is_online(uint32_t cpu)
 
 static void soft_ring_free(struct soft_ring *soft)
 {
-	if (soft->area != MAP_FAILED)
-		munmap(soft->area, soft->area_size);
-	free(soft->memory);
+	hft_free_on(&soft->area);
 	free(soft->classes);
 	free(soft->learner);
 	if (soft->fd >= 0)
@@ -47,24 +44,29 @@ static size_t soft_round_up(size_t bytes, size_t page)
 	return (bytes + page - 1) / page * page;
 }
 
-static int soft_ring_alloc(struct soft_ring *soft, const struct hft_ring_add *add, uint32_t tasks)
+/* Of the ready heap's memory in the area: it is behind the pages. */
+static size_t soft_heap_offset(const struct hft_ring_add *add)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t size = SOFT_PAGES_EVENTS * page +
+		      soft_round_up(add->entries * sizeof(struct hft_event), page);
+
+	if (add->flags & HFT_RING_REPORT)
+		size += soft_round_up(add->entries * sizeof(struct hft_report), page);
+	return size;
+}
+
+static int soft_ring_alloc(struct soft_ring *soft, const struct hft_ring_add *add, uint32_t tasks)
+{
 	bool report = add->flags & HFT_RING_REPORT, learn = add->flags & HFT_RING_LEAD;
 	int err;
 
-	soft->area_size = SOFT_PAGES_EVENTS * page +
-			  soft_round_up(add->entries * sizeof(struct hft_event), page);
-	if (report)
-		soft->area_size += add->entries * sizeof(struct hft_report);
 	soft->classes = report ? calloc(HFT_CLASSES, sizeof(*soft->classes)) : NULL;
 	soft->learner = learn ? calloc(1, sizeof(*soft->learner)) : NULL;
-	soft->area = mmap(NULL, soft->area_size, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	soft->memory = aligned_alloc(HFT_HEAP_ALIGN, hft_heap_bytes(tasks));
 	soft->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (soft->area != MAP_FAILED && soft->memory && soft->fd >= 0 &&
-	    (soft->classes || !report) && (soft->learner || !learn))
+	if (hft_region_make(&soft->area, soft_heap_offset(add) + hft_heap_bytes(tasks),
+			    hft_node_of(add->cpu)) &&
+	    soft->fd >= 0 && (soft->classes || !report) && (soft->learner || !learn))
 		return 0;
 	err = soft->fd < 0 ? -errno : -ENOMEM;
 	soft_ring_free(soft);
@@ -76,12 +78,13 @@ static void soft_ring_init(struct soft_context *context, struct soft_ring *soft,
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct hft_ready_queue *ready = &soft->ready;
-	char *events = (char *)soft->area + SOFT_PAGES_EVENTS * page;
+	char *area = soft->area.memory;
+	char *events = area + SOFT_PAGES_EVENTS * page;
 
 	*ready = (struct hft_ready_queue){
 		.pool = &context->pool,
-		.consumer = soft->area,
-		.producer = (void *)((char *)soft->area + page),
+		.consumer = (void *)area,
+		.producer = (void *)(area + page),
 		.events = (void *)events,
 		.classes = soft->classes,
 		.learner = soft->learner,
@@ -97,7 +100,7 @@ static void soft_ring_init(struct soft_context *context, struct soft_ring *soft,
 	if (soft->classes)
 		ready->reports = (void *)(events + soft_round_up(add->entries *
 								 sizeof(*ready->events), page));
-	hft_heap_init(&ready->heap, soft->memory, tasks);
+	hft_heap_init(&ready->heap, (void *)(area + soft_heap_offset(add)), tasks);
 	atomic_flag_clear(&soft->busy);
 }
 

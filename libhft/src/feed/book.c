@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <stdbool.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include <hft/book.h>
@@ -53,6 +54,7 @@ struct hft_book {
 	struct hft_table levels;
 	struct hft_instrument *instruments;
 	uint32_t nr_instruments;
+	struct hft_region region;	/* of the instruments */
 };
 
 /* Levels */
@@ -457,13 +459,30 @@ static int hft_book_read_opts(struct hft_book_opts *opts, const struct hft_book_
 	    opts->levels > HFT_TABLE_MAX)
 		return hft_fail(EINVAL, "book: at most %u orders, %u levels, %u instruments",
 				HFT_TABLE_MAX, HFT_TABLE_MAX, HFT_BOOK_INSTRUMENTS);
-	return 0;
+	return opts->reserved ? hft_fail(EINVAL, "book: a reserved field") : 0;
+}
+
+static int hft_book_alloc(struct hft_book *book, const struct hft_book_opts *opts)
+{
+	uint32_t node = opts->node ? opts->node - 1 : hft_node_of((uint32_t)sched_getcpu());
+
+	book->nr_instruments = opts->instruments;
+	book->instruments = hft_region_make(&book->region,
+					    opts->instruments * sizeof(*book->instruments), node);
+	if (!book->instruments)
+		return -ENOMEM;
+	if (hft_table_open(&book->orders, opts->orders, sizeof(struct hft_order), node))
+		return -ENOMEM;
+	return hft_table_open(&book->levels, opts->levels, sizeof(struct hft_price_level), node);
 }
 
 /**
  * hft_book_open() - make an empty book
  * @out: the book
  * @user_opts: options, or NULL for the defaults
+ *
+ * Its memory is in place when this returns: on the node that was asked for as far as that
+ * has any (hft_book_memory() tells), in huge pages where there are any, and not locked.
  *
  * Return: 0, -EINVAL an option is out of range, -E2BIG an option is not known here,
  * -ENOMEM.
@@ -479,11 +498,7 @@ HFT_API int hft_book_open(struct hft_book **out, const struct hft_book_opts *use
 	book = calloc(1, sizeof(*book));
 	if (!book)
 		return hft_fail(ENOMEM, "a book");
-	book->nr_instruments = opts.instruments;
-	book->instruments = calloc(opts.instruments, sizeof(*book->instruments));
-	if (!book->instruments ||
-	    hft_table_open(&book->orders, opts.orders, sizeof(struct hft_order)) ||
-	    hft_table_open(&book->levels, opts.levels, sizeof(struct hft_price_level))) {
+	if (hft_book_alloc(book, &opts)) {
 		hft_book_close(book);
 		return hft_fail(ENOMEM, "a book of %u orders, %u levels, %u instruments",
 				opts.orders, opts.levels, opts.instruments);
@@ -502,6 +517,22 @@ HFT_API void hft_book_close(struct hft_book *book)
 		return;
 	hft_table_close(&book->orders);
 	hft_table_close(&book->levels);
-	free(book->instruments);
+	hft_free_on(&book->region);
 	free(book);
+}
+
+/**
+ * hft_book_memory() - ask the kernel where a book is
+ * @book: book
+ * @user_report: as hft_region_check() has it, of all its memory
+ *
+ * Return: as hft_region_check().
+ */
+HFT_API int hft_book_memory(const struct hft_book *book, struct hft_region_report *user_report)
+{
+	const struct hft_region *const regions[] = {
+		&book->region, &book->orders.region, &book->levels.region,
+	};
+
+	return hft_regions_check(regions, sizeof(regions) / sizeof(regions[0]), user_report);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
-#include <stdlib.h>
 
 #include "table.h"
 
@@ -17,9 +16,10 @@ static uint32_t hft_table_home(const struct hft_table *table, uint64_t key)
 	return (uint32_t)(key * HFT_TABLE_MULTIPLIER >> table->shift);
 }
 
-int hft_table_open(struct hft_table *table, uint32_t nodes, uint32_t node_size)
+int hft_table_open(struct hft_table *table, uint32_t nodes, uint32_t node_size, uint32_t node)
 {
 	unsigned int bits = 1;
+	size_t size;
 	uint32_t i;
 
 	while ((1ULL << bits) < 2ULL * nodes)
@@ -27,12 +27,11 @@ int hft_table_open(struct hft_table *table, uint32_t nodes, uint32_t node_size)
 	table->shift = 64 - bits;
 	table->mask = (uint32_t)((1ULL << bits) - 1);
 	table->node_size = node_size;
-	table->slots = calloc(1ULL << bits, sizeof(*table->slots));
-	table->nodes = calloc(nodes + 1ULL, node_size);
-	if (!table->slots || !table->nodes) {
-		hft_table_close(table);
+	size = sizeof(*table->slots) << bits;
+	table->slots = hft_region_make(&table->region, size + (nodes + 1ULL) * node_size, node);
+	if (!table->slots)
 		return -ENOMEM;
-	}
+	table->nodes = (char *)table->slots + size;
 	for (i = 1; i < nodes; i++)
 		((struct hft_node *)hft_table_node(table, i))->next_free = i + 1;
 	table->free = 1;
@@ -42,8 +41,7 @@ int hft_table_open(struct hft_table *table, uint32_t nodes, uint32_t node_size)
 
 void hft_table_close(struct hft_table *table)
 {
-	free(table->slots);
-	free(table->nodes);
+	hft_free_on(&table->region);
 	table->slots = NULL;
 	table->nodes = NULL;
 }

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "../memory/internal.h"
+
 /* What every node begins with. */
 struct hft_node {
 	uint64_t key;
@@ -23,12 +25,13 @@ struct hft_table {
 	uint32_t node_size;
 	uint32_t free;
 	uint32_t used;
+	struct hft_region region;	/* of all that */
 };
 
 #define HFT_TABLE_MAX	(1U << 30)
 
-/* @nodes: 1 to HFT_TABLE_MAX.  Returns 0 or -ENOMEM. */
-int hft_table_open(struct hft_table *table, uint32_t nodes, uint32_t node_size);
+/* @nodes: 1 to HFT_TABLE_MAX.  @node: NUMA node or HFT_NONE.  Returns 0 or -ENOMEM. */
+int hft_table_open(struct hft_table *table, uint32_t nodes, uint32_t node_size, uint32_t node);
 void hft_table_close(struct hft_table *table);
 
 /* Returns 0 if there is none. */

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The memory of a deque: it doubles, and what it was before lives as long as the deque. */
+#include "../memory/internal.h"
 #include "deque.h"
 
-static struct hft_deque_array *make_array(int64_t capacity, struct hft_deque_array *previous)
+static struct hft_deque_array *make_array(const struct hft_deque *deque, int64_t capacity,
+					  struct hft_deque_array *previous)
 {
 	size_t bytes = sizeof(struct hft_deque_array) + (size_t)capacity * sizeof(void *);
-	struct hft_deque_array *array = malloc(bytes);
+	struct hft_deque_array *array = hft_memory_at(sizeof(void *), bytes, deque->home);
 
 	if (!array)
 		return NULL;
@@ -16,14 +18,14 @@ static struct hft_deque_array *make_array(int64_t capacity, struct hft_deque_arr
 
 /**
  * hft_deque_init() - make an empty deque
- * @deque: of zeroes
+ * @deque: of zeroes, but for @home
  * @capacity: items that it has room for before it grows, a power of two
  *
  * Return: 0 or -ENOMEM.
  */
 int hft_deque_init(struct hft_deque *deque, size_t capacity)
 {
-	struct hft_deque_array *array = make_array((int64_t)capacity, NULL);
+	struct hft_deque_array *array = make_array(deque, (int64_t)capacity, NULL);
 
 	if (!array)
 		return -ENOMEM;
@@ -56,7 +58,7 @@ int hft_deque_grow(struct hft_deque *deque)
 	if (bottom - deque->seen_top <= old->mask)
 		return 0;
 
-	array = make_array(2 * (old->mask + 1), old);
+	array = make_array(deque, 2 * (old->mask + 1), old);
 	if (!array)
 		return -ENOMEM;
 	for (i = deque->seen_top; i < bottom; i++)

@@ -47,12 +47,14 @@ struct hft_deque_array {
  * @bottom: behind the newest item; the owner's
  * @array: the items, and the arrays before it
  * @seen_top: a top that the owner has seen: there is room for what it says
+ * @home: 1 + the NUMA node of its memory, or 0: anywhere; before hft_deque_init()
  */
 struct hft_deque {
 	_Atomic int64_t top __attribute__((aligned(64)));
 	_Atomic int64_t bottom __attribute__((aligned(64)));
 	_Atomic(struct hft_deque_array *) array;
 	int64_t seen_top;
+	uint32_t home;
 };
 
 /* Another thief, or the owner, has had the item: there may be more. */

@@ -210,6 +210,8 @@ enum hft_worker_life {
  * @number: of the pool's workers
  * @reserved: it takes only what is spawned to it, and what that spawns
  * @cpu: that it is pinned to
+ * @node: of that, or %HFT_NONE
+ * @home: 1 + the node that its memory is on, or 0: anywhere
  * @searching: counts in hft_pool.idle
  * @yields: its next task is the oldest
  * @stolen_at: when it has stolen the task that it is at, if that is timed, or 0
@@ -244,6 +246,8 @@ struct hft_pool_worker {
 	struct hft_pool *pool;
 	uint32_t number;
 	_Atomic uint32_t cpu;
+	_Atomic uint32_t node;
+	uint32_t home;
 	bool reserved;
 	_Atomic bool searching;
 	bool yields;

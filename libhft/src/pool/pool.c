@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../memory/internal.h"
 #include "../mutex.h"
 #include "../resource/task.h"
 #include "internal.h"
@@ -26,9 +27,17 @@ static void worker_free(struct hft_pool_worker *worker)
 	free(worker);
 }
 
-static struct hft_pool_worker *worker_make(struct hft_pool *pool, uint32_t number)
+/* Where the worker of a CPU has its memory: 1 + the node, or 0: anywhere. */
+static uint32_t home_of(const struct hft_pool *pool, uint32_t cpu)
 {
-	struct hft_pool_worker *worker = aligned_alloc(64, sizeof(*worker));
+	uint32_t node = pool->pinned ? hft_node_of(cpu) : HFT_NONE;
+
+	return node == HFT_NONE ? 0 : 1 + node;
+}
+
+static struct hft_pool_worker *worker_make(struct hft_pool *pool, uint32_t number, uint32_t home)
+{
+	struct hft_pool_worker *worker = hft_memory_at(64, sizeof(*worker), home);
 	uint32_t level;
 
 	if (!worker)
@@ -36,12 +45,14 @@ static struct hft_pool_worker *worker_make(struct hft_pool *pool, uint32_t numbe
 	memset(worker, 0, sizeof(*worker));
 	worker->pool = pool;
 	worker->number = number;
+	worker->home = home;
 	worker->reserved = number - pool->first_reserved < pool->nr_reserved;
 	atomic_init(&worker->inbox, HFT_INBOX_CLOSED);
 	hft_queue_init(&worker->queue);
 	worker->random = pool->sim ? hft_sim_random(pool->sim) : number + 1;
 	hft_spawner_init(&worker->self, pool, worker);
 	for (level = 0; level < HFT_LEVELS; level++) {
+		worker->deques[level].home = home;
 		if (hft_deque_init(&worker->deques[level], DEQUE_CAPACITY)) {
 			worker_free(worker);
 			return NULL;
@@ -70,7 +81,7 @@ static void measure(struct hft_pool *pool, struct hft_pool_worker *worker)
 }
 
 /* A worker without a thread: one that has left, or a new one; pool->lock is held. */
-static struct hft_pool_worker *worker_find(struct hft_pool *pool)
+static struct hft_pool_worker *worker_find(struct hft_pool *pool, uint32_t cpu)
 {
 	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_relaxed);
 	struct hft_pool_worker *worker;
@@ -85,7 +96,7 @@ static struct hft_pool_worker *worker_find(struct hft_pool *pool)
 		hft_fail(ENOSPC, "a pool has at most %u workers", HFT_POOL_WORKERS_MAX);
 		return NULL;
 	}
-	worker = worker_make(pool, nr);
+	worker = worker_make(pool, nr, home_of(pool, cpu));
 	if (!worker) {
 		hft_fail(ENOMEM, "a worker");
 		return NULL;
@@ -94,15 +105,28 @@ static struct hft_pool_worker *worker_find(struct hft_pool *pool)
 	return worker;
 }
 
+/* That tasks may ask for. */
+static uint32_t node_of(const struct hft_pool *pool, uint32_t cpu)
+{
+	HFT_OPTS(hft_cpu_info, info);
+	int node;
+
+	if (pool->topology)
+		return hft_topology_cpu(pool->topology, cpu, &info) ? HFT_NONE : info.node;
+	node = pool->pinned ? hft_cpu_node(cpu) : -1;
+	return node < 0 ? HFT_NONE : (uint32_t)node;
+}
+
 static int worker_add(struct hft_pool *pool, uint32_t cpu)
 {
 	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_relaxed);
-	struct hft_pool_worker *worker = worker_find(pool);
+	struct hft_pool_worker *worker = worker_find(pool, cpu);
 	int err;
 
 	if (!worker)
 		return nr == HFT_POOL_WORKERS_MAX ? -ENOSPC : -ENOMEM;
 	atomic_store_explicit(&worker->cpu, cpu, memory_order_relaxed);
+	atomic_store_explicit(&worker->node, node_of(pool, cpu), memory_order_relaxed);
 	pthread_sigmask(SIG_SETMASK, NULL, &worker->blocked);
 	if (worker->number == nr)
 		atomic_store_explicit(&pool->nr_workers, nr + 1, memory_order_release);

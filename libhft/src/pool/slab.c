@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../memory/internal.h"
 #include "slab.h"
 
 /**
@@ -30,7 +31,7 @@ void hft_slab_exit(struct hft_slab *slab)
 
 static int add_chunk(struct hft_slab *slab)
 {
-	struct hft_slab_chunk *chunk = aligned_alloc(HFT_SLAB_CHUNK, HFT_SLAB_CHUNK);
+	struct hft_slab_chunk *chunk = hft_memory_at(HFT_SLAB_CHUNK, HFT_SLAB_CHUNK, slab->home);
 	size_t objects = (HFT_SLAB_CHUNK - sizeof(*chunk)) / slab->size;
 
 	if (!chunk)

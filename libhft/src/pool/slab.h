@@ -30,6 +30,7 @@ struct hft_slab_chunk {
  * @fresh: the first object of the newest chunk that was never taken
  * @end: of that chunk
  * @size: of an object, a multiple of 64
+ * @home: 1 + the NUMA node of its memory, or 0: anywhere
  * @chunks: all memory
  * @objects: how many there are in @chunks
  * @returned: what others have given back
@@ -39,6 +40,7 @@ struct hft_slab {
 	char *fresh;
 	char *end;
 	size_t size;
+	uint32_t home;
 	struct hft_slab_chunk *chunks;
 	_Atomic size_t objects;
 	_Atomic(void *) returned __attribute__((aligned(64)));

@@ -11,6 +11,8 @@
 void hft_spawner_init(struct hft_spawner *self, struct hft_pool *pool,
 		      struct hft_pool_worker *worker)
 {
+	uint32_t home;
+
 	__atomic_store_n(&self->pool, pool, __ATOMIC_RELAXED);
 	self->worker = worker;
 	hft_slab_init(&self->plain, HFT_WORK_PLAIN_SIZE);
@@ -18,6 +20,9 @@ void hft_spawner_init(struct hft_spawner *self, struct hft_pool *pool,
 	hft_slab_init(&self->args, HFT_SPAWN_ARGS_MAX);
 	hft_slab_init(&self->extras, sizeof(struct hft_work_extra));
 	hft_slab_init(&self->posts, HFT_POST_SIZE);
+	home = worker ? worker->home : 0;
+	self->plain.home = self->works.home = self->args.home = self->extras.home = home;
+	self->posts.home = home;
 }
 
 void hft_spawner_exit(struct hft_spawner *self)
