@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* All metrics, and what they took. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <hft/hft.h>
 
 #include "hft-exporter.h"
@@ -25,6 +28,19 @@ static const struct hft_metric duration = {
 	"seconds", HFT_METRIC_GAUGE, HFT_TEXT_NS
 };
 
+/* A file of the machine's; a negative number and errno, if there is none. */
+int root_open(const struct exporter *exporter, const char *path, int flags)
+{
+	char *full;
+	int fd;
+
+	if (asprintf(&full, "%s%s", exporter->root, path) < 0)
+		return -1;
+	fd = open(full, flags | O_CLOEXEC);
+	free(full);
+	return fd;
+}
+
 static void put_one(struct hft_text *text, const struct hft_metric *metric, uint64_t value)
 {
 	hft_text_begin(text, metric);
@@ -43,5 +59,16 @@ void collect(struct exporter *exporter, struct hft_text *text)
 	put_one(text, &scrapes, exporter->scrapes);
 	put_one(text, &errors, exporter->errors);
 	put_one(text, &duration, hft_now() - begin);
+	hft_text_end(text);
+}
+
+/* What there can be, without samples. */
+void collect_list(struct hft_text *text)
+{
+	module_list(text);
+	hft_text_begin(text, &build_info);
+	hft_text_begin(text, &scrapes);
+	hft_text_begin(text, &errors);
+	hft_text_begin(text, &duration);
 	hft_text_end(text);
 }

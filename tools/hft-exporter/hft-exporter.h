@@ -10,23 +10,32 @@
 /**
  * struct exporter - what is exported, and what that took
  * @root: before the path of each file that is read
+ * @per_cpu: histograms of each CPU, not of all together
  * @scrapes: how often it was asked for
  * @errors: of what was to be read, what could not be
  * @up: the module was there the last time
  */
 struct exporter {
 	const char *root;
+	bool per_cpu;
 	uint64_t scrapes;
 	uint64_t errors;
 	bool up;
 };
 
 /* collect.c */
+int root_open(const struct exporter *exporter, const char *path, int flags);
 void collect(struct exporter *exporter, struct hft_text *text);
+void collect_list(struct hft_text *text);
 
 /* module.c */
 void module_look(struct exporter *exporter);
 void module_collect(struct exporter *exporter, struct hft_text *text);
+void module_list(struct hft_text *text);
+
+/* device.c */
+void device_collect(struct exporter *exporter, struct hft_text *text);
+void device_list(struct hft_text *text);
 
 /* listen.c */
 #define LISTEN_NAME_SIZE	160

@@ -28,6 +28,7 @@ struct args {
 	const char *textfile;		/* NULL: none */
 	uint64_t interval_ns;
 	bool print;
+	bool list;			/* print what there can be instead */
 	bool openmetrics;
 };
 
@@ -66,10 +67,17 @@ static void usage(FILE *out)
 	      "                      --listen do both\n"
 	      "  -i, --interval S    so often, seconds (15)\n"
 	      "  -p, --print         print the metrics once and end\n"
-	      "  -f, --format FORMAT with --print: text (0.0.4, the default) or openmetrics (1.0)\n"
+	      "  -L, --list          print the name, type and meaning of all metrics that there can\n"
+	      "                      be, and end\n"
+	      "  -f, --format FORMAT with --print and --list: text (0.0.4, the default) or openmetrics (1.0)\n"
+	      "  -c, --per-cpu       histograms of each CPU instead of all together: 60 series\n"
+	      "                      for each of five kinds and each CPU that has any\n"
 	      "  -r, --root DIR      where the root of the machine's files is: DIR/sys is read\n"
-	      "                      instead of /sys\n"
+	      "                      instead of /sys, DIR/dev/hft instead of /dev/hft\n"
 	      "  -h, --help          this text\n"
+	      "\n"
+	      "Histograms are those of rings that are measured (HFT_IOC_METER); to read them takes\n"
+	      "the right to open /dev/hft, and CAP_PERFMON.  hft_device_up says whether it has.\n"
 	      "\n"
 	      "By HTTP a client gets the format that its Accept header asks for.  The module may\n"
 	      "come and go meanwhile: hft_up says whether it is there.  Ends at SIGTERM and\n"
@@ -85,12 +93,15 @@ static int wrong_usage(const char *what)
 	return 2;
 }
 
-static int print(struct exporter *exporter, bool openmetrics)
+static int print(struct exporter *exporter, const struct args *args)
 {
-	struct hft_text text = { .openmetrics = openmetrics };
+	struct hft_text text = { .openmetrics = args->openmetrics };
 	int status = 0;
 
-	collect(exporter, &text);
+	if (args->list)
+		collect_list(&text);
+	else
+		collect(exporter, &text);
 	if (text.failed) {
 		status = 1;
 		fail(ENOMEM, "the metrics");
@@ -273,10 +284,16 @@ static int parse_option(int c, const char *text, struct run *run)
 	case 'p':
 		run->args.print = true;
 		return 0;
+	case 'L':
+		run->args.list = true;
+		return 0;
 	case 'f':
 		run->args.openmetrics = !strcmp(text, "openmetrics");
 		return run->args.openmetrics || !strcmp(text, "text") ? 0 :
 		       wrong_usage("--format is text or openmetrics");
+	case 'c':
+		run->exporter.per_cpu = true;
+		return 0;
 	case 'r':
 		run->exporter.root = text;
 		return 0;
@@ -293,7 +310,9 @@ int main(int argc, char **argv)
 		{ "textfile", required_argument, NULL, 't' },
 		{ "interval", required_argument, NULL, 'i' },
 		{ "print", no_argument, NULL, 'p' },
+		{ "list", no_argument, NULL, 'L' },
 		{ "format", required_argument, NULL, 'f' },
+		{ "per-cpu", no_argument, NULL, 'c' },
 		{ "root", required_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
@@ -302,7 +321,7 @@ int main(int argc, char **argv)
 			   .args.interval_ns = INTERVAL_S * NS_PER_S };
 	int c, ret;
 
-	while ((c = getopt_long(argc, argv, "l:t:i:pf:r:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "l:t:i:pLf:cr:h", options, NULL)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
 			return 0;
@@ -313,12 +332,12 @@ int main(int argc, char **argv)
 	}
 	if (optind < argc)
 		return wrong_usage("too many arguments");
-	if (run.args.print && (run.args.listen || run.args.textfile))
-		return wrong_usage("--print is for itself");
-	if (run.args.openmetrics && !run.args.print)
-		return wrong_usage("--format is for --print");
-	if (run.args.print)
-		return print(&run.exporter, run.args.openmetrics);
+	if ((run.args.print || run.args.list) && (run.args.listen || run.args.textfile))
+		return wrong_usage("--print and --list neither serve nor write a file");
+	if (run.args.openmetrics && !run.args.print && !run.args.list)
+		return wrong_usage("--format is for --print and --list");
+	if (run.args.print || run.args.list)
+		return print(&run.exporter, &run.args);
 	if (!run.args.listen && !run.args.textfile)
 		run.args.listen = LISTEN;
 	return run_until_signal(&run);

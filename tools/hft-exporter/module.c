@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What the module says of itself in sysfs. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,14 +116,9 @@ static const struct hft_metric unknown_events = {
 
 static FILE *open_file(const struct exporter *exporter, const char *path)
 {
-	char *full;
-	FILE *f;
+	int fd = root_open(exporter, path, O_RDONLY);
 
-	if (asprintf(&full, "%s%s", exporter->root, path) < 0)
-		return NULL;
-	f = fopen(full, "re");
-	free(full);
-	return f;
+	return fd < 0 ? NULL : fdopen(fd, "r");
 }
 
 /* "NAME value" and no more; names are words, so that they can be labels. */
@@ -287,4 +283,21 @@ void module_collect(struct exporter *exporter, struct hft_text *text)
 	put_known(text, &events);
 	put_unknown(text, &events);
 	put_parameters(exporter, text);
+	device_collect(exporter, text);
+}
+
+/* The families that there can be. */
+void module_list(struct hft_text *text)
+{
+	size_t i;
+
+	hft_text_begin(text, &up);
+	hft_text_begin(text, &module_info);
+	for (i = 0; i < LENGTH(known); i++)
+		if (known[i].metric.help)
+			hft_text_begin(text, &known[i].metric);
+	hft_text_begin(text, &unknown_events);
+	for (i = 0; i < LENGTH(parameters); i++)
+		hft_text_begin(text, &parameters[i].metric);
+	device_list(text);
 }
