@@ -11,6 +11,8 @@ INCLUDEDIR ?= $(PREFIX)/include
 LIBDIR ?= $(PREFIX)/lib
 BINDIR ?= $(PREFIX)/bin
 UDEVDIR ?= /usr/lib/udev/rules.d
+UNITDIR ?= /usr/lib/systemd/system
+SHAREDIR ?= $(PREFIX)/share/hft
 KVER ?= $(shell uname -r)
 
 # make check
@@ -103,6 +105,11 @@ install: all		## into PREFIX; DESTDIR, KVER
 	find $(BUILD)/tools -maxdepth 1 -type f -perm -u+x \
 		-exec install -m 0755 -t $(DESTDIR)$(BINDIR) {} +
 	install -D -m 0644 -t $(DESTDIR)$(UDEVDIR) tools/udev/60-hft.rules
+	install -D -m 0644 -t $(DESTDIR)$(SHAREDIR) tools/hft-exporter/alerts.yml \
+		tools/hft-exporter/dashboard.json
+	install -d $(DESTDIR)$(UNITDIR)
+	sed -e 's|@BINDIR@|$(BINDIR)|' tools/hft-exporter/hft-exporter.service.in \
+		>$(DESTDIR)$(UNITDIR)/hft-exporter.service
 	@if [ -e $(BUILD)/kmod/$(KVER)/hft.ko ]; then \
 		install -D -m 0644 -t $(DESTDIR)/lib/modules/$(KVER)/updates \
 			$(BUILD)/kmod/$(KVER)/hft.ko; \
@@ -115,16 +122,19 @@ ifeq ($(DESTDIR),)
 	ldconfig
 	! command -v depmod >/dev/null || [ ! -d /lib/modules/$(KVER) ] || depmod $(KVER)
 	! command -v udevadm >/dev/null || udevadm control --reload 2>/dev/null || :
+	! command -v systemctl >/dev/null || systemctl daemon-reload 2>/dev/null || :
 endif
 
 uninstall:		## what install put there; the group hft stays
 	$(MAKE) -C libhft uninstall PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) LIBDIR=$(LIBDIR) \
 		INCLUDEDIR=$(INCLUDEDIR)
 	rm -f $(DESTDIR)$(INCLUDEDIR)/linux/hft.h $(DESTDIR)$(UDEVDIR)/60-hft.rules
+	rm -f $(DESTDIR)$(UNITDIR)/hft-exporter.service
+	rm -f $(addprefix $(DESTDIR)$(SHAREDIR)/,alerts.yml dashboard.json)
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(filter-out common,$(notdir $(patsubst %/,%,$(dir \
 		$(wildcard tools/*/*.c))))))
 	rm -f $(DESTDIR)/lib/modules/$(KVER)/updates/hft.ko
-	for dir in $(INCLUDEDIR)/linux /lib/modules/$(KVER)/updates; do \
+	for dir in $(INCLUDEDIR)/linux $(SHAREDIR) /lib/modules/$(KVER)/updates; do \
 		[ ! -d $(DESTDIR)$$dir ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$dir; \
 	done
 ifeq ($(DESTDIR),)

@@ -35,7 +35,7 @@ check_licences() {
 
 	list_files | while read -r file; do
 		[ ! -e "$file" ] || head -n 2 "$file" |
-			grep -qE "SPDX-License-Identifier: $(licence_of "$file")( (\*/|-->))?$" ||
+			grep -qE "SPDX-License-Identifier: $(licence_of "$file")( \*/| -->|\",)?$" ||
 			echo "$file is not tagged $(licence_of "$file")"
 	done
 }

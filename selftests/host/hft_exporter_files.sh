@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What comes with hft-exporter: alerts, the dashboard, the systemd unit and the page about it
+# know the metrics that there are.
+cd "$(dirname "$0")" || exit 1
+. ../include/tap.sh
+TOP=$(realpath ../..)
+BUILD=${BUILD:-$TOP/build}
+TOOL=$BUILD/tools/hft-exporter
+FILES=$TOP/tools/hft-exporter
+DASHBOARD=$FILES/dashboard.json
+ALERTS=$FILES/alerts.yml
+LEAST_PANELS=15
+MOST_EXPOSURE=20		# of systemd-analyze security, tenths
+
+# dashboard WHAT: its expressions, one a line; or as a file of rules, as promtool parses
+# nothing else
+dashboard() {
+	python3 - "$DASHBOARD" "$1" <<'PYTHON'
+import json, sys
+
+def targets(panels):
+    for panel in panels:
+        yield from targets(panel.get('panels', []))
+        yield from panel.get('targets', [])
+
+exprs = [t['expr'] for t in targets(json.load(open(sys.argv[1]))['panels'])]
+for old, new in ('$__rate_interval', '5m'), ('$instance', '.*'):
+    exprs = [e.replace(old, new) for e in exprs]
+if sys.argv[2] == 'expressions':
+    print('\n'.join(exprs))
+else:
+    rules = [{'record': 'panel:%d' % i, 'expr': e} for i, e in enumerate(exprs)]
+    json.dump({'groups': [{'name': 'dashboard', 'rules': rules}]}, sys.stdout)
+PYTHON
+}
+
+# series: all that there can be, also those of a histogram
+series() {
+	"$TOOL" --list | awk '$2 == "TYPE" {
+		print $3
+		if ($4 == "histogram")
+			print $3 "_bucket\n" $3 "_count\n" $3 "_sum"
+	}' | sort -u
+}
+
+# unknown: of the names in the text that is read, those that are no series
+unknown() {
+	grep -oE '\bhft_[a-z0-9_]+' | sort -u | comm -23 - "$dir/series" | tee "$out"
+}
+
+# knows NAME: the text that is read names some, and only such as there are
+knows() {
+	cat >"$dir/text"
+	grep -qE '\bhft_[a-z]' "$dir/text" && [ -z "$(unknown <"$dir/text")" ]
+	result $? "$1: each metric is one that there is"
+}
+
+# promtool_check NAME COMMAND...: where it is there
+promtool_check() {
+	if command -v promtool >/dev/null; then
+		check "$@"
+	else
+		skip "no promtool (prometheus is not installed): $1"
+	fi
+}
+
+# unit_check NAME COMMAND...: likewise
+unit_check() {
+	if command -v systemd-analyze >/dev/null; then
+		check "$@"
+	else
+		skip "no systemd-analyze: $1"
+	fi
+}
+
+# A file or an argument that systemd finds wrong it says, and goes on.
+verify_unit() {
+	systemd-analyze verify --man=no "$dir/hft-exporter.service" >"$out" 2>&1 && [ ! -s "$out" ]
+}
+
+exposure() {
+	systemd-analyze security --offline=yes --threshold="$1" "$dir/hft-exporter.service"
+}
+
+[ -x "$TOOL" ] || skip_all "hft-exporter is not built"
+series >"$dir/series"
+[ "$(grep -c . "$dir/series")" -gt 30 ]
+result $? "--list"
+"$TOOL" --list >"$out"
+promtool_check "promtool: the names of all" sh -c "promtool check metrics <'$out'"
+
+knows "dashboard" < <(dashboard expressions)
+[ "$(dashboard expressions | grep -c .)" -ge $LEAST_PANELS ]
+result $? "dashboard: it has panels"
+dashboard rules >"$dir/dashboard.yml"
+promtool_check "dashboard: each expression parses" promtool check rules "$dir/dashboard.yml"
+knows "alerts" < <(sed -n '/expr:/,/for:\|labels:/p' "$ALERTS")
+promtool_check "alerts: they parse" promtool check rules "$ALERTS"
+promtool_check "alerts: each comes when it should" promtool test rules hft_exporter_alerts.yml
+for alert in $(sed -n 's/.*alert: //p' "$ALERTS"); do
+	grep -q "alertname: $alert\$" hft_exporter_alerts.yml || echo "$alert"
+done >"$out"
+[ ! -s "$out" ]
+result $? "alerts: each is tested"
+
+sed -n '/^Metrics$/,$p' "$TOP/Documentation/exporter.rst" >"$dir/page"
+knows "Documentation/exporter.rst" <"$dir/page"
+"$TOOL" --list | awk '$2 == "TYPE" { print $3 }' | while read -r name; do
+	grep -qw "$name" "$dir/page" || echo "$name"
+done >"$out"
+[ ! -s "$out" ]
+result $? "Documentation/exporter.rst: each metric is there"
+
+sed "s|@BINDIR@|$BUILD/tools|" "$FILES/hft-exporter.service.in" >"$dir/hft-exporter.service"
+unit_check "unit: systemd finds nothing wrong" verify_unit
+unit_check "unit: exposed by $MOST_EXPOSURE tenths at most" exposure $MOST_EXPOSURE
+if command -v systemd-analyze >/dev/null; then
+	status 1 "unit: not by 0" exposure 0
+fi
+finish
