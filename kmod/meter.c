@@ -106,11 +106,7 @@ static int hft_ring_meter(struct hft_ring *ring, struct hft_meter_set set)
 
 	if (ring->flags & HFT_RING_MONITOR)
 		return -EINVAL;
-	if (!(ring->flags & HFT_RING_REPORT)) {
-		set.kinds = (set.kinds ?: U32_MAX) & HFT_KINDS_DISPATCH;
-		if (!set.kinds)
-			set.flags = 0;
-	}
+	hft_meter_restrict(&set, hft_ready_kinds(&ring->ready));
 	if (set.flags)
 		err = hft_meter_alloc(ring, &set, &area);
 	if (err)

@@ -207,7 +207,7 @@ static enum hft_task_state hft_job_account(const struct hft_slot *slot)
 	hft_wcet_record(&class->wcet, end - start);
 	hft_fair_use(class, ready->quantum, start, end - start);
 	if (unlikely(ready->meter))
-		hft_meter_completed(ready, hft_slot_class(slot), event, start, end);
+		hft_meter_completed(ready->meter, hft_slot_class(slot), event, start, end);
 	return result < 0 ? HFT_STATE_FAILED : HFT_STATE_COMPLETED;
 }
 

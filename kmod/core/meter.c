@@ -14,14 +14,18 @@ bool hft_meter_set_valid(const struct hft_meter_set *set)
 	       !(set->kinds >> HFT_KINDS) && !set->reserved;
 }
 
-static u32 hft_meter_classes(const struct hft_meter_set *set)
+/**
+ * hft_meter_restrict() - spell a request out
+ * @set: valid; it asks for nothing if there is none of its kinds
+ * @kinds: those that there can be
+ */
+void hft_meter_restrict(struct hft_meter_set *set, u32 kinds)
 {
-	return set->classes ? set->classes : GENMASK(HFT_CLASSES - 1, 0);
-}
-
-static u32 hft_meter_kinds(const struct hft_meter_set *set)
-{
-	return set->kinds ? set->kinds : GENMASK(HFT_KINDS - 1, 0);
+	if (!set->classes)
+		set->classes = GENMASK(HFT_CLASSES - 1, 0);
+	set->kinds = (set->kinds ? set->kinds : GENMASK(HFT_KINDS - 1, 0)) & kinds;
+	if (!set->kinds)
+		set->flags = 0;
 }
 
 /* How many bits are set. */
@@ -36,15 +40,14 @@ static size_t hft_meter_weight(u32 bits)
 
 /**
  * hft_meter_bytes() - how large a meter is
- * @set: valid; its kinds are those that there can be
+ * @set: of hft_meter_restrict()
  */
 size_t hft_meter_bytes(const struct hft_meter_set *set)
 {
 	size_t hists = 0;
 
 	if (set->flags & HFT_METER_HIST)
-		hists = hft_meter_weight(hft_meter_classes(set)) *
-			hft_meter_weight(hft_meter_kinds(set));
+		hists = hft_meter_weight(set->classes) * hft_meter_weight(set->kinds);
 	return sizeof(struct hft_meter) + hists * sizeof(struct hft_hist);
 }
 
@@ -62,8 +65,8 @@ struct hft_meter *hft_meter_init(void *memory, const struct hft_meter_set *set)
 	u32 class, kind;
 
 	meter->flags = set->flags;
-	meter->classes = hft_meter_classes(set);
-	meter->kinds = hft_meter_kinds(set);
+	meter->classes = set->classes;
+	meter->kinds = set->kinds;
 	for (class = 0; set->flags & HFT_METER_HIST && class < HFT_CLASSES; class++) {
 		for (kind = 0; kind < HFT_KINDS; kind++) {
 			if (meter->classes & BIT(class) && meter->kinds & BIT(kind))
@@ -111,19 +114,18 @@ void hft_meter_dispatched(const struct hft_ready_queue *ready, u32 class,
 }
 
 /**
- * hft_meter_completed() - a task of a ring with a meter has run
- * @ready: of the ring
+ * hft_meter_completed() - a task has run
+ * @meter: of its ring
  * @class: the task's
  * @event: its event
- * @start: as the worker has reported it, not before the event was published
+ * @start: as its worker has it, not before the event was published
  * @end: likewise, not before @start
  */
-void hft_meter_completed(const struct hft_ready_queue *ready, u32 class,
-			 const struct hft_event *event, u64 start, u64 end)
+void hft_meter_completed(struct hft_meter *meter, u32 class, const struct hft_event *event,
+			 u64 start, u64 end)
 {
 	u64 could = event->release > event->published ? event->release : event->published;
 	u64 release = event->release > 1 ? event->release : event->irq_entry;
-	struct hft_meter *meter = ready->meter;
 
 	hft_meter_add(meter, class, HFT_KIND_WAKE, hft_meter_since(could, start));
 	hft_meter_add(meter, class, HFT_KIND_RUN, end - start);

@@ -20,8 +20,9 @@
 
 #define HFT_METER_FLAGS		HFT_METER_HIST
 
-/* Those that there are without reports. */
-#define HFT_KINDS_DISPATCH	(BIT(HFT_KIND_DISPATCH) | BIT(HFT_KIND_SUBMIT))
+/* Those that a run is measured by, which takes reports where the worker does not do it. */
+#define HFT_KINDS_RUN		(BIT(HFT_KIND_WAKE) | BIT(HFT_KIND_RUN) |	\
+				 BIT(HFT_KIND_RESPONSE) | BIT(HFT_KIND_LATENESS))
 
 struct hft_ready_queue;
 
@@ -45,12 +46,13 @@ struct hft_meter {
 };
 
 bool hft_meter_set_valid(const struct hft_meter_set *set);
+void hft_meter_restrict(struct hft_meter_set *set, u32 kinds);
 size_t hft_meter_bytes(const struct hft_meter_set *set);
 struct hft_meter *hft_meter_init(void *memory, const struct hft_meter_set *set);
 void hft_meter_dispatched(const struct hft_ready_queue *ready, u32 class,
 			  const struct hft_event *event);
-void hft_meter_completed(const struct hft_ready_queue *ready, u32 class,
-			 const struct hft_event *event, u64 start, u64 end);
+void hft_meter_completed(struct hft_meter *meter, u32 class, const struct hft_event *event,
+			 u64 start, u64 end);
 
 bool hft_hist_info_valid(const struct hft_hist_info *info);
 void hft_meter_merge(struct hft_hist *to, u64 *in_time, const struct hft_meter *meter, u32 class,

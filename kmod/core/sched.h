@@ -331,6 +331,12 @@ static inline struct hft_ready_queue *hft_sched_touched(struct hft_release_queue
 	return ready;
 }
 
+/* What can be measured of a ring's tasks. */
+static inline u32 hft_ready_kinds(const struct hft_ready_queue *ready)
+{
+	return BIT(HFT_KIND_DISPATCH) | (ready->reports ? HFT_KINDS_RUN : 0);
+}
+
 /* Show the consumer what was written. */
 static inline void hft_ready_publish(struct hft_ready_queue *ready)
 {

@@ -6,6 +6,7 @@
 #include "conformance_calls.h"
 #include "conformance_tasks.h"
 #include "conformance_reports.h"
+#include "conformance_meter.h"
 #include "conformance_chain.h"
 #include "conformance_threads.h"
 #include "conformance_inbox_order.h"
@@ -102,6 +103,14 @@ static const struct {
 	REAL(signal),
 	REAL(fork),
 	REAL(many_handles),
+	CASE(meter_reports),
+	CASE(meter_lateness),
+	CASE(meter_plain),
+	CASE(meter_submit),
+	CASE(meter_anew),
+	CASE(meter_errors),
+	REAL(meter_while_running),
+	REAL(meter_toggled),
 	CASE(inbox_events_say_it_all),
 	CASE(inbox_refusals),
 	CASE(inbox_of_closed_handle),

@@ -29,7 +29,8 @@
  *	to hft_warn()
  * @close: undo it; rings that are open see %HFT_RING_DEAD
  * @command: do what HFT_IOC_ @op does with @arg: STATS, CANCEL, MODIFY, RELEASE, TASK,
- *	HALT, RING_SET, CLASS, LEAD; or %HFT_OP_SIGNAL, with a &struct hft_signal
+ *	HALT, RING_SET, CLASS, LEAD, METER; HIST of a &struct hft_hist_read; or
+ *	%HFT_OP_SIGNAL, with a &struct hft_signal
  * @ring_open: make ring->state of @add and fill in its out fields, the ring's fd and
  *	its shared pages
  * @ring_close: undo it; the handle may have been closed before
@@ -89,6 +90,7 @@ struct hft {
 	unsigned int forks;		/* hft_forks when it was opened */
 	pthread_mutex_t lock;		/* of @rings and who halts them */
 	struct hft_ring *rings;
+	struct hft_submits *_Atomic submits;	/* see meter.c; NULL: none was measured */
 
 	/* The kernel backend's.  Whoever sets @busy has the submission queue, others use ioctls. */
 	int fd;
@@ -140,6 +142,8 @@ struct hft_ring {
 	uint32_t policy;
 	struct hft_inbox *inbox;	/* NULL of a monitor ring */
 	struct hft_region inbox_memory;
+	atomic_bool measured;		/* when runs begin and end is to be noticed */
+	struct hft_tally *_Atomic tally;	/* see meter.c */
 
 	struct hft *h;
 	struct hft *listed;		/* in whose rings it is */
@@ -198,6 +202,19 @@ bool hft_ring_take_stop(struct hft_ring *ring);
 
 /* report.c */
 void hft_ring_end(struct hft_ring *ring);
+
+/* meter.c */
+void hft_tally_begin(struct hft_ring *ring, uint64_t start);
+void hft_tally_end(struct hft_ring *ring, const struct hft_event *event, uint64_t end);
+void hft_tally_submit(struct hft *h, const struct hft_task *task, uint64_t ns);
+void hft_tally_free(struct hft_ring *ring);
+void hft_submits_free(struct hft *h);
+
+/* Is it to be noticed when runs of the ring begin and end? */
+static inline bool hft_ring_is_measured(const struct hft_ring *ring)
+{
+	return __builtin_expect(atomic_load_explicit(&ring->measured, memory_order_relaxed), 0);
+}
 
 /* Was hft_ring_stop() called?  Says so once. */
 static inline bool hft_ring_stopped(struct hft_ring *ring)

@@ -231,6 +231,7 @@ HFT_API void hft_close(struct hft *h)
 		hft_ring_unlist_all(h);
 		pthread_mutex_destroy(&h->lock);
 	}
+	hft_submits_free(h);
 	free(h);
 }
 

@@ -321,7 +321,9 @@ static void hft_record_done(struct hft_recorder *recorder, unsigned int op, cons
 	const struct hft_ring_set *set = arg;
 	const struct hft_cancel *cancel = arg;
 	const struct hft_halt *halt = arg;
+	const struct hft_hist_info *hist = arg;
 	uint64_t end = hft_record_now(recorder);
+	uint32_t i;
 
 	switch (op) {
 	case HFT_IOC_CANCEL:
@@ -344,6 +346,15 @@ static void hft_record_done(struct hft_recorder *recorder, unsigned int op, cons
 		break;
 	case HFT_IOC_CLASS:
 		hft_record_looked(recorder, ((const struct hft_class_info *)arg)->ring, begin);
+		break;
+	case HFT_IOC_METER:
+		hft_record_looked(recorder, ((const struct hft_meter_set *)arg)->ring, begin);
+		break;
+	case HFT_IOC_HIST:
+		for (i = 0; i < HFT_MAX_RINGS; i++) {
+			if (hist->ring == HFT_STATS_CONTEXT || hist->ring == i)
+				hft_record_looked(recorder, i, begin);
+		}
 		break;
 	}
 }

@@ -29,15 +29,19 @@ static void hft_report_woke(struct hft_ring *ring, const struct hft_event *event
  * @start: when, CLOCK_MONOTONIC
  *
  * For who calls hft_ring_peek() rather than hft_ring_run(), which does it.  Without
- * %HFT_RING_REPORT, and for a task of hft_submit_now(), it does nothing.  The ring's consumer only; wait-free; does not enter
- * the kernel.
+ * %HFT_RING_REPORT, and for a task of hft_submit_now(), it is for hft_ring_meter() alone.
+ * The ring's consumer only; wait-free; does not enter the kernel.
  */
 HFT_API void hft_ring_begin(struct hft_ring *ring, const struct hft_event *event, uint64_t start)
 {
 	struct hft_report *report;
 
-	if (!ring->reports || ring->view.taken)
+	if (!hft_ring_is_measured(ring))
 		return;
+	if (!ring->reports || ring->view.taken) {
+		hft_tally_begin(ring, start);
+		return;
+	}
 	report = hft_ring_report(ring, event);
 	report->result = 0;
 	if (__builtin_expect(ring->learns, 0))
@@ -78,10 +82,18 @@ HFT_API bool hft_should_yield(const struct hft_ring *ring, const struct hft_even
 	return __atomic_load_n(&ring->producer->preempt, __ATOMIC_RELAXED) == event->sequence + 1;
 }
 
-/* The consumer is about to advance over the event at the ring's head. */
+/* The consumer is about to advance over the event at the ring's head, or of the inbox. */
 void hft_ring_end(struct hft_ring *ring)
 {
-	__atomic_store_n(&ring->reports[ring->head & ring->mask].end, hft_now(), __ATOMIC_RELAXED);
+	uint64_t now = hft_now();
+	uint32_t at = ring->head & ring->mask;
+
+	if (ring->view.taken)
+		hft_tally_end(ring, hft_inbox_choose(ring, NULL), now);
+	else if (ring->reports)
+		__atomic_store_n(&ring->reports[at].end, now, __ATOMIC_RELAXED);
+	else
+		hft_tally_end(ring, &ring->events[at], now);
 }
 
 /**

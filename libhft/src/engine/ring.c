@@ -176,6 +176,7 @@ HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 	ring->learns = opts.flags & HFT_RING_LEAD;
 	ring->spin_ns = opts.spin_ns;
 	ring->mask = opts.entries - 1;
+	atomic_store_explicit(&ring->measured, ring->reports != NULL, memory_order_relaxed);
 	hft_ring_list(h, ring);
 	err = hft_ring_fill_lead(ring, &opts);
 	if (err)
@@ -198,6 +199,7 @@ HFT_API void hft_ring_close(struct hft_ring *ring)
 	if (!hft_is_inherited(ring->forks))
 		hft_ring_unlist(ring);
 	ring->backend->ring_close(ring);
+	hft_tally_free(ring);
 	hft_inbox_close(ring);
 	free(ring);
 }
@@ -281,12 +283,12 @@ HFT_API const struct hft_event *hft_ring_peek(struct hft_ring *ring)
  */
 HFT_API void hft_ring_advance(struct hft_ring *ring)
 {
+	if (hft_ring_is_measured(ring))
+		hft_ring_end(ring);
 	if (__builtin_expect(ring->view.taken, 0)) {
 		hft_inbox_end(ring);
 		return;
 	}
-	if (__builtin_expect(ring->reports != NULL, 0))
-		hft_ring_end(ring);
 	if (__builtin_expect(!!ring->recorder, 0))
 		hft_record_advance(ring);
 	else

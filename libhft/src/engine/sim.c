@@ -278,6 +278,7 @@ static void free_ring(struct hft_sim_ring *ring)
 	free(ring->ready.reports);
 	free(ring->ready.classes);
 	free(ring->ready.learner);
+	free(ring->ready.meter);
 	free(ring->jobs);
 	free(ring);
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* A simulated machine: what is done to tasks and rings after their submission. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "meter.h"
 #include "sim.h"
 
 static int modify_task(struct hft_sim *sim, const struct hft_modify *modify)
@@ -205,6 +207,54 @@ static int do_lead(struct hft_sim *sim, struct hft_lead_info *info)
 	return err;
 }
 
+static int set_meter(struct hft_sim *sim, const struct hft_meter_set *set)
+{
+	struct hft_sim_ring *ring = hft_sim_ring_at(sim, set->ring);
+	struct hft_meter *meter;
+	int err;
+
+	if (!hft_meter_set_valid(set))
+		return -EINVAL;
+	if (!ring)
+		return -ENOENT;
+	if (ring == sim->monitor)
+		return -EINVAL;
+	err = hft_meter_new(&ring->ready, set, &meter);
+	if (err)
+		return err;
+	hft_job_look(&ring->ready);
+	free(hft_ready_set_meter(&ring->ready, meter));
+	hft_sim_commit(ring->cpu);
+	return 0;
+}
+
+static int read_hist(struct hft_sim *sim, struct hft_hist_read *read)
+{
+	struct hft_hist_info *info = &read->info;
+	bool all = info->ring == HFT_STATS_CONTEXT;
+	int err = all ? 0 : -ENOENT;
+	u64 in_time = 0;
+	u32 i;
+
+	if (!hft_hist_info_valid(info))
+		return -EINVAL;
+	if (info->flags & HFT_HIST_GLOBAL)
+		return -EPERM;
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		struct hft_sim_ring *ring = sim->rings[i];
+
+		if (!ring || (!all && info->ring != i))
+			continue;
+		hft_job_look(&ring->ready);
+		hft_sim_commit(ring->cpu);
+		hft_meter_merge(read->hist, &in_time, ring->ready.meter, info->task_class,
+				info->kind);
+		err = 0;
+	}
+	hft_hist_info_fill(info, read->hist, in_time);
+	return err;
+}
+
 static int read_stats(struct hft_sim *sim, struct hft_stats *stats)
 {
 	bool all = stats->ring == HFT_STATS_CONTEXT;
@@ -245,6 +295,10 @@ int hft_sim_command(struct hft_sim *sim, unsigned int op, void *arg)
 		return read_class(sim, arg);
 	case HFT_IOC_LEAD:
 		return do_lead(sim, arg);
+	case HFT_IOC_METER:
+		return set_meter(sim, arg);
+	case HFT_IOC_HIST:
+		return read_hist(sim, arg);
 	case HFT_OP_SIGNAL:
 		return 0;	/* it is recorded */
 	default:

@@ -42,6 +42,7 @@
 #include "../memory/internal.h"
 #include "internal.h"
 
+struct hft_hist_read;
 struct soft_context;
 
 /**
@@ -101,6 +102,7 @@ struct soft_queue {
  * @area: its pages, and the memory of the ready heap behind them
  * @classes: of the ready queue, or NULL
  * @learner: likewise
+ * @meter: likewise; under the context's mutex
  */
 struct soft_ring {
 	struct soft_queue *_Atomic queue;
@@ -112,6 +114,7 @@ struct soft_ring {
 	struct hft_region area;
 	struct hft_class *classes;
 	struct hft_lead *learner;
+	struct hft_meter *meter;
 };
 
 struct soft_context {
@@ -184,6 +187,10 @@ int soft_command(struct hft *h, unsigned int op, void *arg);
 uint64_t soft_ring_halt(struct soft_context *context, struct soft_ring *ring);
 uint64_t soft_halt_rings(struct soft_context *context, uint32_t *rings);
 void soft_signal(struct soft_context *context);
+
+/* soft_meter.c */
+int soft_meter_set(struct soft_context *context, const struct hft_meter_set *set);
+int soft_hist_read(struct soft_context *context, struct hft_hist_read *read);
 
 /* soft.c */
 void soft_context_put(struct soft_context *context, bool ours);

@@ -35,6 +35,7 @@ static void soft_ring_free(struct soft_ring *soft)
 	hft_free_on(&soft->area);
 	free(soft->classes);
 	free(soft->learner);
+	free(soft->meter);
 	if (soft->fd >= 0)
 		close(soft->fd);
 }
@@ -63,6 +64,7 @@ static int soft_ring_alloc(struct soft_ring *soft, const struct hft_ring_add *ad
 
 	soft->classes = report ? calloc(HFT_CLASSES, sizeof(*soft->classes)) : NULL;
 	soft->learner = learn ? calloc(1, sizeof(*soft->learner)) : NULL;
+	soft->meter = NULL;
 	soft->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (hft_region_make(&soft->area, soft_heap_offset(add) + hft_heap_bytes(tasks),
 			    hft_node_of(add->cpu)) &&

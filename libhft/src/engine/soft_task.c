@@ -443,6 +443,10 @@ int soft_command(struct hft *h, unsigned int op, void *arg)
 		return soft_class_info(context, arg);
 	case HFT_IOC_LEAD:
 		return soft_lead_info(context, arg);
+	case HFT_IOC_METER:
+		return soft_meter_set(context, arg);
+	case HFT_IOC_HIST:
+		return soft_hist_read(context, arg);
 	default:
 		return -ENOTTY;
 	}

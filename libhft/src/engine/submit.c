@@ -28,6 +28,40 @@ static int hft_submit_error(int err)
 	}
 }
 
+static inline bool hft_measures_submits(const struct hft *h)
+{
+	return __builtin_expect(!!atomic_load_explicit(&h->submits, memory_order_relaxed), 0);
+}
+
+static int hft_submit_measured(struct hft *h, const struct hft_task *task, uint64_t *id)
+{
+	uint64_t begin = hft_now();
+	int err = h->backend->submit(h, task, id);
+
+	if (!err)
+		hft_tally_submit(h, task, hft_now() - begin);
+	return err;
+}
+
+/* Each task has taken its part of the batch's time. */
+static int hft_submit_batch_measured(struct hft *h, const struct hft_submit_batch *batch)
+{
+	const struct hft_task *tasks = (const void *)(uintptr_t)batch->tasks;
+	const int64_t *results = (const void *)(uintptr_t)batch->results;
+	uint64_t begin = hft_now(), each;
+	int taken = h->backend->submit_batch(h, batch);
+	uint32_t i;
+
+	if (taken <= 0)
+		return taken;
+	each = (hft_now() - begin) / batch->nr;
+	for (i = 0; i < batch->nr; i++) {
+		if (results[i] > 0)
+			hft_tally_submit(h, &tasks[i], each);
+	}
+	return taken;
+}
+
 /**
  * hft_submit() - submit a task
  * @h: handle
@@ -45,7 +79,8 @@ static int hft_submit_error(int err)
  */
 HFT_API int hft_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
 {
-	int err = h->backend->submit(h, task, id);
+	int err = hft_measures_submits(h) ? hft_submit_measured(h, task, id) :
+					    h->backend->submit(h, task, id);
 
 	return __builtin_expect(!err, 1) ? 0 : hft_submit_error(err);
 }
@@ -75,7 +110,8 @@ HFT_API int hft_submit_batch(struct hft *h, const struct hft_task *tasks, unsign
 			.nr = nr - done < h->query.max_batch ? nr - done : h->query.max_batch,
 			.task_size = sizeof(*tasks),
 		};
-		int ret = h->backend->submit_batch(h, &batch);
+		int ret = hft_measures_submits(h) ? hft_submit_batch_measured(h, &batch) :
+						    h->backend->submit_batch(h, &batch);
 
 		if (ret < 0)
 			return done ? taken : hft_submit_error(ret);

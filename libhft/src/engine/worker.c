@@ -149,6 +149,7 @@ static void hft_run_immediate(struct hft_ring *ring, const struct hft_event *eve
 	uint64_t start = hft_now();
 
 	hft_inbox_begin(ring);
+	hft_ring_begin(ring, event, start);
 	fn(event, start, arg);
 	hft_ring_advance(ring);
 	hft_ring_pull(ring);
