@@ -14,7 +14,8 @@
 # so ns and instructions are the same and a run repeats exactly; "TCG plugin":
 # instructions counted one by one; "native" and "native ratio": both sides timed in
 # turns in one process on this machine, their medians, or that of the ratios, are the
-# figure; "sim": the library's simulated machine, on which a run repeats exactly.
+# figure; "PMU or callgrind": the machine's own cache misses where it counts them, else
+# valgrind's model of a cache, and a note says which; "sim": the library's simulated machine, on which a run repeats exactly.
 #
 # HFT_TEST_DATA names the data that the figures on "sim" take; without it they are skipped.
 #
@@ -78,6 +79,7 @@ run_native() {
 		case $group in
 		heap-*) measure env GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
 				"$BUILD/bench/heap" "heap_${group#heap-}_ratio" "$(size "${group#heap-}")" ;;
+		affine) measure "$HERE/affine.sh" ;;
 		*) measure "$BUILD/bench/$group" ;;
 		esac
 	done
@@ -117,7 +119,8 @@ run_sim() {
 [ -z "$only" ] || grep -q "^$only|" "$HERE/figures" || die "no figure is called $only"
 # shellcheck disable=SC2046
 {
-	run_native $({ groups "native ratio"; groups native; } | awk '!seen[$0]++')
+	run_native $({ groups "native ratio"; groups native; groups "PMU or callgrind"; } |
+		awk '!seen[$0]++')
 	run_sim $(groups sim)
 	run_icount 1 $(groups "icount VM")
 	run_icount 4 $(groups "icount VM, 4 CPUs")
