@@ -31,6 +31,7 @@ static void hft_context_free(struct kref *ref)
 	list_del(&context->link);
 	mutex_unlock(&hft_contexts_lock);
 	irq_work_sync(&context->signal);
+	hft_rule_exit_context(context);
 	hft_slots_free(context);
 	hft_user_put(context->user);
 	mutex_destroy(&context->mutex);
@@ -81,6 +82,7 @@ static int hft_context_open(struct inode *inode, struct file *file)
 	kref_init(&context->ref);
 	mutex_init(&context->mutex);
 	init_irq_work(&context->signal, hft_context_send_signal);
+	hft_rule_init_context(context);
 	file->private_data = context;
 
 	mutex_lock(&hft_contexts_lock);
@@ -123,6 +125,7 @@ static int hft_copy_out(unsigned long arg, size_t usize, const void *from, size_
 #define HFT_FEATURES							\
 	(HFT_FEATURE_MONITOR | HFT_FEATURE_CLOCK | HFT_FEATURE_METER |	\
 	 HFT_FEATURE_LEAD |						\
+	 HFT_FEATURE_RULE |						\
 	 (IS_ENABLED(CONFIG_IO_URING) ? HFT_FEATURE_URING : 0) |	\
 	 (IS_ENABLED(CONFIG_PREEMPT_RT) ? HFT_FEATURE_RT : 0))
 
@@ -228,6 +231,8 @@ union hft_ioc_arg {
 	struct hft_meter_set meter_set;
 	struct hft_hist_info hist_info;
 	struct hft_lead_info lead_info;
+	struct hft_rule rule;
+	struct hft_rule_info rule_info;
 };
 
 /* How much of a command's argument this kernel reads; 0: none of it. */
@@ -264,6 +269,10 @@ static size_t hft_ioc_arg_size(unsigned int op)
 		return sizeof(struct hft_hist_info);
 	case HFT_IOC_LEAD & ~IOCSIZE_MASK:
 		return sizeof(struct hft_lead_info);
+	case HFT_IOC_RULE & ~IOCSIZE_MASK:
+		return sizeof(struct hft_rule);
+	case HFT_IOC_RULE_INFO & ~IOCSIZE_MASK:
+		return sizeof(struct hft_rule_info);
 	default:
 		return 0;
 	}
@@ -324,6 +333,11 @@ static long hft_context_ioctl(struct file *file, unsigned int cmd, unsigned long
 	case HFT_IOC_LEAD & ~IOCSIZE_MASK:
 		err = hft_lead_info(context, &u.lead_info);
 		return err ?: hft_copy_out(arg, usize, &u.lead_info, sizeof(u.lead_info));
+	case HFT_IOC_RULE & ~IOCSIZE_MASK:
+		return hft_rule_set(context, &u.rule);
+	case HFT_IOC_RULE_INFO & ~IOCSIZE_MASK:
+		err = hft_rule_info(context, &u.rule_info);
+		return err ?: hft_copy_out(arg, usize, &u.rule_info, sizeof(u.rule_info));
 	default:
 		return -ENOTTY;
 	}

@@ -26,6 +26,11 @@ static enum hft_halt_mode hft_halt_of(const struct hft_context *context)
 	return max(READ_ONCE(context->halt), READ_ONCE(hft_halt_global));
 }
 
+static u32 hft_halt_rank(const struct hft_context *context)
+{
+	return hft_sched_rank(hft_halt_of(context), hft_context_rule_halt(context));
+}
+
 /**
  * hft_ring_halt() - hold a ring to what its context and all are halted to
  * @ring: ring
@@ -37,15 +42,15 @@ static enum hft_halt_mode hft_halt_of(const struct hft_context *context)
 u64 hft_ring_halt(struct hft_ring *ring)
 {
 	struct hft_queue *queue = ring->queue;
-	enum hft_halt_mode mode;
 	unsigned long irq_flags;
 	u64 stopped = 0;
+	u32 rank;
 
 	raw_spin_lock_irqsave(&queue->lock, irq_flags);
-	mode = hft_halt_of(ring->context);
-	if (mode > ring->ready.halt)
-		hft_sched_halt(&ring->ready, mode);
-	if (mode)
+	rank = hft_halt_rank(ring->context);
+	if (rank > ring->ready.halt_rank)
+		hft_sched_hold(&ring->ready, rank);
+	if (rank)
 		stopped = ring->ready.heap.nr;
 	raw_spin_unlock_irqrestore(&queue->lock, irq_flags);
 	return stopped;
@@ -88,7 +93,7 @@ static void hft_ring_let_go(struct hft_ring *ring)
 	hft_ring_rekey(ring);
 
 	raw_spin_lock_irq(&ring->queue->lock);
-	hft_sched_halt(&ring->ready, hft_halt_of(ring->context));
+	hft_sched_hold(&ring->ready, hft_halt_rank(ring->context));
 	hft_dispatch_fill(ring);
 	hft_queue_commit(ring->queue);
 	raw_spin_unlock_irq(&ring->queue->lock);
@@ -97,7 +102,7 @@ static void hft_ring_let_go(struct hft_ring *ring)
 /* Of what its context and all allow by now.  The ring does not go away. */
 static void hft_ring_resume(struct hft_ring *ring)
 {
-	if (hft_halt_of(ring->context) >= READ_ONCE(ring->ready.halt))
+	if (hft_halt_rank(ring->context) >= READ_ONCE(ring->ready.halt_rank))
 		return;
 	hft_ring_hold(ring);
 	hft_ring_let_go(ring);
@@ -160,6 +165,14 @@ bool hft_halt_missed(struct hft_context *context, struct hft_halt *halt)
 	return true;
 }
 
+/* Hold all rings of a context to what its words say by now; in a hard interrupt, too. */
+void hft_halt_tighten(struct hft_context *context)
+{
+	struct hft_halt halt = {};
+
+	hft_halt_context(context, &halt);
+}
+
 static void hft_halt_everywhere(struct hft_halt *halt)
 {
 	struct hft_ring *ring;
@@ -198,6 +211,14 @@ static void hft_halt_follow_context(struct hft_context *context, struct hft_halt
 			hft_halt_follow(ring, halt);
 	}
 	mutex_unlock(&context->mutex);
+}
+
+/* Let all rings of a context have what its words allow by now. */
+void hft_halt_resume(struct hft_context *context)
+{
+	struct hft_halt halt = {};
+
+	hft_halt_follow_context(context, &halt);
 }
 
 static void hft_halt_follow_everywhere(struct hft_halt *halt)

@@ -69,6 +69,7 @@
 #include <linux/timekeeping.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <linux/hft.h>
 
 #include "core/sched.h"
@@ -96,6 +97,8 @@ struct hft_context {
 	struct hft_ring __rcu *rings[HFT_MAX_RINGS];
 	struct hft_ring __rcu *monitor;
 	u32 halt;		/* &enum hft_halt_mode */
+	atomic_t rule_halts[HFT_HALT_ALL + 1];	/* rings whose rules hold it to each */
+	struct work_struct rule_work;	/* lets it go */
 	struct fasync_struct *fasync;
 	struct irq_work signal;	/* to @fasync, where that is legal */
 
@@ -137,6 +140,8 @@ struct hft_ring {
 	struct irq_work work;			/* wakes @pollers where that is legal */
 	struct irq_work inbound;		/* releases tasks that waited for another CPU's */
 	bool kicked;				/* it was queued */
+	struct irq_work telling;		/* tells what was found of its tasks */
+	struct hft_area detect;			/* of @ready, under the context's mutex */
 	wait_queue_head_t pollers;
 	struct list_head link;			/* in the queue's rings */
 	unsigned long waiting;			/* bits of &enum hft_ring_waiting */
@@ -144,6 +149,7 @@ struct hft_ring {
 	/* Protected by the queue's lock. */
 	struct hft_ready_queue ready ____cacheline_aligned_in_smp;
 	struct rcuwait waiter;			/* the thread in HFT_IOC_WAIT */
+	u32 rule_halt;				/* counted in hft_context.rule_halts */
 };
 
 static inline struct hft_ring *hft_ring_of(struct hft_ready_queue *ready)
@@ -260,6 +266,18 @@ int hft_halt(struct hft_context *context, struct hft_halt *halt);
 u64 hft_ring_halt(struct hft_ring *ring);
 bool hft_halt_missed(struct hft_context *context, struct hft_halt *halt);
 int hft_ring_set_policy(struct hft_ring *ring, u32 policy);
+void hft_halt_tighten(struct hft_context *context);
+void hft_halt_resume(struct hft_context *context);
+
+/* rule.c */
+u32 hft_context_rule_halt(const struct hft_context *context);
+void hft_rule_init_context(struct hft_context *context);
+void hft_rule_exit_context(struct hft_context *context);
+void hft_rule_init_queue(struct hft_queue *queue);
+void hft_rule_init_ring(struct hft_ring *ring);
+void hft_rule_exit_ring(struct hft_ring *ring);
+int hft_rule_set(struct hft_context *context, const struct hft_rule *rule);
+int hft_rule_info(struct hft_context *context, struct hft_rule_info *info);
 
 /* remote.c */
 int hft_remote_join(struct hft_ring *ring, struct hft_slot *slot);
@@ -267,6 +285,8 @@ void hft_remote_fetch(struct hft_context *context, struct hft_slot *slot, u64 af
 void hft_remote_receive(struct irq_work *work);
 void hft_remote_end(struct hft_ring *ring);
 void hft_remote_kick(struct hft_ready_queue *ready);
+void hft_remote_queue(struct irq_work *work);
+void hft_remote_died(void);
 
 /* ring.c */
 u64 hft_ring_cancel_tasks(struct hft_ring *ring);

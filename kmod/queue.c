@@ -132,14 +132,14 @@ static int hft_queue_alloc_heap(struct hft_timer *timer, struct hft_heap *heap)
 
 	if (READ_ONCE(timer->heap.start))
 		return 0;
-	err = hft_area_alloc(&area, hft_heap_bytes(hft_queue_tasks), cpu_to_node(queue->cpu),
+	err = hft_area_alloc(&area, hft_heap_bytes(hft_queue_tasks + 1), cpu_to_node(queue->cpu),
 			     GFP_KERNEL, 0);
 	if (err)
 		return err;
 
 	raw_spin_lock_irq(&queue->lock);
 	if (!timer->heap.start) {
-		hft_heap_init(heap, area.start, hft_queue_tasks);
+		hft_heap_init(heap, area.start, hft_queue_tasks + 1);
 		swap(timer->heap, area);
 	}
 	raw_spin_unlock_irq(&queue->lock);
@@ -270,6 +270,7 @@ int hft_queues_init(void)
 		hft_release_init(&queue->release);
 		queue->release.cap = hft_admission_cap(hft_admission_ppm);
 		queue->release.kick = hft_remote_kick;
+		hft_rule_init_queue(queue);
 
 		for (clock = 0; clock < HFT_CLOCKS; clock++)
 			hft_timer_init(&queue->timers[clock], queue, clock, hft_dispatch_timer);

@@ -67,7 +67,7 @@ void hft_remote_fetch(struct hft_context *context, struct hft_slot *slot, u64 af
 	local_irq_restore(irq_flags);
 }
 
-/* hft_remote_kick() was called on a CPU that dies: one at a time does. */
+/* hft_remote_queue() was called on a CPU that dies: one at a time does. */
 static bool hft_remote_dying;
 
 /*
@@ -88,6 +88,13 @@ static void hft_remote_run_dying(void)
 	running = false;
 }
 
+/* At the end of an irq_work: those that were queued while the CPU dies are run, too. */
+void hft_remote_died(void)
+{
+	if (unlikely(cpu_is_offline(smp_processor_id())))
+		hft_remote_run_dying();
+}
+
 /*
  * Hard interrupt, on any CPU: a batch, then others have their turn.  It ends: a task comes
  * home once a submission.
@@ -105,8 +112,7 @@ void hft_remote_receive(struct irq_work *work)
 	raw_spin_unlock(&queue->lock);
 	if (more)
 		hft_remote_kick(&ring->ready);
-	if (unlikely(cpu_is_offline(smp_processor_id())))
-		hft_remote_run_dying();
+	hft_remote_died();
 }
 
 /**
@@ -134,14 +140,20 @@ void hft_remote_end(struct hft_ring *ring)
 	synchronize_rcu();
 }
 
+/* Interrupts are off.  Who is called calls hft_remote_died(). */
+void hft_remote_queue(struct irq_work *work)
+{
+	if (unlikely(cpu_is_offline(smp_processor_id())))
+		hft_remote_dying = true;
+	irq_work_queue(work);
+}
+
 /*
  * Under another queue's lock.  On this CPU, when interrupts are on again: that of the
  * ring may be offline.
  */
 void hft_remote_kick(struct hft_ready_queue *ready)
 {
-	if (unlikely(cpu_is_offline(smp_processor_id())))
-		hft_remote_dying = true;
 	WRITE_ONCE(hft_ring_of(ready)->kicked, true);
-	irq_work_queue(&hft_ring_of(ready)->inbound);
+	hft_remote_queue(&hft_ring_of(ready)->inbound);
 }

@@ -100,6 +100,7 @@ static void hft_ring_free_memory(struct hft_ring *ring)
 	hft_area_free(&ring->shared);
 	hft_area_free(&ring->heap);
 	hft_area_free(&ring->meter);
+	hft_area_free(&ring->detect);
 	kvfree(ring->ready.classes);
 	kfree(ring->ready.learner);
 }
@@ -160,6 +161,7 @@ static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 	hft_ready_init(&ring->ready, add);
 	init_irq_work(&ring->work, hft_ring_wake_pollers);
 	ring->inbound = IRQ_WORK_INIT_HARD(hft_remote_receive);
+	hft_rule_init_ring(ring);
 	init_waitqueue_head(&ring->pollers);
 	rcuwait_init(&ring->waiter);
 
@@ -404,6 +406,7 @@ static void hft_ring_destroy(struct hft_ring *ring)
 	hft_queue_del_ring(ring->queue, ring);
 	synchronize_rcu();
 	hft_remote_end(ring);
+	hft_rule_exit_ring(ring);
 	irq_work_sync(&ring->work);
 	hft_ring_free(ring);
 }

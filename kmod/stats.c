@@ -11,6 +11,8 @@
 
 void hft_counters_add(struct hft_counters *sum, const struct hft_counters *counters)
 {
+	int i;
+
 	sum->submitted += counters->submitted;
 	sum->dispatched += counters->dispatched;
 	sum->cancelled += counters->cancelled;
@@ -21,6 +23,10 @@ void hft_counters_add(struct hft_counters *sum, const struct hft_counters *count
 	sum->overruns += counters->overruns;
 	sum->deadline_misses += counters->deadline_misses;
 	sum->lead_changes += counters->lead_changes;
+	for (i = 0; i < HFT_ANOMALIES; i++)
+		sum->anomalies[i] += counters->anomalies[i];
+	for (i = 0; i < HFT_RESPONSES; i++)
+		sum->responses[i] += counters->responses[i];
 }
 
 static void hft_stats_add_ring(struct hft_stats *stats, struct hft_ring *ring)
@@ -109,13 +115,34 @@ void hft_ring_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "hft-cancelled:\t%llu\n", stats.cancelled);
 }
 
+static int events_show_rules(const struct hft_counters *sum, char *buf, int at)
+{
+	return sysfs_emit_at(buf, at,
+			     "anomaly_spikes %llu\nanomaly_shifts %llu\nanomaly_drifts %llu\n"
+			     "anomaly_stalls %llu\nanomaly_bursts %llu\n"
+			     "anomaly_interference %llu\nanomaly_clocks %llu\n"
+			     "responses_applied %llu\nresponses_undone %llu\n"
+			     "responses_dry_applied %llu\nresponses_dry_undone %llu\n"
+			     "responses_withheld %llu\n",
+			     sum->anomalies[HFT_ANOMALY_SPIKE], sum->anomalies[HFT_ANOMALY_SHIFT],
+			     sum->anomalies[HFT_ANOMALY_DRIFT], sum->anomalies[HFT_ANOMALY_STALL],
+			     sum->anomalies[HFT_ANOMALY_BURST],
+			     sum->anomalies[HFT_ANOMALY_INTERFERENCE],
+			     sum->anomalies[HFT_ANOMALY_CLOCK],
+			     sum->responses[HFT_RESPONSE_APPLIED],
+			     sum->responses[HFT_RESPONSE_UNDONE],
+			     sum->responses[HFT_RESPONSE_DRY_APPLIED],
+			     sum->responses[HFT_RESPONSE_DRY_UNDONE],
+			     sum->responses[HFT_RESPONSE_WITHHELD]);
+}
+
 /* One NAME value a line, summed over the CPUs; rings that are gone count on. */
 static ssize_t events_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct hft_counters sum = {};
 	u64 interrupts = 0, kicks = 0, rings = 0;
 	struct hft_ring *ring;
-	int cpu;
+	int cpu, len;
 
 	for_each_possible_cpu(cpu) {
 		struct hft_queue *queue = per_cpu_ptr(&hft_queues, cpu);
@@ -133,19 +160,20 @@ static ssize_t events_show(struct device *dev, struct device_attribute *attr, ch
 		mutex_unlock(&queue->mutex);
 	}
 
-	return sysfs_emit(buf,
-			  "rings %llu\nsubmitted %llu\ndispatched %llu\ncancelled %llu\n"
-			  "ended %llu\nwakeups %llu\nfull %llu\nbad_head %llu\n"
-			  "overruns %llu\ndeadline_misses %llu\ninterrupts %llu\nkicks %llu\n"
-			  "clock_steps %llu\nclocksource_changes %llu\ntsc_unstable %llu\n"
-			  "late_timers %llu\nlead_changes %llu\n",
-			  rings, sum.submitted, sum.dispatched, sum.cancelled, sum.ended,
-			  sum.wakeups, sum.full, sum.bad_head, sum.overruns,
-			  sum.deadline_misses, interrupts, kicks,
-			  hft_clock_faults(HFT_FAULT_STEP),
-			  hft_clock_faults(HFT_FAULT_CLOCKSOURCE),
-			  hft_clock_faults(HFT_FAULT_TSC), hft_clock_faults(HFT_FAULT_LATE),
-			  sum.lead_changes);
+	len = sysfs_emit(buf,
+			 "rings %llu\nsubmitted %llu\ndispatched %llu\ncancelled %llu\n"
+			 "ended %llu\nwakeups %llu\nfull %llu\nbad_head %llu\n"
+			 "overruns %llu\ndeadline_misses %llu\ninterrupts %llu\nkicks %llu\n"
+			 "clock_steps %llu\nclocksource_changes %llu\ntsc_unstable %llu\n"
+			 "late_timers %llu\nlead_changes %llu\n",
+			 rings, sum.submitted, sum.dispatched, sum.cancelled, sum.ended,
+			 sum.wakeups, sum.full, sum.bad_head, sum.overruns,
+			 sum.deadline_misses, interrupts, kicks,
+			 hft_clock_faults(HFT_FAULT_STEP),
+			 hft_clock_faults(HFT_FAULT_CLOCKSOURCE),
+			 hft_clock_faults(HFT_FAULT_TSC), hft_clock_faults(HFT_FAULT_LATE),
+			 sum.lead_changes);
+	return len + events_show_rules(&sum, buf, len);
 }
 static DEVICE_ATTR_RO(events);
 

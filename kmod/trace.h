@@ -224,6 +224,63 @@ TRACE_EVENT(clock_fault,
 		  __entry->cpu)
 );
 
+/* As the notice of it, but each. */
+TRACE_EVENT(anomaly,
+	TP_PROTO(const struct hft_ready_queue *ready, u32 task_class, u32 kind, u32 anomaly,
+		 const struct hft_detected *found),
+	TP_ARGS(ready, task_class, kind, anomaly, found),
+	TP_STRUCT__entry(
+		__field(u64, value)
+		__field(u64, expected)
+		__field(u64, limit)
+		__field(u32, ring)
+		__field(u32, task_class)
+		__field(u32, kind)
+		__field(u32, anomaly)
+	),
+	TP_fast_assign(
+		__entry->value = found->value;
+		__entry->expected = found->expected;
+		__entry->limit = found->limit;
+		__entry->ring = ready->number;
+		__entry->task_class = task_class;
+		__entry->kind = kind;
+		__entry->anomaly = anomaly;
+	),
+	TP_printk("ring=%u class=%u kind=%u anomaly=%u value=%llu expected=%llu limit=%llu",
+		  __entry->ring, __entry->task_class, __entry->kind, __entry->anomaly,
+		  __entry->value, __entry->expected, __entry->limit)
+);
+
+TRACE_EVENT(response,
+	TP_PROTO(const struct hft_ready_queue *ready, const struct hft_rule_state *rule,
+		 u32 response),
+	TP_ARGS(ready, rule, response),
+	TP_STRUCT__entry(
+		__field(u64, value)
+		__field(u64, before)
+		__field(u64, since)
+		__field(u32, ring)
+		__field(u32, rule)
+		__field(u32, action)
+		__field(u32, anomaly)
+		__field(u32, response)
+	),
+	TP_fast_assign(
+		__entry->value = rule->value;
+		__entry->before = rule->before;
+		__entry->since = rule->since;
+		__entry->ring = ready->number;
+		__entry->rule = rule->rule.number;
+		__entry->action = rule->rule.action;
+		__entry->anomaly = rule->anomaly;
+		__entry->response = response;
+	),
+	TP_printk("ring=%u rule=%u action=%u response=%u anomaly=%u value=%llu before=%llu since=%llu",
+		  __entry->ring, __entry->rule, __entry->action, __entry->response,
+		  __entry->anomaly, __entry->value, __entry->before, __entry->since)
+);
+
 #endif /* HFT_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

@@ -208,6 +208,8 @@ static enum hft_task_state hft_job_account(const struct hft_slot *slot)
 	hft_fair_use(class, ready->quantum, start, end - start);
 	if (unlikely(ready->meter))
 		hft_meter_completed(ready->meter, hft_slot_class(slot), event, start, end);
+	if (unlikely(ready->detect))
+		hft_detect_completed(slot->ready, hft_slot_class(slot), event, start, end);
 	return result < 0 ? HFT_STATE_FAILED : HFT_STATE_COMPLETED;
 }
 
@@ -430,6 +432,8 @@ void hft_job_write(struct hft_slot *slot, struct hft_event *event)
 		hft_slot_free(ready->pool, slot);
 	if (ready->meter)
 		hft_meter_dispatched(ready, class, event);
+	if (ready->detect)
+		hft_detect_dispatched(ready, class, event);
 }
 
 /**

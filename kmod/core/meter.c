@@ -85,19 +85,6 @@ static inline void hft_meter_add(struct hft_meter *meter, u32 class, enum hft_ki
 		hft_hist_record(hist, ns);
 }
 
-/* When a task could have been dispatched at the earliest; one for at once: when it was seen. */
-static inline u64 hft_meter_due(const struct hft_ready_queue *ready, const struct hft_event *event)
-{
-	if (event->release <= 1)
-		return event->irq_entry;
-	return event->release > ready->lead ? event->release - ready->lead : 0;
-}
-
-static inline u64 hft_meter_since(u64 from, u64 to)
-{
-	return to > from ? to - from : 0;
-}
-
 /**
  * hft_meter_dispatched() - a task of a ring with a meter was written to it
  * @ready: of the ring

@@ -99,6 +99,8 @@ int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify)
 		return -EINVAL;
 	if (!(ready->level_mask & BIT(to.level)))
 		return -EINVAL;
+	if (ready->detect && hft_slot_is_hard(slot) && to.level <= ready->detect->boost_reach)
+		return -EBUSY;
 	if (hft_job_readmit(slot, &to))
 		return -EBUSY;
 

@@ -48,7 +48,7 @@ void hft_ready_init(struct hft_ready_queue *ready, const struct hft_ring_add *ad
  */
 void hft_ready_hook(struct hft_ready_queue *ready)
 {
-	bool plain = !(ready->dead || ready->reports || ready->meter);
+	bool plain = !(ready->dead || ready->reports || ready->meter || ready->detect);
 
 	ready->plain_levels = plain ? ready->level_mask : 0;
 }
@@ -90,22 +90,48 @@ bool hft_ready_kill(struct hft_ready_queue *ready)
 }
 
 /* When @slot's timer is due, on its clock. */
-static inline u64 hft_slot_fire(const struct hft_ready_queue *ready, const struct hft_slot *slot)
+static inline u64 hft_slot_fire(const struct hft_slot *slot, u64 lead)
 {
-	return slot->release > ready->lead ? slot->release - ready->lead : 0;
+	return slot->release > lead ? slot->release - lead : 0;
 }
 
-/* Let @slot wait for its release. */
-void hft_release_add(struct hft_ready_queue *ready, struct hft_slot *slot)
+static inline void __hft_release_add(struct hft_ready_queue *ready, struct hft_slot *slot,
+				     u64 lead)
 {
 	struct hft_release_queue *queue = ready->release;
 	struct hft_release_timer *timer = &queue->timers[slot->clock];
-	u64 fire = hft_slot_fire(ready, slot);
+	u64 fire = hft_slot_fire(slot, lead);
 
 	slot->item.seq = queue->sequence++;
 	hft_heap_push(&timer->heap, &slot->item, fire);
 	WRITE_ONCE(slot->state, HFT_SLOT_WAITING);
 	ready->waiting++;
+	if (fire < timer->armed)
+		queue->rearm = true;
+}
+
+/* A hard task is not to wait for one that a rule has brought to the ring before it. */
+static u64 hft_slot_lead(const struct hft_ready_queue *ready, const struct hft_slot *slot)
+{
+	u64 most = ready->detect ? ready->detect->lead_most : 0;
+
+	return most > ready->lead && hft_slot_is_hard(slot) ? most : ready->lead;
+}
+
+/* Let @slot wait for its release. */
+void hft_release_add(struct hft_ready_queue *ready, struct hft_slot *slot)
+{
+	__hft_release_add(ready, slot, hft_slot_lead(ready, slot));
+}
+
+/* Have @slot, which waits for its release, fire by the lead that it has now. */
+void hft_release_update(struct hft_slot *slot)
+{
+	struct hft_release_queue *queue = slot->ready->release;
+	struct hft_release_timer *timer = &queue->timers[slot->clock];
+	u64 fire = hft_slot_fire(slot, hft_slot_lead(slot->ready, slot));
+
+	hft_heap_update(&timer->heap, &slot->item, fire);
 	if (fire < timer->armed)
 		queue->rearm = true;
 }
@@ -122,7 +148,7 @@ void hft_release_add(struct hft_ready_queue *ready, struct hft_slot *slot)
  * before unlocking.
  *
  * Return: 0, -ENOENT if the ring is dead, -ENODEV if its CPU is offline, -EINVAL
- * if it does not take the task's level, or as hft_job_insert().
+ * if it does not take the task's level, or as hft_rule_admit() or hft_job_insert().
  */
 int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *ready,
 		     struct hft_slot *slot)
@@ -134,6 +160,12 @@ int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *re
 			return -ENOENT;
 		if (!(ready->level_mask & BIT(slot->level)))
 			return -EINVAL;
+		if (ready->detect) {
+			int err = hft_rule_admit(ready, slot);
+
+			if (err)
+				return err;
+		}
 		if (ready->reports)
 			hft_job_track(slot);
 		else if (!(slot->flags & HFT_SLOT_TRACKED))
@@ -145,7 +177,7 @@ int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *re
 	WRITE_ONCE(slot->ready, ready);
 	ready->counters.submitted++;
 	trace_submit(slot);
-	hft_release_add(ready, slot);
+	__hft_release_add(ready, slot, ready->lead);
 	return 0;
 }
 
@@ -386,7 +418,7 @@ static struct hft_slot *hft_ready_pop(struct hft_ready_queue *ready)
 		return container_of(hft_heap_pop(&ready->heap), struct hft_slot, item);
 	while (hft_heap_min_key(&ready->heap) < HFT_POLICY_HALTED) {
 		slot = container_of(hft_heap_min(&ready->heap), struct hft_slot, item);
-		if (slot->flags & HFT_TASK_REDUCE)
+		if (slot->flags & ready->halt_keep)
 			return container_of(hft_heap_pop(&ready->heap), struct hft_slot, item);
 		hft_heap_update(&ready->heap, &slot->item, HFT_POLICY_HALTED | slot->item.seq);
 	}
@@ -581,25 +613,6 @@ void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stat
 	stats->waiting += ready->waiting + ready->nr_blocked;
 	stats->ready += ready->heap.nr;
 	stats->in_flight += in_flight > 0 ? (u64)in_flight : 0;
-}
-
-/**
- * hft_sched_halt() - say what a ring may be given
- * @ready: the ring's
- * @mode: &enum hft_halt_mode
- *
- * When the lock is let go, nothing else is written any more.  For
- * %HFT_HALT_NONE make the keys of all ready tasks by hft_ready_update() before.
- */
-void hft_sched_halt(struct hft_ready_queue *ready, enum hft_halt_mode mode)
-{
-	u32 flags = ready->producer->flags & ~(HFT_RING_REDUCE | HFT_RING_HALTED);
-
-	if (mode)
-		flags |= mode == HFT_HALT_REDUCE ? HFT_RING_REDUCE : HFT_RING_HALTED;
-	WRITE_ONCE(ready->halt, mode);
-	WRITE_ONCE(ready->producer->flags, flags);
-	hft_ready_set_more(ready);
 }
 
 /**

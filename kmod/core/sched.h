@@ -36,6 +36,7 @@
 #include "lead.h"
 #include "meter.h"
 #include "policy.h"
+#include "rule.h"
 #include "slot.h"
 #include "types.h"
 
@@ -62,6 +63,8 @@ struct hft_counters {
 	u64 full;
 	u64 bad_head;
 	u64 lead_changes;
+	u64 anomalies[HFT_ANOMALIES];
+	u64 responses[HFT_RESPONSES];
 };
 
 /**
@@ -102,6 +105,12 @@ struct hft_notice {
  *	are left to those after it: a consumer that is about to wait looks at its own
  *	ring first
  * @touched: ready queues that got tasks under this hold of the lock
+ * @judged: the first of the ready queues that have a detector
+ * @look: place in the heap of @watch when one of those is to be looked at
+ * @look_at: when
+ * @look_set: it is there
+ * @tell: have hft_detect_take() called for a ready queue of this one, and the halt of its
+ *	rules looked at, when the lock is let go
  * @kick: have hft_chain_receive() called for a ready queue of this one, soon; called
  *	under another queue's lock
  */
@@ -117,6 +126,11 @@ struct hft_release_queue {
 	bool rearm;
 	u32 retire_left;
 	struct hft_ready_queue *touched;
+	struct hft_ready_queue *judged;
+	struct hft_heap_item look;
+	u64 look_at;
+	bool look_set;
+	void (*tell)(struct hft_ready_queue *ready);
 	void (*kick)(struct hft_ready_queue *ready);
 };
 
@@ -142,7 +156,9 @@ struct hft_tracked {
  * @level_mask: levels that it takes
  * @plain_levels: those of which a task goes to the release queue as it is
  * @policy: &enum hft_policy
- * @halt: &enum hft_halt_mode
+ * @halt: &enum hft_halt_mode; %HFT_HALT_REDUCE by rules, too
+ * @halt_rank: hft_sched_rank() of what it is halted to
+ * @halt_keep: with %HFT_HALT_REDUCE, tasks with one of these flags run
  * @first_tracked: place of the first of @tracked
  * @nr_tracked: how many there are
  * @nr_held: tasks that go on when an event is consumed
@@ -158,6 +174,7 @@ struct hft_tracked {
  * @touched: tasks that got ready under this hold of the lock: it is in
  *	hft_release_queue.touched
  * @next_touched: the next one there
+ * @detect: what is judged of its tasks, and its rules; NULL: nothing
  * @lead: how long before a release its timer fires, ns
  * @sequence: events written; producer.tail is its lower half
  * @release: the queue of its CPU
@@ -183,6 +200,8 @@ struct hft_ready_queue {
 	u32 plain_levels;
 	u32 policy;
 	u32 halt;
+	u32 halt_rank;
+	u32 halt_keep;
 	u32 first_tracked;
 	u32 nr_tracked;
 	u32 nr_held;
@@ -199,6 +218,7 @@ struct hft_ready_queue {
 	struct hft_report *reports;
 	struct hft_class *classes;
 	struct hft_meter *meter;
+	struct hft_detect *detect;
 	struct hft_counters counters;
 	atomic64_t inbound;
 	u32 taken;
@@ -229,10 +249,14 @@ unsigned int hft_sched_expire(struct hft_release_queue *queue, enum hft_clock cl
 struct hft_slot *hft_sched_pop_alone(struct hft_release_queue *queue, enum hft_clock clock,
 				     u64 now);
 
-void hft_sched_halt(struct hft_ready_queue *ready, enum hft_halt_mode mode);
 int hft_sched_set_policy(struct hft_ready_queue *ready, u32 policy);
 
+/* halt.c */
+void hft_sched_halt(struct hft_ready_queue *ready, enum hft_halt_mode mode);
+void hft_sched_hold(struct hft_ready_queue *ready, u32 rank);
+
 u64 hft_slot_window(const struct hft_slot *slot);
+void hft_release_update(struct hft_slot *slot);
 void hft_release_add(struct hft_ready_queue *ready, struct hft_slot *slot);
 void hft_ready_add(struct hft_slot *slot);
 void hft_ready_update(struct hft_slot *slot);
@@ -377,6 +401,35 @@ static inline void hft_slot_translate(struct hft_slot *slot)
 	slot->release = hft_release_to_monotonic(queue, slot->clock, slot->release);
 	if (slot->deadline)
 		slot->deadline = hft_release_to_monotonic(queue, slot->clock, slot->deadline);
+}
+
+/* How strict a halt is: that of the context and of all, and if there is none that of rules. */
+static inline u32 hft_sched_rank(u32 mode, u32 rules)
+{
+	return mode ? HFT_HALT_ALL + mode : rules;
+}
+
+/* Is a task one whose times are promised?  Also before it is admitted. */
+static inline bool hft_slot_is_hard(const struct hft_slot *slot)
+{
+	const u32 recurring = HFT_TASK_PERIODIC | HFT_TASK_SPORADIC;
+
+	if (slot->flags & (HFT_TASK_WATCH | HFT_SLOT_ADMITTED))
+		return true;
+	return slot->flags & recurring && !(slot->flags & HFT_TASK_NO_ADMIT) && slot->wcet;
+}
+
+/* When a task could have been dispatched at the earliest; one for at once: when it was seen. */
+static inline u64 hft_meter_due(const struct hft_ready_queue *ready, const struct hft_event *event)
+{
+	if (event->release <= 1)
+		return event->irq_entry;
+	return event->release > ready->lead ? event->release - ready->lead : 0;
+}
+
+static inline u64 hft_meter_since(u64 from, u64 to)
+{
+	return to > from ? to - from : 0;
 }
 
 #endif /* HFT_CORE_SCHED_H */

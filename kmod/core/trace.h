@@ -45,6 +45,24 @@ static inline void trace_lead(const struct hft_ready_queue *ready, u64 lead)
 	(void)lead;
 }
 
+static inline void trace_anomaly(const struct hft_ready_queue *ready, u32 class, u32 kind,
+				 u32 anomaly, const struct hft_detected *found)
+{
+	(void)ready;
+	(void)class;
+	(void)kind;
+	(void)anomaly;
+	(void)found;
+}
+
+static inline void trace_response(const struct hft_ready_queue *ready,
+				  const struct hft_rule_state *rule, u32 response)
+{
+	(void)ready;
+	(void)rule;
+	(void)response;
+}
+
 #endif
 
 #endif /* HFT_CORE_TRACE_H */

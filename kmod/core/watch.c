@@ -153,6 +153,11 @@ unsigned int hft_watch_late(struct hft_release_queue *queue, u64 now, struct hft
 	u32 type;
 
 	while (n < max && budget-- && hft_heap_min_key(heap) <= now) {
+		if (unlikely(hft_heap_min(heap) == &queue->look)) {
+			hft_heap_pop(heap);
+			hft_detect_look(queue, now);
+			continue;
+		}
 		slot = container_of(hft_heap_min(heap), struct hft_slot, watch);
 		if (hft_watch_is_over(slot)) {
 			hft_job_look(slot->ready);

@@ -7,6 +7,7 @@
 #include "conformance_tasks.h"
 #include "conformance_reports.h"
 #include "conformance_meter.h"
+#include "conformance_rules.h"
 #include "conformance_chain.h"
 #include "conformance_threads.h"
 #include "conformance_inbox_order.h"
@@ -86,6 +87,20 @@ static const struct {
 	CASE(should_yield_by_policy),
 	CASE(budget),
 	CASE(budget_and_deadline),
+	CASE(rule_refusals),
+	CASE(rule_tells),
+	CASE(rule_counts),
+	CASE(rule_sheds),
+	CASE(rule_dry_run),
+	CASE(rule_boosts),
+	CASE(rule_leads),
+	CASE(rule_keeps_its_budget),
+	CASE(rule_reduces),
+	CASE(rule_halts),
+	CASE(rule_and_closed_ring),
+	CASE(rule_undoes_halt),
+	REAL(anomaly_watch),
+	CASE(anomaly_watch_of_ring),
 	CASE(policy_changes),
 	CASE(lead_is_set),
 	CASE(lead_is_learned),

@@ -109,6 +109,7 @@ enum hft_clock {
 #define HFT_FEATURE_RT		(1ULL << 3)	/* the kernel is PREEMPT_RT */
 #define HFT_FEATURE_METER	(1ULL << 4)	/* HFT_IOC_METER, HFT_IOC_HIST */
 #define HFT_FEATURE_LEAD	(1ULL << 8)	/* HFT_RING_LEAD, HFT_IOC_LEAD */
+#define HFT_FEATURE_RULE	(1ULL << 7)	/* HFT_IOC_RULE, HFT_IOC_RULE_INFO */
 
 /**
  * struct hft_query - what this kernel offers (%HFT_IOC_QUERY)
@@ -322,6 +323,17 @@ struct hft_ring_producer {
  * @HFT_EVENT_HALT: notice, after an %HFT_EVENT_MISS: it has halted the context to
  *	&enum hft_halt_mode @result (%HFT_TASK_HALT), which stops @cookie tasks that were
  *	released
+ * @HFT_EVENT_ANOMALY: notice: @result is the &enum hft_anomaly of a value of @cookie ns, of
+ *	&enum hft_kind @clock and class @level, where @release ns were expected, and more than
+ *	@deadline are a spike (0: too little is known).  The lower half of @task is the ring,
+ *	the upper half how many of that kind were not told since the one before.  Of
+ *	%HFT_ANOMALY_STALL and _BURST @cookie and @release are times from one dispatch to the
+ *	next
+ * @HFT_EVENT_RESPONSE: notice: a rule has acted: @result is the &enum hft_response,
+ *	@clock the &enum hft_action, @level the &enum hft_anomaly that it is for; the lower
+ *	half of @task is the ring, the upper half the number of the rule.  @cookie is what
+ *	the action has set (a lead in ns, levels, a level, an &enum hft_halt_mode) and
+ *	@deadline what that was before; it is in force since @release
  */
 enum hft_event_type {
 	HFT_EVENT_TASK = 1,
@@ -330,7 +342,9 @@ enum hft_event_type {
 	HFT_EVENT_MISS,
 	HFT_EVENT_BUDGET,
 	HFT_EVENT_CLOCK,
-	HFT_EVENT_HALT
+	HFT_EVENT_HALT,
+	HFT_EVENT_ANOMALY,
+	HFT_EVENT_RESPONSE
 };
 
 /**
@@ -375,6 +389,52 @@ enum hft_anomaly {
 	HFT_ANOMALY_INTERFERENCE,
 	HFT_ANOMALY_CLOCK,
 	HFT_ANOMALIES
+};
+
+/**
+ * enum hft_action - what a rule does about anomalies
+ * @HFT_ACTION_NONE: there is no such rule; to set it takes a rule away
+ * @HFT_ACTION_NOTIFY: tells of them: all rules do
+ * @HFT_ACTION_LEAD: raises the lead of the ring, a step each time
+ * @HFT_ACTION_BOOST: raises the level of new tasks of some classes
+ * @HFT_ACTION_SHED: refuses new tasks below a level (-ENOBUFS)
+ * @HFT_ACTION_SPARE: new tasks of the ring go to its fallback ring
+ * @HFT_ACTION_REDUCE: holds the context to tasks with %HFT_TASK_REDUCE, and hard ones
+ * @HFT_ACTION_HALT: holds the context to hard tasks
+ * @HFT_ACTIONS: more than each of these
+ *
+ * A task is *hard* that is watched or admitted.  None is refused, delayed, moved or stopped
+ * by a rule.
+ */
+enum hft_action {
+	HFT_ACTION_NONE,
+	HFT_ACTION_NOTIFY,
+	HFT_ACTION_LEAD,
+	HFT_ACTION_BOOST,
+	HFT_ACTION_SHED,
+	HFT_ACTION_SPARE,
+	HFT_ACTION_REDUCE,
+	HFT_ACTION_HALT,
+	HFT_ACTIONS
+};
+
+/**
+ * enum hft_response - what a rule has done
+ * @HFT_RESPONSE_APPLIED: its action is in force, or a step more of it
+ * @HFT_RESPONSE_UNDONE: it is not any more
+ * @HFT_RESPONSE_DRY_APPLIED: it would be, but for %HFT_RULE_DRY_RUN
+ * @HFT_RESPONSE_DRY_UNDONE: likewise
+ * @HFT_RESPONSE_WITHHELD: there was reason to, but it could change nothing: a lead is at its
+ *	most or its budget, or there is no fallback ring
+ * @HFT_RESPONSES: more than each of these
+ */
+enum hft_response {
+	HFT_RESPONSE_APPLIED = 1,
+	HFT_RESPONSE_UNDONE,
+	HFT_RESPONSE_DRY_APPLIED,
+	HFT_RESPONSE_DRY_UNDONE,
+	HFT_RESPONSE_WITHHELD,
+	HFT_RESPONSES
 };
 
 /**
@@ -519,7 +579,8 @@ struct hft_task {
  *
  * Errors: -EINVAL a field is out of range, or the ring does not take the
  * level; -ENOENT no such ring, or it is closed; -ENODEV its CPU is offline;
- * -EDQUOT the context has no task left; -EBUSY it is not admitted; -EPERM; -EFAULT;
+ * -EDQUOT the context has no task left; -EBUSY it is not admitted; -ENOBUFS a rule of the
+ * ring refuses its level (&struct hft_rule); -EPERM; -EFAULT;
  * -ENOMEM it is the context's first on %HFT_CLOCK_REALTIME or %HFT_CLOCK_TAI;
  * with hft_task.after: -ENOENT that task has ended or never was, -EINVAL it is not
  * tracked, or is periodic or sporadic, -EMLINK it has four that run after it.
@@ -800,6 +861,113 @@ struct hft_lead_info {
 	__u64 reserved;
 };
 
+#define HFT_RULES		8	/* of a ring */
+#define HFT_RULE_MOST		16	/* anomalies that one waits for */
+
+/* hft_rule.flags */
+#define HFT_RULE_DRY_RUN	(1U << 0)	/* says what it would do, and does not */
+#define HFT_RULE_LATCH		(1U << 1)	/* is not undone but by HFT_IOC_RULE */
+
+/**
+ * struct hft_rule - what to do about anomalies of a ring (%HFT_IOC_RULE)
+ * @ring: number of the ring
+ * @number: of the rule, below %HFT_RULES; it replaces the one before, which is undone
+ * @action: &enum hft_action; with %HFT_ACTION_NONE only @ring and @number are looked at
+ * @flags: %HFT_RULE_DRY_RUN, %HFT_RULE_LATCH or zero
+ * @anomalies: bit n: of n of &enum hft_anomaly; 0: all
+ * @kinds: bit n: in values of n of &enum hft_kind; 0: all.  Says nothing of stalls,
+ *	bursts, interference and clocks
+ * @classes: bit n: of tasks of class n; 0: all
+ * @count: it acts after so many anomalies, 1 to %HFT_RULE_MOST, ...
+ * @among: ... while the ring was given no more than so many events; 0: any number
+ * @level: BOOST: the highest level that a task is raised to; SHED: levels below it are
+ *	refused
+ * @targets: BOOST: bit n: tasks of class n are raised; 0: those of @classes
+ * @budget_ppm: LEAD: what the raise may cost of the CPU, parts per million; 0: 10000
+ * @amount: LEAD: ns of a step; BOOST: levels
+ * @most: LEAD: the highest lead, ns
+ * @leave: it is undone when there was no such anomaly for so long, ns, and the baseline is
+ *	where it was before; at least %HFT_RULE_LEAVE_MIN, 0: 10^9
+ * @interval: from one time that it acts, or is undone, until it acts again, ns
+ * @hold: it is undone after so long in any case, ns; 0: not
+ * @seasons: of the ring's first rule: slots that a day is divided into, by UTC when it is
+ *	set, each with what is usual then; up to 96, 0: one
+ * @reserved: zero
+ *
+ * The first rule has the ring's tasks judged: those that are submitted from then on, against
+ * what is usual of their class.  The first 256 of each are learned.
+ *
+ * With LEAD, @budget_ppm is admitted to the ring's CPU as a task would be, and hard tasks of
+ * the ring are dispatched by a lead of @most from now on: none waits for another that a
+ * raised lead has brought to the ring before.  With BOOST the ring takes no hard tasks
+ * up to @level (-EBUSY).  So a rule makes no hard task late.
+ *
+ * Errors: -ENOENT no such ring; -EINVAL a field is out of range, it is a monitor ring, or
+ * a level is not the ring's; -EBUSY the budget is not admitted, or there are hard tasks up
+ * to @level; -ENODEV SPARE, and the ring has no fallback; -EDQUOT, -ENOMEM.
+ */
+struct hft_rule {
+	__u32 ring;
+	__u32 number;
+	__u32 action;
+	__u32 flags;
+	__u32 anomalies;
+	__u32 kinds;
+	__u32 classes;
+	__u32 count;
+	__u32 among;
+	__u32 level;
+	__u32 targets;
+	__u32 budget_ppm;
+	__u64 amount;
+	__u64 most;
+	__u64 leave;
+	__u64 interval;
+	__u64 hold;
+	__u32 seasons;
+	__u32 reserved;
+};
+
+#define HFT_RULE_LEAVE_MIN	100000ULL	/* ns: no user livelocks a CPU */
+
+/**
+ * struct hft_rule_info - what has become of a rule (%HFT_IOC_RULE_INFO)
+ * @ring: in: number of the ring
+ * @number: in: of the rule
+ * @action: out: &enum hft_action; %HFT_ACTION_NONE: there is no such rule
+ * @flags: out: as they were set
+ * @in_force: out: 1: its action is in force, or would be
+ * @anomaly: out: &enum hft_anomaly of the last that it has counted
+ * @anomalies: out: how many it has counted
+ * @applied: out: how often it has acted, or would have
+ * @undone: out: how often that was undone
+ * @limited: out: how often it was kept from it by hft_rule.interval
+ * @withheld: out: how often it could change nothing
+ * @value: out: as hft_event.cookie of the last %HFT_EVENT_RESPONSE
+ * @since: out: in force since, CLOCK_MONOTONIC; 0: it is not
+ * @last: out: when it acted or was undone the last time, CLOCK_MONOTONIC
+ * @reserved: in: zero
+ *
+ * Errors: -ENOENT no such ring; -EINVAL.
+ */
+struct hft_rule_info {
+	__u32 ring;
+	__u32 number;
+	__u32 action;
+	__u32 flags;
+	__u32 in_force;
+	__u32 anomaly;
+	__u64 anomalies;
+	__u64 applied;
+	__u64 undone;
+	__u64 limited;
+	__u64 withheld;
+	__u64 value;
+	__u64 since;
+	__u64 last;
+	__u64 reserved;
+};
+
 /* hft_modify.fields */
 #define HFT_MODIFY_RELEASE	(1U << 0)
 #define HFT_MODIFY_DEADLINE	(1U << 1)
@@ -1022,6 +1190,8 @@ struct hft_clock_pair {
 #define HFT_IOC_METER		_IOW('h', 0x19, struct hft_meter_set)
 #define HFT_IOC_HIST		_IOWR('h', 0x1a, struct hft_hist_info)
 #define HFT_IOC_LEAD		_IOWR('h', 0x22, struct hft_lead_info)
+#define HFT_IOC_RULE		_IOW('h', 0x1b, struct hft_rule)
+#define HFT_IOC_RULE_INFO	_IOWR('h', 0x1c, struct hft_rule_info)
 
 /* On a ring */
 #define HFT_IOC_WAIT		_IOW('h', 0x20, struct hft_wait)

@@ -7,3 +7,6 @@
 #include "core/chain.c"
 #include "core/meter.c"
 #include "core/lead.c"
+#include "core/halt.c"
+#include "core/detect.c"
+#include "core/rule.c"

@@ -29,8 +29,8 @@
  *	to hft_warn()
  * @close: undo it; rings that are open see %HFT_RING_DEAD
  * @command: do what HFT_IOC_ @op does with @arg: STATS, CANCEL, MODIFY, RELEASE, TASK,
- *	HALT, RING_SET, CLASS, LEAD, METER; HIST of a &struct hft_hist_read; or
- *	%HFT_OP_SIGNAL, with a &struct hft_signal
+ *	HALT, RING_SET, CLASS, LEAD, METER, RULE, RULE_INFO; HIST of a
+ *	&struct hft_hist_read; or %HFT_OP_SIGNAL, with a &struct hft_signal
  * @ring_open: make ring->state of @add and fill in its out fields, the ring's fd and
  *	its shared pages
  * @ring_close: undo it; the handle may have been closed before
@@ -144,6 +144,7 @@ struct hft_ring {
 	struct hft_region inbox_memory;
 	atomic_bool measured;		/* when runs begin and end is to be noticed */
 	struct hft_tally *_Atomic tally;	/* see meter.c */
+	struct hft_anomaly_watch *watch;	/* of one; NULL: nobody */
 
 	struct hft *h;
 	struct hft *listed;		/* in whose rings it is */
@@ -199,6 +200,9 @@ void hft_ring_unlist_all(struct hft *h);
 void hft_ring_pull(struct hft_ring *ring);
 void hft_ring_clock_fault(const struct hft_ring *ring, const struct hft_event *event);
 bool hft_ring_take_stop(struct hft_ring *ring);
+
+/* rule.c */
+void hft_ring_notice(struct hft_ring *ring, const struct hft_event *event);
 
 /* report.c */
 void hft_ring_end(struct hft_ring *ring);
@@ -281,8 +285,8 @@ static inline const struct hft_event *hft_ring_look(struct hft_ring *ring)
 	}
 	if (available) {
 		event = &ring->events[ring->head & ring->mask];
-		if (__builtin_expect(event->type == HFT_EVENT_CLOCK, 0))
-			hft_ring_clock_fault(ring, event);
+		if (__builtin_expect(event->type != HFT_EVENT_TASK, 0))
+			hft_ring_notice(ring, event);
 	}
 	if (__builtin_expect(hft_inbox_look(&ring->view), 0))
 		return hft_inbox_choose(ring, event);

@@ -175,6 +175,7 @@ static int init_cpu(struct hft_sim *sim, struct hft_sim_cpu *cpu, u32 number)
 	hft_release_init(&cpu->release);
 	cpu->release.online = true;
 	cpu->release.kick = hft_sim_kick;
+	cpu->release.tell = hft_sim_tell_later;
 	cpu->release.offset[HFT_CLOCK_REALTIME] = sim->opts.realtime_ns;
 	cpu->release.offset[HFT_CLOCK_TAI] = sim->opts.tai_ns;
 	hft_sim_event_init(&cpu->step, HFT_SIM_RANK_STEP, events, hft_sim_stepped);
@@ -192,7 +193,7 @@ static int init_cpu(struct hft_sim *sim, struct hft_sim_cpu *cpu, u32 number)
 		if (err)
 			return err;
 	}
-	err = reserve(&cpu->release.watch.heap, sim->opts.tasks);
+	err = reserve(&cpu->release.watch.heap, sim->opts.tasks + 1);
 	if (err)
 		return err;
 	if (sim->opts.noise_ns)
@@ -279,6 +280,7 @@ static void free_ring(struct hft_sim_ring *ring)
 	free(ring->ready.classes);
 	free(ring->ready.learner);
 	free(ring->ready.meter);
+	free(ring->ready.detect);
 	free(ring->jobs);
 	free(ring);
 }
@@ -384,11 +386,16 @@ static int free_number(const struct hft_sim *sim)
 void hft_sim_ring_destroy(struct hft_sim_ring *ring)
 {
 	struct hft_sim *sim = ring->sim;
+	struct hft_detect *detect = ring->ready.detect;
 
+	hft_detect_remove(&ring->ready);
 	sim->rings[ring->ready.number] = NULL;
 	if (sim->monitor == ring)
 		sim->monitor = NULL;
 	free_ring(ring);
+	if (detect)
+		hft_sim_hold_rings(sim);
+	free(detect);
 }
 
 /* Returns the ring's number, or as hft_sim_ring_add(). */
@@ -411,12 +418,12 @@ int hft_sim_ring_create(struct hft_sim *sim, const struct hft_ring_add *add)
 	ring->cpu = &sim->cpus[add->cpu];
 	ring->place.id = ++sim->places;
 	ring->ready.number = number;
-	ring->ready.halt = sim->halt;
 	err = init_ring(ring, add);
 	if (err) {
 		free_ring(ring);
 		return err;
 	}
+	hft_sched_hold(&ring->ready, hft_sim_halt_rank(sim));
 	sim->rings[number] = ring;
 	if (add->flags & HFT_RING_MONITOR)
 		sim->monitor = ring;

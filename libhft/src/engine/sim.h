@@ -9,6 +9,7 @@
  *   sim_run.c		the event list, timers, the way of a task to its ring
  *   sim_cpu.c		who has the CPU, bodies and mutexes
  *   sim_record.c	records and counters
+ *   sim_rule.c		what is done about anomalies
  *   sim_thread.c	threads that are more than a worker's bodies
  *
  * Nothing is allocated while time goes by: there are at most as many jobs as tasks
@@ -216,6 +217,8 @@ struct hft_sim {
 	u64 inbound;			/* bit n: ring n has tasks to receive */
 	bool receiving;
 	u32 halt;			/* enum hft_halt_mode */
+	u64 telling;			/* bit n: something of ring n is to be told */
+	bool told;			/* that is being done */
 	u32 handles;			/* of the backend: the handle, its rings and pools */
 	struct hft_sim_job **job_of;	/* of each slot that is released and not dispatched */
 	struct hft_sim_job *free_jobs;
@@ -247,10 +250,19 @@ struct hft_slot *hft_sim_find(struct hft_sim *sim, uint64_t id);
 
 /* sim_task.c */
 int hft_sim_command(struct hft_sim *sim, unsigned int op, void *arg);
+void hft_sim_hold_rings(struct hft_sim *sim);
 void hft_sim_ring_kill(struct hft_sim_ring *ring);
 bool hft_sim_halt_missed(struct hft_sim *sim, u64 *stopped);
 
+/* sim_rule.c */
+u32 hft_sim_halt_rank(const struct hft_sim *sim);
+void hft_sim_tell_later(struct hft_ready_queue *ready);
+void hft_sim_rule_tell(struct hft_sim *sim);
+int hft_sim_set_rule(struct hft_sim *sim, const struct hft_rule *rule);
+int hft_sim_rule_info(struct hft_sim *sim, struct hft_rule_info *info);
+
 /* sim_run.c */
+void hft_sim_tell(struct hft_sim *sim, const struct hft_event *notice);
 bool hft_sim_advance(struct hft_sim *sim, u64 until);
 void hft_sim_run_due(struct hft_sim *sim);
 void hft_sim_fill(struct hft_sim_ring *ring);

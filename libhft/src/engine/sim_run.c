@@ -291,10 +291,12 @@ void hft_sim_commit(struct hft_sim_cpu *cpu)
 	commit(cpu);
 	if (cpu->sim->inbound && !cpu->sim->receiving)
 		receive(cpu->sim);
+	if (cpu->sim->telling)
+		hft_sim_rule_tell(cpu->sim);
 }
 
 /* To the monitor ring, if there is one; full, it counts the loss. */
-static void tell(struct hft_sim *sim, const struct hft_event *notice)
+void hft_sim_tell(struct hft_sim *sim, const struct hft_event *notice)
 {
 	struct hft_sim_ring *ring = sim->monitor;
 
@@ -312,13 +314,13 @@ static void missed(struct hft_sim *sim, struct hft_notice *notice)
 
 	if (notice->flags & HFT_TASK_HALT)
 		halted = hft_sim_halt_missed(sim, &stopped);
-	tell(sim, event);
+	hft_sim_tell(sim, event);
 	if (halted) {
 		hft_sim_note_slot(slot, HFT_SIM_HALT, stopped);
 		event->cookie = stopped;
 		event->result = HFT_HALT_REDUCE;
 		event->type = HFT_EVENT_HALT;
-		tell(sim, event);
+		hft_sim_tell(sim, event);
 	}
 	if (notice->flags & HFT_TASK_SIGNAL)
 		hft_sim_note_slot(slot, HFT_SIM_SIGNAL, event->deadline);

@@ -85,9 +85,11 @@ static u64 halt_ring(struct hft_sim_ring *ring)
 {
 	struct hft_sim *sim = ring->sim;
 
-	if (sim->halt > ring->ready.halt)
-		hft_sched_halt(&ring->ready, sim->halt);
-	return sim->halt ? ring->ready.heap.nr : 0;
+	u32 rank = hft_sim_halt_rank(sim);
+
+	if (rank > ring->ready.halt_rank)
+		hft_sched_hold(&ring->ready, rank);
+	return rank ? ring->ready.heap.nr : 0;
 }
 
 static void rekey(struct hft_sim_ring *ring)
@@ -106,14 +108,27 @@ static void rekey(struct hft_sim_ring *ring)
 /* Let a ring have what is allowed by now. */
 static void resume_ring(struct hft_sim_ring *ring)
 {
-	struct hft_sim *sim = ring->sim;
+	u32 rank = hft_sim_halt_rank(ring->sim);
 
-	if (sim->halt >= ring->ready.halt)
+	if (rank >= ring->ready.halt_rank)
 		return;
 	hft_sched_halt(&ring->ready, HFT_HALT_ALL);
 	rekey(ring);
-	hft_sched_halt(&ring->ready, sim->halt);
+	hft_sched_hold(&ring->ready, rank);
 	hft_sim_fill(ring);
+}
+
+/* What rules hold the machine to has changed. */
+void hft_sim_hold_rings(struct hft_sim *sim)
+{
+	u32 i;
+
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		if (!sim->rings[i])
+			continue;
+		halt_ring(sim->rings[i]);
+		resume_ring(sim->rings[i]);
+	}
 }
 
 static int halt_rings(struct hft_sim *sim, struct hft_halt *halt)
@@ -299,6 +314,10 @@ int hft_sim_command(struct hft_sim *sim, unsigned int op, void *arg)
 		return set_meter(sim, arg);
 	case HFT_IOC_HIST:
 		return read_hist(sim, arg);
+	case HFT_IOC_RULE:
+		return hft_sim_set_rule(sim, arg);
+	case HFT_IOC_RULE_INFO:
+		return hft_sim_rule_info(sim, arg);
 	case HFT_OP_SIGNAL:
 		return 0;	/* it is recorded */
 	default:

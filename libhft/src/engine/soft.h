@@ -103,6 +103,8 @@ struct soft_queue {
  * @classes: of the ready queue, or NULL
  * @learner: likewise
  * @meter: likewise; under the context's mutex
+ * @detect: likewise; under the context's mutex
+ * @rule_halt: counted in soft_context.rule_halts
  */
 struct soft_ring {
 	struct soft_queue *_Atomic queue;
@@ -115,6 +117,8 @@ struct soft_ring {
 	struct hft_class *classes;
 	struct hft_lead *learner;
 	struct hft_meter *meter;
+	struct hft_detect *detect;
+	uint32_t rule_halt;
 };
 
 struct soft_context {
@@ -124,6 +128,9 @@ struct soft_context {
 	uint32_t nr_cpus;
 	struct soft_ring *_Atomic monitor;
 	_Atomic uint32_t halt;		/* enum hft_halt_mode */
+	atomic_uint rule_halts[HFT_HALT_ALL + 1];	/* rings whose rules hold it to each */
+	atomic_bool loosen;		/* it is held to less by now */
+	_Atomic uint64_t telling;	/* bit n: something of ring n is to be told */
 	_Atomic uint64_t inbound;	/* bit n: ring n may have tasks to receive */
 	_Atomic uint64_t signal;	/* the thread or 0 << 32 | the signal, or 0 */
 	struct soft_queue **queues;	/* by CPU */
@@ -169,6 +176,7 @@ int soft_sleep(struct soft_hold *hold, struct soft_sleeper *sleeper, uint64_t ti
 void soft_leave(struct soft_hold *hold, struct soft_sleeper *sleeper);
 void soft_wake(struct soft_sleeper *sleeper);
 int soft_queue_start_timer(struct soft_queue *queue);
+void soft_notify(struct soft_context *context, const struct hft_event *notice, uint64_t now);
 
 /* soft_ring.c */
 int soft_ring_open(struct hft *h, struct hft_ring *ring, struct hft_ring_add *add);
@@ -186,11 +194,21 @@ void soft_fetch(struct soft_context *context, struct hft_slot *slot, uint64_t af
 int soft_command(struct hft *h, unsigned int op, void *arg);
 uint64_t soft_ring_halt(struct soft_context *context, struct soft_ring *ring);
 uint64_t soft_halt_rings(struct soft_context *context, uint32_t *rings);
+void soft_resume_rings(struct soft_context *context);
 void soft_signal(struct soft_context *context);
 
 /* soft_meter.c */
 int soft_meter_set(struct soft_context *context, const struct hft_meter_set *set);
 int soft_hist_read(struct soft_context *context, struct hft_hist_read *read);
+
+/* soft_rule.c */
+uint32_t soft_rule_halt(const struct soft_context *context);
+void soft_tell_later(struct hft_ready_queue *ready);
+void soft_rule_tell(struct soft_context *context);
+void soft_rule_resume(struct soft_context *context);
+void soft_rule_remove(struct soft_context *context, struct soft_ring *soft);
+int soft_rule_set(struct soft_context *context, const struct hft_rule *rule);
+int soft_rule_info(struct soft_context *context, struct hft_rule_info *info);
 
 /* soft.c */
 void soft_context_put(struct soft_context *context, bool ours);

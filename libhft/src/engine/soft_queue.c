@@ -167,7 +167,7 @@ static void soft_halt_late(struct soft_hold *hold, unsigned int first)
 		struct soft_ring *ring = &context->rings[i];
 
 		if (atomic_load_explicit(&ring->queue, memory_order_relaxed) == hold->queue &&
-		    !ring->ready.halt)
+		    ring->ready.halt_rank < hft_sched_rank(HFT_HALT_REDUCE, 0))
 			hft_sched_halt(&ring->ready, HFT_HALT_REDUCE);
 	}
 }
@@ -282,8 +282,7 @@ static void soft_unlock_and_wake(struct soft_hold *hold)
 		soft_wake(hold->driver);
 }
 
-static void soft_notify(struct soft_context *context, const struct hft_event *notice,
-			uint64_t now)
+void soft_notify(struct soft_context *context, const struct hft_event *notice, uint64_t now)
 {
 	struct soft_ring *monitor = atomic_load_explicit(&context->monitor, memory_order_acquire);
 	struct soft_queue *queue;
@@ -383,6 +382,9 @@ void soft_unlock(struct soft_hold *hold)
 
 	soft_let_go(hold);
 	soft_receive(context);
+	if (atomic_load_explicit(&context->telling, memory_order_relaxed) |
+	    atomic_load_explicit(&context->loosen, memory_order_relaxed))
+		soft_rule_tell(context);
 }
 
 /* After any change. */
@@ -520,7 +522,7 @@ struct soft_queue *soft_queue_get(struct soft_context *context, uint32_t cpu)
 		return NULL;
 	}
 	hft_release_init(&queue->release);
-	heap = hft_region_make(&queue->memory, (HFT_CLOCKS + 1) * hft_heap_bytes(tasks),
+	heap = hft_region_make(&queue->memory, (HFT_CLOCKS + 1) * hft_heap_bytes(tasks + 1),
 			       hft_node_of(cpu));
 	if (!heap) {
 		soft_queue_free(queue, true);
@@ -530,11 +532,12 @@ struct soft_queue *soft_queue_get(struct soft_context *context, uint32_t cpu)
 		struct hft_release_timer *timer = clock < HFT_CLOCKS ?
 			&queue->release.timers[clock] : &queue->release.watch;
 
-		hft_heap_init(&timer->heap, (void *)heap, tasks);
-		heap += hft_heap_bytes(tasks);
+		hft_heap_init(&timer->heap, (void *)heap, tasks + 1);
+		heap += hft_heap_bytes(tasks + 1);
 	}
 	queue->release.online = true;
 	queue->release.kick = soft_kick;
+	queue->release.tell = soft_tell_later;
 	queue->context = context;
 	queue->cpu = cpu;
 	atomic_init(&queue->next, U64_MAX);

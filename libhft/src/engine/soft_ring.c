@@ -36,6 +36,8 @@ static void soft_ring_free(struct soft_ring *soft)
 	free(soft->classes);
 	free(soft->learner);
 	free(soft->meter);
+	free(soft->detect);
+	soft->detect = NULL;
 	if (soft->fd >= 0)
 		close(soft->fd);
 }
@@ -286,6 +288,7 @@ void soft_ring_close(struct hft_ring *ring)
 	soft_ring_kill(context, soft);
 	soft_ring_await_senders(context, soft);
 	soft_lock(&hold, queue);
+	soft_rule_remove(context, soft);
 	atomic_store_explicit(&soft->queue, NULL, memory_order_relaxed);
 	if (atomic_load_explicit(&context->monitor, memory_order_relaxed) == soft)
 		atomic_store_explicit(&context->monitor, NULL, memory_order_relaxed);
@@ -293,6 +296,7 @@ void soft_ring_close(struct hft_ring *ring)
 	soft_ring_free(soft);
 	soft->used = false;
 	pthread_mutex_unlock(&context->mutex);
+	soft_rule_resume(context);
 	soft_context_put(context, true);
 }
 

@@ -141,21 +141,29 @@ static int soft_op_info(struct soft_hold *hold, struct hft_slot *slot, void *arg
 	return hft_job_info(slot, arg);
 }
 
+/* hft_sched_rank() of HFT_HALT_ALL */
+static const uint32_t soft_strictest = HFT_HALT_ALL + HFT_HALT_ALL;
+
+static uint32_t soft_halt_rank(struct soft_context *context)
+{
+	return hft_sched_rank(atomic_load(&context->halt), soft_rule_halt(context));
+}
+
 /* Hold a ring to what its handle is halted to.  Returns how many tasks that stops. */
 uint64_t soft_ring_halt(struct soft_context *context, struct soft_ring *soft)
 {
 	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_acquire);
 	uint64_t stopped = 0;
 	struct soft_hold hold;
-	uint32_t mode;
+	uint32_t rank;
 
 	if (!queue)
 		return 0;
 	soft_lock(&hold, queue);
-	mode = atomic_load(&context->halt);
-	if (mode > soft->ready.halt)
-		hft_sched_halt(&soft->ready, mode);
-	if (mode)
+	rank = soft_halt_rank(context);
+	if (rank > soft->ready.halt_rank)
+		hft_sched_hold(&soft->ready, rank);
+	if (rank)
 		stopped = soft->ready.heap.nr;
 	soft_unlock(&hold);
 	return stopped;
@@ -182,13 +190,13 @@ static void soft_ring_rekey(struct soft_context *context, struct soft_ring *soft
 	}
 }
 
-static void soft_ring_set_halt(struct soft_ring *soft, uint32_t mode)
+static void soft_ring_set_halt(struct soft_ring *soft, uint32_t rank)
 {
 	struct soft_hold hold;
 
 	soft_lock(&hold, atomic_load_explicit(&soft->queue, memory_order_relaxed));
-	hft_sched_halt(&soft->ready, mode);
-	if (mode != HFT_HALT_ALL)
+	hft_sched_hold(&soft->ready, rank);
+	if (rank != soft_strictest)
 		soft_fill(&hold, soft);
 	soft_commit(&hold);
 	soft_unlock(&hold);
@@ -198,14 +206,14 @@ static void soft_ring_set_halt(struct soft_ring *soft, uint32_t mode)
 static void soft_ring_let_go(struct soft_context *context, struct soft_ring *soft)
 {
 	soft_ring_rekey(context, soft);
-	soft_ring_set_halt(soft, atomic_load(&context->halt));
+	soft_ring_set_halt(soft, soft_halt_rank(context));
 }
 
 static void soft_ring_resume(struct soft_context *context, struct soft_ring *soft)
 {
-	if (atomic_load(&context->halt) >= READ_ONCE(soft->ready.halt))
+	if (soft_halt_rank(context) >= READ_ONCE(soft->ready.halt_rank))
 		return;
-	soft_ring_set_halt(soft, HFT_HALT_ALL);
+	soft_ring_set_halt(soft, soft_strictest);
 	soft_ring_let_go(context, soft);
 }
 
@@ -215,7 +223,7 @@ static int soft_ring_set_policy(struct soft_context *context, struct soft_ring *
 	struct soft_hold hold;
 	int err;
 
-	soft_ring_set_halt(soft, HFT_HALT_ALL);
+	soft_ring_set_halt(soft, soft_strictest);
 	soft_lock(&hold, atomic_load_explicit(&soft->queue, memory_order_relaxed));
 	err = hft_sched_set_policy(&soft->ready, policy);
 	soft_unlock(&hold);
@@ -278,6 +286,17 @@ static int soft_lead_info(struct soft_context *context, struct hft_lead_info *in
 		info->nr_rows = hft_lead_rows(&learned, (void *)(uintptr_t)info->rows,
 					      info->nr_rows);
 	return err;
+}
+
+/* Let all rings have what their handle allows by now.  Under the context's mutex. */
+void soft_resume_rings(struct soft_context *context)
+{
+	uint32_t i;
+
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		if (context->rings[i].used)
+			soft_ring_resume(context, &context->rings[i]);
+	}
 }
 
 /* What may take its time is done when nothing dispatches any more. */
@@ -447,6 +466,10 @@ int soft_command(struct hft *h, unsigned int op, void *arg)
 		return soft_meter_set(context, arg);
 	case HFT_IOC_HIST:
 		return soft_hist_read(context, arg);
+	case HFT_IOC_RULE:
+		return soft_rule_set(context, arg);
+	case HFT_IOC_RULE_INFO:
+		return soft_rule_info(context, arg);
 	default:
 		return -ENOTTY;
 	}

@@ -19,6 +19,8 @@ static int hft_submit_error(int err)
 		return hft_fail(ENOENT, "submit: no such ring, or no such task to run after");
 	case -EINVAL:
 		return hft_fail(EINVAL, "submit: a field is out of range, or the ring does not take the level");
+	case -ENOBUFS:
+		return hft_fail(ENOBUFS, "submit: a rule of the ring refuses the level");
 	case -EMLINK:
 		return hft_fail(EMLINK, "submit: the task to run after has its most successors");
 	case -EOWNERDEAD:
@@ -74,8 +76,9 @@ static int hft_submit_batch_measured(struct hft *h, const struct hft_submit_batc
  * wake a worker or for a lock that another thread has.
  *
  * Return: 0, or -EINVAL a field is out of range, -ENOENT no such ring, -ENODEV its
- * CPU is offline, -EDQUOT all tasks of the handle are queued, -EFAULT, -EOWNERDEAD
- * in a forked child by backends other than kernel.
+ * CPU is offline, -EDQUOT all tasks of the handle are queued, -EBUSY it is not admitted,
+ * -ENOBUFS a rule of the ring refuses its level (hft_rule_set()), -EFAULT, -EOWNERDEAD in a
+ * forked child by backends other than kernel.
  */
 HFT_API int hft_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
 {
