@@ -104,13 +104,20 @@ done >"$out"
 [ ! -s "$out" ]
 result $? "alerts: each is tested"
 
-sed -n '/^Metrics$/,$p' "$TOP/Documentation/exporter.rst" >"$dir/page"
+sed -n '/^Metrics of the module$/,$p' "$TOP/Documentation/exporter.rst" >"$dir/page"
 knows "Documentation/exporter.rst" <"$dir/page"
 "$TOOL" --list | awk '$2 == "TYPE" { print $3 }' | while read -r name; do
 	grep -qw "$name" "$dir/page" || echo "$name"
 done >"$out"
 [ ! -s "$out" ]
 result $? "Documentation/exporter.rst: each metric is there"
+
+grep -oE '"hft_process_[a-z_]+"' "$TOP/libhft/src/export/metrics.c" | tr -d '"' |
+	sed -E 's/^hft_process_((ring|inbox|pool|resource|detector)_)?//' | while read -r name; do
+	grep -qw "$name" "$TOP/Documentation/exporter.rst" || echo "$name"
+done >"$out"
+[ ! -s "$out" ]
+result $? "Documentation/exporter.rst: and each of a process"
 
 sed "s|@BINDIR@|$BUILD/tools|" "$FILES/hft-exporter.service.in" >"$dir/hft-exporter.service"
 unit_check "unit: systemd finds nothing wrong" verify_unit

@@ -11,7 +11,7 @@
  *
  * What each of these means exactly is in kmod/core/baseline.h, which the module shares.
  *
- * Threads: a detector is for one thread at a time.
+ * Threads: a detector is for one thread at a time, but hft_detector_stats() for any.
  */
 #ifndef HFT_DETECT_H
 #define HFT_DETECT_H
@@ -57,12 +57,23 @@ struct hft_finding {
 	int64_t score;
 };
 
+/**
+ * struct hft_detector_stats - what a detector has found
+ * @sz: of the struct
+ * @values: how many values were each &enum hft_anomaly
+ */
+struct hft_detector_stats {
+	size_t sz;
+	uint64_t values[HFT_ANOMALIES];
+};
+
 int hft_detector_open(struct hft_detector **detector);
 int hft_detector_open_opts(const struct hft_detector_opts *opts, struct hft_detector **detector);
 void hft_detector_close(struct hft_detector *detector);
 int hft_detect(struct hft_detector *detector, uint64_t time, uint64_t value,
 	       struct hft_finding *finding);
 int hft_detect_due(const struct hft_detector *detector, uint64_t time, struct hft_finding *finding);
+int hft_detector_stats(const struct hft_detector *detector, struct hft_detector_stats *stats);
 const char *hft_anomaly_name(enum hft_anomaly anomaly);
 
 #ifdef __cplusplus

@@ -28,6 +28,7 @@ struct detect_season {
  * @nr_seasons: slots of a day
  * @until: when the slot of @now ends; 0: that is to be found
  * @now: the slot of the last value
+ * @stats: what was found; read by any thread
  * @seasons: them
  */
 struct hft_detector {
@@ -36,6 +37,7 @@ struct hft_detector {
 	uint32_t nr_seasons;
 	uint64_t until;
 	struct detect_season *now;
+	struct hft_detector_stats stats;
 	struct detect_season seasons[];
 };
 
@@ -147,6 +149,40 @@ static enum hft_anomaly anomaly_of_interval(struct hft_detector *detector, uint6
 	return anomaly;
 }
 
+/* The caller is the only writer. */
+static enum hft_anomaly count(struct hft_detector *detector, enum hft_anomaly anomaly)
+{
+	uint64_t *counter = &detector->stats.values[anomaly];
+
+	hft_store_relaxed(counter, *counter + 1);
+	return anomaly;
+}
+
+/**
+ * hft_detector_stats() - what a detector has found so far
+ * @detector: the detector
+ * @user_stats: sz is set; the rest is filled in, as far as the caller knows it
+ *
+ * Counted are the answers of hft_detect(), also those of values that it only learned from,
+ * which are usual.  Any thread; wait-free.
+ *
+ * Return: 0, or -EINVAL: sz is none.
+ */
+HFT_API int hft_detector_stats(const struct hft_detector *detector,
+			       struct hft_detector_stats *user_stats)
+{
+	struct hft_detector_stats stats = {};
+	int err = hft_check_answer(user_stats);
+	uint32_t i;
+
+	if (err)
+		return err;
+	for (i = 0; i < HFT_ANOMALIES; i++)
+		stats.values[i] = hft_load_relaxed(&detector->stats.values[i]);
+	hft_answer(user_stats, &stats, sizeof(stats));
+	return 0;
+}
+
 /**
  * hft_detect() - take a value into account, and say what it is
  * @detector: the detector
@@ -174,7 +210,7 @@ HFT_API int hft_detect(struct hft_detector *detector, uint64_t time, uint64_t va
 		judge(&detector->now->values, value, finding);
 	of_value = hft_detect_value(&detector->now->values, value, &found);
 	of_interval = anomaly_of_interval(detector, time, of_value ? NULL : finding);
-	return of_value ? of_value : of_interval;
+	return count(detector, of_value ? of_value : of_interval);
 }
 
 /**
