@@ -70,7 +70,7 @@ static void hft_ring_rekey(struct hft_ring *ring)
 		for (; i < end; i++) {
 			struct hft_slot *slot = &pool->slots[i];
 
-			if (READ_ONCE(slot->ready) == &ring->ready &&
+			if (hft_fallback_is_here(&ring->ready, slot) &&
 			    slot->state == HFT_SLOT_READY)
 				hft_ready_update(slot);
 		}

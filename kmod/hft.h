@@ -39,7 +39,8 @@
  *
  *   A ring is written by whoever holds the lock of its queue: the timer, a
  *   submitter of a task that is due, the worker itself in HFT_IOC_WAIT, or
- *   hft_ring.inbound for chained tasks that waited for another CPU's (remote.c).
+ *   hft_ring.inbound for chained tasks that waited for another CPU's (remote.c) and
+ *   for those that go to a fallback ring (fallback.c).
  *
  * Barriers shared with user space, beside those of core/sched.h
  *
@@ -131,6 +132,7 @@ struct hft_area {
 struct hft_ring {
 	struct hft_queue *queue;		/* of its CPU */
 	struct hft_context *context;		/* holds a reference */
+	struct hft_ring *fallback;		/* of the same context, see fallback.c */
 	struct hft_area shared;			/* with the worker */
 	struct hft_area heap;			/* of @ready */
 	struct hft_area meter;			/* of @ready, under the context's mutex */
@@ -287,6 +289,15 @@ void hft_remote_end(struct hft_ring *ring);
 void hft_remote_kick(struct hft_ready_queue *ready);
 void hft_remote_queue(struct irq_work *work);
 void hft_remote_died(void);
+
+/* fallback.c */
+struct hft_ring *hft_ring_fallback(struct hft_ring *ring);
+int hft_fallback_redirect(struct hft_ring *ring, struct hft_slot *slot);
+void hft_fallback_offline(struct hft_ring *ring);
+void hft_fallback_online(struct hft_ring *ring);
+bool hft_fallback_receive(struct hft_ring *ring);
+int hft_fallback_bind(struct hft_ring *ring, const struct hft_ring_add *add);
+void hft_fallback_forget(struct hft_ring *ring);
 
 /* ring.c */
 u64 hft_ring_cancel_tasks(struct hft_ring *ring);

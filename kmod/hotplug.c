@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A CPU that goes offline ends the tasks queued on it: each gets its event, with
- * -ENODEV, through its ring like any other, so that none is lost however full the
- * ring is.  The rings stay, and take tasks again when the CPU is back.
+ * A CPU that goes offline ends the tasks queued on it, but for those that a fallback ring
+ * takes (fallback.c): each gets its event, with -ENODEV, through its ring like any other,
+ * so that none is lost however full the ring is.  The rings stay, and take tasks again
+ * when the CPU is back.
  */
 #include <linux/cpuhotplug.h>
 
@@ -61,6 +62,7 @@ static void hft_queue_notify(struct hft_queue *queue, bool online)
 static int hft_cpu_online(unsigned int cpu)
 {
 	struct hft_queue *queue = per_cpu_ptr(&hft_queues, cpu);
+	struct hft_ring *ring;
 
 	mutex_lock(&queue->mutex);
 	raw_spin_lock_irq(&queue->lock);
@@ -68,6 +70,8 @@ static int hft_cpu_online(unsigned int cpu)
 	queue->release.rearm = true;
 	hft_queue_commit(queue);
 	raw_spin_unlock_irq(&queue->lock);
+	list_for_each_entry(ring, &queue->rings, link)
+		hft_fallback_online(ring);
 	hft_queue_notify(queue, true);
 	mutex_unlock(&queue->mutex);
 	return 0;
@@ -76,9 +80,12 @@ static int hft_cpu_online(unsigned int cpu)
 static int hft_cpu_offline(unsigned int cpu)
 {
 	struct hft_queue *queue = per_cpu_ptr(&hft_queues, cpu);
+	struct hft_ring *ring;
 	int clock;
 
 	mutex_lock(&queue->mutex);
+	list_for_each_entry(ring, &queue->rings, link)
+		hft_fallback_offline(ring);
 	raw_spin_lock_irq(&queue->lock);
 	queue->release.online = false;
 	queue->release.ended = queue->release.sequence;

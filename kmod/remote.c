@@ -10,6 +10,34 @@
 
 #include "hft.h"
 
+static int hft_remote_try_join(struct hft_slots *pool, struct hft_slot *slot)
+{
+	struct hft_ready_queue *of = hft_chain_of(pool, slot->base);
+	struct hft_queue *queue;
+	int err;
+
+	if (!of)
+		return -ENOENT;
+	queue = hft_ring_of(of)->queue;
+	raw_spin_lock(&queue->lock);
+	err = hft_chain_join(of, slot);
+	hft_queue_commit(queue);
+	raw_spin_unlock(&queue->lock);
+	return err;
+}
+
+static int hft_remote_try_refuse(struct hft_ring *ring, struct hft_slot *slot, int err)
+{
+	struct hft_ready_queue *ready = READ_ONCE(slot->ready) ?: &ring->ready;
+	struct hft_queue *queue = hft_ring_of(ready)->queue;
+
+	raw_spin_lock(&queue->lock);
+	err = hft_chain_refuse(ready->pool, ready, slot, err);
+	hft_queue_commit(queue);
+	raw_spin_unlock(&queue->lock);
+	return err;
+}
+
 /**
  * hft_remote_join() - after %HFT_CHAIN_REMOTE of hft_sched_insert()
  * @ring: of the task
@@ -21,27 +49,20 @@
  */
 int hft_remote_join(struct hft_ring *ring, struct hft_slot *slot)
 {
-	struct hft_ready_queue *of = hft_chain_of(ring->ready.pool, slot->base);
-	struct hft_queue *queue;
-	int err = -ENOENT;
+	int err, ret;
 
 	lockdep_assert_irqs_disabled();
 
-	if (of) {
-		queue = hft_ring_of(of)->queue;
-		raw_spin_lock(&queue->lock);
-		err = hft_chain_join(of, slot);
-		hft_queue_commit(queue);
-		raw_spin_unlock(&queue->lock);
-	}
+	/* Again while the one moves to a fallback ring, or the other: soon they are there. */
+	do {
+		err = hft_remote_try_join(ring->ready.pool, slot);
+	} while (err == -EAGAIN);
 	if (!err)
 		return 0;
-	queue = ring->queue;
-	raw_spin_lock(&queue->lock);
-	err = hft_chain_refuse(ring->ready.pool, &ring->ready, slot, err);
-	hft_queue_commit(queue);
-	raw_spin_unlock(&queue->lock);
-	return err;
+	do {
+		ret = hft_remote_try_refuse(ring, slot, err);
+	} while (ret == -EAGAIN);
+	return ret;
 }
 
 /**
@@ -110,6 +131,7 @@ void hft_remote_receive(struct irq_work *work)
 	more = hft_chain_receive(&ring->ready, HFT_BATCH) && !ring->ready.dead;
 	hft_queue_commit(queue);
 	raw_spin_unlock(&queue->lock);
+	more |= hft_fallback_receive(ring);
 	if (more)
 		hft_remote_kick(&ring->ready);
 	hft_remote_died();

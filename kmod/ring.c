@@ -260,7 +260,7 @@ static int hft_context_add_ring(struct hft_context *context, struct hft_ring *ri
 /* Take a task back that may be the ring's.  Returns as hft_sched_cancel(). */
 static int hft_ring_cancel_task(struct hft_ring *ring, struct hft_slot *slot, u64 *after)
 {
-	if (READ_ONCE(slot->ready) != &ring->ready)
+	if (!hft_fallback_is_here(&ring->ready, slot))
 		return -ENOENT;
 	*after = hft_chain_after(slot);
 	return hft_sched_cancel(slot);
@@ -398,6 +398,7 @@ static void hft_ring_destroy(struct hft_ring *ring)
 
 	mutex_lock(&context->mutex);
 	hft_ring_kill(ring);
+	hft_fallback_forget(ring);
 	RCU_INIT_POINTER(context->rings[ring->ready.number], NULL);
 	if (ring->flags & HFT_RING_MONITOR)
 		RCU_INIT_POINTER(context->monitor, NULL);
@@ -436,7 +437,7 @@ struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *a
 	ring = hft_ring_alloc(context, add);
 	err = PTR_ERR_OR_ZERO(ring);
 	if (!err) {
-		err = hft_context_add_ring(context, ring);
+		err = hft_fallback_bind(ring, add) ?: hft_context_add_ring(context, ring);
 		if (err)
 			hft_ring_free(ring);
 	}

@@ -48,6 +48,10 @@ static __always_inline unsigned int hft_queue_run(struct hft_context *context,
 		if (unlikely(err)) {
 			if (err == HFT_CHAIN_REMOTE)
 				goto remote;
+			if (err == HFT_SCHED_AWAY)
+				err = hft_fallback_redirect(ring, slots[i]);
+			if (!err)
+				break;
 			hft_refuse(context, &slots[i], err);
 			(*refused)++;
 		}
@@ -333,25 +337,36 @@ static __always_inline int hft_task_do(struct hft_context *context, u64 id,
 	struct hft_slot *slot = hft_slot_find(&context->pool, id);
 	unsigned long irq_flags;
 	struct hft_ring *ring;
-	int ret = -ENOENT;
+	bool moved;
+	int ret;
 
 	if (!slot)
 		return -ENOENT;
-
+again:
+	ret = -ENOENT;
+	moved = false;
 	local_irq_save(irq_flags);
 	ring = rcu_dereference_sched(context->rings[READ_ONCE(slot->ring_number)]);
 	if (!ring)
 		goto out;
 
 	raw_spin_lock(&ring->queue->lock);
-	if (READ_ONCE(slot->generation) == upper_32_bits(id) &&
-	    READ_ONCE(slot->ready) == &ring->ready) {
-		ret = op(slot, arg);
-		hft_queue_commit(ring->queue);
+	if (READ_ONCE(slot->generation) == upper_32_bits(id)) {
+		if (likely(hft_fallback_is_here(&ring->ready, slot))) {
+			ret = op(slot, arg);
+			hft_queue_commit(ring->queue);
+		} else {
+			moved = READ_ONCE(slot->ready);
+		}
 	}
 	raw_spin_unlock(&ring->queue->lock);
 out:
 	local_irq_restore(irq_flags);
+	/* It goes to a fallback ring, where it soon is: its mover has interrupts off. */
+	if (unlikely(moved)) {
+		cpu_relax();
+		goto again;
+	}
 	return ret;
 }
 

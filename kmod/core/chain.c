@@ -52,6 +52,9 @@ static int hft_chain_append(struct hft_slots *pool, struct hft_ready_queue *of,
 	struct hft_slot *before = hft_slot_find(pool, slot->base);
 	u32 *link;
 
+	/* Unless it was another task's when that was looked at. */
+	if (before && hft_fallback_has_moved(of, before))
+		return hft_slot_find(pool, slot->base) == before ? -EAGAIN : -ENOENT;
 	/* Before @of is looked at, which may have been closed. */
 	if (!before || READ_ONCE(before->ready) != of)
 		return -ENOENT;
@@ -84,8 +87,12 @@ int hft_chain_add(struct hft_ready_queue *ready, struct hft_slot *slot)
 
 	if (!of)
 		return -ENOENT;
-	if (READ_ONCE(of->release) == ready->release)
-		return hft_chain_append(ready->pool, of, slot);
+	if (READ_ONCE(of->release) == ready->release) {
+		int err = hft_chain_append(ready->pool, of, slot);
+
+		if (err != -EAGAIN)
+			return err;
+	}
 	slot->flags |= HFT_SLOT_REMOTE;
 	return HFT_CHAIN_REMOTE;
 }
@@ -108,7 +115,8 @@ void hft_chain_await(struct hft_slots *pool, u64 id)
  * @of: hft_chain_of() what it waits for, whose queue is locked
  * @slot: the task
  *
- * Return: 0, or hft_chain_refuse() it under its own lock.
+ * Return: 0, -EAGAIN what it waits for is moved to another ring: again, or else
+ * hft_chain_refuse() it under its own lock.
  */
 int hft_chain_join(struct hft_ready_queue *of, struct hft_slot *slot)
 {
@@ -132,11 +140,14 @@ int hft_chain_join(struct hft_ready_queue *of, struct hft_slot *slot)
  * @slot: the task
  * @err: why
  *
- * Return: @err, or 0: it had been cancelled before.
+ * Return: @err, or 0: it had been cancelled before, or -EAGAIN: it has moved to another
+ * ring.
  */
 int hft_chain_refuse(struct hft_slots *pool, struct hft_ready_queue *ready, struct hft_slot *slot,
 		     int err)
 {
+	if (hft_fallback_has_moved(ready, slot))
+		return -EAGAIN;
 	/* Pairs with the release in hft_sched_cancel(). */
 	if (smp_load_acquire(&slot->ready) != ready) {
 		hft_slot_free(pool, slot);
@@ -191,7 +202,7 @@ void hft_chain_fetch(struct hft_ready_queue *of, u64 id, struct hft_slot *slot)
 	struct hft_slot *before = hft_slot_find(of->pool, id);
 
 	/* With a ready queue it is another task by now.  Pairs with hft_sched_cancel(). */
-	if (before && before->ready == of && before->flags & HFT_SLOT_TRACKED &&
+	if (before && !hft_fallback_has_moved(of, before) && before->ready == of && before->flags & HFT_SLOT_TRACKED &&
 	    !smp_load_acquire(&slot->ready) && hft_chain_unlink(of->pool, before, slot))
 		hft_slot_free(of->pool, slot);
 }
@@ -250,13 +261,18 @@ void hft_chain_release(struct hft_slot *slot, bool failed)
 	slot->item.link = 0;
 	while (next) {
 		struct hft_slot *successor = next;
+		/*
+		 * Pairs with those in fallback.c: the state before the queue.  If it is here
+		 * and does not move, it stays, by the lock.
+		 */
+		u8 state = smp_load_acquire(&successor->state);
 		/* Pairs with the release in hft_sched_cancel(). */
 		struct hft_ready_queue *ready = smp_load_acquire(&successor->ready);
 
 		next = hft_chain_at(pool, successor->next);
 		if (!ready)
 			hft_slot_free(pool, successor);
-		else if (ready->release == slot->ready->release)
+		else if (ready->release == slot->ready->release && state != HFT_SLOT_MOVING)
 			hft_chain_unblock(successor, failed);
 		else
 			hft_chain_send(ready, successor, failed);
@@ -308,7 +324,10 @@ bool hft_chain_receive(struct hft_ready_queue *ready, unsigned int budget)
 		link = ready->received;
 		slot = hft_chain_at(ready->pool, link);
 		ready->received = slot->next;
-		if (slot->ready)
+		/* It moves, or lives elsewhere by now: sent on, or here again until it does. */
+		if (unlikely(hft_fallback_has_moved(ready, slot)))
+			hft_chain_send(slot->ready, slot, link & HFT_CHAIN_FAILED);
+		else if (slot->ready)
 			hft_chain_unblock(slot, link & HFT_CHAIN_FAILED);
 		else
 			hft_slot_free(ready->pool, slot);

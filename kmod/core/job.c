@@ -59,7 +59,7 @@ struct hft_admission_demand hft_job_demand(const struct hft_slot *slot)
 }
 
 /* Count a task that comes again and again, if there is room.  Returns 0 or -EBUSY. */
-static int hft_job_admit(struct hft_ready_queue *ready, struct hft_slot *slot)
+int hft_job_admit(struct hft_ready_queue *ready, struct hft_slot *slot)
 {
 	struct hft_admission_demand demand = hft_job_demand(slot);
 
@@ -78,6 +78,9 @@ static int hft_job_admit(struct hft_ready_queue *ready, struct hft_slot *slot)
 static enum hft_task_state hft_job_waits(const struct hft_slot *slot)
 {
 	switch (slot->state) {
+	case HFT_SLOT_LEAVING:
+	case HFT_SLOT_LEFT:
+		return slot->flags & HFT_TASK_SPORADIC ? HFT_STATE_BLOCKED : HFT_STATE_PENDING;
 	case HFT_SLOT_WAITING:
 		return HFT_STATE_PENDING;
 	case HFT_SLOT_BLOCKED:
@@ -92,7 +95,10 @@ static enum hft_task_state hft_job_waits(const struct hft_slot *slot)
 /* Let the next job of @slot wait for its release, or for what releases it. */
 static void hft_job_await(struct hft_slot *slot)
 {
-	if (slot->flags & (HFT_TASK_SPORADIC | HFT_SLOT_AFTER)) {
+	if (unlikely(slot->ready->away & HFT_AWAY_OFFLINE) && slot->flags & HFT_SLOT_IN_FLIGHT) {
+		WRITE_ONCE(slot->state, HFT_SLOT_LEAVING);
+		slot->ready->nr_held++;
+	} else if (slot->flags & (HFT_TASK_SPORADIC | HFT_SLOT_AFTER)) {
 		WRITE_ONCE(slot->state, HFT_SLOT_BLOCKED);
 		slot->ready->nr_blocked++;
 	} else {
@@ -131,8 +137,8 @@ int hft_job_insert(struct hft_ready_queue *ready, struct hft_slot *slot)
 	return err;
 }
 
-/* The task has ended. */
-static void hft_job_discharge(struct hft_slot *slot)
+/* The task has ended, here at least. */
+void hft_job_discharge(struct hft_slot *slot)
 {
 	struct hft_admission_demand demand = hft_job_demand(slot);
 
@@ -238,7 +244,13 @@ static void hft_job_done(struct hft_slot *slot)
 	trace_task_state(slot, slot->jobs - 1, HFT_STATE_RUNNING, hft_slot_outcome(slot->flags));
 	if (slot->state == HFT_SLOT_HELD) {
 		slot->ready->nr_held--;
+		/* It is released: the ring that has had the job before has this one, too. */
+		if (slot->ready->away & HFT_AWAY_OFFLINE && !(slot->flags & HFT_SLOT_ENDED))
+			slot->item.seq = slot->ready->release->sequence++;
 		hft_ready_add(slot);
+	} else if (slot->state == HFT_SLOT_LEAVING) {
+		slot->ready->nr_held--;
+		hft_fallback_left(slot);
 	} else if (slot->state == HFT_SLOT_DISPATCHED) {
 		hft_job_end(slot, failed || outcome == HFT_STATE_FAILED);
 	}
@@ -334,6 +346,23 @@ static void hft_job_hold(struct hft_slot *slot)
 }
 
 /**
+ * hft_job_late() - a job comes to wait after its release, which it had no part in
+ * @slot: the task, periodic, with no job in flight
+ * @now: on its clock
+ */
+void hft_job_late(struct hft_slot *slot, u64 now)
+{
+	u64 passed = now > slot->base ? (now - slot->base) / slot->period : 0;
+
+	if (now <= slot->base || slot->flags & (HFT_TASK_CATCH_UP | HFT_TASK_SPORADIC))
+		return;
+	if (!(slot->flags & HFT_TASK_COALESCE))
+		passed++;
+	hft_job_skip(slot, passed);
+	hft_job_advance(slot, passed);
+}
+
+/**
  * hft_job_overrun() - a task is released while a job of it is in flight
  * @slot: the task
  * @now: on its clock
@@ -367,6 +396,8 @@ bool hft_job_overrun(struct hft_slot *slot, u64 now)
 	} else {
 		hft_job_skip(slot, passed + 1);
 		hft_job_next(slot, passed + 1);
+		if (slot->state == HFT_SLOT_LEAVING)
+			hft_job_pull(slot->ready);
 	}
 	return true;
 }
@@ -453,6 +484,8 @@ int hft_job_arrive(struct hft_slot *slot, u64 release, u64 now)
 		return -EINVAL;
 	if (slot->state == HFT_SLOT_DISPATCHED || ready->dead)
 		return -ENOENT;
+	if (slot->state == HFT_SLOT_LEAVING || slot->state == HFT_SLOT_LEFT)
+		return -ENODEV;
 	if (slot->state != HFT_SLOT_BLOCKED)
 		return -EBUSY;
 	if (!ready->release->online)

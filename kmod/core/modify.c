@@ -10,10 +10,23 @@ struct hft_job_change {
 	u8 level;
 };
 
+/* It waits for its release, or for what releases it, in the fallback ring. */
+static bool hft_job_leaves(const struct hft_slot *slot)
+{
+	return slot->state == HFT_SLOT_LEAVING || slot->state == HFT_SLOT_LEFT;
+}
+
 /* The task's times are on its own clock. */
 static bool hft_job_unreleased(const struct hft_slot *slot)
 {
-	return slot->state == HFT_SLOT_WAITING || slot->state == HFT_SLOT_BLOCKED;
+	return slot->state == HFT_SLOT_WAITING || slot->state == HFT_SLOT_BLOCKED ||
+	       hft_job_leaves(slot);
+}
+
+static bool hft_job_blocked(const struct hft_slot *slot)
+{
+	return slot->state == HFT_SLOT_BLOCKED ||
+	       (hft_job_leaves(slot) && slot->flags & HFT_TASK_SPORADIC);
 }
 
 /* The times of a released task are on CLOCK_MONOTONIC, and its release has been. */
@@ -69,7 +82,7 @@ static void hft_job_set(struct hft_slot *slot, const struct hft_job_change *to)
 	slot->relative = to->deadline ? to->deadline - to->release : 0;
 	if (hft_job_unreleased(slot) && !(slot->flags & HFT_SLOT_AFTER))
 		slot->base = to->release;
-	if (slot->state != HFT_SLOT_BLOCKED || !slot->jobs)
+	if (!hft_job_blocked(slot) || !slot->jobs)
 		return;
 	/* From its last job on. */
 	slot->base += to->period - period;

@@ -48,9 +48,19 @@ void hft_ready_init(struct hft_ready_queue *ready, const struct hft_ring_add *ad
  */
 void hft_ready_hook(struct hft_ready_queue *ready)
 {
-	bool plain = !(ready->dead || ready->reports || ready->meter || ready->detect);
+	bool plain = !(ready->dead || ready->away || ready->reports || ready->meter ||
+		       ready->detect);
 
 	ready->plain_levels = plain ? ready->level_mask : 0;
+}
+
+/* @slot is not plain in the ring that it is for. */
+void hft_ready_mark(const struct hft_ready_queue *ready, struct hft_slot *slot)
+{
+	if (ready->reports)
+		hft_job_track(slot);
+	else if (!(slot->flags & HFT_SLOT_TRACKED))
+		slot->flags |= HFT_SLOT_HOOKED;
 }
 
 /**
@@ -78,10 +88,11 @@ struct hft_meter *hft_ready_set_meter(struct hft_ready_queue *ready, struct hft_
 bool hft_ready_kill(struct hft_ready_queue *ready)
 {
 	struct hft_ring_producer *producer = ready->producer;
-	bool queued = ready->waiting || ready->heap.nr || ready->nr_tracked || ready->nr_blocked;
+	bool queued = ready->waiting || ready->heap.nr || ready->nr_tracked || ready->nr_blocked ||
+		      ready->left;
 
 	ready->dead = true;
-	ready->plain_levels = 0;
+	hft_ready_hook(ready);
 	/* Nothing is written any more: what would be tracked from here on outlives its slot. */
 	ready->nr_tracked = 0;
 	ready->window = 0;
@@ -148,16 +159,19 @@ void hft_release_update(struct hft_slot *slot)
  * before unlocking.
  *
  * Return: 0, -ENOENT if the ring is dead, -ENODEV if its CPU is offline, -EINVAL
- * if it does not take the task's level, or as hft_rule_admit() or hft_job_insert().
+ * if it does not take the task's level, %HFT_SCHED_AWAY, or as hft_rule_admit() or
+ * hft_job_insert().
  */
 int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *ready,
 		     struct hft_slot *slot)
 {
 	if (unlikely(!queue->online))
-		return -ENODEV;
+		return ready->away && !ready->dead ? HFT_SCHED_AWAY : -ENODEV;
 	if (unlikely(!(ready->plain_levels & BIT(slot->level)))) {
 		if (ready->dead)
 			return -ENOENT;
+		if (ready->away)
+			return HFT_SCHED_AWAY;
 		if (!(ready->level_mask & BIT(slot->level)))
 			return -EINVAL;
 		if (ready->detect) {
@@ -166,10 +180,7 @@ int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *re
 			if (err)
 				return err;
 		}
-		if (ready->reports)
-			hft_job_track(slot);
-		else if (!(slot->flags & HFT_SLOT_TRACKED))
-			slot->flags |= HFT_SLOT_HOOKED;
+		hft_ready_mark(ready, slot);
 	}
 	if (unlikely(slot->flags & HFT_SLOT_TRACKED))
 		return hft_job_insert(ready, slot);
@@ -204,8 +215,14 @@ int hft_sched_cancel(struct hft_slot *slot)
 		hft_heap_remove(&ready->heap, &slot->item);
 		break;
 	case HFT_SLOT_HELD:
+	case HFT_SLOT_LEAVING:
 		ready->nr_held--;
 		break;
+	case HFT_SLOT_LEFT:
+		hft_fallback_unlink(slot);
+		break;
+	case HFT_SLOT_MOVING:
+		return -ENOENT;
 	case HFT_SLOT_BLOCKED:
 		ready->nr_blocked--;
 		remote = slot->flags & HFT_SLOT_REMOTE;

@@ -135,6 +135,28 @@ struct hft_release_queue {
 };
 
 /**
+ * struct hft_fallback_order - places in the order of submission that a queue keeps for
+ *	the tasks of another
+ * @to: the queue that does
+ * @from: place of the first such task in its own queue
+ * @nr: how many places
+ * @first: the first of them
+ */
+struct hft_fallback_order {
+	const struct hft_release_queue *to;
+	u64 from;
+	u64 nr;
+	u64 first;
+};
+
+/* hft_ready_queue.away: new tasks go to the fallback ring because */
+#define HFT_AWAY_OFFLINE	BIT(0)	/* the CPU goes or is offline: the others do, too */
+#define HFT_AWAY_RULE		BIT(1)	/* of a rule */
+
+/* Of hft_sched_insert(): the fallback ring has the task. */
+#define HFT_SCHED_AWAY		2
+
+/**
  * struct hft_tracked - an event of a tracked task
  * @sequence: lower half of the event's
  * @index: of the task in its pool
@@ -186,6 +208,9 @@ struct hft_tracked {
  * @lead_base: @lead, but for @lead_floor
  * @lead_floor: what @lead is not below; 0: it may be anything
  * @learner: with %HFT_RING_LEAD, what @lead_base is made of
+ * @away: HFT_AWAY_* bits: tasks go to the fallback ring
+ * @left: place of the first task that is to be moved there, and is in no heap
+ * @order: of the tasks that move: see hft_fallback_reserve()
  * @tracked: events of tracked tasks that were not found to be consumed, in order
  */
 struct hft_ready_queue {
@@ -226,6 +251,9 @@ struct hft_ready_queue {
 	u64 lead_base;
 	u64 lead_floor;
 	struct hft_lead *learner;
+	u32 away;
+	u32 left;
+	struct hft_fallback_order order;
 	struct hft_tracked tracked[HFT_MAX_TRACKED];
 };
 
@@ -233,6 +261,7 @@ struct hft_ready_queue {
 void hft_release_init(struct hft_release_queue *queue);
 void hft_ready_init(struct hft_ready_queue *ready, const struct hft_ring_add *add);
 void hft_ready_hook(struct hft_ready_queue *ready);
+void hft_ready_mark(const struct hft_ready_queue *ready, struct hft_slot *slot);
 struct hft_meter *hft_ready_set_meter(struct hft_ready_queue *ready, struct hft_meter *meter);
 bool hft_ready_kill(struct hft_ready_queue *ready);
 void hft_ready_set_lead(struct hft_ready_queue *ready, u64 lead);
@@ -269,9 +298,31 @@ struct hft_event *hft_ready_notice(struct hft_ready_queue *ready, const struct h
 void hft_ready_set_more(struct hft_ready_queue *ready);
 void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stats);
 
+/* fallback.c: tasks that go to another ring */
+struct hft_moving {
+	u64 seq;
+	u32 flags;
+	u8 state;
+};
+
+void hft_ready_redirect(struct hft_ready_queue *ready, u32 why, bool on);
+u64 hft_fallback_first(const struct hft_ready_queue *ready, u64 first, u32 from, u32 to);
+void hft_fallback_reserve(struct hft_release_queue *queue, struct hft_fallback_order *order);
+bool hft_fallback_begin(struct hft_ready_queue *ready, const struct hft_fallback_order *order);
+bool hft_fallback_take(struct hft_slot *slot, struct hft_moving *moving);
+struct hft_slot *hft_fallback_next(const struct hft_ready_queue *ready);
+int hft_fallback_put(struct hft_ready_queue *ready, struct hft_slot *slot,
+		     const struct hft_moving *moving, u64 now);
+int hft_fallback_return(struct hft_slot *slot, const struct hft_moving *moving, u64 now);
+void hft_fallback_left(struct hft_slot *slot);
+void hft_fallback_unlink(struct hft_slot *slot);
+
 /* job.c: tracked tasks */
 void hft_job_init(struct hft_slot *slot, u32 flags, u64 period, u64 wcet);
+int hft_job_admit(struct hft_ready_queue *ready, struct hft_slot *slot);
+void hft_job_discharge(struct hft_slot *slot);
 int hft_job_insert(struct hft_ready_queue *ready, struct hft_slot *slot);
+void hft_job_late(struct hft_slot *slot, u64 now);
 int hft_job_arrive(struct hft_slot *slot, u64 release, u64 now);
 void hft_job_track(struct hft_slot *slot);
 bool hft_job_overrun(struct hft_slot *slot, u64 now);
@@ -294,6 +345,7 @@ int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify);
 
 /* watch.c: deadlines and budgets */
 void hft_watch_deadline(struct hft_slot *slot);
+void hft_watch_set(struct hft_slot *slot, u64 when);
 void hft_watch_budget(struct hft_slot *slot, const struct hft_event *event);
 void hft_watch_stop(struct hft_slot *slot);
 unsigned int hft_watch_late(struct hft_release_queue *queue, u64 now, struct hft_notice *notices,
@@ -315,6 +367,23 @@ void hft_chain_remove(struct hft_slot *slot);
 void hft_chain_fetch(struct hft_ready_queue *of, u64 id, struct hft_slot *slot);
 void hft_chain_release(struct hft_slot *slot, bool failed);
 bool hft_chain_receive(struct hft_ready_queue *ready, unsigned int budget);
+
+/* Is @slot @ready's, whose queue is locked?  If it is and does not move it stays so. */
+static inline bool hft_fallback_is_here(const struct hft_ready_queue *ready,
+					struct hft_slot *slot)
+{
+	/* Pairs with the barriers in hft_fallback_place(): the state before the queue. */
+	u8 state = smp_load_acquire(&slot->state);
+
+	return READ_ONCE(slot->ready) == ready && state != HFT_SLOT_MOVING;
+}
+
+/* Is @slot, which was @of's, another ring's by now, or will be soon? */
+static inline bool hft_fallback_has_moved(const struct hft_ready_queue *of,
+					  struct hft_slot *slot)
+{
+	return !hft_fallback_is_here(of, slot) && READ_ONCE(slot->ready);
+}
 
 /* The id of the task that @slot waits for; 0: none. */
 static inline u64 hft_chain_after(const struct hft_slot *slot)

@@ -204,9 +204,11 @@ static inline bool hft_halt_valid(const struct hft_halt *halt)
  */
 static inline bool hft_ring_add_valid(const struct hft_ring_add *add)
 {
-	if (add->flags & ~(HFT_RING_MONITOR | HFT_RING_REPORT | HFT_RING_LEAD))
+	if (add->flags & ~(HFT_RING_MONITOR | HFT_RING_REPORT | HFT_RING_FALLBACK | HFT_RING_LEAD))
 		return false;
-	if (add->flags & HFT_RING_LEAD && !(add->flags & HFT_RING_REPORT))
+	if (add->flags & HFT_RING_FALLBACK ? add->fallback >= HFT_MAX_RINGS : add->fallback)
+		return false;
+	if (add->reserved || (add->flags & HFT_RING_LEAD && !(add->flags & HFT_RING_REPORT)))
 		return false;
 	if (add->quantum && !(add->flags & HFT_RING_REPORT))
 		return false;
@@ -218,7 +220,7 @@ static inline bool hft_ring_add_valid(const struct hft_ring_add *add)
 		return false;
 	if (add->flags & HFT_RING_MONITOR)
 		return !(add->level_mask | add->policy | add->lead) &&
-		       !(add->flags & HFT_RING_REPORT);
+		       !(add->flags & (HFT_RING_REPORT | HFT_RING_FALLBACK));
 	if (!add->level_mask || add->level_mask & ~HFT_LEVEL_MASK_ALL)
 		return false;
 	if (add->policy == HFT_POLICY_FAIR && !(add->flags & HFT_RING_REPORT))

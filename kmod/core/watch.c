@@ -13,7 +13,8 @@
 /* A budget is not looked at again before that, ns. */
 #define HFT_WATCH_PAUSE		10000
 
-static void hft_watch_set(struct hft_slot *slot, u64 when)
+/* Look at @slot @when, and have its flags say what for. */
+void hft_watch_set(struct hft_slot *slot, u64 when)
 {
 	struct hft_release_queue *queue = slot->ready->release;
 

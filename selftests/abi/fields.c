@@ -165,8 +165,9 @@ TEST_F(fields, ring_add_reserved_bits)
 		FIELD(hft_ring_add, ring), FIELD(hft_ring_add, events_off),
 		FIELD(hft_ring_add, pages_off), FIELD(hft_ring_add, pages_size),
 		FIELD(hft_ring_add, consumer_size),
-		/* Not without HFT_RING_REPORT. */
-		FIELD(hft_ring_add, quantum),
+		/* Not without HFT_RING_REPORT, nor without HFT_RING_FALLBACK. */
+		FIELD(hft_ring_add, quantum), FIELD(hft_ring_add, fallback),
+		FIELD(hft_ring_add, reserved),
 	};
 	union argument valid = { .ring_add = hft_test_ring_default() };
 	struct hft_ring_add add = valid.ring_add;
@@ -187,7 +188,9 @@ TEST_F(fields, ring_add_reserved_bits)
 		/* HFT_RING_MONITOR does not go with a level mask. */
 		add = valid.ring_add;
 		add.flags = 1U << bit;
-		EXPECT_EQ(add.flags == HFT_RING_REPORT ? 0 : -EINVAL,
+		/* Ring 0 is on the same CPU. */
+		EXPECT_EQ(add.flags == HFT_RING_REPORT ? 0 :
+			  add.flags == HFT_RING_FALLBACK ? -ENOENT : -EINVAL,
 			  ring_add(self->context, &add));
 	}
 	add = valid.ring_add;

@@ -6,18 +6,10 @@
 #include <pthread.h>
 
 #include "kselftest_harness.h"
-#include "hft_test.h"
+#include "hotplug.h"
 
 #define TASKS	300
 #define FAR	(1000 * NSEC_PER_SEC)
-
-static int set_online(int cpu, bool online)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	return hft_test_write_file(path, online ? "1" : "0");
-}
 
 FIXTURE(hotplug) {
 	int cpu;
@@ -46,12 +38,6 @@ FIXTURE_TEARDOWN(hotplug)
 	hft_test_ring_close(&self->ring);
 	close(self->context);
 }
-
-#define SKIP_IF_ALONE()									\
-	do {										\
-		if (self->cpu < 1)							\
-			SKIP(return, "one CPU can not go offline");			\
-	} while (0)
 
 static int submit_on(int context, uint64_t cookie, uint64_t release, uint8_t clock, int64_t *id)
 {

@@ -162,6 +162,7 @@ struct hft_setup {
 /* hft_ring_add.flags */
 #define HFT_RING_MONITOR	(1U << 0)	/* carries notices of the context, no tasks */
 #define HFT_RING_REPORT		(1U << 1)	/* its worker reports its runs */
+#define HFT_RING_FALLBACK	(1U << 3)	/* another ring has its tasks if its CPU goes */
 #define HFT_RING_LEAD		(1U << 5)	/* its lead is learned: with HFT_RING_REPORT */
 
 /* Of the offset of a mapping of a ring: which of its two parts it is. */
@@ -175,8 +176,8 @@ struct hft_setup {
  *	tasks run in strict policy order, a larger one amortises the hand-over
  * @level_mask: bit n: the ring takes tasks of level n; zero for a monitor ring
  * @policy: &enum hft_policy; zero for a monitor ring
- * @flags: %HFT_RING_MONITOR, or %HFT_RING_REPORT with or without %HFT_RING_LEAD, or
- *	zero
+ * @flags: HFT_RING_* bits: %HFT_RING_MONITOR with none of the others, %HFT_RING_LEAD
+ *	with %HFT_RING_REPORT
  * @lead: how long before its release a task is written to the ring, at most
  *	hft_query.max_lead; the worker must wait for the release itself.  With
  *	%HFT_RING_LEAD it is what the ring begins with
@@ -191,6 +192,8 @@ struct hft_setup {
  * @consumer_size: out: bytes of the consumer's part: a page with a
  *	&struct hft_ring_consumer and, with %HFT_RING_REPORT, on pages of their own
  *	@entries of &struct hft_report
+ * @fallback: with %HFT_RING_FALLBACK, the number of a ring of the context on another CPU
+ * @reserved: zero
  *
  * Returns the ring's file descriptor (close-on-exec).  The consumer's part is mapped
  * by itself, shared, at offset %HFT_RING_OFF_CONSUMER with its own size; the rest can
@@ -198,10 +201,20 @@ struct hft_setup {
  *
  * With %HFT_RING_REPORT all of the ring's tasks are tracked.
  *
- * Errors: -EINVAL a field is out of range or the context is not set up; -ENODEV
- * the CPU is offline; -ENOSPC the context has its most rings, one monitor ring
- * already, or the CPU has no room for its tasks; -EDQUOT the user's quota;
- * -EMFILE, -ENFILE, -ENOMEM.
+ * With %HFT_RING_FALLBACK, when the ring's CPU goes offline those of its tasks that are not
+ * dispatched go to ring @fallback, as they are: their ids, times and the order in which
+ * they were submitted, after those that were submitted there before.  One whose job is in
+ * flight follows when that is consumed; a release of a periodic one that has passed by then
+ * is an overrun.  What ring @fallback does not take (its level, its demand, a budget without
+ * reports) ends as it would without.  They do not come back.  Until the CPU does, tasks that
+ * are submitted to the ring are taken by ring @fallback, or refused as that does; with
+ * that one's CPU offline or the ring closed they go to its own fallback ring or are refused
+ * with -ENODEV.
+ *
+ * Errors: -EINVAL a field is out of range or the context is not set up; -ENOENT there is
+ * no ring @fallback that has tasks, on another CPU; -ENODEV the CPU is offline; -ENOSPC
+ * the context has its most rings, one monitor ring already, or the CPU has no room for its
+ * tasks; -EDQUOT the user's quota; -EMFILE, -ENFILE, -ENOMEM.
  */
 struct hft_ring_add {
 	__u32 cpu;
@@ -217,6 +230,8 @@ struct hft_ring_add {
 	__u64 pages_size;
 	__u32 quantum;
 	__u32 consumer_size;
+	__u32 fallback;
+	__u32 reserved;
 };
 
 /**
@@ -311,7 +326,7 @@ struct hft_ring_producer {
  * enum hft_event_type - what an event says
  * @HFT_EVENT_TASK: a task: run it unless @result is negative
  * @HFT_EVENT_CPU_OFFLINE: notice: the CPU of ring @cookie went offline and
- *	@task of its tasks end with -ENODEV
+ *	@task of its tasks end with -ENODEV; those that go to its fallback ring do not
  * @HFT_EVENT_CPU_ONLINE: notice: the CPU of ring @cookie is back
  * @HFT_EVENT_MISS: notice: the deadline of task @task has passed at @irq_entry, and
  *	@result is its &enum hft_task_state
@@ -1014,8 +1029,9 @@ struct hft_modify {
  * Returns 0.
  *
  * Errors: -EBUSY an arrival waits for its release, or to be dispatched: one at a time;
- * -ENODEV the CPU is offline; -ENOENT the task has been cancelled or has ended, or there
- * never was one; -EINVAL a field is out of range, or the task is not sporadic.
+ * -ENODEV the CPU is offline, or the task is about to go to the fallback ring; -ENOENT the
+ * task has been cancelled or has ended, or there never was one; -EINVAL a field is out of
+ * range, or the task is not sporadic.
  */
 struct hft_arrival {
 	__u64 task;

@@ -117,14 +117,14 @@ struct hft_ring_opts {
 	uint32_t window;		/* the entries: most events in the ring at a time */
 	uint32_t level_mask;		/* HFT_LEVEL_MASK_ALL */
 	uint32_t policy;		/* HFT_POLICY_FIFO */
-	uint32_t flags;			/* HFT_RING_MONITOR, _REPORT, _LEAD */
+	uint32_t flags;			/* HFT_RING_MONITOR, _REPORT, _LEAD, _FALLBACK */
 	uint64_t lead_ns;		/* 0: none; HFT_LEAD_AUTO: measured at start; */
 					/* HFT_LEAD_LEARNED: measured, then learned */
 	uint64_t spin_ns;		/* how long hft_wait() spins before it sleeps */
 	uint32_t inbox;			/* 256: a power of two: most tasks of hft_submit_now() */
 	uint32_t quantum_ns;		/* 100000: with HFT_POLICY_FAIR, of the first step */
 	uint32_t lead_budget_ppm;	/* 10000: with HFT_RING_LEAD, of the CPU, for spinning */
-	uint32_t reserved;
+	uint32_t fallback;		/* with HFT_RING_FALLBACK: the number of a ring */
 };
 
 #define HFT_LEAD_AUTO		(~0ULL)

@@ -10,3 +10,4 @@
 #include "core/halt.c"
 #include "core/detect.c"
 #include "core/rule.c"
+#include "core/fallback.c"

@@ -19,6 +19,9 @@
 int hft_ring_add_error(int err, const struct hft_ring_add *add)
 {
 	switch (err) {
+	case -ENOENT:
+		return hft_fail(ENOENT, "ring: there is no ring %u on another CPU than %u to fall back on",
+				add->fallback, add->cpu);
 	case -ENODEV:
 		return hft_fail(ENODEV, "ring: CPU %u is offline", add->cpu);
 	case -ENOSPC:
@@ -45,7 +48,7 @@ static int hft_ring_fill_opts(struct hft *h, struct hft_ring_opts *opts)
 		opts->level_mask = HFT_LEVEL_MASK_ALL;
 	if (opts->lead_ns == HFT_LEAD_LEARNED)
 		opts->flags |= HFT_RING_REPORT | HFT_RING_LEAD;
-	if (opts->reserved || (opts->lead_budget_ppm && !(opts->flags & HFT_RING_LEAD)))
+	if (opts->lead_budget_ppm && !(opts->flags & HFT_RING_LEAD))
 		return hft_fail(EINVAL, "a ring's budget for its lead is with HFT_RING_LEAD");
 	/* A replay has the leads that the rings were opened with. */
 	if (h->recorder)
@@ -123,8 +126,8 @@ void hft_ring_unlist_all(struct hft *h)
  *
  * Allocates, blocks and enters the kernel.  Any thread.
  *
- * Return: 0, or -EINVAL an option is out of range, -ENODEV the CPU is offline,
- * -ENOSPC no room for a ring on that CPU or in the handle, -EDQUOT the user's
+ * Return: 0, or -EINVAL an option is out of range, -ENODEV the CPU is offline, -ENOENT
+ * there is no ring to fall back on, of the handle and on another CPU, -ENOSPC no room for a ring on that CPU or in the handle, -EDQUOT the user's
  * quota, -EMFILE, -ENFILE, -ENOMEM, -E2BIG options of a newer library.
  */
 HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
@@ -156,6 +159,7 @@ HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 		.flags = opts.flags,
 		.lead = opts.lead_ns,
 		.quantum = opts.quantum_ns,
+		.fallback = opts.fallback,
 	};
 	ring->backend = h->backend;
 	ring->h = h;

@@ -398,6 +398,15 @@ void hft_sim_ring_destroy(struct hft_sim_ring *ring)
 	free(detect);
 }
 
+/* None is ever used: no CPU of a machine goes offline. */
+static bool has_fallback(const struct hft_sim *sim, const struct hft_ring_add *add)
+{
+	const struct hft_sim_ring *to = sim->rings[add->fallback];
+
+	return !(add->flags & HFT_RING_FALLBACK) ||
+	       (to && to != sim->monitor && to->cpu != &sim->cpus[add->cpu]);
+}
+
 /* Returns the ring's number, or as hft_sim_ring_add(). */
 int hft_sim_ring_create(struct hft_sim *sim, const struct hft_ring_add *add)
 {
@@ -408,6 +417,8 @@ int hft_sim_ring_create(struct hft_sim *sim, const struct hft_ring_add *add)
 		return hft_ring_add_error(-EINVAL, add);
 	if (add->flags & HFT_RING_MONITOR && sim->monitor)
 		return hft_ring_add_error(-ENOSPC, add);
+	if (!has_fallback(sim, add))
+		return hft_ring_add_error(-ENOENT, add);
 	number = free_number(sim);
 	if (number < 0)
 		return number;
@@ -445,8 +456,8 @@ static u64 ring_lead(const struct hft_sim *sim, const struct hft_ring_opts *opts
  *
  * Allocates.
  *
- * Return: its number, or -EINVAL an option is out of range, -ENOSPC the machine has
- * its most rings, -ENOMEM, -E2BIG options of a newer library.
+ * Return: its number, or -EINVAL an option is out of range, -ENOENT there is no ring to
+ * fall back on, on another CPU, -ENOSPC the machine has its most rings, -ENOMEM, -E2BIG options of a newer library.
  */
 HFT_API int hft_sim_ring_add(struct hft_sim *sim, const struct hft_ring_opts *user_opts)
 {
@@ -467,13 +478,14 @@ HFT_API int hft_sim_ring_add(struct hft_sim *sim, const struct hft_ring_opts *us
 		.policy = opts.policy,
 		.flags = opts.flags,
 		.lead = ring_lead(sim, &opts),
+		.fallback = opts.fallback,
 	};
 	if (opts.lead_ns == HFT_LEAD_LEARNED)
 		add.flags |= HFT_RING_REPORT | HFT_RING_LEAD;
 	if (opts.flags & HFT_RING_MONITOR)
 		return hft_fail(EINVAL, "ring: a machine has no notices: see hft_sim_record");
-	if (opts.reserved || (opts.lead_budget_ppm && (!(add.flags & HFT_RING_LEAD) ||
-							opts.lead_budget_ppm > HFT_LEAD_PPM)))
+	if (opts.lead_budget_ppm && (!(add.flags & HFT_RING_LEAD) ||
+				     opts.lead_budget_ppm > HFT_LEAD_PPM))
 		return hft_fail(EINVAL, "ring: a budget of %u ppm, or none for its lead",
 				opts.lead_budget_ppm);
 	number = hft_sim_ring_create(sim, &add);

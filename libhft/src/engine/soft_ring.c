@@ -131,6 +131,17 @@ static int soft_start_timers(struct soft_context *context)
 	return err;
 }
 
+/* None is ever used: what goes offline here is a thread's CPU, and not the thread. */
+static bool soft_ring_has_fallback(struct soft_context *context, const struct hft_ring_add *add)
+{
+	const struct soft_ring *to = &context->rings[add->fallback];
+
+	if (!(add->flags & HFT_RING_FALLBACK))
+		return true;
+	return to->used && !to->ready.dead && to != atomic_load(&context->monitor) &&
+	       atomic_load(&to->queue) != context->queues[add->cpu];
+}
+
 /* Under the context's mutex. */
 static int soft_ring_add(struct soft_context *context, const struct hft_ring_add *add,
 			 struct soft_ring **out)
@@ -144,6 +155,8 @@ static int soft_ring_add(struct soft_context *context, const struct hft_ring_add
 
 	if (!soft || (monitor && atomic_load(&context->monitor)))
 		return -ENOSPC;
+	if (!soft_ring_has_fallback(context, add))
+		return -ENOENT;
 	if (!soft_cpu_is_online(add->cpu))
 		return -ENODEV;
 	queue = soft_queue_get(context, add->cpu);
