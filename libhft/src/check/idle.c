@@ -8,10 +8,7 @@
 
 #include "internal.h"
 
-#define CPU			"/sys/devices/system/cpu/"
-#define IDLE_LIMIT_US		10	/* of a wake-up that is some us itself */
 #define IDLE_EXIT_BAD_NS	20000
-#define MOST_STATES		16
 
 /* The slowest idle state that a CPU may enter; false: none slower than the limit. */
 static bool deepest_state(const struct hft_check *c, int cpu, char *name, size_t size,
@@ -22,15 +19,15 @@ static bool deepest_state(const struct hft_check *c, int cpu, char *name, size_t
 	int i;
 
 	*latency_us = IDLE_LIMIT_US;
-	for (i = 0; i < MOST_STATES; i++) {
-		if (hft_read_number(c->root, &latency, CPU "cpu%d/cpuidle/state%d/latency", cpu, i))
+	for (i = 0; i < IDLE_STATES; i++) {
+		if (hft_read_number(c->root, &latency, SYS_CPU "cpu%d/cpuidle/state%d/latency", cpu, i))
 			break;
-		if (hft_read_number(c->root, &disabled, CPU "cpu%d/cpuidle/state%d/disable", cpu, i))
+		if (hft_read_number(c->root, &disabled, SYS_CPU "cpu%d/cpuidle/state%d/disable", cpu, i))
 			disabled = 0;
 		if (disabled || latency <= *latency_us)
 			continue;
 		*latency_us = latency;
-		found = !hft_read_line(c->root, name, size, CPU "cpu%d/cpuidle/state%d/name", cpu, i);
+		found = !hft_read_line(c->root, name, size, SYS_CPU "cpu%d/cpuidle/state%d/name", cpu, i);
 	}
 	return found;
 }
@@ -125,7 +122,7 @@ static void check_governor(struct hft_check *c)
 
 	CPU_ZERO(&governed);
 	hft_for_each_cpu(cpu, &c->workers) {
-		if (hft_read_line(c->root, line, sizeof(line), CPU "cpu%d/cpufreq/scaling_governor",
+		if (hft_read_line(c->root, line, sizeof(line), SYS_CPU "cpu%d/cpufreq/scaling_governor",
 				  cpu) || !strcmp(line, "performance"))
 			continue;
 		CPU_SET(cpu, &governed);
@@ -147,17 +144,17 @@ static void check_governor(struct hft_check *c)
 static void check_turbo(struct hft_check *c)
 {
 	long long off = 0, boost = 0;
-	bool intel = !hft_read_number(c->root, &off, CPU "intel_pstate/no_turbo");
+	bool intel = !hft_read_number(c->root, &off, SYS_CPU "intel_pstate/no_turbo");
 
-	if (intel ? off : hft_read_number(c->root, &boost, CPU "cpufreq/boost") || !boost) {
+	if (intel ? off : hft_read_number(c->root, &boost, SYS_CPU "cpufreq/boost") || !boost) {
 		say(c, HFT_CHECK_OK, "the frequency is not boosted, or the kernel does not say");
 		return;
 	}
 	say(c, HFT_CHECK_NOTE, "CPUs boost their frequency by load, temperature and instructions");
 	say_cost(c, "Documentation/admin-guide/pm/intel_pstate.rst, no_turbo",
 		 "the same work takes a varying time; work is shorter on the whole");
-	say_fix(c, intel ? "echo 1 > " CPU "intel_pstate/no_turbo, if even times matter more" :
-		"echo 0 > " CPU "cpufreq/boost, if even times matter more");
+	say_fix(c, intel ? "echo 1 > " SYS_CPU "intel_pstate/no_turbo, if even times matter more" :
+		"echo 0 > " SYS_CPU "cpufreq/boost, if even times matter more");
 	say_lasting(c, "the firmware's setting");
 }
 

@@ -12,6 +12,7 @@
 
 #include "../cpulist.h"
 #include "../sysfs.h"
+#include "wanted.h"
 
 #define MEASURE_CLOCK		(1U << 0)	/* reading it */
 #define MEASURE_SYSCALL		(1U << 1)
@@ -32,6 +33,7 @@
  * @longest_ns: the longest gap
  * @gaps: longer than %MEASURE_GAP_NS
  * @steal_ticks: USER_HZ ticks that the hypervisor took from all CPUs meanwhile
+ * @sibling_ticks: such that the others of its core were busy
  * @smi: SMIs meanwhile; -1: the counter can not be read
  */
 struct hft_measured {
@@ -47,6 +49,7 @@ struct hft_measured {
 	uint64_t longest_ns;
 	uint64_t gaps;
 	uint64_t steal_ticks;
+	uint64_t sibling_ticks;
 	long long smi;
 };
 

@@ -8,7 +8,6 @@
 #include "../irq.h"
 #include "internal.h"
 
-#define WORKQUEUE	"/sys/devices/virtual/workqueue/"
 #define PER_CPU_THREADS	"Documentation/admin-guide/kernel-per-CPU-kthreads.rst"
 #define SHOWN_IRQS	6
 
@@ -68,7 +67,7 @@ static void check_irq_affinity(struct hft_check *c)
 	    irqs.names);
 	say_cost(c, PER_CPU_THREADS,
 		 "1 to 20 us each in a worker, with the softirqs that they raise");
-	say_fix(c, "hft-tune --only irq --cpus %s --apply", c->named);
+	say_fix(c, "hft-tune --only irq_affinity --cpus %s --apply", c->named);
 	say_lasting(c, "boot with irqaffinity=%s, and isolcpus=managed_irq,domain,%s for queues of a device",
 		    c->other_list, c->named);
 }
@@ -77,7 +76,7 @@ static void check_irq_default(struct hft_check *c)
 {
 	char line[HFT_CPULIST_SIZE], mask[HFT_CPULIST_SIZE];
 	cpu_set_t cpus;
-	int err = hft_read_line(c->root, line, sizeof(line), "/proc/irq/default_smp_affinity");
+	int err = hft_read_line(c->root, line, sizeof(line), IRQ_DEFAULT);
 
 	if (err || !hft_cpumask_parse(line, &cpus)) {
 		say_unread(c, err ? err : -EINVAL, "the affinity of new interrupts",
@@ -94,7 +93,7 @@ static void check_irq_default(struct hft_check *c)
 	say_cost(c, "Documentation/core-api/irq/irq-affinity.rst",
 		 "a device that starts later brings its interrupts to a worker");
 	hft_cpumask_print(&c->others, mask, sizeof(mask));
-	say_fix(c, "echo %s > /proc/irq/default_smp_affinity", mask);
+	say_fix(c, "echo %s > " IRQ_DEFAULT, mask);
 	say_lasting(c, "boot with irqaffinity=%s", c->other_list);
 }
 
@@ -131,7 +130,7 @@ static void check_workqueue(struct hft_check *c)
 {
 	char line[HFT_CPULIST_SIZE], mask[HFT_CPULIST_SIZE];
 	cpu_set_t cpus;
-	int err = hft_read_line(c->root, line, sizeof(line), WORKQUEUE "cpumask");
+	int err = hft_read_line(c->root, line, sizeof(line), SYS_WORKQUEUE "cpumask");
 
 	if (err || !hft_cpumask_parse(line, &cpus)) {
 		say_unread(c, err ? err : -EINVAL, "the CPUs of unbound work",
@@ -148,7 +147,7 @@ static void check_workqueue(struct hft_check *c)
 	say_cost(c, "Documentation/core-api/workqueue.rst",
 		 "a kernel thread there for as long as the work takes: writeback, crypto, file systems");
 	hft_cpumask_print(&c->others, mask, sizeof(mask));
-	say_fix(c, "echo %s > " WORKQUEUE "cpumask", mask);
+	say_fix(c, "echo %s > " SYS_WORKQUEUE "cpumask", mask);
 	say_lasting(c, "boot with isolcpus=domain,%s, or write the mask at each boot", c->list);
 }
 

@@ -6,7 +6,6 @@
 
 #include "internal.h"
 
-#define CPU		"/sys/devices/system/cpu/"
 #define GAP_BAD_NS	100000
 
 static void check_smt(struct hft_check *c)
@@ -17,7 +16,7 @@ static void check_smt(struct hft_check *c)
 
 	CPU_ZERO(&shared);
 	hft_for_each_cpu(cpu, &c->workers) {
-		if (hft_read_cpus(c->root, &siblings, CPU "cpu%d/topology/thread_siblings_list", cpu))
+		if (hft_read_cpus(c->root, &siblings, SYS_CPU "cpu%d/topology/thread_siblings_list", cpu))
 			continue;
 		CPU_AND(&siblings, &siblings, &c->online);
 		CPU_CLR(cpu, &siblings);
@@ -29,9 +28,14 @@ static void check_smt(struct hft_check *c)
 	}
 	hft_cpulist_print(&shared, list, sizeof(list));
 	say(c, HFT_CHECK_WARN, "CPUs %s share their cores with CPUs %s", c->list, list);
-	say_cost(c, "Intel Optimization Reference Manual, Hyper-Threading",
-		 "two busy threads share caches and units of a core: each takes up to twice as long");
-	say_fix(c, "echo off > " CPU "smt/control, or take the siblings offline");
+	if (c->measured.have & MEASURE_GAPS)
+		say_measured(c, 0, "in %llu ms the others of a worker's core were busy for %llu ticks of 10 ms, in which it is slower",
+			     (unsigned long long)c->measured.spun_ns / 1000000,
+			     (unsigned long long)c->measured.sibling_ticks);
+	else
+		say_cost(c, "Intel Optimization Reference Manual, Hyper-Threading",
+			 "two busy threads share the caches and units of a core");
+	say_fix(c, "echo off > " SYS_CPU "smt/control, or take the siblings offline");
 	say_lasting(c, "boot with nosmt, or the firmware's setting");
 }
 
@@ -100,7 +104,7 @@ static void check_hypervisor(struct hft_check *c)
 static void check_microcode(struct hft_check *c)
 {
 	char line[256];
-	int err = hft_read_line(c->root, line, sizeof(line), CPU "vulnerabilities/old_microcode");
+	int err = hft_read_line(c->root, line, sizeof(line), SYS_CPU "vulnerabilities/old_microcode");
 
 	if (err || strncmp(line, "Vulnerable", 10)) {
 		say(c, HFT_CHECK_OK, err ? "whether the microcode is old is not known to this kernel" :
@@ -114,7 +118,7 @@ static void check_microcode(struct hft_check *c)
 }
 
 const struct hft_check_entry hft_checks_machine[] = {
-	{ "smt", check_smt, 0 },
+	{ "smt", check_smt, MEASURE_GAPS },
 	{ "gaps", check_gaps, MEASURE_GAPS },
 	{ "smi", check_smi, MEASURE_GAPS },
 	{ "hypervisor", check_hypervisor, MEASURE_GAPS },

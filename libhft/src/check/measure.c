@@ -25,6 +25,7 @@
 #define SLEEP_NS	2000000		/* long enough for a deep idle state */
 #define SPIN_NS		200000000
 #define MSR_SMI_COUNT	0x34
+#define STAT_SIZE	(64 << 10)	/* a line for each CPU comes first */
 
 struct probe {
 	void (*run)(struct probe *probe);
@@ -161,13 +162,18 @@ static bool run_on(struct probe *probe)
 	return start_probe(probe, &thread) && end_probe(probe, thread, PATIENCE_S);
 }
 
-/* A worker's CPU that is online; where it may not run there, nothing is measured. */
+/*
+ * A worker's CPU that is online.  A CPU that is isolated is not in the affinity, and a thread
+ * may go there all the same; where it may not, nothing is measured.
+ */
 static bool choose_cpu(const struct hft_check *c, cpu_set_t *one)
 {
-	cpu_set_t both;
+	cpu_set_t both, allowed;
 	int cpu;
 
 	CPU_AND(&both, &c->workers, &c->online);
+	if (!c->chosen && !sched_getaffinity(0, sizeof(allowed), &allowed))
+		CPU_AND(&both, &both, &allowed);
 	CPU_ZERO(one);
 	for (cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--) {
 		if (CPU_ISSET(cpu, &both)) {
@@ -213,16 +219,55 @@ static uint64_t steal_ticks(void)
 	return steal;
 }
 
+/* USER_HZ ticks that a CPU did not idle: all but the fourth and fifth of its columns. */
+static uint64_t busy_ticks_of(const char *stat, int cpu)
+{
+	unsigned long long t[8] = { 0 };
+	char name[16], line[256];
+
+	snprintf(name, sizeof(name), "cpu%d ", cpu);
+	if (!line_value(stat, name, line, sizeof(line)) ||
+	    sscanf(line, "%llu %llu %llu %llu %llu %llu %llu %llu", &t[0], &t[1], &t[2], &t[3],
+		   &t[4], &t[5], &t[6], &t[7]) != 8)
+		return 0;
+	return t[0] + t[1] + t[2] + t[5] + t[6] + t[7];
+}
+
+/* Of those that share the core of @cpu. */
+static uint64_t sibling_ticks(int cpu)
+{
+	static const char path[] = SYS_CPU "cpu%d/topology/thread_siblings_list";
+	char stat[STAT_SIZE];
+	cpu_set_t siblings;
+	uint64_t ticks = 0;
+	int sibling;
+
+	if (hft_read_cpus("", &siblings, path, cpu) ||
+	    hft_read_text("", stat, sizeof(stat), "/proc/stat") < 0)
+		return 0;
+	CPU_CLR(cpu, &siblings);
+	hft_for_each_cpu(sibling, &siblings)
+		ticks += busy_ticks_of(stat, sibling);
+	return ticks;
+}
+
+static int first_cpu(const cpu_set_t *set)
+{
+	int cpu = 0;
+
+	while (!CPU_ISSET(cpu, set))
+		cpu++;
+	return cpu;
+}
+
 /* Of the CPU's model specific registers, at their number as offset; -1: can not be read. */
-static long long smi_count(const cpu_set_t *one)
+static long long smi_count(int cpu)
 {
 	char path[48];
 	uint64_t count;
-	int cpu = 0, fd;
 	bool read_it;
+	int fd;
 
-	while (!CPU_ISSET(cpu, one))
-		cpu++;
 	snprintf(path, sizeof(path), "/dev/cpu/%d/msr", cpu);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -235,12 +280,14 @@ static long long smi_count(const cpu_set_t *one)
 static bool measure_spin(struct hft_measured *m, const cpu_set_t *one)
 {
 	struct probe probe = { .run = measure_gaps, .cpus = one, .m = m };
-	uint64_t steal = steal_ticks();
-	long long smi = smi_count(one);
+	int cpu = first_cpu(one);
+	uint64_t steal = steal_ticks(), busy = sibling_ticks(cpu);
+	long long smi = smi_count(cpu);
 	bool valid = run_on(&probe);
 
 	m->steal_ticks = steal_ticks() - steal;
-	m->smi = smi < 0 ? -1 : smi_count(one) - smi;
+	m->sibling_ticks = sibling_ticks(cpu) - busy;
+	m->smi = smi < 0 ? -1 : smi_count(cpu) - smi;
 	return valid;
 }
 

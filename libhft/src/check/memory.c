@@ -6,8 +6,6 @@
 
 #include "internal.h"
 
-#define THP	"/sys/kernel/mm/transparent_hugepage/"
-
 /* A sysctl or the like that is best at zero. */
 static void check_zero(struct hft_check *c, const char *path, const char *is_off,
 		       enum hft_severity severity, const char *is_on)
@@ -30,13 +28,13 @@ static void check_zero(struct hft_check *c, const char *path, const char *is_off
 static void check_thp(struct hft_check *c)
 {
 	char enabled[64], defrag[64] = "";
-	int err = hft_read_line(c->root, enabled, sizeof(enabled), THP "enabled");
+	int err = hft_read_line(c->root, enabled, sizeof(enabled), SYS_THP "enabled");
 
 	if (err) {
 		say_unread(c, err, "transparent huge pages", "this kernel has no transparent huge pages");
 		return;
 	}
-	if (!hft_read_line(c->root, defrag, sizeof(defrag), THP "defrag"))
+	if (!hft_read_line(c->root, defrag, sizeof(defrag), SYS_THP "defrag"))
 		hft_chosen_word(defrag);
 	hft_chosen_word(enabled);
 	if (strcmp(enabled, "always") || !strcmp(defrag, "never")) {
@@ -47,13 +45,13 @@ static void check_thp(struct hft_check *c)
 	say(c, HFT_CHECK_WARN, "huge pages are made for all: enabled %s, defrag %s", enabled, defrag);
 	say_cost(c, "Documentation/admin-guide/mm/transhuge.rst",
 		 "khugepaged moves pages under running threads, and a fault may clear or compact 2 MiB");
-	say_fix(c, "echo madvise > " THP "enabled");
+	say_fix(c, "echo madvise > " SYS_THP "enabled");
 	say_lasting(c, "boot with transparent_hugepage=madvise");
 }
 
 static void check_ksm(struct hft_check *c)
 {
-	check_zero(c, "/sys/kernel/mm/ksm/run", "equal pages are not merged", HFT_CHECK_WARN,
+	check_zero(c, SYS_KSM "run", "equal pages are not merged", HFT_CHECK_WARN,
 		   "equal pages are merged by ksmd");
 	if (c->finding.severity != HFT_CHECK_WARN)
 		return;
@@ -81,7 +79,7 @@ static void check_swap(struct hft_check *c)
 
 static void check_numa_balancing(struct hft_check *c)
 {
-	check_zero(c, "/proc/sys/kernel/numa_balancing", "pages are not moved between nodes",
+	check_zero(c, SYSCTL_KERNEL "numa_balancing", "pages are not moved between nodes",
 		   HFT_CHECK_WARN, "pages are moved between nodes by who touches them");
 	if (c->finding.severity != HFT_CHECK_WARN)
 		return;
@@ -92,7 +90,7 @@ static void check_numa_balancing(struct hft_check *c)
 
 static void check_compaction(struct hft_check *c)
 {
-	check_zero(c, "/proc/sys/vm/compaction_proactiveness", "memory is not compacted ahead",
+	check_zero(c, SYSCTL_VM "compaction_proactiveness", "memory is not compacted ahead",
 		   HFT_CHECK_NOTE, "memory is compacted ahead of need");
 	if (c->finding.severity != HFT_CHECK_NOTE)
 		return;
@@ -103,7 +101,7 @@ static void check_compaction(struct hft_check *c)
 
 static void check_zone_reclaim(struct hft_check *c)
 {
-	check_zero(c, "/proc/sys/vm/zone_reclaim_mode", "a node that is full takes from others",
+	check_zero(c, SYSCTL_VM "zone_reclaim_mode", "a node that is full takes from others",
 		   HFT_CHECK_WARN, "a node that is full frees its own memory first");
 	if (c->finding.severity != HFT_CHECK_WARN)
 		return;
@@ -115,7 +113,7 @@ static void check_zone_reclaim(struct hft_check *c)
 static void check_vmstat(struct hft_check *c)
 {
 	long long interval;
-	int err = hft_read_number(c->root, &interval, "/proc/sys/vm/stat_interval");
+	int err = hft_read_number(c->root, &interval, SYSCTL_VM "stat_interval");
 
 	if (err || interval > 10) {
 		say(c, HFT_CHECK_OK, "statistics of memory are gathered rarely");
@@ -124,8 +122,8 @@ static void check_vmstat(struct hft_check *c)
 	say(c, HFT_CHECK_NOTE, "each CPU gathers statistics of memory each %lld s", interval);
 	say_cost(c, "Documentation/admin-guide/kernel-per-CPU-kthreads.rst",
 		 "a kernel thread on a worker's CPU, some us");
-	say_fix(c, "sysctl vm.stat_interval=120");
-	say_lasting(c, "echo vm.stat_interval=120 >> /etc/sysctl.d/60-hft.conf");
+	say_fix(c, "sysctl vm.stat_interval=%d", VMSTAT_S);
+	say_lasting(c, "echo vm.stat_interval=%d >> /etc/sysctl.d/60-hft.conf", VMSTAT_S);
 }
 
 const struct hft_check_entry hft_checks_memory[] = {

@@ -6,19 +6,16 @@
 
 #include "internal.h"
 
-#define SYSCTL		"/proc/sys/kernel/"
-#define FAIR_SERVER	"/sys/kernel/debug/sched/fair_server/"
-
 static void check_rt_throttling(struct hft_check *c)
 {
 	long long runtime, period = 1000000;
-	int err = hft_read_number(c->root, &runtime, SYSCTL "sched_rt_runtime_us");
+	int err = hft_read_number(c->root, &runtime, SYSCTL_KERNEL "sched_rt_runtime_us");
 
 	if (err) {
 		say_unread(c, err, "kernel.sched_rt_runtime_us", "this kernel throttles nobody");
 		return;
 	}
-	hft_read_number(c->root, &period, SYSCTL "sched_rt_period_us");
+	hft_read_number(c->root, &period, SYSCTL_KERNEL "sched_rt_period_us");
 	if (runtime < 0 || runtime >= period) {
 		say(c, HFT_CHECK_OK, "a busy SCHED_FIFO worker is not throttled");
 		return;
@@ -39,13 +36,13 @@ static void check_fair_server(struct hft_check *c)
 	int cpu, err = 0;
 
 	hft_for_each_cpu(cpu, &c->workers) {
-		err = hft_read_number(c->root, &runtime, FAIR_SERVER "cpu%d/runtime", cpu);
+		err = hft_read_number(c->root, &runtime, SYS_FAIR_SERVER "cpu%d/runtime", cpu);
 		if (err)
 			break;
 		if (runtime <= most)
 			continue;
 		most = runtime;
-		hft_read_number(c->root, &period, FAIR_SERVER "cpu%d/period", cpu);
+		hft_read_number(c->root, &period, SYS_FAIR_SERVER "cpu%d/period", cpu);
 	}
 	if (err && runs_kernel(c, 6, 12)) {
 		say(c, HFT_CHECK_NOTE, "the fair server's runtime could not be read (%s): it needs root and debugfs",
@@ -58,11 +55,11 @@ static void check_fair_server(struct hft_check *c)
 	} else {
 		say(c, HFT_CHECK_WARN, "the fair server takes %lld ns of each %lld ns from a busy SCHED_FIFO worker",
 		    most, period);
-		say_cost(c, FAIR_SERVER "cpuN/runtime",
+		say_cost(c, SYS_FAIR_SERVER "cpuN/runtime",
 			 "a worker that spins stands still for %lld ns of each %lld ns, where others wait",
 			 most, period);
 	}
-	say_fix(c, "hft-tune --only fair_server --cpus %s --apply, or echo 0 > " FAIR_SERVER "cpuN/runtime",
+	say_fix(c, "hft-tune --only fair_server --cpus %s --apply, or echo 0 > " SYS_FAIR_SERVER "cpuN/runtime",
 		c->named);
 	say_lasting(c, "write it at each boot; with isolcpus= nobody waits there");
 }
@@ -138,7 +135,7 @@ static void check_timer_slack(struct hft_check *c)
 static void check_timer_migration(struct hft_check *c)
 {
 	long long on;
-	int err = hft_read_number(c->root, &on, SYSCTL "timer_migration");
+	int err = hft_read_number(c->root, &on, SYSCTL_KERNEL "timer_migration");
 
 	if (err || !on || !c->chosen) {
 		say(c, HFT_CHECK_OK, err || !on ? "timers stay on their CPU" :
@@ -159,11 +156,11 @@ static void check_watchdog(struct hft_check *c)
 	cpu_set_t cpus;
 	long long on;
 
-	if (hft_read_number(c->root, &on, SYSCTL "watchdog") || !on) {
+	if (hft_read_number(c->root, &on, SYSCTL_KERNEL "watchdog") || !on) {
 		say(c, HFT_CHECK_OK, "no watchdog looks for lockups");
 		return;
 	}
-	if (!hft_read_line(c->root, line, sizeof(line), SYSCTL "watchdog_cpumask") &&
+	if (!hft_read_line(c->root, line, sizeof(line), SYSCTL_KERNEL "watchdog_cpumask") &&
 	    hft_cpulist_parse(line, false, &cpus)) {
 		CPU_AND(&cpus, &cpus, &c->workers);
 		if (!CPU_COUNT(&cpus)) {
