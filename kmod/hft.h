@@ -206,10 +206,12 @@ struct hft_queue {
 
 /**
  * struct hft_gone - what meters have counted that are gone
+ * @since: when there was the first, CLOCK_MONOTONIC
  * @in_time: see &struct hft_meter
  * @hist: of all classes
  */
 struct hft_gone {
+	u64 since;
 	u64 in_time;
 	struct hft_hist hist[HFT_KINDS];
 };

@@ -20,19 +20,18 @@
  */
 void hft_meter_gone(struct hft_queue *queue, const struct hft_meter *meter)
 {
-	u64 in_time = 0, ignored;
-	int kind;
+	struct hft_hist_info info = { .task_class = HFT_CLASS_ALL };
 
 	lockdep_assert_held(&queue->mutex);
 
 	if (!meter)
 		return;
-	for (kind = 0; kind < HFT_KINDS; kind++) {
-		hft_meter_merge(&queue->gone->hist[kind], kind ? &ignored : &in_time, meter,
-				HFT_CLASS_ALL, kind);
+	for (info.kind = 0; info.kind < HFT_KINDS; info.kind++) {
+		hft_hist_info_begin(&info);
+		hft_meter_merge(&queue->gone->hist[info.kind], &info, meter);
 		cond_resched();
 	}
-	queue->gone->in_time += in_time;
+	queue->gone->in_time += info.in_time;
 }
 
 /* A queue has that from its first meter on. */
@@ -45,6 +44,7 @@ static int hft_meter_alloc_gone(struct hft_queue *queue)
 	gone = kvzalloc_node(sizeof(*gone), GFP_KERNEL, cpu_to_node(queue->cpu));
 	if (!gone)
 		return -ENOMEM;
+	gone->since = ktime_get_ns();
 	mutex_lock(&queue->mutex);
 	if (!queue->gone) {
 		WRITE_ONCE(queue->gone, gone);
@@ -93,7 +93,7 @@ static int hft_meter_alloc(struct hft_ring *ring, const struct hft_meter_set *se
 		hft_user_uncharge(ring->context->user, HFT_CHARGE_BYTES, bytes);
 		return err;
 	}
-	hft_meter_init(area->start, set);
+	hft_meter_init(area->start, set, ktime_get_ns());
 	return 0;
 }
 
@@ -153,18 +153,18 @@ static void hft_ring_look(struct hft_ring *ring)
 	raw_spin_unlock_irq(&queue->lock);
 }
 
-static void hft_hist_add_ring(struct hft_hist *hist, u64 *in_time, struct hft_ring *ring,
-			      const struct hft_hist_info *info)
+static void hft_hist_add_ring(struct hft_hist *hist, struct hft_hist_info *info,
+			      struct hft_ring *ring)
 {
 	if (!ring->ready.meter)
 		return;
 	hft_ring_look(ring);
-	hft_meter_merge(hist, in_time, ring->ready.meter, info->task_class, info->kind);
+	hft_meter_merge(hist, info, ring->ready.meter);
 	cond_resched();
 }
 
-static int hft_hist_read_context(struct hft_context *context, const struct hft_hist_info *info,
-				 struct hft_hist *hist, u64 *in_time)
+static int hft_hist_read_context(struct hft_context *context, struct hft_hist_info *info,
+				 struct hft_hist *hist)
 {
 	bool all = info->ring == HFT_STATS_CONTEXT;
 	struct hft_ring *ring;
@@ -175,30 +175,30 @@ static int hft_hist_read_context(struct hft_context *context, const struct hft_h
 		ring = hft_context_ring(context, i);
 		if (!ring || !(all || info->ring == i))
 			continue;
-		hft_hist_add_ring(hist, in_time, ring, info);
+		hft_hist_add_ring(hist, info, ring);
 		err = 0;
 	}
 	mutex_unlock(&context->mutex);
 	return err;
 }
 
-static void hft_hist_read_queue(struct hft_queue *queue, const struct hft_hist_info *info,
-				struct hft_hist *hist, u64 *in_time)
+static void hft_hist_read_queue(struct hft_queue *queue, struct hft_hist_info *info,
+				struct hft_hist *hist)
 {
 	struct hft_ring *ring;
 
 	mutex_lock(&queue->mutex);
 	list_for_each_entry(ring, &queue->rings, link)
-		hft_hist_add_ring(hist, in_time, ring, info);
+		hft_hist_add_ring(hist, info, ring);
 	if (queue->gone) {
 		hft_hist_merge(hist, &queue->gone->hist[info->kind]);
-		*in_time += queue->gone->in_time;
+		info->in_time += queue->gone->in_time;
+		hft_hist_info_since(info, queue->gone->since);
 	}
 	mutex_unlock(&queue->mutex);
 }
 
-static int hft_hist_read_global(const struct hft_hist_info *info, struct hft_hist *hist,
-				u64 *in_time)
+static int hft_hist_read_global(struct hft_hist_info *info, struct hft_hist *hist)
 {
 	bool all = info->ring == HFT_STATS_CONTEXT;
 	int cpu, err = all ? 0 : -ENOENT;
@@ -208,7 +208,7 @@ static int hft_hist_read_global(const struct hft_hist_info *info, struct hft_his
 	for_each_possible_cpu(cpu) {
 		if (!all && info->ring != cpu)
 			continue;
-		hft_hist_read_queue(per_cpu_ptr(&hft_queues, cpu), info, hist, in_time);
+		hft_hist_read_queue(per_cpu_ptr(&hft_queues, cpu), info, hist);
 		err = 0;
 	}
 	return err;
@@ -225,7 +225,6 @@ int hft_hist_read(struct hft_context *context, struct hft_hist_info *info)
 {
 	u32 nr = min_t(u32, info->nr_buckets, HFT_HIST_BUCKETS);
 	struct hft_hist *hist;
-	u64 in_time = 0;
 	int err;
 
 	if (!hft_hist_info_valid(info))
@@ -233,15 +232,16 @@ int hft_hist_read(struct hft_context *context, struct hft_hist_info *info)
 	hist = kvzalloc(sizeof(*hist), GFP_KERNEL_ACCOUNT);
 	if (!hist)
 		return -ENOMEM;
+	hft_hist_info_begin(info);
 	if (info->flags & HFT_HIST_GLOBAL)
-		err = hft_hist_read_global(info, hist, &in_time);
+		err = hft_hist_read_global(info, hist);
 	else
-		err = hft_hist_read_context(context, info, hist, &in_time);
+		err = hft_hist_read_context(context, info, hist);
 	if (!err && info->buckets && copy_to_user(u64_to_user_ptr(info->buckets), hist->bucket,
 						  nr * sizeof(hist->bucket[0])))
 		err = -EFAULT;
 	if (!err)
-		hft_hist_info_fill(info, hist, in_time);
+		hft_hist_info_end(info, hist);
 	kvfree(hist);
 	return err;
 }

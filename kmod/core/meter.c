@@ -55,15 +55,17 @@ size_t hft_meter_bytes(const struct hft_meter_set *set)
  * hft_meter_init() - make a meter of nothing yet
  * @memory: hft_meter_bytes() of it, zeroes
  * @set: as there
+ * @now: CLOCK_MONOTONIC
  *
  * Return: @memory.
  */
-struct hft_meter *hft_meter_init(void *memory, const struct hft_meter_set *set)
+struct hft_meter *hft_meter_init(void *memory, const struct hft_meter_set *set, u64 now)
 {
 	struct hft_meter *meter = memory;
 	struct hft_hist *next = (struct hft_hist *)(meter + 1);
 	u32 class, kind;
 
+	meter->since = now;
 	meter->flags = set->flags;
 	meter->classes = set->classes;
 	meter->kinds = set->kinds;
@@ -139,39 +141,59 @@ bool hft_hist_info_valid(const struct hft_hist_info *info)
 }
 
 /**
- * hft_meter_merge() - add what a meter has counted
- * @to: the sum
- * @in_time: likewise
- * @meter: it may be written meanwhile; NULL: nothing is added
- * @class: or %HFT_CLASS_ALL
- * @kind: below %HFT_KINDS
+ * hft_hist_info_begin() - nothing has been added yet
+ * @info: the answer to be
  */
-void hft_meter_merge(struct hft_hist *to, u64 *in_time, const struct hft_meter *meter, u32 class,
-		     u32 kind)
+void hft_hist_info_begin(struct hft_hist_info *info)
+{
+	info->in_time = 0;
+	info->since = 0;
+}
+
+/**
+ * hft_hist_info_since() - what is added was measured since a time
+ * @info: the answer to be
+ * @since: CLOCK_MONOTONIC; 0: nothing was
+ */
+void hft_hist_info_since(struct hft_hist_info *info, u64 since)
+{
+	if (since && (!info->since || since < info->since))
+		info->since = since;
+}
+
+/**
+ * hft_meter_merge() - add what a meter has counted
+ * @to: the sum of the values
+ * @info: the answer to be, which tells the class and the kind
+ * @meter: it may be written meanwhile; NULL: nothing is added
+ */
+void hft_meter_merge(struct hft_hist *to, struct hft_hist_info *info,
+		     const struct hft_meter *meter)
 {
 	u32 i;
 
-	for (i = 0; meter && i < HFT_CLASSES; i++) {
-		if (class != HFT_CLASS_ALL && class != i)
+	if (!meter)
+		return;
+	hft_hist_info_since(info, meter->since);
+	for (i = 0; i < HFT_CLASSES; i++) {
+		if (info->task_class != HFT_CLASS_ALL && info->task_class != i)
 			continue;
-		if (meter->hist[i][kind])
-			hft_hist_merge(to, meter->hist[i][kind]);
-		*in_time += hft_load_relaxed(&meter->in_time[i]);
+		if (meter->hist[i][info->kind])
+			hft_hist_merge(to, meter->hist[i][info->kind]);
+		info->in_time += hft_load_relaxed(&meter->in_time[i]);
 	}
 }
 
 /**
- * hft_hist_info_fill() - answer but for the buckets
+ * hft_hist_info_end() - answer but for the buckets
  * @info: the answer
- * @hist: what was asked for
- * @in_time: likewise
+ * @hist: the sum of the values
  */
-void hft_hist_info_fill(struct hft_hist_info *info, const struct hft_hist *hist, u64 in_time)
+void hft_hist_info_end(struct hft_hist_info *info, const struct hft_hist *hist)
 {
 	info->nr_buckets = HFT_HIST_BUCKETS;
 	info->count = hft_hist_count(hist);
 	info->sum = hft_hist_sum(hist);
 	info->min = hft_hist_min(hist);
 	info->max = hft_hist_max(hist);
-	info->in_time = in_time;
 }

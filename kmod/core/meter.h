@@ -32,6 +32,7 @@ struct hft_ready_queue;
  * @classes: bit n: of class n
  * @kinds: bit n: of kind n
  * @reserved: zero
+ * @since: CLOCK_MONOTONIC when it was begun
  * @in_time: runs of a class with a deadline that have kept it; the others are in
  *	%HFT_KIND_LATENESS
  * @hist: NULL: not of that class and kind
@@ -41,6 +42,7 @@ struct hft_meter {
 	u32 classes;
 	u32 kinds;
 	u32 reserved;
+	u64 since;
 	u64 in_time[HFT_CLASSES];
 	struct hft_hist *hist[HFT_CLASSES][HFT_KINDS];
 };
@@ -48,15 +50,17 @@ struct hft_meter {
 bool hft_meter_set_valid(const struct hft_meter_set *set);
 void hft_meter_restrict(struct hft_meter_set *set, u32 kinds);
 size_t hft_meter_bytes(const struct hft_meter_set *set);
-struct hft_meter *hft_meter_init(void *memory, const struct hft_meter_set *set);
+struct hft_meter *hft_meter_init(void *memory, const struct hft_meter_set *set, u64 now);
 void hft_meter_dispatched(const struct hft_ready_queue *ready, u32 class,
 			  const struct hft_event *event);
 void hft_meter_completed(struct hft_meter *meter, u32 class, const struct hft_event *event,
 			 u64 start, u64 end);
 
 bool hft_hist_info_valid(const struct hft_hist_info *info);
-void hft_meter_merge(struct hft_hist *to, u64 *in_time, const struct hft_meter *meter, u32 class,
-		     u32 kind);
-void hft_hist_info_fill(struct hft_hist_info *info, const struct hft_hist *hist, u64 in_time);
+void hft_hist_info_begin(struct hft_hist_info *info);
+void hft_hist_info_since(struct hft_hist_info *info, u64 since);
+void hft_meter_merge(struct hft_hist *to, struct hft_hist_info *info,
+		     const struct hft_meter *meter);
+void hft_hist_info_end(struct hft_hist_info *info, const struct hft_hist *hist);
 
 #endif /* HFT_CORE_METER_H */

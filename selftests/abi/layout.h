@@ -190,7 +190,8 @@ AT64(hft_hist_info, sum, 40);
 AT64(hft_hist_info, min, 48);
 AT64(hft_hist_info, max, 56);
 AT64(hft_hist_info, in_time, 64);
-SIZE(hft_hist_info, 72);
+AT64(hft_hist_info, since, 72);
+SIZE(hft_hist_info, 80);
 AT64(hft_lead_row, lead, 0);
 AT(hft_lead_row, late_ppm, 8);
 AT(hft_lead_row, cpu_ppm, 12);
@@ -293,7 +294,7 @@ static_assert(HFT_IOC_TASK == 0xc0386814, "HFT_IOC_TASK");
 static_assert(HFT_IOC_HALT == 0xc0186815, "HFT_IOC_HALT");
 static_assert(HFT_IOC_RELEASE == 0xc0186817, "HFT_IOC_RELEASE");
 static_assert(HFT_IOC_METER == 0x40186819, "HFT_IOC_METER");
-static_assert(HFT_IOC_HIST == 0xc048681a, "HFT_IOC_HIST");
+static_assert(HFT_IOC_HIST == 0xc050681a, "HFT_IOC_HIST");
 static_assert(HFT_IOC_WAIT == 0x40106820, "HFT_IOC_WAIT");
 static_assert(HFT_IOC_WAKE == 0x6821, "HFT_IOC_WAKE");
 

@@ -22,11 +22,15 @@ static struct hft_hist_summary hist_in_time(struct test *t, uint32_t number, uin
 {
 	HFT_OPTS(hft_hist_opts, which, .ring = number, .task_class = class, .kind = kind);
 	HFT_OPTS(hft_hist_summary, summary);
+	HFT_OPTS(hft_hist_answer, answer);
 	struct hft_histogram *histogram;
 
 	if (!EQUAL(0, hft_histogram_open(&histogram)))
 		exit(1);
-	EQUAL(0, hft_hist_read(t->h, &which, histogram, in_time));
+	EQUAL(0, hft_hist_read(t->h, &which, histogram, &answer));
+	if (in_time)
+		*in_time = answer.in_time;
+	CHECK(answer.since_ns <= hft_now());
 	EQUAL(0, hft_histogram_summary(histogram, &summary));
 	hft_histogram_close(histogram);
 	return summary;

@@ -45,6 +45,9 @@ int detect_file(const char *path, double scale);
 /* hftctl topology, hftctl place: @argv[0] is which.  Returns the status to exit with. */
 int place_main(int argc, char **argv);
 
+/* hftctl stats, hftctl top: options before and after the command.  Likewise. */
+int stats_main(int argc, char **argv);
+
 /* As JSON or as text, to standard output.  Returns 0, or 1 after it has printed the reason. */
 int print(json_t *value, bool json);
 

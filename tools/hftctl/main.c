@@ -32,11 +32,6 @@ static int run_query(const struct args *args, json_t **value)
 	return query_read(value);
 }
 
-static int run_stats(const struct args *args, json_t **value)
-{
-	return args->pid ? stats_read_process(args->pid, value) : stats_read_module(value);
-}
-
 static int run_rings(const struct args *args, json_t **value)
 {
 	(void)args;
@@ -84,7 +79,6 @@ static const struct command {
 	bool detects;
 } commands[] = {
 	{ .name = "query", .run = run_query },
-	{ .name = "stats", .run = run_stats, .takes_pid = true },
 	{ .name = "rings", .run = run_rings },
 	{ .name = "cancel", .run = run_cancel, .takes_pid = true, .needs_pid = true,
 	  .operand = "cancel needs the id of a task, a number above 0" },
@@ -102,8 +96,9 @@ static void usage(FILE *out)
 	      "Look at the hft kernel module and at what uses it, or at what could.\n"
 	      "\n"
 	      "  query               what the module offers: features and limits (leads in ns)\n"
-	      "  stats               counters of the module since it was loaded\n"
-	      "  stats --pid PID     counters of each context that a process has open\n"
+	      "  stats               counters of the module since it was loaded, and histograms of\n"
+	      "                      what tasks took, of all or of a process: see hftctl stats --help\n"
+	      "  top                 such histograms, of what came since the last look: see there\n"
 	      "  rings               the rings of all processes, one a line (leads in ns)\n"
 	      "  cancel --pid PID ID take back a queued task of a process by its id\n"
 	      "  analyze --policy POLICY FILE\n"
@@ -292,6 +287,18 @@ static int parse_analyze_option(int c, const char *text, struct analyze_args *ar
 	}
 }
 
+/* Which have their own options, and these may be before the command. */
+static bool is_stats(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && !find_command(argv[i]); i++) {
+		if (!strcmp(argv[i], "stats") || !strcmp(argv[i], "top"))
+			return true;
+	}
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -316,6 +323,8 @@ int main(int argc, char **argv)
 		return graph_main(argc - 1, argv + 1);
 	if (argc > 1 && (!strcmp(argv[1], "topology") || !strcmp(argv[1], "place")))
 		return place_main(argc - 1, argv + 1);
+	if (is_stats(argc, argv))
+		return stats_main(argc, argv);
 	while ((c = getopt_long(argc, argv, "jp:P:bel:s:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':

@@ -19,6 +19,7 @@ static const struct {
 	{ HFT_FEATURE_MONITOR, "monitor" },
 	{ HFT_FEATURE_CLOCK, "clock" },
 	{ HFT_FEATURE_RT, "preempt_rt" },
+	{ HFT_FEATURE_METER, "meter" },
 };
 
 static json_t *feature_names(uint64_t bits)

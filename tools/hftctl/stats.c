@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* hftctl stats, hftctl cancel */
+/* The counters of hftctl stats; hftctl cancel */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/ioctl.h>

@@ -790,6 +790,8 @@ struct hft_meter_set {
  * @max: out: the largest
  * @in_time: out: runs that have kept their deadline.  Those that have not are the values of
  *	%HFT_KIND_LATENESS
+ * @since: out: CLOCK_MONOTONIC when it was begun to measure the first of these rings; 0:
+ *	none is
  *
  * Bucket i below 128 has the value i.  Else, with e = i / 128 - 1 and m = i % 128 + 128,
  * those from m * 2^e to (m + 1) * 2^e - 1; the last has all that are greater as well.
@@ -812,6 +814,7 @@ struct hft_hist_info {
 	__u64 min;
 	__u64 max;
 	__u64 in_time;
+	__u64 since;
 };
 
 /* hft_lead_info.fields */

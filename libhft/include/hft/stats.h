@@ -62,6 +62,20 @@ struct hft_hist_opts {
 };
 
 /**
+ * struct hft_hist_answer - what there is to a histogram beside its values
+ * @sz: of the struct
+ * @in_time: runs that have kept their deadline; those that have not are the values of
+ *	%HFT_KIND_LATENESS
+ * @since_ns: CLOCK_MONOTONIC when it was begun to measure the first of its rings; 0: none
+ *	is
+ */
+struct hft_hist_answer {
+	size_t sz;
+	uint64_t in_time;
+	uint64_t since_ns;
+};
+
+/**
  * struct hft_hist_summary - figures of a histogram
  * @sz: of the struct
  * @count: values
@@ -108,7 +122,9 @@ const char *hft_kind_name(enum hft_kind kind);
 
 int hft_ring_meter(struct hft_ring *ring, const struct hft_meter_opts *opts);
 int hft_hist_read(struct hft *h, const struct hft_hist_opts *which, struct hft_histogram *to,
-		  uint64_t *in_time);
+		  struct hft_hist_answer *answer);
+int hft_hist_read_fd(int fd, const struct hft_hist_opts *which, struct hft_histogram *to,
+		     struct hft_hist_answer *answer);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #include <core/task.h>
 
@@ -58,12 +59,13 @@ static struct hft_submit_tally *submit_tally(struct hft *h, uint32_t number)
  * hft_meter_new() - make a meter for a ready queue
  * @ready: its
  * @set: valid
+ * @now: CLOCK_MONOTONIC
  * @meter: out: it, or NULL where nothing is asked for that there can be
  *
  * Return: 0 or -ENOMEM.
  */
 int hft_meter_new(const struct hft_ready_queue *ready, const struct hft_meter_set *set,
-		  struct hft_meter **meter)
+		  uint64_t now, struct hft_meter **meter)
 {
 	struct hft_meter_set want = *set;
 	void *memory;
@@ -75,7 +77,7 @@ int hft_meter_new(const struct hft_ready_queue *ready, const struct hft_meter_se
 	memory = calloc(1, hft_meter_bytes(&want));
 	if (!memory)
 		return -ENOMEM;
-	*meter = hft_meter_init(memory, &want);
+	*meter = hft_meter_init(memory, &want, now);
 	return 0;
 }
 
@@ -132,7 +134,7 @@ static int set_tally(struct hft_ring *ring, const struct hft_meter_set *set)
 			free(tally);
 			return -ENOMEM;
 		}
-		hft_meter_init(tally->meter, &own);
+		hft_meter_init(tally->meter, &own, 0);
 		/* Pairs with the acquires: all of it before it is found. */
 		atomic_store_explicit(&ring->tally, tally, memory_order_release);
 	}
@@ -281,47 +283,81 @@ static bool has_class(uint32_t task_class, uint32_t i)
 	return task_class == HFT_CLASS_ALL || task_class == i;
 }
 
-static void add_tally(struct hft_hist *to, uint64_t *in_time, struct hft_ring *ring,
-		      const struct hft_hist_opts *which)
+static void add_tally(struct hft_hist *to, struct hft_hist_info *info, struct hft_ring *ring)
 {
 	struct hft_tally *tally = atomic_load_explicit(&ring->tally, memory_order_acquire);
 
-	if (!tally || !has_class(which->task_class, 0))
-		return;
 	/* Pairs with the release: what was forgotten is. */
-	if (atomic_load_explicit(&tally->state, memory_order_acquire) == HFT_TALLY_ON)
-		hft_meter_merge(to, in_time, tally->meter, 0, which->kind);
+	if (tally && atomic_load_explicit(&tally->state, memory_order_acquire) == HFT_TALLY_ON)
+		hft_meter_merge(to, info, tally->meter);
 }
 
-static void add_submits(struct hft_hist *to, struct hft *h, uint32_t number,
-			const struct hft_hist_opts *which)
+static void add_submits(struct hft_hist *to, const struct hft_hist_info *info, struct hft *h,
+			uint32_t number)
 {
 	struct hft_submit_tally *tally = submit_tally(h, number);
 	uint32_t i;
 
 	for (i = 0; tally && i < HFT_CLASSES; i++) {
-		if (has_class(which->task_class, i))
+		if (has_class(info->task_class, i))
 			hft_hist_merge(to, &tally->hist[i]);
 	}
 }
 
 /* What was measured in this process. */
-static void add_own(struct hft_hist *to, uint64_t *in_time, struct hft *h,
-		    const struct hft_hist_opts *which)
+static void add_own(struct hft_hist *to, struct hft_hist_info *info, struct hft *h)
 {
+	bool all = info->ring == HFT_STATS_CONTEXT;
 	struct hft_ring *ring;
 	uint32_t i;
 
 	pthread_mutex_lock(&h->lock);
 	for (ring = h->rings; ring; ring = ring->next) {
-		if (which->ring == HFT_STATS_CONTEXT || which->ring == ring->number)
-			add_tally(to, in_time, ring, which);
+		if (all || info->ring == ring->number)
+			add_tally(to, info, ring);
 	}
-	for (i = 0; which->kind == HFT_KIND_SUBMIT && i < HFT_MAX_RINGS; i++) {
-		if (which->ring == HFT_STATS_CONTEXT || which->ring == i)
-			add_submits(to, h, i, which);
+	for (i = 0; info->kind == HFT_KIND_SUBMIT && i < HFT_MAX_RINGS; i++) {
+		if (all || info->ring == i)
+			add_submits(to, info, h, i);
 	}
 	pthread_mutex_unlock(&h->lock);
+}
+
+static struct hft_hist_read ask(const struct hft_hist_opts *which, struct hft_hist *hist)
+{
+	hft_hist_reset(hist);
+	return (struct hft_hist_read){
+		.info = {
+			.ring = which->ring, .flags = which->flags,
+			.task_class = which->task_class, .kind = which->kind,
+			.buckets = (uintptr_t)hist->bucket, .nr_buckets = HFT_HIST_BUCKETS,
+		},
+		.hist = hist,
+	};
+}
+
+/* @hist has the buckets. */
+static void take(struct hft_hist *hist, const struct hft_hist_info *info)
+{
+	hist->count = info->count;
+	hist->sum = info->sum;
+	hist->min_inverted = info->count ? ~info->min : 0;
+	hist->max = info->max;
+}
+
+/* Of @answer sz was checked. */
+static void answer_hist(struct hft_hist_answer *answer, const struct hft_hist_info *info)
+{
+	struct hft_hist_answer known = { .in_time = info->in_time, .since_ns = info->since };
+
+	if (answer)
+		hft_answer(answer, &known, sizeof(known));
+}
+
+static int hist_error(int err, const struct hft_hist_opts *which)
+{
+	return hft_fail(err == -ENOTTY ? EOPNOTSUPP : -err, "histogram of ring %u, class %u, kind %u",
+			which->ring, which->task_class, which->kind);
 }
 
 /**
@@ -329,51 +365,66 @@ static void add_own(struct hft_hist *to, uint64_t *in_time, struct hft *h,
  * @h: handle
  * @user_which: which it is, or NULL: dispatch errors of class 0 of ring 0
  * @to: what it is, whatever was there before
- * @in_time: out: runs that have kept their deadline; those that have not are the values of
- *	%HFT_KIND_LATENESS.  Or NULL
+ * @answer: out: more of it, with its sz set; or NULL
  *
  * The sum of what is measured where the ring is written, by its worker, and by those who
  * submit.  They go on meanwhile.
  *
- * Allocates, and enters the kernel.  Any thread.
+ * Enters the kernel, which allocates.  Any thread.
  *
  * Return: 0, or -ENOENT no such ring; -EINVAL an option is out of range; -EPERM
  * %HFT_HIST_GLOBAL without CAP_PERFMON, or by a backend other than kernel; -ENOMEM, -E2BIG
  * options of a newer library; -EOPNOTSUPP the module is older than the library.
  */
 HFT_API int hft_hist_read(struct hft *h, const struct hft_hist_opts *user_which,
-			  struct hft_histogram *to, uint64_t *in_time)
+			  struct hft_histogram *to, struct hft_hist_answer *answer)
 {
 	struct hft_hist_opts which;
 	struct hft_hist_read read;
-	uint64_t kept;
 	int err;
 
 	err = hft_read_opts(&which, sizeof(which), user_which);
+	if (!err && answer)
+		err = hft_check_answer(answer);
 	if (err)
 		return err;
-	hft_hist_reset(&to->hist);
-	read = (struct hft_hist_read){
-		.info = {
-			.ring = which.ring, .flags = which.flags, .task_class = which.task_class,
-			.kind = which.kind, .buckets = (uintptr_t)to->hist.bucket,
-			.nr_buckets = HFT_HIST_BUCKETS,
-		},
-		.hist = &to->hist,
-	};
+	read = ask(&which, &to->hist);
 	err = h->backend->command(h, HFT_IOC_HIST, &read);
 	if (err)
-		return hft_fail(err == -ENOTTY ? EOPNOTSUPP : -err,
-				"histogram of ring %u, class %u, kind %u", which.ring,
-				which.task_class, which.kind);
-	to->hist.count = read.info.count;
-	to->hist.sum = read.info.sum;
-	to->hist.min_inverted = read.info.count ? ~read.info.min : 0;
-	to->hist.max = read.info.max;
-	kept = read.info.in_time;
+		return hist_error(err, &which);
+	take(&to->hist, &read.info);
 	if (!(which.flags & HFT_HIST_GLOBAL))
-		add_own(&to->hist, &kept, h, &which);
-	if (in_time)
-		*in_time = kept;
+		add_own(&to->hist, &read.info, h);
+	answer_hist(answer, &read.info);
+	return 0;
+}
+
+/**
+ * hft_hist_read_fd() - as hft_hist_read(), of another process
+ * @fd: descriptor of /dev/hft: of pidfd_getfd(), or, for %HFT_HIST_GLOBAL, any
+ * @user_which: which it is, or NULL: dispatch errors of class 0 of ring 0
+ * @to: what the module knows: not what was measured in the process itself
+ * @answer: out: more of it, with its sz set; or NULL
+ *
+ * Return: as hft_hist_read(), or -ENOTTY it is no such descriptor.
+ */
+HFT_API int hft_hist_read_fd(int fd, const struct hft_hist_opts *user_which,
+			     struct hft_histogram *to, struct hft_hist_answer *answer)
+{
+	struct hft_hist_opts which;
+	struct hft_hist_read read;
+	int err;
+
+	err = hft_read_opts(&which, sizeof(which), user_which);
+	if (!err && answer)
+		err = hft_check_answer(answer);
+	if (err)
+		return err;
+	read = ask(&which, &to->hist);
+	if (ioctl(fd, HFT_IOC_HIST, &read.info))
+		return hft_fail(errno, "histogram of ring %u, class %u, kind %u", which.ring,
+				which.task_class, which.kind);
+	take(&to->hist, &read.info);
+	answer_hist(answer, &read.info);
 	return 0;
 }

@@ -22,6 +22,6 @@ struct hft_hist_read {
 
 /* meter.c */
 int hft_meter_new(const struct hft_ready_queue *ready, const struct hft_meter_set *set,
-		  struct hft_meter **meter);
+		  uint64_t now, struct hft_meter **meter);
 
 #endif /* HFT_ENGINE_METER_H */

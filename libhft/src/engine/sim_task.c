@@ -234,7 +234,7 @@ static int set_meter(struct hft_sim *sim, const struct hft_meter_set *set)
 		return -ENOENT;
 	if (ring == sim->monitor)
 		return -EINVAL;
-	err = hft_meter_new(&ring->ready, set, &meter);
+	err = hft_meter_new(&ring->ready, set, sim->now, &meter);
 	if (err)
 		return err;
 	hft_job_look(&ring->ready);
@@ -248,13 +248,13 @@ static int read_hist(struct hft_sim *sim, struct hft_hist_read *read)
 	struct hft_hist_info *info = &read->info;
 	bool all = info->ring == HFT_STATS_CONTEXT;
 	int err = all ? 0 : -ENOENT;
-	u64 in_time = 0;
 	u32 i;
 
 	if (!hft_hist_info_valid(info))
 		return -EINVAL;
 	if (info->flags & HFT_HIST_GLOBAL)
 		return -EPERM;
+	hft_hist_info_begin(info);
 	for (i = 0; i < HFT_MAX_RINGS; i++) {
 		struct hft_sim_ring *ring = sim->rings[i];
 
@@ -262,11 +262,10 @@ static int read_hist(struct hft_sim *sim, struct hft_hist_read *read)
 			continue;
 		hft_job_look(&ring->ready);
 		hft_sim_commit(ring->cpu);
-		hft_meter_merge(read->hist, &in_time, ring->ready.meter, info->task_class,
-				info->kind);
+		hft_meter_merge(read->hist, info, ring->ready.meter);
 		err = 0;
 	}
-	hft_hist_info_fill(info, read->hist, in_time);
+	hft_hist_info_end(info, read->hist);
 	return err;
 }
 

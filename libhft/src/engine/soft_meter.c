@@ -10,7 +10,7 @@ static int soft_ring_meter(struct soft_ring *soft, const struct hft_meter_set *s
 {
 	struct hft_meter *meter;
 	struct soft_hold hold;
-	int err = hft_meter_new(&soft->ready, set, &meter);
+	int err = hft_meter_new(&soft->ready, set, hft_now(), &meter);
 
 	if (err)
 		return err;
@@ -57,13 +57,13 @@ int soft_hist_read(struct soft_context *context, struct hft_hist_read *read)
 	struct hft_hist_info *info = &read->info;
 	bool all = info->ring == HFT_STATS_CONTEXT;
 	int err = all ? 0 : -ENOENT;
-	uint64_t in_time = 0;
 	uint32_t i;
 
 	if (!hft_hist_info_valid(info))
 		return -EINVAL;
 	if (info->flags & HFT_HIST_GLOBAL)
 		return -EPERM;
+	hft_hist_info_begin(info);
 	pthread_mutex_lock(&context->mutex);
 	for (i = 0; i < HFT_MAX_RINGS; i++) {
 		struct soft_ring *soft = &context->rings[i];
@@ -71,10 +71,10 @@ int soft_hist_read(struct soft_context *context, struct hft_hist_read *read)
 		if (!soft->used || (!all && info->ring != i))
 			continue;
 		soft_ring_look(soft);
-		hft_meter_merge(read->hist, &in_time, soft->meter, info->task_class, info->kind);
+		hft_meter_merge(read->hist, info, soft->meter);
 		err = 0;
 	}
 	pthread_mutex_unlock(&context->mutex);
-	hft_hist_info_fill(info, read->hist, in_time);
+	hft_hist_info_end(info, read->hist);
 	return err;
 }
