@@ -29,7 +29,12 @@ module() {
 	printf '%s\n' "rings 2" "submitted 18446744073709551615" "dispatched 99" "cancelled 1" \
 		"ended 5" "wakeups 50" "full 3" "bad_head 6" "overruns 7" "deadline_misses 4" \
 		"interrupts 88" "kicks 8" "clock_steps 1" "clocksource_changes 9" \
-		"tsc_unstable 10" "late_timers 11" "novelty 12" >"$EVENTS"
+		"tsc_unstable 10" "late_timers 11" "novelty 12" "lead_changes 13" \
+		"anomaly_spikes 14" "anomaly_shifts 15" "anomaly_drifts 16" \
+		"anomaly_stalls 17" "anomaly_bursts 18" "anomaly_interference 19" \
+		"anomaly_clocks 20" "responses_applied 21" "responses_undone 22" \
+		"responses_dry_applied 23" "responses_dry_undone 24" \
+		"responses_withheld 25" >"$EVENTS"
 	echo 0.1 >"$ROOT/sys/module/hft/version"
 	echo 0123456789ABCDEF >"$ROOT/sys/module/hft/srcversion"
 	printf '%s\n' 65536 | tee "$PARAMETERS/max_tasks" >"$PARAMETERS/queue_tasks"
@@ -194,7 +199,20 @@ printed() {
 		'hft_clock_faults_total{fault="clocksource"} 9' \
 		'hft_clock_faults_total{fault="tsc"} 10' "hft_late_timers_total 11"
 	result $? "each counter of the module"
-	has 'hft_module_events{event="novelty"} 12'
+	has 'hft_anomalies_total{anomaly="spike"} 14' 'hft_anomalies_total{anomaly="shift"} 15' \
+		'hft_anomalies_total{anomaly="drift"} 16' \
+		'hft_anomalies_total{anomaly="stall"} 17' \
+		'hft_anomalies_total{anomaly="burst"} 18' \
+		'hft_anomalies_total{anomaly="interference"} 19' \
+		'hft_anomalies_total{anomaly="clock"} 20' \
+		'hft_responses_total{response="applied"} 21' \
+		'hft_responses_total{response="undone"} 22' \
+		'hft_responses_total{response="dry_applied"} 23' \
+		'hft_responses_total{response="dry_undone"} 24' \
+		'hft_responses_total{response="withheld"} 25' "hft_lead_changes_total 13"
+	result $? "anomalies, responses and leads"
+	has 'hft_module_events{event="novelty"} 12' &&
+		[ "$(grep -c '^hft_module_events{' "$out")" = 1 ]
 	result $? "one that it does not know"
 	has "hft_limit_context_tasks 65536" "hft_limit_admission_ratio 0.95" \
 		"hft_limit_timer_late_seconds 0.0015" "hft_limit_user_bytes 268435456" \
@@ -220,12 +238,12 @@ broken_files() {
 	local i
 
 	module
-	printf '%s\n' "submitted" "dispatched x" "cancelled -1" "ended 18446744073709551616" \
+	printf '%s\n' "anomaly_bursts 7" "submitted" "dispatched x" "cancelled -1" "ended 18446744073709551616" \
 		"Upper 1" 'quote" 1' "rings 2 3" "full 5" "full 6" "$(printf '%0300d' 0) 1" >"$EVENTS"
 	printf 'a"b\\c\xff\xc0\xafd\xe2\x82\xac\n' >"$ROOT/sys/module/hft/version"
 	echo nonsense >"$PARAMETERS/late_ns"
 	status 0 "a broken file" "$TOOL" --root "$ROOT" -p -f openmetrics
-	has "hft_ring_full_total 5" && ! grep -qE '^hft_(tasks|rings|limit_timer)' "$out" &&
+	has "hft_ring_full_total 5" 'hft_anomalies_total{anomaly="burst"} 7' && ! grep -qE '^hft_(tasks|rings|limit_timer)' "$out" &&
 		! grep -q "^hft_exporter_errors_total 0" "$out"
 	result $? "a broken file: what is right counts, the rest is an error"
 	grep -qF 'hft_module_info{version="a\"b\\c???d€"' "$out"

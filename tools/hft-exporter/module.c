@@ -29,6 +29,10 @@ struct events {
 	size_t nr;
 };
 
+/* One more of a family of counters. */
+#define MORE(event, family, label, value) \
+	{ event, { label, value }, { family, NULL, .type = HFT_METRIC_COUNTER } }
+
 /**
  * struct known - an event that there is a metric for
  * @event: its name
@@ -69,10 +73,26 @@ static const struct known {
 	  { "hft_clock_faults", "Times a clock was set (step), the clocksource changed "
 	    "(clocksource) and the kernel ceased to trust the TSC (tsc).",
 	    .type = HFT_METRIC_COUNTER } },
-	{ "clocksource_changes", { "fault", "clocksource" }, { "hft_clock_faults", NULL,
-	  .type = HFT_METRIC_COUNTER } },
-	{ "tsc_unstable", { "fault", "tsc" }, { "hft_clock_faults", NULL,
-	  .type = HFT_METRIC_COUNTER } },
+	MORE("clocksource_changes", "hft_clock_faults", "fault", "clocksource"),
+	MORE("tsc_unstable", "hft_clock_faults", "fault", "tsc"),
+	{ "lead_changes", {}, { "hft_lead_changes", "Times a learned lead was changed.",
+				.type = HFT_METRIC_COUNTER } },
+	{ "anomaly_spikes", { "anomaly", "spike" },
+	  { "hft_anomalies", "Anomalies that rings with rules had, by what they were.",
+	    .type = HFT_METRIC_COUNTER } },
+	MORE("anomaly_shifts", "hft_anomalies", "anomaly", "shift"),
+	MORE("anomaly_drifts", "hft_anomalies", "anomaly", "drift"),
+	MORE("anomaly_stalls", "hft_anomalies", "anomaly", "stall"),
+	MORE("anomaly_bursts", "hft_anomalies", "anomaly", "burst"),
+	MORE("anomaly_interference", "hft_anomalies", "anomaly", "interference"),
+	MORE("anomaly_clocks", "hft_anomalies", "anomaly", "clock"),
+	{ "responses_applied", { "response", "applied" },
+	  { "hft_responses", "What rules did about anomalies: dry: it was not done, only told; "
+	    "withheld: it would have changed nothing.", .type = HFT_METRIC_COUNTER } },
+	MORE("responses_undone", "hft_responses", "response", "undone"),
+	MORE("responses_dry_applied", "hft_responses", "response", "dry_applied"),
+	MORE("responses_dry_undone", "hft_responses", "response", "dry_undone"),
+	MORE("responses_withheld", "hft_responses", "response", "withheld"),
 };
 
 static const struct parameter {
@@ -174,20 +194,26 @@ static int read_events(struct exporter *exporter, struct events *events)
 	return err ? err : events->nr ? 0 : -ENODATA;
 }
 
+/* The first of a family has its help, whether the module counts that event or not. */
 static void put_known(struct hft_text *text, struct events *events)
 {
-	const char *family = "";
+	const struct hft_metric *family = NULL;
 	struct event *event;
+	bool begun = false;
 	size_t i;
 
 	for (i = 0; i < LENGTH(known); i++) {
+		if (known[i].metric.help) {
+			family = &known[i].metric;
+			begun = false;
+		}
 		event = find_event(events, known[i].event);
 		if (!event)
 			continue;
 		event->is_known = true;
-		if (strcmp(family, known[i].metric.name))
-			hft_text_begin(text, &known[i].metric);
-		family = known[i].metric.name;
+		if (!begun)
+			hft_text_begin(text, family);
+		begun = true;
 		hft_text_sample(text, &known[i].label, 1, event->value);
 	}
 }
