@@ -19,6 +19,8 @@
 #include <hft/hft.h>
 #include <hft/pool.h>
 #include <hft/resource.h>
+#include <hft/rule.h>
+#include <hft/stats.h>
 
 #include <export/text.h>
 
@@ -166,9 +168,12 @@ static void test_handle(void **state)
 	HFT_OPTS(hft_opts, opts, .backend = "soft");
 	HFT_OPTS(hft_ring_opts, ring_opts, .cpu = 0);
 	HFT_OPTS(hft_worker_opts, worker_opts, .fn = run, .flags = HFT_WORKER_MAY);
-	struct hft_metrics_source sources[2] = {
+	HFT_OPTS(hft_meter_opts, meter_opts, .flags = HFT_METER_HIST);
+	const struct hft_rule rule = { .number = 3, .action = HFT_ACTION_NOTIFY, .count = 1 };
+	struct hft_metrics_source sources[3] = {
 		{ .kind = HFT_METRICS_HANDLE, .name = "day" },
 		{ .kind = HFT_METRICS_INBOX, .name = "day" },
+		{ .kind = HFT_METRICS_RULES, .name = "day" },
 	};
 	struct hft_inbox_stats inbox = { .sz = sizeof(inbox) };
 	HFT_OPTS(hft_metrics_opts, metrics_opts, .process = "a\"b\\c\nd");
@@ -183,6 +188,8 @@ static void test_handle(void **state)
 
 	assert_int_equal(hft_open(&h, &opts), 0);
 	assert_int_equal(hft_ring_open(h, &ring_opts, &ring), 0);
+	assert_int_equal(hft_ring_meter(ring, &meter_opts), 0);
+	assert_int_equal(hft_rule_set(ring, &rule), 0);
 	assert_int_equal(hft_worker_start(ring, &worker_opts, &worker), 0);
 	for (i = 0; i < TASKS; i++)
 		assert_int_equal(hft_submit(h, &task, NULL), 0);
@@ -203,7 +210,8 @@ static void test_handle(void **state)
 
 	sources[0].object = h;
 	sources[1].object = ring;
-	assert_int_equal(hft_metrics_write(f->path, sources, 2, &metrics_opts), 0);
+	sources[2].object = ring;
+	assert_int_equal(hft_metrics_write(f->path, sources, 3, &metrics_opts), 0);
 	assert_int_equal(read_file(f), 0);
 #define LABELS	"process=\"a\\\"b\\\\c\\nd\","
 	has(f, "hft_process_tasks_free{" LABELS "handle=\"day\"}", stats.tasks_free);
@@ -215,6 +223,13 @@ static void test_handle(void **state)
 	has(f, "hft_process_ring_tasks_waiting{" LABELS "handle=\"day\",ring=\"0\"}", 1);
 	has(f, "hft_process_inbox_tasks_submitted_total{" LABELS "inbox=\"day\"}", 10);
 	has(f, "hft_process_inbox_tasks_run_total{" LABELS "inbox=\"day\"}", 10);
+	has(f, "hft_process_ring_dispatch_error_seconds_count{" LABELS
+	    "handle=\"day\",ring=\"0\"}", TASKS);
+	has(f, "hft_process_ring_task_run_seconds_bucket{" LABELS
+	    "handle=\"day\",ring=\"0\",le=\"+Inf\"}", TASKS + 10);
+	has(f, "hft_process_rule_in_force{" LABELS
+	    "rules=\"day\",rule=\"3\",action=\"notify\"}", 0);
+	assert_null(strstr(f->text, "rule=\"0\""));
 	lint(f);
 	hft_ring_close(ring);
 	hft_close(h);

@@ -112,8 +112,11 @@ done >"$out"
 [ ! -s "$out" ]
 result $? "Documentation/exporter.rst: each metric is there"
 
-grep -oE '"hft_process_[a-z_]+"' "$TOP/libhft/src/export/metrics.c" | tr -d '"' |
-	sed -E 's/^hft_process_((ring|inbox|pool|resource|detector)_)?//' | while read -r name; do
+{
+	grep -ohE '"hft_process_[a-z_]+"' "$TOP"/libhft/src/export/*.c | tr -d '"'
+	sed -nE 's/.*NS_HISTOGRAM\("([a-z_]+)".*/\1_seconds/p' "$TOP"/libhft/src/export/*.c
+} | sed -E 's/^hft_process_((ring|inbox|pool|resource|detector|rule)_)?//' |
+	grep . | while read -r name; do
 	grep -qw "$name" "$TOP/Documentation/exporter.rst" || echo "$name"
 done >"$out"
 [ ! -s "$out" ]

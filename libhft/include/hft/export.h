@@ -21,11 +21,13 @@ extern "C" {
 
 /**
  * enum hft_metrics_kind - what a source is
- * @HFT_METRICS_HANDLE: a &struct hft: its context, and each of its rings
+ * @HFT_METRICS_HANDLE: a &struct hft: its context, and each of its rings, with the histograms
+ *	of those that are measured (hft_ring_meter())
  * @HFT_METRICS_INBOX: a &struct hft_ring: its inbox
  * @HFT_METRICS_POOL: a &struct hft_pool: it, and each of its workers
  * @HFT_METRICS_RESOURCE: a &struct hft_resource
  * @HFT_METRICS_DETECTOR: a &struct hft_detector
+ * @HFT_METRICS_RULES: a &struct hft_ring: its rules
  * @HFT_METRICS_KINDS: more than each of these
  */
 enum hft_metrics_kind {
@@ -34,6 +36,7 @@ enum hft_metrics_kind {
 	HFT_METRICS_POOL,
 	HFT_METRICS_RESOURCE,
 	HFT_METRICS_DETECTOR,
+	HFT_METRICS_RULES,
 	HFT_METRICS_KINDS
 };
 

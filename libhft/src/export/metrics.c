@@ -13,16 +13,18 @@
 #include <hft/hft.h>
 #include <hft/pool.h>
 #include <hft/resource.h>
+#include <hft/rule.h>
 
 #include "core/task.h"
 #include "../api.h"
 #include "../options.h"
+#include "histograms.h"
 #include "text.h"
 
 #define LENGTH(array)	(sizeof(array) / sizeof((array)[0]))
 #define NS_PER_S	1000000000ULL
 
-/* What rows are of: a source is of one to three of these. */
+/* What rows are of: a source is of one or two of these. */
 enum table {
 	TABLE_CONTEXT,
 	TABLE_RING,
@@ -31,6 +33,7 @@ enum table {
 	TABLE_WORKER,
 	TABLE_RESOURCE,
 	TABLE_DETECTOR,
+	TABLE_RULE,
 	TABLES
 };
 
@@ -45,6 +48,7 @@ enum table {
  * @pool: of a pool or a worker
  * @resource: of a resource
  * @anomalies: of a detector: how many of one kind
+ * @rule: of a rule
  */
 struct row {
 	enum table table;
@@ -57,6 +61,7 @@ struct row {
 		struct hft_pool_stats pool;
 		struct hft_resource_stats resource;
 		uint64_t anomalies;
+		struct hft_rule_info rule;
 	};
 };
 
@@ -180,6 +185,20 @@ static const struct column detector_columns[] = {
 		  "Values that a detector has judged, by what they are."),
 };
 
+static const struct column rule_columns[] = {
+	COLUMN_32(rule.in_force, GAUGE, "hft_process_rule_in_force",
+		  "1: the rule's action is in force, or would be."),
+	COLUMN_64(rule.anomalies, COUNTER, "hft_process_rule_anomalies",
+		  "Anomalies that the rule has counted."),
+	COLUMN_64(rule.applied, COUNTER, "hft_process_rule_applied",
+		  "Times that it acted, or would have."),
+	COLUMN_64(rule.undone, COUNTER, "hft_process_rule_undone", "Times that it was undone."),
+	COLUMN_64(rule.limited, COUNTER, "hft_process_rule_limited",
+		  "Times that it had acted too short a time before."),
+	COLUMN_64(rule.withheld, COUNTER, "hft_process_rule_withheld",
+		  "Times that it could change nothing."),
+};
+
 /* A table's labels besides that of the process: of a row's name and of its part. */
 static const struct {
 	const char *name;
@@ -194,6 +213,7 @@ static const struct {
 	[TABLE_WORKER] = { "pool", "worker", worker_columns, LENGTH(worker_columns) },
 	[TABLE_RESOURCE] = { "resource", NULL, resource_columns, LENGTH(resource_columns) },
 	[TABLE_DETECTOR] = { "detector", "anomaly", detector_columns, LENGTH(detector_columns) },
+	[TABLE_RULE] = { "rules", "rule", rule_columns, LENGTH(rule_columns) },
 };
 
 static const struct hft_metric written = {
@@ -327,6 +347,28 @@ static int add_detector(struct rows *rows, const char *name, const struct hft_de
 	return err;
 }
 
+static int add_rules(struct rows *rows, const char *name, struct hft_ring *ring)
+{
+	struct hft_rule_info info;
+	struct row *row;
+	uint32_t i;
+	int err;
+
+	for (i = 0; i < HFT_RULES; i++) {
+		err = hft_rule_info(ring, i, &info);
+		if (err)
+			return err;
+		if (info.action == HFT_ACTION_NONE)
+			continue;
+		row = add_row(rows, TABLE_RULE, name);
+		if (!row)
+			return no_row();
+		row->rule = info;
+		set_number(row, i);
+	}
+	return 0;
+}
+
 static int add_source(struct rows *rows, const struct hft_metrics_source *source)
 {
 	void *object = (void *)source->object;
@@ -340,8 +382,10 @@ static int add_source(struct rows *rows, const struct hft_metrics_source *source
 		return add_pool(rows, source->name, object);
 	case HFT_METRICS_RESOURCE:
 		return add_resource(rows, source->name, object);
-	default:
+	case HFT_METRICS_DETECTOR:
 		return add_detector(rows, source->name, object);
+	default:
+		return add_rules(rows, source->name, object);
 	}
 }
 
@@ -362,8 +406,9 @@ static uint64_t value_of(const struct row *row, const struct column *column)
 static void put_column(struct hft_text *text, const struct rows *rows, enum table table,
 		       const struct column *column, const char *process)
 {
-	struct hft_label labels[3] = {
+	struct hft_label labels[] = {
 		{ "process", process }, { tables[table].name, NULL }, { tables[table].part, NULL },
+		{ "action", NULL },
 	};
 	const struct row *row;
 	bool begun = false;
@@ -376,6 +421,8 @@ static void put_column(struct hft_text *text, const struct rows *rows, enum tabl
 		begun = true;
 		labels[1].value = row->name;
 		labels[2].value = row->part ? row->part : row->number;
+		if (table == TABLE_RULE)
+			labels[3].value = hft_action_name(row->rule.action);
 		hft_text_sample(text, labels, LENGTH(labels), value_of(row, column));
 	}
 }
@@ -399,7 +446,6 @@ static void put_rows(struct hft_text *text, const struct rows *rows, const char 
 	for (table = 0; table < TABLES; table++)
 		for (i = 0; i < tables[table].nr; i++)
 			put_column(text, rows, table, &tables[table].columns[i], process);
-	hft_text_end(text);
 }
 
 static int check_sources(const struct hft_metrics_source *sources, uint32_t nr)
@@ -421,15 +467,22 @@ static int check_sources(const struct hft_metrics_source *sources, uint32_t nr)
 	return 0;
 }
 
-static int write_rows(const char *path, const struct rows *rows, const char *process)
+/* @sources: @rows are theirs */
+static int write_all(const char *path, const struct rows *rows,
+		     const struct hft_metrics_source *sources, uint32_t nr, const char *process)
 {
 	struct hft_text text = { .openmetrics = false };
 	int err;
 
 	put_rows(&text, rows, process);
-	err = hft_text_save(&text, path);
+	err = hft_metrics_put_histograms(&text, process, sources, nr);
+	hft_text_end(&text);
+	if (!err) {
+		err = hft_text_save(&text, path);
+		err = err ? hft_fail(-err, "%s", path) : 0;
+	}
 	hft_text_free(&text);
-	return err ? hft_fail(-err, "%s", path) : 0;
+	return err;
 }
 
 /**
@@ -441,8 +494,9 @@ static int write_rows(const char *path, const struct rows *rows, const char *pro
  * @user_opts: options, or NULL
  *
  * In Prometheus' text format 0.0.4; Documentation/exporter.rst has the names.  Counters are
- * since the object was opened.  Nobody is stopped for it, but it enters the kernel, once for
- * each possible ring of a handle, allocates, and may block: not for a thread that runs tasks.
+ * since the object was opened.  Nobody is stopped for it, but it enters the kernel, seven
+ * times for each possible ring of a handle, allocates, and may block: not for a thread that
+ * runs tasks.
  * Any thread; of a handle of the backend sim that which uses the machine.
  *
  * Return: 0, -EINVAL a source is wrong, -E2BIG too many, -ENOMEM, an error of opening, writing
@@ -463,8 +517,8 @@ HFT_API int hft_metrics_write(const char *path, const struct hft_metrics_source 
 	for (i = 0; !err && i < nr; i++)
 		err = add_source(&rows, &sources[i]);
 	if (!err)
-		err = write_rows(path, &rows,
-				 opts.process ? opts.process : program_invocation_short_name);
+		err = write_all(path, &rows, sources, nr,
+				opts.process ? opts.process : program_invocation_short_name);
 	free(rows.at);
 	return err;
 }
