@@ -222,6 +222,15 @@ static inline u64 hft_hist_rank(u64 count, u32 ppm)
 	return rank ? rank : 1;
 }
 
+/* The largest value that bucket @i may have, of those recorded. */
+static inline u64 hft_hist_bound(const struct hft_hist *h, u32 i)
+{
+	u64 max = hft_hist_max(h);
+	u64 high = i < HFT_HIST_BUCKETS ? hft_hist_high(i) : max;
+
+	return high < max ? high : max;
+}
+
 /**
  * hft_hist_percentile() - the value that a share of all values do not exceed
  * @h: histogram
@@ -233,19 +242,15 @@ static inline u64 hft_hist_rank(u64 count, u32 ppm)
 static inline u64 hft_hist_percentile(const struct hft_hist *h, u32 ppm)
 {
 	u64 rank = hft_hist_rank(hft_hist_count(h), ppm);
-	u64 max = hft_hist_max(h);
 	u64 below = 0;
-	u64 high;
 	u32 i;
 
 	for (i = 0; i < HFT_HIST_BUCKETS; i++) {
 		below += hft_load_relaxed(&h->bucket[i]);
-		if (below < rank)
-			continue;
-		high = hft_hist_high(i);
-		return high < max ? high : max;
+		if (below >= rank)
+			break;
 	}
-	return max;
+	return hft_hist_bound(h, i);
 }
 
 #endif /* HFT_CORE_HIST_H */

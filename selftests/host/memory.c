@@ -160,6 +160,7 @@ static void huge_pages_where_there_are_any(void **state)
 	region = alloc_on(8 * MIB, 0, HFT_ALLOC_NO_HUGE);
 	assert_int_equal(region.has & (HFT_REGION_HUGETLB | HFT_REGION_THP), 0);
 	assert_int_equal(region.hugetlb_error | region.thp_error, 0);
+	assert_int_equal(check(&region).huge_bytes, 0);
 	hft_free_on(&region);
 }
 

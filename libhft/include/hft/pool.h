@@ -36,6 +36,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <hft/affinity.h>
 #include <hft/topology.h>
 
 #ifdef __cplusplus
@@ -132,7 +133,7 @@ struct hft_handle {
  * @last: 1 + the worker that did so last; 0: none has
  * @miss_ns: what it costs to fetch it to another core
  *
- * Of zeroes but for @miss_ns, which may change at any time.  It must live as long as the
+ * Of zeroes but for @miss_ns, which may be stored to at any time, atomically.  It must live as long as the
  * tasks that it is given to.
  */
 struct hft_memory {
@@ -172,6 +173,9 @@ struct hft_spawn_opts {
 					/* pools on a handle */
 	const struct hft_required *resources;	/* that it has before it begins, until it ends */
 	uint32_t nr_resources;
+	const struct hft_affinity *affinity;	/* without a worker of its own it goes to one of */
+					/* those that this allows, from which it is not */
+					/* stolen; NULL: anywhere */
 };
 
 int hft_spawn(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size);

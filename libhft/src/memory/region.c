@@ -152,6 +152,16 @@ static int map_plain(struct hft_region *region, size_t bytes, size_t align, bool
 	return 0;
 }
 
+/* Where the system makes huge pages of all memory, too. */
+static int map_small(struct hft_region *region, bool strict)
+{
+	int err = map_plain(region, region->bytes, page_size(), strict);
+
+	if (!err && region->bytes >= LARGE)
+		madvise(region->base, region->mapped, MADV_NOHUGEPAGE);
+	return err;
+}
+
 static int map_region(struct hft_region *region, const struct hft_alloc_opts *opts)
 {
 	bool large = region->bytes >= LARGE && !(opts->flags & HFT_ALLOC_NO_HUGE);
@@ -160,7 +170,8 @@ static int map_region(struct hft_region *region, const struct hft_alloc_opts *op
 	int err;
 
 	if (!huge || region->bytes < huge)
-		return map_plain(region, region->bytes, page_size(), strict);
+		return large ? map_plain(region, region->bytes, page_size(), strict) :
+			       map_small(region, strict);
 	region->hugetlb_error = opts->flags & HFT_ALLOC_NO_PREFAULT ? -EOPNOTSUPP :
 				map_hugetlb(region, region->bytes, huge, strict);
 	if (!region->hugetlb_error)

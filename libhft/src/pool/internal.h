@@ -144,6 +144,7 @@ _Static_assert(sizeof(struct hft_work) == 128, "a task has two lines");
  * @extras: of what few of them have
  * @posts: of what it posts to strands
  * @spawned: how many there were
+ * @turn: of the workers that a task with an affinity may go to, whose it is
  * @next: of all that are no workers
  * @thread: its thread's &hft_self; NULL: that has ended: it is the next one's that comes
  */
@@ -156,6 +157,7 @@ struct hft_spawner {
 	struct hft_slab extras;
 	struct hft_slab posts;
 	_Atomic uint64_t spawned;
+	uint32_t turn;
 	struct hft_spawner *next;
 	const struct hft_self *thread;
 };
@@ -392,6 +394,10 @@ void hft_worker_found(struct hft_pool_worker *worker);
 void hft_worker_park(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
 		     uint64_t timeout);
 bool hft_membarrier_begin(void);
+
+/* affinity.c */
+int hft_affinity_send(struct hft_spawner *self, struct hft_work *work,
+		      const struct hft_affinity *affinity);
 
 /* memory.c */
 void hft_worker_expect(struct hft_pool_worker *worker, uint64_t cost);

@@ -24,13 +24,16 @@ uint32_t hft_memory_home(const struct hft_pool *pool, const struct hft_memory *m
 {
 	uint32_t last = __atomic_load_n(&memory->last, __ATOMIC_RELAXED);
 	const struct hft_pool_worker *worker;
+	uint32_t miss_ns;
 
 	if (!last || last > atomic_load_explicit(&pool->nr_workers, memory_order_acquire))
 		return 0;
 	worker = hft_pool_worker_at(pool, last - 1);
 	if (worker->reserved || atomic_load(&worker->life) != HFT_WORKER_RUNS)
 		return 0;
-	if (atomic_load_explicit(&worker->expected, memory_order_relaxed) > memory->miss_ns)
+	/* The application's, which may measure it again and again. */
+	miss_ns = __atomic_load_n(&memory->miss_ns, __ATOMIC_RELAXED);
+	if (atomic_load_explicit(&worker->expected, memory_order_relaxed) > miss_ns)
 		return 0;
 	return last;
 }

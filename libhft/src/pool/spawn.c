@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../resource/task.h"
+#include "../topology/affinity.h"
 #include "internal.h"
 
 static int check(const struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size,
@@ -14,6 +15,8 @@ static int check(const struct hft_pool *pool, hft_spawn_fn fn, const void *args,
 	if (opts->group && opts->group->pool != pool)
 		return -EINVAL;
 	if (hft_task_check(opts))
+		return -EINVAL;
+	if (opts->affinity && hft_affinity_check(opts->affinity))
 		return -EINVAL;
 	if (size > HFT_SPAWN_ARGS_MAX)
 		return -E2BIG;
@@ -42,7 +45,7 @@ static int fill_extra(struct hft_spawner *self, struct hft_work *work,
 {
 	work->extra = NULL;
 	if (!opts->token && !opts->expires && !opts->memory && !opts->cost_ns && !opts->release &&
-	    !opts->nr_resources)
+	    !opts->nr_resources && !opts->affinity)
 		return 0;
 	work->extra = hft_slab_take(&self->extras);
 	if (!work->extra)
@@ -78,6 +81,8 @@ static int work_fill(struct hft_spawner *self, struct hft_work *work, const void
 	atomic_store_explicit(&work->state, 0, memory_order_relaxed);
 	if (fill_extra(self, work, opts))
 		return -ENOMEM;
+	if (opts->affinity && !opts->worker && hft_affinity_send(self, work, opts->affinity))
+		return -ENODEV;
 	if (size <= HFT_WORK_INLINE) {
 		hft_copy_args(work->args, args, size);
 		return 0;
@@ -198,6 +203,18 @@ static int push(struct hft_spawner *self, struct hft_work *work)
 	return push_any(self, work);
 }
 
+/* The worker of its affinity may have just left: another one, as long as there is any. */
+static int push_affine(struct hft_spawner *self, struct hft_work *work,
+		       const struct hft_spawn_opts *opts)
+{
+	int err = push(self, work);
+
+	while (err == -ENODEV && opts->affinity && !opts->worker &&
+	       !hft_affinity_send(self, work, opts->affinity))
+		err = push(self, work);
+	return err;
+}
+
 /**
  * hft_spawn_opts() - as hft_spawn(), with options
  * @pool: the pool
@@ -216,6 +233,12 @@ static int push(struct hft_spawner *self, struct hft_work *work)
  * was chosen, goes to that if what waits there, of those that are its alone, runs for no
  * longer than the miss would cost: by the cost_ns that each was spawned with.
  *
+ * A task with an affinity goes to one of the workers that it allows, without those that are
+ * reserved: to the one that has its memory, else on the node of its region, with the least to
+ * run by the cost_ns of what waits there; equal ones have one in turns.  If it names CPUs or
+ * a node and its worker leaves before it begins, it ends with -ENODEV; if it has a region
+ * alone, it goes elsewhere.
+ *
  * A task with a release begins then, and not before, on a pool that is on a handle: it is a
  * task of the handle until some 50 us before, when it goes among those with a deadline, and
  * who takes it waits for the moment; its memory and its cost count for nothing there.
@@ -232,8 +255,9 @@ static int push(struct hft_spawner *self, struct hft_work *work)
  *
  * Return: as hft_spawn(), -EINVAL there is no such level, the group is of another pool,
  * there is a release and no handle, or a deadline before it, or it declares a resource
- * twice, or more than %HFT_SPAWN_RESOURCES_MAX, -ENODEV there is no such worker, and with a
- * release as hft_submit(): -EDQUOT all tasks of the handle are queued.
+ * twice, or more than %HFT_SPAWN_RESOURCES_MAX, -ENODEV there is no such worker, or none
+ * that the affinity allows, and with a release as hft_submit(): -EDQUOT all tasks of the
+ * handle are queued.
  */
 HFT_API int hft_spawn_opts(struct hft_pool *pool, hft_spawn_fn fn, const void *args, size_t size,
 			   const struct hft_spawn_opts *user_opts, struct hft_handle *handle)
@@ -264,7 +288,7 @@ HFT_API int hft_spawn_opts(struct hft_pool *pool, hft_spawn_fn fn, const void *a
 		handle->work = work;
 		handle->generation = atomic_load_explicit(&work->generation, memory_order_relaxed);
 	}
-	err = push(self, work);
+	err = push_affine(self, work, &opts);
 	if (!err)
 		return 0;
 	if (opts.group)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../api.h"
+#include "../cpu/cpu.h"
 #include "../options.h"
 #include "histogram.h"
 
@@ -108,6 +109,15 @@ HFT_API int hft_histogram_diff(struct hft_histogram *to, const struct hft_histog
 	return 0;
 }
 
+/* As hft_hist_percentile(), by the build for this CPU. */
+static uint64_t percentile(const struct hft_hist *hist, uint32_t ppm)
+{
+	uint64_t rank = hft_hist_rank(hft_hist_count(hist), ppm), below;
+
+	return hft_hist_bound(hist, hft_body()->find_rank(hist->bucket, HFT_HIST_BUCKETS, rank,
+							  &below));
+}
+
 /**
  * hft_histogram_percentile() - what a share of all values do not exceed
  * @histogram: histogram
@@ -121,15 +131,11 @@ HFT_API uint64_t hft_histogram_percentile(const struct hft_histogram *histogram,
 					  uint64_t *behind)
 {
 	const struct hft_hist *hist = &histogram->hist;
-	uint64_t value, sum = 0;
-	uint32_t i;
+	uint64_t value = percentile(hist, ppm < HFT_HIST_PPM ? ppm : HFT_HIST_PPM);
+	uint32_t i = hft_hist_index(value);
 
-	value = hft_hist_percentile(hist, ppm < HFT_HIST_PPM ? ppm : HFT_HIST_PPM);
-	if (!behind)
-		return value;
-	for (i = hft_hist_index(value); i < HFT_HIST_BUCKETS; i++)
-		sum += hft_load_relaxed(&hist->bucket[i]);
-	*behind = sum;
+	if (behind)
+		*behind = hft_body()->sum(hist->bucket + i, HFT_HIST_BUCKETS - i);
 	return value;
 }
 
@@ -177,11 +183,11 @@ HFT_API int hft_histogram_summary(const struct hft_histogram *histogram,
 		.sum_ns = hft_hist_sum(hist),
 		.min_ns = hft_hist_min(hist),
 		.max_ns = hft_hist_max(hist),
-		.p50_ns = hft_hist_percentile(hist, 500000),
-		.p90_ns = hft_hist_percentile(hist, 900000),
-		.p99_ns = hft_hist_percentile(hist, 990000),
-		.p999_ns = hft_hist_percentile(hist, 999000),
-		.p9999_ns = hft_hist_percentile(hist, 999900),
+		.p50_ns = percentile(hist, 500000),
+		.p90_ns = percentile(hist, 900000),
+		.p99_ns = percentile(hist, 990000),
+		.p999_ns = percentile(hist, 999000),
+		.p9999_ns = percentile(hist, 999900),
 	};
 	int err = hft_check_answer(summary);
 
