@@ -124,6 +124,7 @@ int bench_sched(void);
 int bench_submit(void);
 int bench_ring(void);
 int bench_miss(void);
+int bench_response(void);
 int bench_memory(void);
 int bench_ready(void);
 int bench_detect(void);

@@ -27,6 +27,7 @@ static const struct group groups[] = {
 	{ "submit", "instructions of a submission", bench_submit },
 	{ "ring", "tasks a second through one ring", bench_ring },
 	{ "miss", "a missed deadline to its notice", bench_miss },
+	{ "response", "an anomaly to what its rule does", bench_response },
 	{ "memory", "kernel memory of a queued task; first of all groups", bench_memory },
 	{ "ready", "instructions of a key, a push and a pop at 4,096 ready tasks", bench_ready },
 	{ "detect", "instructions of the detector's verdict on a value", bench_detect },

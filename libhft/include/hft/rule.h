@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What is to be done about anomalies of a ring, at once and where they are found, and who
- * is told: struct hft_rule of linux/hft.h, Documentation/detect.rst.
+ * is told: struct hft_rule of linux/hft.h, Documentation/anomaly.rst.
  *
  * A notice of an anomaly, and of what a rule has done, goes to the handle's monitor ring.
  * hft_anomaly_watch() calls a function for each and makes a descriptor readable, which is
