@@ -33,12 +33,19 @@ struct hft_ring *hft_ring_fallback(struct hft_ring *ring)
  * @ring: which does not take the task
  * @slot: the task, prepared: from here on it is for another ring
  *
+ * Under the lock of the ring's queue.
+ *
  * Return: 0, or -ENODEV: there is no other.
  */
 int hft_fallback_redirect(struct hft_ring *ring, struct hft_slot *slot)
 {
 	struct hft_ring *to = hft_ring_fallback(ring);
 
+	if (!to && READ_ONCE(ring->ready.away) == HFT_AWAY_RULE) {
+		/* There is no spare any more: it takes the task itself. */
+		hft_ready_redirect(&ring->ready, HFT_AWAY_RULE, false);
+		return 0;
+	}
 	if (!to)
 		return -ENODEV;
 	WRITE_ONCE(slot->ring_number, to->ready.number);

@@ -280,6 +280,7 @@ void hft_rule_exit_context(struct hft_context *context);
 void hft_rule_init_queue(struct hft_queue *queue);
 void hft_rule_init_ring(struct hft_ring *ring);
 void hft_rule_exit_ring(struct hft_ring *ring);
+void hft_rule_forget_ring(struct hft_ring *ring);
 int hft_rule_set(struct hft_context *context, const struct hft_rule *rule);
 int hft_rule_info(struct hft_context *context, struct hft_rule_info *info);
 

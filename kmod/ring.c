@@ -402,6 +402,7 @@ static void hft_ring_destroy(struct hft_ring *ring)
 	RCU_INIT_POINTER(context->rings[ring->ready.number], NULL);
 	if (ring->flags & HFT_RING_MONITOR)
 		RCU_INIT_POINTER(context->monitor, NULL);
+	hft_rule_forget_ring(ring);
 	mutex_unlock(&context->mutex);
 
 	hft_queue_del_ring(ring->queue, ring);

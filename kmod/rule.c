@@ -181,6 +181,54 @@ static int hft_rule_visit_all(struct hft_ring *ring)
 	return err;
 }
 
+/* Up to which level rules may send tasks to @to.  The context's mutex keeps them as they are. */
+static s32 hft_spare_reach(struct hft_ring *to)
+{
+	s32 reach = -1;
+	u32 i, n;
+
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		struct hft_ring *ring = hft_context_ring(to->context, i);
+
+		if (!ring || ring->fallback != to || !ring->ready.detect)
+			continue;
+		for (n = 0; n < HFT_RULES; n++) {
+			const struct hft_rule *rule = &ring->ready.detect->rules[n].rule;
+
+			if (rule->action == HFT_ACTION_SPARE)
+				reach = max_t(s32, reach, rule->level);
+		}
+	}
+	return reach;
+}
+
+static void hft_spare_set(struct hft_ring *to, s32 reach)
+{
+	raw_spin_lock_irq(&to->queue->lock);
+	to->ready.spare_reach = reach;
+	raw_spin_unlock_irq(&to->queue->lock);
+}
+
+/* Have the fallback ring of @ring take no hard tasks that would wait for those of @rule. */
+static int hft_spare_begin(struct hft_ring *ring, const struct hft_rule *rule)
+{
+	struct hft_ring *to = ring->fallback;
+
+	if (!to)
+		return -ENODEV;
+	if (!(to->ready.level_mask & BIT(rule->level)))
+		return -EINVAL;
+	hft_spare_set(to, max_t(s32, hft_spare_reach(to), rule->level));
+	return hft_rule_visit_all(to);
+}
+
+/* @ring is none of its context's any more.  Under that's mutex. */
+void hft_rule_forget_ring(struct hft_ring *ring)
+{
+	if (ring->fallback)
+		hft_spare_set(ring->fallback, hft_spare_reach(ring->fallback));
+}
+
 static int hft_ring_set_rule(struct hft_ring *ring, const struct hft_rule *rule)
 {
 	struct hft_queue *queue = ring->queue;
@@ -188,8 +236,6 @@ static int hft_ring_set_rule(struct hft_ring *ring, const struct hft_rule *rule)
 
 	if (ring->flags & HFT_RING_MONITOR)
 		return -EINVAL;
-	if (rule->action == HFT_ACTION_SPARE)
-		return -ENODEV;
 	if (rule->action == HFT_ACTION_NONE && !ring->detect.nr_pages)
 		return 0;
 	err = hft_ring_judge(ring, rule->seasons ?: 1);
@@ -199,12 +245,16 @@ static int hft_ring_set_rule(struct hft_ring *ring, const struct hft_rule *rule)
 	raw_spin_lock_irq(&queue->lock);
 	err = hft_rule_begin(&ring->ready, rule);
 	raw_spin_unlock_irq(&queue->lock);
+	if (!err && rule->action == HFT_ACTION_SPARE)
+		err = hft_spare_begin(ring, rule);
 	if (!err && (rule->action == HFT_ACTION_LEAD || rule->action == HFT_ACTION_BOOST))
 		err = hft_rule_visit_all(ring);
 	raw_spin_lock_irq(&queue->lock);
 	hft_rule_end(&ring->ready, rule, err, hft_queue_now(queue));
 	hft_queue_commit(queue);
 	raw_spin_unlock_irq(&queue->lock);
+	if (ring->fallback)
+		hft_spare_set(ring->fallback, hft_spare_reach(ring->fallback));
 	return err;
 }
 

@@ -33,7 +33,6 @@ struct hft_detect *hft_detect_init(void *memory, u32 seasons, u64 midnight)
 	d->until = seasons > 1 ? 0 : U64_MAX;
 	d->season = d->baselines;
 	d->look = U64_MAX;
-	d->boost_reach = -1;
 	return d;
 }
 
@@ -74,6 +73,7 @@ void hft_detect_remove(struct hft_ready_queue *ready)
 	if (!d)
 		return;
 	hft_detect_unlink(ready);
+	hft_ready_redirect(ready, HFT_AWAY_RULE, false);
 	hft_admission_remove(&ready->release->admission, &d->admitted);
 	ready->detect = NULL;
 }

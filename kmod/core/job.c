@@ -112,7 +112,8 @@ static void hft_job_await(struct hft_slot *slot)
  * @ready: of the ring
  * @slot: the task
  *
- * Return: 0, or -EBUSY if its CPU can not take it, -EINVAL if its budget can not be
+ * Return: 0, or -EBUSY if its CPU can not take it or it is hard and rules may bring others
+ * to its level, -EINVAL if its budget can not be
  * watched, or as hft_chain_add().
  */
 int hft_job_insert(struct hft_ready_queue *ready, struct hft_slot *slot)
@@ -122,6 +123,8 @@ int hft_job_insert(struct hft_ready_queue *ready, struct hft_slot *slot)
 
 	if (slot->flags & HFT_TASK_BUDGET && !ready->reports)
 		return -EINVAL;
+	if (hft_slot_is_hard(slot) && hft_ready_is_soft(ready, slot->level))
+		return -EBUSY;
 	if (hft_job_admit(ready, slot))
 		return -EBUSY;
 	err = after ? hft_chain_add(ready, slot) : 0;

@@ -112,7 +112,7 @@ int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify)
 		return -EINVAL;
 	if (!(ready->level_mask & BIT(to.level)))
 		return -EINVAL;
-	if (ready->detect && hft_slot_is_hard(slot) && to.level <= ready->detect->boost_reach)
+	if (hft_slot_is_hard(slot) && hft_ready_is_soft(ready, to.level))
 		return -EBUSY;
 	if (hft_job_readmit(slot, &to))
 		return -EBUSY;

@@ -91,6 +91,9 @@ static bool hft_rule_choose(struct hft_ready_queue *ready, struct hft_rule_state
 		s->before = ready->detect->shed;
 		value = rule->level;
 		break;
+	case HFT_ACTION_SPARE:
+		value = rule->level;
+		break;
 	case HFT_ACTION_REDUCE:
 		value = HFT_HALT_REDUCE;
 		break;
@@ -118,7 +121,8 @@ static void hft_rule_boost(struct hft_detect *d, const struct hft_rule *rule)
 static void hft_rule_enforce(struct hft_ready_queue *ready)
 {
 	struct hft_detect *d = ready->detect;
-	u32 n, class, shed = 0, halt = 0;
+	u32 n, class, shed = 0, halt = 0, spare = 0;
+	bool away = false;
 	u64 lead = 0;
 
 	for (class = 0; class < HFT_CLASSES; class++)
@@ -134,10 +138,17 @@ static void hft_rule_enforce(struct hft_ready_queue *ready)
 			hft_rule_boost(d, &s->rule);
 		if (s->rule.action == HFT_ACTION_SHED && s->rule.level > shed)
 			shed = s->rule.level;
+		if (s->rule.action == HFT_ACTION_SPARE) {
+			away = true;
+			spare = s->rule.level > spare ? s->rule.level : spare;
+		}
 		if (s->rule.action >= HFT_ACTION_REDUCE && s->value > halt)
 			halt = s->value;
 	}
 	d->shed = shed;
+	d->spare_level = spare;
+	if (away != !!(ready->away & HFT_AWAY_RULE))
+		hft_ready_redirect(ready, HFT_AWAY_RULE, away);
 	if (lead != d->lead) {
 		d->lead = lead;
 		hft_ready_raise_lead(ready, lead);
@@ -232,7 +243,7 @@ void hft_rule_look_all(struct hft_ready_queue *ready, u64 now)
 bool hft_rule_valid(const struct hft_rule *rule)
 {
 	bool lead = rule->action == HFT_ACTION_LEAD, boost = rule->action == HFT_ACTION_BOOST;
-	bool shed = rule->action == HFT_ACTION_SHED;
+	bool level = boost || rule->action == HFT_ACTION_SHED || rule->action == HFT_ACTION_SPARE;
 
 	if (rule->number >= HFT_RULES || rule->action >= HFT_ACTIONS)
 		return false;
@@ -258,7 +269,7 @@ bool hft_rule_valid(const struct hft_rule *rule)
 		return false;
 	if (!boost && rule->targets)
 		return false;
-	return boost || shed ? rule->level < HFT_LEVELS : !rule->level;
+	return level ? rule->level < HFT_LEVELS : !rule->level;
 }
 
 /* A rule as it is kept. */
@@ -300,7 +311,7 @@ static void hft_rule_reserve(struct hft_ready_queue *ready)
 	d->used = 0;
 	d->kinds = 0;
 	d->classes = 0;
-	d->boost_reach = -1;
+	ready->boost_reach = -1;
 	d->lead_most = 0;
 	for (n = 0; n < HFT_RULES; n++) {
 		const struct hft_rule *rule = &d->rules[n].rule;
@@ -313,8 +324,8 @@ static void hft_rule_reserve(struct hft_ready_queue *ready)
 			d->kinds |= rule->kinds;
 		if (rule->anomalies & HFT_ANOMALIES_OF_PACE)
 			d->kinds |= 1U << HFT_DETECT_PACE;
-		if (rule->action == HFT_ACTION_BOOST && (s32)rule->level > d->boost_reach)
-			d->boost_reach = rule->level;
+		if (rule->action == HFT_ACTION_BOOST && (s32)rule->level > ready->boost_reach)
+			ready->boost_reach = rule->level;
 		if (rule->most > d->lead_most)
 			d->lead_most = rule->most;
 	}
@@ -341,8 +352,8 @@ int hft_rule_begin(struct hft_ready_queue *ready, const struct hft_rule *rule)
 	if (rule->action == HFT_ACTION_BOOST) {
 		if (!(ready->level_mask & 1U << rule->level))
 			return -EINVAL;
-		if ((s32)rule->level > d->boost_reach)
-			d->boost_reach = rule->level;
+		if ((s32)rule->level > ready->boost_reach)
+			ready->boost_reach = rule->level;
 	}
 	if (rule->action == HFT_ACTION_LEAD && rule->most > d->lead_most)
 		d->lead_most = rule->most;
@@ -362,7 +373,7 @@ int hft_rule_visit(const struct hft_ready_queue *ready, struct hft_slot *slot)
 {
 	if (READ_ONCE(slot->ready) != ready || !hft_slot_is_hard(slot))
 		return 0;
-	if ((s32)slot->level <= ready->detect->boost_reach)
+	if (hft_ready_is_soft(ready, slot->level))
 		return -EBUSY;
 	if (slot->state == HFT_SLOT_WAITING)
 		hft_release_update(slot);
@@ -450,8 +461,7 @@ static u8 hft_rule_raised(const struct hft_ready_queue *ready, const struct hft_
  * @ready: the ring's
  * @slot: the task, of a level that the ring takes
  *
- * Return: 0, -ENOBUFS its level is shed, or -EBUSY it is hard, and others may be raised to
- * its level.
+ * Return: 0, or -ENOBUFS: its level is shed.
  */
 int hft_rule_admit(const struct hft_ready_queue *ready, struct hft_slot *slot)
 {
@@ -459,10 +469,28 @@ int hft_rule_admit(const struct hft_ready_queue *ready, struct hft_slot *slot)
 	u32 class = hft_slot_class(slot);
 
 	if (hft_slot_is_hard(slot))
-		return (s32)slot->level <= d->boost_reach ? -EBUSY : 0;
+		return 0;
 	if (slot->level < d->shed)
 		return -ENOBUFS;
 	if (d->boost[class])
 		slot->level = hft_rule_raised(ready, slot, class);
 	return 0;
+}
+
+/**
+ * hft_rule_send() - is a task for the fallback ring?
+ * @ready: of the ring, whose tasks are
+ * @slot: the task, whose level there is no higher than the rule's
+ *
+ * By a rule no hard one is.
+ */
+bool hft_rule_send(const struct hft_ready_queue *ready, struct hft_slot *slot)
+{
+	if (!(ready->away & HFT_AWAY_RULE))
+		return true;
+	if (hft_slot_is_hard(slot))
+		return ready->away != HFT_AWAY_RULE;
+	if (slot->level > ready->detect->spare_level)
+		slot->level = ready->detect->spare_level;
+	return true;
 }

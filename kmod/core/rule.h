@@ -227,7 +227,7 @@ struct hft_slot;
  * @shed: level below which tasks are refused
  * @boost: levels that tasks of a class are raised by
  * @boost_top: up to which
- * @boost_reach: levels up to that one, not more, have no hard tasks; -1: any may
+ * @spare_level: the highest that tasks have which go to the fallback ring
  * @lead: the lead is not below that by a rule
  * @lead_most: by which hard tasks are dispatched
  * @halt: &enum hft_halt_mode that rules hold the context to
@@ -257,7 +257,7 @@ struct hft_detect {
 	u32 shed;
 	u8 boost[HFT_CLASSES];
 	u8 boost_top[HFT_CLASSES];
-	s32 boost_reach;
+	u32 spare_level;
 	u64 lead;
 	u64 lead_most;
 	u32 halt;
@@ -296,5 +296,6 @@ int hft_rule_visit(const struct hft_ready_queue *ready, struct hft_slot *slot);
 void hft_rule_end(struct hft_ready_queue *ready, const struct hft_rule *rule, int err, u64 now);
 void hft_rule_info_fill(const struct hft_ready_queue *ready, struct hft_rule_info *info);
 int hft_rule_admit(const struct hft_ready_queue *ready, struct hft_slot *slot);
+bool hft_rule_send(const struct hft_ready_queue *ready, struct hft_slot *slot);
 
 #endif /* HFT_CORE_RULE_H */

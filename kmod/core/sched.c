@@ -38,6 +38,8 @@ void hft_ready_init(struct hft_ready_queue *ready, const struct hft_ring_add *ad
 	ready->quantum = add->quantum ? add->quantum : HFT_FAIR_QUANTUM;
 	ready->lead = add->lead;
 	ready->lead_base = add->lead;
+	ready->boost_reach = -1;
+	ready->spare_reach = -1;
 }
 
 /**
@@ -170,7 +172,7 @@ int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *re
 	if (unlikely(!(ready->plain_levels & BIT(slot->level)))) {
 		if (ready->dead)
 			return -ENOENT;
-		if (ready->away)
+		if (ready->away && hft_rule_send(ready, slot))
 			return HFT_SCHED_AWAY;
 		if (!(ready->level_mask & BIT(slot->level)))
 			return -EINVAL;

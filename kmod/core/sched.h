@@ -208,6 +208,9 @@ struct hft_tracked {
  * @lead_base: @lead, but for @lead_floor
  * @lead_floor: what @lead is not below; 0: it may be anything
  * @learner: with %HFT_RING_LEAD, what @lead_base is made of
+ * @boost_reach: up to that level it takes no hard tasks, since rules may raise others to
+ *	it; -1: any
+ * @spare_reach: likewise, since rules of another ring may send others here
  * @away: HFT_AWAY_* bits: tasks go to the fallback ring
  * @left: place of the first task that is to be moved there, and is in no heap
  * @order: of the tasks that move: see hft_fallback_reserve()
@@ -251,6 +254,8 @@ struct hft_ready_queue {
 	u64 lead_base;
 	u64 lead_floor;
 	struct hft_lead *learner;
+	s32 boost_reach;
+	s32 spare_reach;
 	u32 away;
 	u32 left;
 	struct hft_fallback_order order;
@@ -486,6 +491,12 @@ static inline bool hft_slot_is_hard(const struct hft_slot *slot)
 	if (slot->flags & (HFT_TASK_WATCH | HFT_SLOT_ADMITTED))
 		return true;
 	return slot->flags & recurring && !(slot->flags & HFT_TASK_NO_ADMIT) && slot->wcet;
+}
+
+/* May rules bring others to @level, so that a hard task would have to wait for them? */
+static inline bool hft_ready_is_soft(const struct hft_ready_queue *ready, u32 level)
+{
+	return (s32)level <= ready->boost_reach || (s32)level <= ready->spare_reach;
 }
 
 /* When a task could have been dispatched at the earliest; one for at once: when it was seen. */

@@ -295,6 +295,65 @@ TEST_F(rule, hard_tasks_go_on)
 	}
 }
 
+/* New tasks go to the spare CPU, but hard ones stay, and there are none below those there. */
+TEST_F(rule, spare)
+{
+	struct hft_ring_add add = hft_test_ring_default();
+	struct hft_task task, hard;
+	struct hft_event event;
+	struct hft_rule rule;
+	struct ruled spare, here;
+
+	if (hft_test_cpus() < 2)
+		SKIP(return, "there is no other CPU");
+	ASSERT_EQ(0, make_ruled(self->context, 1, &spare));
+	add.entries = ENTRIES;
+	add.window = ENTRIES;
+	add.flags = HFT_RING_REPORT | HFT_RING_FALLBACK;
+	add.fallback = spare.ring.add.ring;
+	ASSERT_EQ(0, hft_test_ring_make(self->context, &add, &here.ring));
+	here.reports = (void *)((char *)here.ring.consumer + HFT_TEST_PAGE);
+
+	rule = make_rule(&self->ruled, 0, HFT_ACTION_SPARE);
+	ASSERT_EQ(-ENODEV, set_rule(self->context, &rule));
+	rule = make_rule(&here, 0, HFT_ACTION_SPARE);
+	rule.level = HFT_LEVEL_LOW;
+	rule.flags = HFT_RULE_LATCH;
+	hard = make_task(&spare);
+	hard.release = hft_test_now() + 100 * NSEC_PER_SEC;
+	hard.deadline = hard.release + 1;
+	hard.flags = HFT_TASK_WATCH;
+	hard.level = HFT_LEVEL_LOW;
+	ASSERT_EQ(0, hft_test_submit(self->context, &hard, (int64_t *)&hard.cookie));
+	ASSERT_EQ(-EBUSY, set_rule(self->context, &rule));
+	ASSERT_EQ(0, hft_test_cancel(self->context, hard.cookie));
+	ASSERT_EQ(0, set_rule(self->context, &rule));
+	ASSERT_EQ(-EBUSY, hft_test_submit(self->context, &hard, NULL));
+	hard.level = HFT_LEVEL_NORMAL;
+	ASSERT_EQ(0, hft_test_submit(self->context, &hard, NULL));
+
+	ASSERT_EQ(0, learn(self->context, &here));
+	ASSERT_EQ(0, run_task(self->context, &here, SPIKE_NS, USUAL_NS));
+	ASSERT_EQ(1, (int)rule_info(self->context, &rule).in_force);
+	task = make_task(&here);
+	task.cookie = 77;
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, NULL));
+	ASSERT_EQ(0, hft_test_take(&spare.ring, &event, 10 * NSEC_PER_SEC));
+	ASSERT_EQ(77, (int)event.cookie);
+	ASSERT_EQ(HFT_LEVEL_LOW, event.level);
+	task.flags = HFT_TASK_WATCH;
+	task.deadline = hft_test_now() + 100 * NSEC_PER_SEC;
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, NULL));
+	ASSERT_EQ(0, hft_test_take(&here.ring, &event, 10 * NSEC_PER_SEC));
+	ASSERT_EQ(77, (int)event.cookie);
+	/* When the spare ring is gone it takes them itself. */
+	hft_test_ring_close(&spare.ring);
+	task.flags = 0;
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, NULL));
+	ASSERT_EQ(0, hft_test_take(&here.ring, &event, 10 * NSEC_PER_SEC));
+	hft_test_ring_close(&here.ring);
+}
+
 /* Set and taken away, with anomalies all the time, by a process that is killed. */
 static void storm(int cpu)
 {

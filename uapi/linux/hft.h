@@ -899,7 +899,7 @@ struct hft_lead_info {
  * @count: it acts after so many anomalies, 1 to %HFT_RULE_MOST, ...
  * @among: ... while the ring was given no more than so many events; 0: any number
  * @level: BOOST: the highest level that a task is raised to; SHED: levels below it are
- *	refused
+ *	refused; SPARE: the highest level of a task that is sent to the fallback ring
  * @targets: BOOST: bit n: tasks of class n are raised; 0: those of @classes
  * @budget_ppm: LEAD: what the raise may cost of the CPU, parts per million; 0: 10000
  * @amount: LEAD: ns of a step; BOOST: levels
@@ -918,7 +918,7 @@ struct hft_lead_info {
  * With LEAD, @budget_ppm is admitted to the ring's CPU as a task would be, and hard tasks of
  * the ring are dispatched by a lead of @most from now on: none waits for another that a
  * raised lead has brought to the ring before.  With BOOST the ring takes no hard tasks
- * up to @level (-EBUSY).  So a rule makes no hard task late.
+ * up to @level (-EBUSY), with SPARE its fallback ring.  So a rule makes no hard task late.
  *
  * Errors: -ENOENT no such ring; -EINVAL a field is out of range, it is a monitor ring, or
  * a level is not the ring's; -EBUSY the budget is not admitted, or there are hard tasks up
