@@ -20,7 +20,6 @@
 #define HFT_HIST_SUB_BITS	7
 #define HFT_HIST_SUB		(1U << HFT_HIST_SUB_BITS)
 #define HFT_HIST_BUCKETS	((HFT_HIST_BITS - HFT_HIST_SUB_BITS + 1) * HFT_HIST_SUB)
-#define HFT_HIST_MOST		((1ULL << HFT_HIST_BITS) - 1)
 #define HFT_HIST_PPM		1000000U
 
 /**
@@ -46,7 +45,7 @@ struct hft_hist {
  */
 static inline u32 hft_log_linear_index(u64 value, u32 bits)
 {
-	u32 shift = 63 - bits - (u32)__builtin_clzll(value | 1ULL << bits);
+	u32 shift = (u32)(63 ^ __builtin_clzll(value | 1ULL << bits)) - bits;
 
 	return (shift << bits) + (u32)(value >> shift);
 }
@@ -85,8 +84,9 @@ static inline u64 hft_log_linear_high(u32 index, u32 bits)
  */
 static inline u32 hft_hist_index(u64 value)
 {
-	return hft_log_linear_index(value < HFT_HIST_MOST ? value : HFT_HIST_MOST,
-				    HFT_HIST_SUB_BITS);
+	u32 index = hft_log_linear_index(value, HFT_HIST_SUB_BITS);
+
+	return index < HFT_HIST_BUCKETS ? index : HFT_HIST_BUCKETS - 1;
 }
 
 /**

@@ -128,6 +128,7 @@ int bench_response(void);
 int bench_memory(void);
 int bench_ready(void);
 int bench_detect(void);
+int bench_monitor(void);
 int bench_preempt(void);
 int bench_rate(void);
 int bench_halt(void);

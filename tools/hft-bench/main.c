@@ -31,6 +31,7 @@ static const struct group groups[] = {
 	{ "memory", "kernel memory of a queued task; first of all groups", bench_memory },
 	{ "ready", "instructions of a key, a push and a pop at 4,096 ready tasks", bench_ready },
 	{ "detect", "instructions of the detector's verdict on a value", bench_detect },
+	{ "monitor", "what all statistics and detection cost", bench_monitor },
 	{ "preempt", "CRITICAL starts while NORMAL runs, beside cyclictest", bench_preempt },
 	{ "rate", "deadlines missed at 10 kHz with the CPU loaded to 95 %", bench_rate },
 	{ "halt", "instructions of the kill switch, a ring on each CPU", bench_halt },
