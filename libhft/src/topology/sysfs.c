@@ -1,77 +1,47 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Lists of CPUs, as the kernel writes them. */
-#include <ctype.h>
+/* Lists of CPUs as hwloc has sets. */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "../cpulist.h"
+#include "../sysfs.h"
 #include "internal.h"
 
-/* A number beyond this is a mistake, and would cost memory. */
-#define CPUS_MOST	65536
-
-/* One number or range of a list.  Returns what follows, or NULL: it is none. */
-static const char *parse_range(const char *text, hwloc_bitmap_t cpus)
+static void copy_set(const cpu_set_t *set, hwloc_bitmap_t cpus)
 {
-	unsigned long first, last;
-	char *end;
+	unsigned int i;
 
-	if (!isdigit((unsigned char)*text))
-		return NULL;
-	first = last = strtoul(text, &end, 10);
-	if (*end == '-') {
-		text = end + 1;
-		if (!isdigit((unsigned char)*text))
-			return NULL;
-		last = strtoul(text, &end, 10);
+	hwloc_bitmap_zero(cpus);
+	for (i = 0; i < CPU_SETSIZE; i++) {
+		if (CPU_ISSET(i, set))
+			hwloc_bitmap_set(cpus, i);
 	}
-	if (first > last || last >= CPUS_MOST)
-		return NULL;
-	hwloc_bitmap_set_range(cpus, (unsigned int)first, (int)last);
-	return end;
 }
 
 /* "0-3,8"; an empty text is an empty list.  Returns 0 or -EINVAL. */
 int hft_parse_cpus(const char *text, hwloc_bitmap_t cpus)
 {
-	hwloc_bitmap_zero(cpus);
-	if (!*text)
-		return 0;
-	for (;;) {
-		text = parse_range(text, cpus);
-		if (!text)
-			return -EINVAL;
-		if (!*text)
-			return 0;
-		if (*text++ != ',')
-			return -EINVAL;
-	}
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	if (*text && !hft_cpulist_parse(text, false, &set))
+		return -EINVAL;
+	copy_set(&set, cpus);
+	return 0;
 }
 
 /*
- * The list in file @name of folder @root.  What is no list, as "(null)" of kernels without
- * such CPUs, is an empty one.  Returns 0, or -errno: there is no such file.
+ * The list in file @name of folder @root.  What is no list is an empty one.  Returns 0, or
+ * -errno: there is no such file.
  */
 int hft_sysfs_list(const char *root, const char *name, hwloc_bitmap_t cpus)
 {
-	char *path, *line = NULL;
-	size_t size = 0;
-	FILE *file;
+	cpu_set_t set;
+	int err;
 
-	hwloc_bitmap_zero(cpus);
-	if (asprintf(&path, "%s/%s", root, name) < 0)
-		return -ENOMEM;
-	file = fopen(path, "re");
-	free(path);
-	if (!file)
-		return -errno;
-	if (getline(&line, &size, file) > 0) {
-		line[strcspn(line, "\n")] = '\0';
-		if (hft_parse_cpus(line, cpus))
-			hwloc_bitmap_zero(cpus);
-	}
-	free(line);
-	fclose(file);
-	return 0;
+	CPU_ZERO(&set);
+	err = hft_read_cpus("", &set, "%s/%s", root, name);
+	if (err)
+		CPU_ZERO(&set);
+	copy_set(&set, cpus);
+	return err == -ENOENT || err == -EACCES ? err : 0;
 }
