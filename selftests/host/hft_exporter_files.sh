@@ -83,6 +83,58 @@ exposure() {
 	systemd-analyze security --offline=yes --threshold="$1" "$dir/hft-exporter.service"
 }
 
+# expand SET: the system calls of one of systemd's sets
+expand() {
+	local word
+
+	systemd-analyze syscall-filter "$1" | sed -n 's/^ *\([-@a-z_0-9]*\)$/\1/p' |
+		while read -r word; do
+			case $word in
+			"$1" | "") ;;
+			@*) expand "$word" ;;
+			*) echo "$word" ;;
+			esac
+		done
+}
+
+# allowed: those that the unit lets it call
+allowed() {
+	local word
+
+	for word in $(sed -n 's/^SystemCallFilter=\([^~]\)/\1/p' "$dir/hft-exporter.service"); do
+		expand "$word"
+	done | sort -u >"$dir/allowed"
+	for word in $(sed -n 's/^SystemCallFilter=~//p' "$dir/hft-exporter.service"); do
+		expand "$word"
+	done | sort -u | comm -23 "$dir/allowed" -
+}
+
+# trace: those that it calls when it serves, writes a file and is told to stop
+trace() {
+	local tracer pid i
+
+	NOTIFY_SOCKET=$dir/notify WATCHDOG_USEC=1000000 strace -f -qq -o "$dir/trace" "$TOOL" \
+		--listen "unix:$dir/socket" --textfile "$dir/x.prom" --interval 1 2>"$dir/log" &
+	tracer=$!
+	for ((i = 0; i < 600; i++)); do
+		! grep -q "listening at" "$dir/log" || break
+		kill -0 $tracer 2>/dev/null || return 1
+		sleep 0.1
+	done
+	curl -sS --max-time 60 --unix-socket "$dir/socket" http://x/metrics >"$out" 2>&1
+	sleep 1.5
+	pid=$(sed -n '1s/^\([0-9]*\).*/\1/p' "$dir/trace")
+	kill -TERM "$pid" && wait $tracer
+	sed -nE 's/^[0-9]+ +([a-z_0-9]+)\(.*/\1/p' "$dir/trace" | sort -u >"$dir/calls"
+	grep -qx epoll_wait "$dir/calls" && grep -qx rename "$dir/calls"
+}
+
+# What the kernel would kill it for
+forbidden() {
+	comm -23 "$dir/calls" <(allowed) >"$out"
+	[ ! -s "$out" ]
+}
+
 [ -x "$TOOL" ] || skip_all "hft-exporter is not built"
 series >"$dir/series"
 [ "$(grep -c . "$dir/series")" -gt 30 ]
@@ -127,5 +179,15 @@ unit_check "unit: systemd finds nothing wrong" verify_unit
 unit_check "unit: exposed by $MOST_EXPOSURE tenths at most" exposure $MOST_EXPOSURE
 if command -v systemd-analyze >/dev/null; then
 	status 1 "unit: not by 0" exposure 0
+fi
+if ! command -v strace >/dev/null || ! strace -o /dev/null true 2>/dev/null; then
+	skip "strace is not installed, or may not trace: the unit's system calls"
+elif ! command -v systemd-analyze >/dev/null || ! command -v curl >/dev/null; then
+	skip "no systemd-analyze, or no curl: the unit's system calls"
+else
+	trace
+	result $? "unit: its system calls are seen"
+	forbidden
+	result $? "unit: it may make each of them"
 fi
 finish

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* hft-exporter: what it tells is what was done, and it keeps no module from going. */
 #include <grp.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -228,6 +230,43 @@ TEST_F(exporter, without_the_right)
 		      value(self->after, "hft_rings") != 1 ||
 		      value(self->after, "hft_device_up") ||
 		      find(self->after, "hft_task_run_seconds_count"));
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+#define GROUP_HFT	900	/* of the VM */
+
+/* As the systemd unit has it: a user without rights but the group and CAP_PERFMON. */
+static int become_service(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2] = {};
+	const gid_t group = GROUP_HFT;
+
+	if (prctl(PR_SET_KEEPCAPS, 1) || setgroups(1, &group) || setgid(1000) || setuid(1000))
+		return -errno;
+	caps[CAP_PERFMON / 32].permitted = 1U << CAP_PERFMON % 32;
+	caps[CAP_PERFMON / 32].effective = caps[CAP_PERFMON / 32].permitted;
+	caps[CAP_PERFMON / 32].inheritable = caps[CAP_PERFMON / 32].permitted;
+	if (syscall(SYS_capset, &header, caps) ||
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_PERFMON, 0, 0))
+		return -errno;
+	return 0;
+}
+
+TEST_F(exporter, with_the_rights_of_the_service)
+{
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		if (become_service())
+			_exit(1);
+		if (run(PRINT, self->after) || value(self->after, "hft_device_up") != 1)
+			_exit(2);
+		_exit(find(self->after, "hft_task_run_seconds_count") ? 0 : 3);
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
