@@ -169,42 +169,54 @@ static bool hft_context_uses(struct hft_context *context, const struct hft_queue
 	return uses;
 }
 
-struct hft_clock_telling {
+struct hft_telling {
 	struct hft_event notice;
+	u64 now;
 	const struct hft_queue *queue;	/* whose contexts are told; NULL: all */
 };
 
-static void hft_clock_tell_context(struct hft_context *context, void *arg)
+static void hft_context_tell(struct hft_context *context, void *arg)
 {
-	const struct hft_clock_telling *telling = arg;
+	const struct hft_telling *telling = arg;
 
 	if (telling->queue && !hft_context_uses(context, telling->queue))
 		return;
-	WRITE_ONCE(context->clock_faults, context->clock_faults + telling->notice.task);
-	hft_dispatch_notice(context, &telling->notice, ktime_get_ns());
+	if (telling->notice.type == HFT_EVENT_CLOCK)
+		WRITE_ONCE(context->clock_faults, context->clock_faults + telling->notice.task);
+	hft_dispatch_notice(context, &telling->notice, telling->now);
+}
+
+/**
+ * hft_contexts_tell() - write a notice to the monitor rings of contexts
+ * @queue: of those with a ring that it dispatches to; NULL: of all
+ * @notice: as hft_dispatch_notice() has it
+ * @now: likewise
+ */
+void hft_contexts_tell(const struct hft_queue *queue, const struct hft_event *notice, u64 now)
+{
+	struct hft_telling telling = { .notice = *notice, .queue = queue, .now = now };
+
+	hft_contexts_each(hft_context_tell, &telling);
 }
 
 static void hft_clock_tell(enum hft_clock_fault kind, enum hft_clock clock,
 			   const struct hft_queue *queue, const struct hft_fault *fault)
 {
-	struct hft_clock_telling telling = {
-		.notice = {
-			.cookie = fault->by,
-			.task = fault->nr,
-			.release = fault->when,
-			.deadline = queue ? queue->cpu : 0,
-			.result = kind,
-			.type = HFT_EVENT_CLOCK,
-			.clock = clock,
-		},
-		.queue = queue,
+	const struct hft_event notice = {
+		.cookie = fault->by,
+		.task = fault->nr,
+		.release = fault->when,
+		.deadline = queue ? queue->cpu : 0,
+		.result = kind,
+		.type = HFT_EVENT_CLOCK,
+		.clock = clock,
 	};
 
 	if (!fault->nr)
 		return;
 	WRITE_ONCE(hft_clock.counts[kind], hft_clock.counts[kind] + fault->nr);
-	trace_clock_fault(&telling.notice);
-	hft_contexts_each(hft_clock_tell_context, &telling);
+	trace_clock_fault(&notice);
+	hft_contexts_tell(queue, &notice, ktime_get_ns());
 }
 
 static void hft_clock_tell_pending(enum hft_clock_fault kind, enum hft_clock clock)

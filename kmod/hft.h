@@ -331,7 +331,13 @@ int hft_clock_init(void);
 void hft_clock_exit(void);
 bool hft_clock_is_tsc(void);
 u64 hft_clock_faults(enum hft_clock_fault kind);
+void hft_contexts_tell(const struct hft_queue *queue, const struct hft_event *notice, u64 now);
 void hft_clock_late(struct hft_queue *queue, enum hft_clock clock, u64 late);
+
+/* interference.c */
+void hft_interference_cpu(unsigned int cpu, bool online);
+u64 hft_interference_count(void);
+u64 hft_interference_ns(void);
 
 /* user.c */
 enum hft_charge {

@@ -74,6 +74,7 @@ static int hft_cpu_online(unsigned int cpu)
 		hft_fallback_online(ring);
 	hft_queue_notify(queue, true);
 	mutex_unlock(&queue->mutex);
+	hft_interference_cpu(cpu, true);
 	return 0;
 }
 
@@ -83,6 +84,7 @@ static int hft_cpu_offline(unsigned int cpu)
 	struct hft_ring *ring;
 	int clock;
 
+	hft_interference_cpu(cpu, false);
 	mutex_lock(&queue->mutex);
 	list_for_each_entry(ring, &queue->rings, link)
 		hft_fallback_offline(ring);

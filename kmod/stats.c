@@ -165,14 +165,15 @@ static ssize_t events_show(struct device *dev, struct device_attribute *attr, ch
 			 "ended %llu\nwakeups %llu\nfull %llu\nbad_head %llu\n"
 			 "overruns %llu\ndeadline_misses %llu\ninterrupts %llu\nkicks %llu\n"
 			 "clock_steps %llu\nclocksource_changes %llu\ntsc_unstable %llu\n"
-			 "late_timers %llu\nlead_changes %llu\n",
+			 "late_timers %llu\nlead_changes %llu\n"
+			 "interference %llu\ninterference_ns %llu\n",
 			 rings, sum.submitted, sum.dispatched, sum.cancelled, sum.ended,
 			 sum.wakeups, sum.full, sum.bad_head, sum.overruns,
 			 sum.deadline_misses, interrupts, kicks,
 			 hft_clock_faults(HFT_FAULT_STEP),
 			 hft_clock_faults(HFT_FAULT_CLOCKSOURCE),
 			 hft_clock_faults(HFT_FAULT_TSC), hft_clock_faults(HFT_FAULT_LATE),
-			 sum.lead_changes);
+			 sum.lead_changes, hft_interference_count(), hft_interference_ns());
 	return len + events_show_rules(&sum, buf, len);
 }
 static DEVICE_ATTR_RO(events);

@@ -199,6 +199,23 @@ TRACE_EVENT(lead,
 		  __entry->from, __entry->to)
 );
 
+/* Time went by on a CPU with interrupts off, and nothing ran that the kernel knows. */
+TRACE_EVENT(interference,
+	TP_PROTO(int cpu, u64 gap, u64 when),
+	TP_ARGS(cpu, gap, when),
+	TP_STRUCT__entry(
+		__field(int, cpu)
+		__field(u64, gap)
+		__field(u64, when)
+	),
+	TP_fast_assign(
+		__entry->cpu = cpu;
+		__entry->gap = gap;
+		__entry->when = when;
+	),
+	TP_printk("cpu=%d gap=%llu when=%llu", __entry->cpu, __entry->gap, __entry->when)
+);
+
 /* As the notice of it. */
 TRACE_EVENT(clock_fault,
 	TP_PROTO(const struct hft_event *notice),

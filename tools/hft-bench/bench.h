@@ -133,5 +133,6 @@ int bench_preempt(void);
 int bench_rate(void);
 int bench_halt(void);
 int bench_callback(void);
+int bench_fault(void);
 
 #endif /* HFT_BENCH_H */

@@ -35,6 +35,8 @@ static const struct group groups[] = {
 	{ "preempt", "CRITICAL starts while NORMAL runs, beside cyclictest", bench_preempt },
 	{ "rate", "deadlines missed at 10 kHz with the CPU loaded to 95 %", bench_rate },
 	{ "halt", "instructions of the kill switch, a ring on each CPU", bench_halt },
+	{ "fault", "faults to their detection; needs samples/hft_test_fault.ko and two CPUs",
+	  bench_fault },
 	{ "callback", "tasks one at a time, for the TCG plugin to count", bench_callback },
 };
 

@@ -343,7 +343,8 @@ struct hft_ring_producer {
  *	@deadline are a spike (0: too little is known).  The lower half of @task is the ring,
  *	the upper half how many of that kind were not told since the one before.  Of
  *	%HFT_ANOMALY_STALL and _BURST @cookie and @release are times from one dispatch to the
- *	next
+ *	next.  %HFT_ANOMALY_INTERFERENCE, where a context has no rules of a ring on the CPU, has
+ *	that for the ring, and 0 for @release, @clock and @level
  * @HFT_EVENT_RESPONSE: notice: a rule has acted: @result is the &enum hft_response,
  *	@clock the &enum hft_action, @level the &enum hft_anomaly that it is for; the lower
  *	half of @task is the ring, the upper half the number of the rule.  @cookie is what

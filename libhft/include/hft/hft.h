@@ -125,6 +125,8 @@ struct hft_ring_opts {
 	uint32_t quantum_ns;		/* 100000: with HFT_POLICY_FAIR, of the first step */
 	uint32_t lead_budget_ppm;	/* 10000: with HFT_RING_LEAD, of the CPU, for spinning */
 	uint32_t fallback;		/* with HFT_RING_FALLBACK: the number of a ring */
+	uint32_t gap_ns;		/* 10000: see hft_ring_gaps() */
+	uint32_t reserved;		/* 0 */
 };
 
 #define HFT_LEAD_AUTO		(~0ULL)
@@ -163,6 +165,24 @@ int hft_lead_state(struct hft_ring *ring, struct hft_lead_state *state);
 int hft_lead_table(struct hft_ring *ring, struct hft_lead_row *rows, unsigned int nr);
 int hft_lead_set(struct hft_ring *ring, uint64_t lead_ns);
 int hft_lead_budget(struct hft_ring *ring, uint32_t budget_ppm);
+
+/**
+ * struct hft_gap_stats - what was taken from a worker while it spun
+ * @sz: of the struct
+ * @gaps: times that it did not get on for hft_ring_opts.gap_ns or more
+ * @gap_ns: the sum of these
+ * @longest_ns: the longest
+ * @last: CLOCK_MONOTONIC at the end of the last
+ */
+struct hft_gap_stats {
+	size_t sz;
+	uint64_t gaps;
+	uint64_t gap_ns;
+	uint64_t longest_ns;
+	uint64_t last;
+};
+
+int hft_ring_gaps(const struct hft_ring *ring, struct hft_gap_stats *stats);
 int hft_ring_fd(const struct hft_ring *ring);
 
 const struct hft_event *hft_ring_peek(struct hft_ring *ring);

@@ -157,6 +157,7 @@ struct hft_ring {
 	uint32_t level_mask;
 	unsigned int forks;		/* hft_forks when it was opened */
 	bool learns;			/* HFT_RING_LEAD */
+	uint64_t gap_ns;
 	size_t consumer_size;
 	size_t pages_size;
 	void *pages;
@@ -167,6 +168,7 @@ struct hft_ring {
 	/* Of a ring that learns: when a wait has found something, and overslept by how much. */
 	uint64_t woke;
 	uint64_t overslept;
+	struct hft_gap_stats gaps;
 };
 
 /* error.c */
@@ -196,6 +198,7 @@ int hft_context_signal(struct hft *h, const struct hft_signal *to);
 /* ring.c */
 int hft_ring_add_error(int err, const struct hft_ring_add *add);
 int hft_ring_spin(struct hft_ring *ring, uint64_t timeout);
+void hft_ring_gap(struct hft_ring *ring, uint64_t from, uint64_t to);
 void hft_ring_unlist_all(struct hft *h);
 void hft_ring_pull(struct hft_ring *ring);
 void hft_ring_clock_fault(const struct hft_ring *ring, const struct hft_event *event);
@@ -218,6 +221,13 @@ void hft_submits_free(struct hft *h);
 static inline bool hft_ring_is_measured(const struct hft_ring *ring)
 {
 	return __builtin_expect(atomic_load_explicit(&ring->measured, memory_order_relaxed), 0);
+}
+
+/* A spinning worker has looked at the clock, and looks again.  Two clocks may differ by a little. */
+static inline void hft_ring_turn(struct hft_ring *ring, uint64_t from, uint64_t to)
+{
+	if (__builtin_expect((int64_t)(to - from) >= (int64_t)ring->gap_ns, 0))
+		hft_ring_gap(ring, from, to);
 }
 
 /* Was hft_ring_stop() called?  Says so once. */

@@ -11,6 +11,7 @@
 #include "internal.h"
 
 #define HFT_DEFAULT_ENTRIES	256
+#define HFT_DEFAULT_GAP_NS	10000
 
 /* Turns of a spin between two looks at the clock. */
 #define HFT_SPIN_TURNS		64
@@ -177,6 +178,7 @@ HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 	ring->forks = h->forks;
 	ring->number = add.ring;
 	ring->policy = opts.policy;
+	ring->gap_ns = opts.gap_ns ? opts.gap_ns : HFT_DEFAULT_GAP_NS;
 	ring->learns = opts.flags & HFT_RING_LEAD;
 	ring->spin_ns = opts.spin_ns;
 	ring->mask = opts.entries - 1;
@@ -339,7 +341,7 @@ bool hft_ring_take_stop(struct hft_ring *ring)
  */
 int hft_ring_spin(struct hft_ring *ring, uint64_t timeout)
 {
-	uint64_t now = hft_now();
+	uint64_t now = hft_now(), last;
 	uint64_t end = ring->spin_ns > UINT64_MAX - now ? UINT64_MAX : now + ring->spin_ns;
 	unsigned int turn = 0;
 	int ready;
@@ -357,10 +359,58 @@ int hft_ring_spin(struct hft_ring *ring, uint64_t timeout)
 			return -ECANCELED;
 		if (turn % HFT_GLANCE_TURNS == 0)
 			hft_inbox_glance(ring, turn % HFT_BEHIND_TURNS == 0);
-		if (hft_now() >= end)
+		last = now;
+		now = hft_now();
+		hft_ring_turn(ring, last, now);
+		if (now >= end)
 			break;
 	}
 	return ready;
+}
+
+/* The worker alone writes these. */
+void hft_ring_gap(struct hft_ring *ring, uint64_t from, uint64_t to)
+{
+	struct hft_gap_stats *gaps = &ring->gaps;
+	uint64_t ns = to - from;
+
+	if (ns > gaps->longest_ns)
+		__atomic_store_n(&gaps->longest_ns, ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&gaps->gap_ns, gaps->gap_ns + ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&gaps->last, to, __ATOMIC_RELAXED);
+	__atomic_store_n(&gaps->gaps, gaps->gaps + 1, __ATOMIC_RELEASE);
+}
+
+/**
+ * hft_ring_gaps() - what was taken from a worker while it spun
+ * @ring: ring
+ * @user: the answer; its sz is set
+ *
+ * A worker that spins, for hft_ring_opts.spin_ns or from the end of its lead to a release,
+ * looks at the clock all the time.  Where that jumps by hft_ring_opts.gap_ns or more, the
+ * worker was interrupted, preempted, or its whole CPU taken by the firmware or a
+ * hypervisor: what the module's interference_cpus finds with interrupts off, and all else.
+ * It costs nothing, and says nothing of the time in which the worker slept or ran a task.
+ *
+ * Any thread; wait-free, no system call.  Counters may be those of different moments.
+ *
+ * Return: 0, or -EINVAL without a size, -E2BIG.
+ */
+HFT_API int hft_ring_gaps(const struct hft_ring *ring, struct hft_gap_stats *user)
+{
+	const struct hft_gap_stats *gaps = &ring->gaps;
+	struct hft_gap_stats stats = { 0 };
+	int err = hft_check_answer(user);
+
+	if (err)
+		return err;
+	/* Pairs with the release: a gap that is counted is in the rest. */
+	stats.gaps = __atomic_load_n(&gaps->gaps, __ATOMIC_ACQUIRE);
+	stats.gap_ns = __atomic_load_n(&gaps->gap_ns, __ATOMIC_RELAXED);
+	stats.longest_ns = __atomic_load_n(&gaps->longest_ns, __ATOMIC_RELAXED);
+	stats.last = __atomic_load_n(&gaps->last, __ATOMIC_RELAXED);
+	hft_answer(user, &stats, sizeof(stats));
+	return 0;
 }
 
 static int hft_wait_error(const struct hft_ring *ring, int err)

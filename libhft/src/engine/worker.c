@@ -120,12 +120,18 @@ int hft_become_worker(uint32_t cpu, uint32_t level, uint32_t flags)
  */
 static bool hft_await_release(struct hft_ring *ring, const struct hft_event *event)
 {
+	uint64_t last, now;
+
 	if (ring->machine || event->result)
 		return false;
-	while (hft_now_in_haste() + HFT_EXACT_NS < event->release) {
+	last = hft_now_in_haste();
+	while ((now = hft_now_in_haste()) + HFT_EXACT_NS < event->release) {
 		if (hft_inbox_has_news(ring))
 			return true;
+		hft_ring_turn(ring, last, now);
+		last = now;
 	}
+	hft_ring_turn(ring, last, now);
 	return false;
 }
 
