@@ -35,7 +35,7 @@ MODULE_PARM_DESC(interference_ns, "A gap is told of from so many ns on (10000)")
 
 static unsigned int hft_gaps_width_us = 50;
 module_param_named(interference_width_us, hft_gaps_width_us, uint, 0644);
-MODULE_PARM_DESC(interference_width_us, "How long interrupts are off for a look, us, 10 to 1000 (50)");
+MODULE_PARM_DESC(interference_width_us, "Interrupts are off for a look, us, 10 to 1000 (50)");
 
 static unsigned int hft_gaps_window_us = 5000;
 module_param_named(interference_window_us, hft_gaps_window_us, uint, 0644);
@@ -150,7 +150,8 @@ static int hft_gaps_main(void *arg)
 	struct hft_queue *queue = per_cpu_ptr(&hft_queues, gaps->cpu);
 
 	while (!kthread_should_stop()) {
-		u64 width = clamp(READ_ONCE(hft_gaps_width_us), HFT_GAPS_LEAST_US, HFT_GAPS_MOST_US);
+		u64 width = clamp(READ_ONCE(hft_gaps_width_us), HFT_GAPS_LEAST_US,
+				  HFT_GAPS_MOST_US);
 		u64 window = max_t(u64, READ_ONCE(hft_gaps_window_us), width * HFT_GAPS_PART);
 		u64 limit = max_t(u64, READ_ONCE(hft_gap_ns), 1), gap, when = 0;
 
@@ -162,7 +163,7 @@ static int hft_gaps_main(void *arg)
 	return 0;
 }
 
-/* Have a CPU's thread be there or not, as it is to be.  Returns 0 or an error of kthread_create(). */
+/* Have a CPU's thread be there or not, as it is to be.  Returns 0 or why it is not. */
 static int hft_gaps_update(int cpu)
 {
 	struct hft_gaps *gaps = per_cpu_ptr(&hft_gaps, cpu);

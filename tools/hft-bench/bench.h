@@ -134,5 +134,6 @@ int bench_rate(void);
 int bench_halt(void);
 int bench_callback(void);
 int bench_fault(void);
+int bench_pause(void);
 
 #endif /* HFT_BENCH_H */

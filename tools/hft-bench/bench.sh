@@ -15,7 +15,8 @@
 # instructions counted one by one; "native" and "native ratio": both sides timed in
 # turns in one process on this machine, their medians, or that of the ratios, are the
 # figure; "PMU or callgrind": the machine's own cache misses where it counts them, else
-# valgrind's model of a cache, and a note says which; "sim": the library's simulated machine, on which a run repeats exactly.
+# valgrind's model of a cache, and a note says which; "sim": the library's simulated machine,
+# on which a run repeats exactly; "VM": QEMU in real time, which a busy host makes slower.
 #
 # HFT_TEST_DATA names the data that the figures on "sim" take; without it they are skipped.
 #
@@ -112,8 +113,25 @@ run_plugin() {
 }
 
 run_sim() {
+	local group
+
+	for group; do
+		case $group in
+		critical_path) measure "$HERE/critical_path.sh" ;;
+		*)
+			make -s -C "$HERE/native" BUILD="$BUILD" "$BUILD/bench/$group" >&2 ||
+				die "$group can not be built"
+			measure "$BUILD/bench/$group"
+			;;
+		esac
+	done
+}
+
+# In real time, and with a host that stops the machine.
+run_vm() {
 	[ $# -gt 0 ] || return 0
-	measure "$HERE/critical_path.sh"
+	measure "$TOP/tools/vm/run" --kernel "$kernel" --cpus 2 --control --timeout 600 \
+		-- hft-bench "$@"
 }
 
 [ -z "$only" ] || grep -q "^$only|" "$HERE/figures" || die "no figure is called $only"
@@ -125,6 +143,7 @@ run_sim() {
 	run_icount 1 $(groups "icount VM")
 	run_icount 4 $(groups "icount VM, 4 CPUs")
 	run_plugin $(groups "TCG plugin")
+	run_vm $(groups VM)
 }
 mkdir -p "$BUILD"
 awk -v only="$only" -v json="$BUILD/bench.json" -f "$HERE/report.awk" "$HERE/figures" "$results" ||

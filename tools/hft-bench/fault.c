@@ -6,14 +6,20 @@
  * long after its release it starts.  A thread on the next CPU asks the detector each 100 us
  * whether nothing came for too long, and looks at the notices of the module.  What speaks
  * first counts.
+ *
+ * A virtual machine whose clocks stop with it has nothing of its own to tell that by: there
+ * the thread compares CLOCK_REALTIME with the real-time clock, which goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/io.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,45 +37,57 @@
 #define LOOK		(100 * NSEC_PER_USEC)
 #define HOG_PRIORITY	95			/* the worker's is 90 */
 #define HOG_NS		(5 * NSEC_PER_MSEC)
+#define PAUSE_MS	"2500"
+#define RTC_LOOK	(10 * NSEC_PER_MSEC)
 
 /**
  * struct watch - who looks for anomalies, and what they have found
  * @lock: of all of it
  * @onset: of the fault; UINT64_MAX: there is none
+ * @least: what it takes to be of that fault, ns: on a busy host there is more than ours
+ * @last: start of the last task
  * @found: when it was found out; 0: not yet
  * @by: what has
- * @alarms: verdicts while there was no fault
+ * @alarms: verdicts on something else
+ * @rtc: descriptor of the real-time clock, -1: it is not looked at
+ * @ahead: most that its full second was ahead of CLOCK_REALTIME, ns
+ * @rtc_looked: when it was read
  */
 struct watch {
 	pthread_mutex_t lock;
 	struct hft_detector *detector;
 	struct hft_ring *monitor;
 	uint64_t onset;
+	uint64_t least;
+	uint64_t last;
 	uint64_t found;
 	char by[32];
 	unsigned int alarms;
 	unsigned int samples;
 	bool stop;
 	pthread_t thread;
+	int rtc;
+	int64_t ahead;
+	uint64_t rtc_looked;
 };
 
 /* With the lock. */
-static void found(struct watch *w, const char *what)
+static void found(struct watch *w, const char *what, uint64_t ns)
 {
 	uint64_t now = hft_now();
 
-	if (w->onset == UINT64_MAX) {
+	if (now < w->onset || ns < w->least) {
 		w->alarms++;
-	} else if (!w->found && now >= w->onset) {
+	} else if (!w->found) {
 		w->found = now;
 		snprintf(w->by, sizeof(w->by), "%s", what);
 	}
 }
 
-static void verdict(struct watch *w, int anomaly)
+static void verdict(struct watch *w, int anomaly, uint64_t ns)
 {
 	if (anomaly > HFT_ANOMALY_NONE)
-		found(w, hft_anomaly_name((enum hft_anomaly)anomaly));
+		found(w, hft_anomaly_name((enum hft_anomaly)anomaly), ns);
 }
 
 static void run_task(const struct hft_event *event, uint64_t start, void *arg)
@@ -78,7 +96,9 @@ static void run_task(const struct hft_event *event, uint64_t start, void *arg)
 
 	pthread_mutex_lock(&w->lock);
 	w->samples++;
-	verdict(w, hft_detect(w->detector, start, start - event->release, NULL));
+	w->last = start;
+	verdict(w, hft_detect(w->detector, start, start - event->release, NULL),
+		start - event->release);
 	pthread_mutex_unlock(&w->lock);
 }
 
@@ -88,11 +108,33 @@ static void look_at_notices(struct watch *w)
 
 	while ((event = hft_ring_peek(w->monitor))) {
 		if (event->type == HFT_EVENT_CLOCK)
-			found(w, event->result == HFT_FAULT_LATE ? "late timer" : "clock");
-		else if (event->type == HFT_EVENT_ANOMALY)
-			found(w, "anomaly");
+			found(w, event->result == HFT_FAULT_LATE ? "late timer" : "clock",
+			      event->cookie);
 		hft_ring_advance(w->monitor);
 	}
+}
+
+/* At the beginning of each of its seconds it is as much ahead, else less. */
+static void look_at_rtc(struct watch *w)
+{
+	struct rtc_time rtc;
+	struct timespec now;
+	struct tm tm;
+	int64_t ahead;
+
+	if (w->rtc < 0 || hft_now() - w->rtc_looked < RTC_LOOK)
+		return;
+	w->rtc_looked = hft_now();
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (ioctl(w->rtc, RTC_RD_TIME, &rtc))
+		return;
+	tm = (struct tm){ .tm_sec = rtc.tm_sec, .tm_min = rtc.tm_min, .tm_hour = rtc.tm_hour,
+			  .tm_mday = rtc.tm_mday, .tm_mon = rtc.tm_mon, .tm_year = rtc.tm_year };
+	ahead = (int64_t)((timegm(&tm) - now.tv_sec) * (time_t)NSEC_PER_SEC) - now.tv_nsec;
+	if (ahead > w->ahead + (int64_t)NSEC_PER_SEC)
+		found(w, "the real-time clock", (uint64_t)(ahead - w->ahead));
+	if (ahead > w->ahead)
+		w->ahead = ahead;
 }
 
 static int use_cpu(unsigned int cpu)
@@ -116,7 +158,8 @@ static void *watch_main(void *arg)
 		sleep_until(next);
 		pthread_mutex_lock(&w->lock);
 		look_at_notices(w);
-		verdict(w, hft_detect_due(w->detector, hft_now(), NULL));
+		look_at_rtc(w);
+		verdict(w, hft_detect_due(w->detector, hft_now(), NULL), hft_now() - w->last);
 		stop = w->stop;
 		pthread_mutex_unlock(&w->lock);
 	}
@@ -216,15 +259,54 @@ static int unstep(struct watch *w)
 	return err;
 }
 
-static const struct fault {
+/* Ask who runs the virtual machine: tools/vm/run --control. */
+static int control(uint64_t when, const char *text)
+{
+	const char *port = getenv("HFT_CONTROL");
+	unsigned short number;
+
+	if (!port)
+		return -ENODEV;
+	number = (unsigned short)strtoul(port, NULL, 0);
+	if (ioperm(number, 1, 1))
+		return -errno;
+	sleep_until(when);
+	while (*text)
+		outb((unsigned char)*text++, number);
+	return 0;
+}
+
+static int stop(struct watch *w, uint64_t when)
+{
+	(void)w;
+	return control(when, "stop " PAUSE_MS "\n");
+}
+
+static int freeze(struct watch *w, uint64_t when)
+{
+	(void)w;
+	return control(when, "freeze " PAUSE_MS "\n");
+}
+
+struct fault {
 	const char *figure;
+	uint64_t least;
 	int (*start)(struct watch *w, uint64_t when);
 	int (*undo)(struct watch *w);
-} faults[] = {
-	{ "detect_delay_hog_ns", hog, NULL },
-	{ "detect_delay_irq_storm_ns", storm, NULL },
-	{ "detect_delay_late_timer_ns", throttle, NULL },
-	{ "detect_delay_clock_step_ns", step, unstep },
+};
+
+static const struct fault faults[] = {
+	{ "detect_delay_hog_ns", NSEC_PER_MSEC, hog, NULL },
+	{ "detect_delay_irq_storm_ns", 10 * NSEC_PER_USEC, storm, NULL },
+	{ "detect_delay_late_timer_ns", NSEC_PER_MSEC, throttle, NULL },
+	{ "detect_delay_clock_step_ns", NSEC_PER_SEC, step, unstep },
+	{ NULL, 0, NULL, NULL }
+};
+
+static const struct fault pauses[] = {
+	{ "detect_delay_freeze_ns", 2 * NSEC_PER_SEC, freeze, NULL },
+	{ "detect_delay_stop_ns", NSEC_PER_SEC, stop, NULL },
+	{ NULL, 0, NULL, NULL }
 };
 
 /* Returns the delay, or a negative errno. */
@@ -236,6 +318,7 @@ static int64_t find(struct watch *w, const struct fault *fault)
 	pthread_mutex_lock(&w->lock);
 	w->found = 0;
 	w->onset = when;
+	w->least = fault->least;
 	pthread_mutex_unlock(&w->lock);
 	err = fault->start(w, when);
 	if (err)
@@ -256,28 +339,27 @@ static int64_t find(struct watch *w, const struct fault *fault)
 	return got ? (int64_t)(got - when) : -ETIMEDOUT;
 }
 
-static int find_all(struct watch *w)
+static int find_all(struct watch *w, const struct fault *fault)
 {
 	int64_t delay;
-	size_t i;
 
 	sleep_until(hft_now() + LEARN);
-	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		delay = find(w, &faults[i]);
+	for (; fault->figure; fault++) {
+		delay = find(w, fault);
 		if (delay < 0) {
-			fprintf(stderr, "hft-bench: %s: %s\n", faults[i].figure,
+			fprintf(stderr, "hft-bench: %s: %s\n", fault->figure,
 				delay == -ETIMEDOUT ? "it was not found" : strerror((int)-delay));
 			return (int)delay;
 		}
-		print_figure(faults[i].figure, (double)delay);
-		print_note("%s: by %s", faults[i].figure, w->by);
+		print_figure(fault->figure, (double)delay);
+		print_note("%s: by %s", fault->figure, w->by);
 		sleep_until(hft_now() + CALM);
 	}
-	print_note("faults: %u alarms without one, %u tasks", w->alarms, w->samples);
+	print_note("faults: %u verdicts on something else, %u tasks", w->alarms, w->samples);
 	return 0;
 }
 
-static int watch_run(struct watch *w, struct session *s)
+static int watch_run(struct watch *w, struct session *s, const struct fault *which)
 {
 	HFT_OPTS(hft_worker_opts, worker_opts, .fn = run_task, .arg = w);
 	struct hft_task task = { .ring = hft_ring_number(s->ring), .level = HFT_LEVEL_REALTIME };
@@ -293,7 +375,7 @@ static int watch_run(struct watch *w, struct session *s)
 		ret = hft_submit_periodic(s->hft, &task, hft_now() / PERIOD * PERIOD + 20 * PERIOD,
 					  PERIOD, &id);
 		if (!ret)
-			ret = find_all(w);
+			ret = find_all(w, which);
 		pthread_mutex_lock(&w->lock);
 		w->stop = true;
 		pthread_mutex_unlock(&w->lock);
@@ -320,32 +402,49 @@ static int load_module(void)
 	return err;
 }
 
-int bench_fault(void)
+static int run(const struct fault *which)
 {
 	HFT_OPTS(hft_ring_opts, monitor_opts, .cpu = bench_cpu + 1, .flags = HFT_RING_MONITOR);
-	struct watch w = { .lock = PTHREAD_MUTEX_INITIALIZER, .onset = UINT64_MAX };
+	struct watch w = { .lock = PTHREAD_MUTEX_INITIALIZER, .onset = UINT64_MAX, .rtc = -1 };
 	const struct session_opts opts = { .tasks = 64 };
 	struct session s;
 	int ret;
 
-	ret = load_module();
-	if (!ret)
-		ret = use_cpu(bench_cpu + 1);
+	ret = use_cpu(bench_cpu + 1);
+	if (!ret && which == pauses) {
+		w.ahead = INT64_MIN / 2;
+		w.rtc = open("/dev/rtc0", O_RDONLY | O_CLOEXEC);
+		ret = w.rtc < 0 ? -errno : 0;
+	}
 	if (!ret)
 		ret = hft_detector_open(&w.detector);
 	if (ret < 0)
-		return ret;
+		goto out;
 	ret = session_open(&s, &opts);
 	if (ret < 0)
 		goto out;
 	ret = hft_ring_open(s.hft, &monitor_opts, &w.monitor);
 	if (!ret) {
-		ret = watch_run(&w, &s);
+		ret = watch_run(&w, &s, which);
 		hft_ring_close(w.monitor);
 	}
 	session_close(&s);
 out:
 	hft_detector_close(w.detector);
+	if (w.rtc >= 0)
+		close(w.rtc);
 	use_cpu(bench_cpu);
 	return ret;
+}
+
+int bench_fault(void)
+{
+	int err = load_module();
+
+	return err ? err : run(faults);
+}
+
+int bench_pause(void)
+{
+	return run(pauses);
 }

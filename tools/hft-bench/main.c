@@ -37,6 +37,8 @@ static const struct group groups[] = {
 	{ "halt", "instructions of the kill switch, a ring on each CPU", bench_halt },
 	{ "fault", "faults to their detection; needs samples/hft_test_fault.ko and two CPUs",
 	  bench_fault },
+	{ "pause", "the machine stands still, by tools/vm/run --control, to its detection",
+	  bench_pause },
 	{ "callback", "tasks one at a time, for the TCG plugin to count", bench_callback },
 };
 
