@@ -169,6 +169,43 @@ static bool hft_context_uses(struct hft_context *context, const struct hft_queue
 	return uses;
 }
 
+/*
+ * Let the rules of a context's rings know of an anomaly, of those on @queue or of all.  They
+ * tell of it.  Returns whether there are any.
+ */
+static bool hft_context_judge(struct hft_context *context, const struct hft_queue *queue,
+			      enum hft_anomaly anomaly, u64 value, u64 now)
+{
+	struct hft_ring *ring;
+	bool judged = false;
+	int i;
+
+	rcu_read_lock();
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		ring = rcu_dereference(context->rings[i]);
+		if (!ring || (queue && ring->queue != queue) || !READ_ONCE(ring->ready.detect))
+			continue;
+		raw_spin_lock_irq(&ring->queue->lock);
+		hft_detect_event(&ring->ready, anomaly, value, now);
+		hft_queue_commit(ring->queue);
+		raw_spin_unlock_irq(&ring->queue->lock);
+		judged = true;
+	}
+	rcu_read_unlock();
+	return judged;
+}
+
+/* What a notice is to rules: of a step the amount, forth or back. */
+static bool hft_notice_judge(struct hft_context *context, const struct hft_queue *queue,
+			     const struct hft_event *notice, u64 now)
+{
+	bool clock = notice->type == HFT_EVENT_CLOCK;
+	u64 value = clock ? abs((s64)notice->cookie) : notice->cookie;
+
+	return hft_context_judge(context, queue,
+				 clock ? HFT_ANOMALY_CLOCK : notice->result, value, now);
+}
+
 struct hft_telling {
 	struct hft_event notice;
 	u64 now;
@@ -178,11 +215,15 @@ struct hft_telling {
 static void hft_context_tell(struct hft_context *context, void *arg)
 {
 	const struct hft_telling *telling = arg;
+	bool judged;
 
 	if (telling->queue && !hft_context_uses(context, telling->queue))
 		return;
+	judged = hft_notice_judge(context, telling->queue, &telling->notice, telling->now);
 	if (telling->notice.type == HFT_EVENT_CLOCK)
 		WRITE_ONCE(context->clock_faults, context->clock_faults + telling->notice.task);
+	else if (judged)
+		return;
 	hft_dispatch_notice(context, &telling->notice, telling->now);
 }
 
@@ -191,6 +232,8 @@ static void hft_context_tell(struct hft_context *context, void *arg)
  * @queue: of those with a ring that it dispatches to; NULL: of all
  * @notice: as hft_dispatch_notice() has it
  * @now: likewise
+ *
+ * To the rules of rings it is an anomaly, which is told as theirs.  Sleeps.
  */
 void hft_contexts_tell(const struct hft_queue *queue, const struct hft_event *notice, u64 now)
 {

@@ -214,6 +214,69 @@ TEST_F(interference, beside_tasks)
 	hft_test_write_file(PARAMETERS "window_us", "5000");
 }
 
+static int add_rule(int context, const struct hft_test_ring *ring, uint32_t anomaly)
+{
+	struct hft_rule rule = {
+		.ring = ring->add.ring, .action = HFT_ACTION_NOTIFY, .anomalies = 1U << anomaly,
+		.count = 1,
+	};
+
+	return hft_test_ioctl(context, HFT_IOC_RULE, &rule);
+}
+
+/* Wait for a notice of @type.  Returns whether it came. */
+static bool take_notice(struct hft_test_ring *monitor, uint32_t type, struct hft_event *event)
+{
+	uint64_t end = hft_test_now() + PATIENCE;
+
+	while (hft_test_now() < end) {
+		if (hft_test_take(monitor, event, NSEC_PER_SEC) == 0 && event->type == type)
+			return true;
+	}
+	return false;
+}
+
+/* To a ring with rules it is an anomaly of the ring, told once, and a reason to act. */
+TEST_F(interference, rules_act_on_it)
+{
+	struct hft_event event;
+
+	ASSERT_EQ(0, add_rule(self->context, &self->ring, HFT_ANOMALY_INTERFERENCE));
+	ASSERT_EQ(0, set_cpus("1"));
+	ASSERT_TRUE(take_notice(&self->monitor, HFT_EVENT_ANOMALY, &event));
+	EXPECT_EQ(HFT_ANOMALY_INTERFERENCE, event.result);
+	EXPECT_EQ(self->ring.add.ring, (uint32_t)event.task);
+	EXPECT_LE(1, event.cookie);
+	ASSERT_TRUE(take_notice(&self->monitor, HFT_EVENT_RESPONSE, &event));
+	EXPECT_EQ(HFT_ACTION_NOTIFY, event.clock);
+	EXPECT_EQ(HFT_ANOMALY_INTERFERENCE, event.level);
+	EXPECT_LT(0, counter("anomaly_interference"));
+}
+
+TEST_F(interference, rules_act_on_clocks)
+{
+	const int64_t by = 3600 * NSEC_PER_SEC;
+	struct hft_event event;
+	struct timespec ts;
+	int i;
+
+	ASSERT_EQ(0, add_rule(self->context, &self->ring, HFT_ANOMALY_CLOCK));
+	for (i = 0; i < 2; i++) {
+		uint64_t to = hft_test_now_on(CLOCK_REALTIME) + (i ? -by : by);
+
+		ts = (struct timespec){ to / NSEC_PER_SEC, to % NSEC_PER_SEC };
+		ASSERT_EQ(0, clock_settime(CLOCK_REALTIME, &ts));
+	}
+	ASSERT_TRUE(take_notice(&self->monitor, HFT_EVENT_ANOMALY, &event));
+	EXPECT_EQ(HFT_ANOMALY_CLOCK, event.result);
+	EXPECT_EQ(self->ring.add.ring, (uint32_t)event.task);
+	/* Steps in quick succession may have been told as one. */
+	EXPECT_GE(by + NSEC_PER_SEC, event.cookie);
+	ASSERT_TRUE(take_notice(&self->monitor, HFT_EVENT_RESPONSE, &event));
+	EXPECT_EQ(HFT_ANOMALY_CLOCK, event.level);
+	EXPECT_LT(0, counter("anomaly_clocks"));
+}
+
 /* The module goes while it is looked for, and comes with it asked for. */
 TEST(module_goes)
 {

@@ -36,6 +36,7 @@
 #define PATIENCE	(2 * NSEC_PER_SEC)
 #define LOOK		(100 * NSEC_PER_USEC)
 #define HOG_PRIORITY	95			/* the worker's is 90 */
+#define HOG_STACK	65536
 #define HOG_NS		(5 * NSEC_PER_MSEC)
 #define PAUSE_MS	"2500"
 #define RTC_LOOK	(10 * NSEC_PER_MSEC)
@@ -179,12 +180,12 @@ static int inject(const char *fault)
 	return (int)n;
 }
 
-/* Between two releases, and beside the tick. */
+/* Between two releases, beside the tick, and when a thread that is made now is there. */
 static uint64_t soon(void)
 {
 	uint64_t now = hft_now();
 
-	return now - now % PERIOD + 10 * PERIOD + PERIOD * 3 / 10;
+	return now - now % PERIOD + 100 * PERIOD + PERIOD * 3 / 10;
 }
 
 static void *hog_main(void *arg)
@@ -202,11 +203,16 @@ static void *hog_main(void *arg)
 static int hog(struct watch *w, uint64_t when)
 {
 	void *failed = NULL;
+	pthread_attr_t attr;
 	pthread_t thread;
 	int err;
 
 	(void)w;
-	err = pthread_create(&thread, NULL, hog_main, &when);
+	/* All of it is locked in memory. */
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, HOG_STACK);
+	err = pthread_create(&thread, &attr, hog_main, &when);
+	pthread_attr_destroy(&attr);
 	if (err)
 		return -err;
 	pthread_join(thread, &failed);

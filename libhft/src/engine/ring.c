@@ -49,6 +49,8 @@ static int hft_ring_fill_opts(struct hft *h, struct hft_ring_opts *opts)
 		opts->level_mask = HFT_LEVEL_MASK_ALL;
 	if (opts->lead_ns == HFT_LEAD_LEARNED)
 		opts->flags |= HFT_RING_REPORT | HFT_RING_LEAD;
+	if (opts->reserved)
+		return hft_fail(EINVAL, "a ring's reserved option is not zero");
 	if (opts->lead_budget_ppm && !(opts->flags & HFT_RING_LEAD))
 		return hft_fail(EINVAL, "a ring's budget for its lead is with HFT_RING_LEAD");
 	/* A replay has the leads that the rings were opened with. */
