@@ -11,7 +11,8 @@
 
 /* That there are; a bit that this has not is for another to use. */
 #define FEATURES	(HFT_FEATURE_URING | HFT_FEATURE_MONITOR | HFT_FEATURE_CLOCK |		\
-			 HFT_FEATURE_RT | HFT_FEATURE_METER | HFT_FEATURE_LEAD)
+			 HFT_FEATURE_RT | HFT_FEATURE_METER | HFT_FEATURE_LEAD |		\
+			 HFT_FEATURE_RULE)
 
 union argument {
 	struct hft_setup setup;

@@ -104,6 +104,7 @@ static const struct {
 	CASE(policy_changes),
 	CASE(lead_is_set),
 	CASE(lead_is_learned),
+	CASE(gaps),
 	CASE(policy_changes_while_halted),
 	REAL(two_waiters),
 	REAL(sleeper_is_woken),

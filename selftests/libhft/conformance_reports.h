@@ -281,6 +281,38 @@ static void case_lead_is_learned(struct test *t)
 	hft_ring_close(ring);
 }
 
+/* With a limit of 1 ns each two readings of the clock are a gap; in virtual time nobody spins. */
+static void case_gaps(struct test *t)
+{
+	HFT_OPTS(hft_ring_opts, opts, .spin_ns = 10 * NSEC_PER_MSEC, .gap_ns = 1);
+	struct hft_gap_stats gaps = { .sz = sizeof(gaps) };
+	bool spins = strcmp(hft_backend(t->h), "sim");
+	struct hft_ring *ring;
+
+	EQUAL(0, hft_ring_open(t->h, &opts, &ring));
+	EQUAL(0, hft_ring_gaps(ring, &gaps));
+	EQUAL(0, gaps.gaps);
+	EQUAL(-ETIMEDOUT, hft_wait(ring, hft_now() + 5 * NSEC_PER_MSEC));
+	EQUAL(0, hft_ring_gaps(ring, &gaps));
+	CHECK(spins ? gaps.gaps > 10 : !gaps.gaps);
+	CHECK(gaps.longest_ns >= (spins ? 1 : 0) && gaps.gap_ns >= gaps.longest_ns);
+	CHECK(gaps.gap_ns >= gaps.gaps && gaps.last <= hft_now());
+	gaps.sz = 0;
+	EQUAL(-EINVAL, hft_ring_gaps(ring, &gaps));
+	hft_ring_close(ring);
+
+	opts.gap_ns = UINT32_MAX;
+	EQUAL(0, hft_ring_open(t->h, &opts, &ring));
+	EQUAL(-ETIMEDOUT, hft_wait(ring, hft_now() + 5 * NSEC_PER_MSEC));
+	gaps.sz = sizeof(gaps);
+	EQUAL(0, hft_ring_gaps(ring, &gaps));
+	/* Unless the machine stood still for seconds. */
+	CHECK(!gaps.gaps || gaps.longest_ns >= UINT32_MAX);
+	hft_ring_close(ring);
+	opts.reserved = 1;
+	EQUAL(-EINVAL, hft_ring_open(t->h, &opts, &ring));
+}
+
 static void case_policy_changes(struct test *t)
 {
 	struct hft_ring *ring = open_ring(t, 4, 1, HFT_POLICY_FIFO);
