@@ -53,6 +53,12 @@ assert [r["worker"] for r in rows] == [0, 1] + 14 * [None]
 assert sorted(r["cpu"] for r in rows) == list(range(16))' "$out"
 result $? "JSON"
 
+check "what the CPU offers" "$TOOL" topology --features
+prints "^body +(avx512|avx2|generic)$" "which build is used"
+HFT_CPU_HIDE=avx512,avx2 check "less than it has" "$TOOL" topology --features
+prints "^body +generic$" "another build is used then"
+fails 2 "--features of place" "$TOOL" place --features
+
 fails 1 "more workers than CPUs" "$TOOL" place --synthetic "$BOX" --workers 17
 fails 1 "a CPU that is not there" "$TOOL" place --synthetic "$BOX" --policy list --cpus 16
 fails 1 "a device that is not there" "$TOOL" place --policy near --device hft-none

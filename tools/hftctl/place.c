@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <hft/cpu.h>
 #include <hft/hft.h>
 #include <hft/pool.h>
 #include <hft/topology.h>
@@ -22,6 +23,7 @@ struct place_args {
 	uint64_t workers;		/* 0: as many as can be */
 	const char *device;
 	bool all;
+	bool features;
 	bool json;
 	bool places;			/* an option of place alone was given */
 };
@@ -44,6 +46,8 @@ static void usage(FILE *out)
 	      "\n"
 	      "  -d, --device DEVICE     topology: only where it is; place: with --policy near.\n"
 	      "                          eth0, 0000:3b:00.0, infiniband/mlx5_0, or a path in /sys\n"
+	      "  -f, --features          topology: only what the instruction set of this CPU offers,\n"
+	      "                          and which build of its hot bodies the library uses\n"
 	      "  -n, --workers N         place: so many (as many as can be)\n"
 	      "  -P, --policy POLICY     place: isolated (these first; the default), spread, pack,\n"
 	      "                          near (a device), list\n"
@@ -129,6 +133,23 @@ static int print_device(const struct hft_topology *topology, const char *device,
 		return failed(ret);
 	value = json_pack("{s:s, s:s, s:o, s:s}", "device", device, "address", info.address,
 			  "node", number_or_null(info.node), "cpus", info.cpus);
+	ret = print(value, json);
+	json_decref(value);
+	return ret;
+}
+
+static int print_features(bool json)
+{
+	HFT_OPTS(hft_cpu_features, features);
+	json_t *value, *array = json_array();
+	int i, ret;
+
+	hft_cpu_features(&features);
+	for (i = 0; i < HFT_CPU_FEATURES; i++) {
+		if (features.flags >> i & 1)
+			json_array_append_new(array, json_string(hft_cpu_feature_name(i)));
+	}
+	value = json_pack("{s:o, s:s}", "features", array, "body", features.body);
 	ret = print(value, json);
 	json_decref(value);
 	return ret;
@@ -230,6 +251,7 @@ enum {
 
 static const struct option options[] = {
 	{ "device", required_argument, NULL, 'd' },
+	{ "features", no_argument, NULL, 'f' },
 	{ "workers", required_argument, NULL, 'n' },
 	{ "policy", required_argument, NULL, 'P' },
 	{ "cpus", required_argument, NULL, 'c' },
@@ -266,6 +288,9 @@ static bool read_machine_option(struct place_args *args, int c)
 		return true;
 	case OPT_SYSFS:
 		args->machine.sysfs = optarg;
+		return true;
+	case 'f':
+		args->features = true;
 		return true;
 	case 'j':
 		args->json = true;
@@ -342,7 +367,7 @@ int place_main(int argc, char **argv)
 	bool places = !strcmp(argv[0], "place");
 	int c, bad;
 
-	while ((c = getopt_long(argc, argv, "d:n:P:c:x:aA:jh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "d:fn:P:c:x:aA:jh", options, NULL)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
 			return 0;
@@ -355,6 +380,10 @@ int place_main(int argc, char **argv)
 		return wrong_usage("too many arguments");
 	if (args.places && !places)
 		return wrong_usage("an option of place");
+	if (args.features && (places || args.device))
+		return wrong_usage("--features is for topology, by itself");
+	if (args.features)
+		return print_features(args.json);
 	if (args.place.cpus && !args.workers)
 		args.workers = args.place.nr_cpus;
 	return run(&args, places);
