@@ -126,6 +126,7 @@ static int hft_copy_out(unsigned long arg, size_t usize, const void *from, size_
 	(HFT_FEATURE_MONITOR | HFT_FEATURE_CLOCK | HFT_FEATURE_METER |	\
 	 HFT_FEATURE_LEAD |						\
 	 HFT_FEATURE_RULE |						\
+	 (hft_pmu_is_present() ? HFT_FEATURE_PMU : 0) |			\
 	 (IS_ENABLED(CONFIG_IO_URING) ? HFT_FEATURE_URING : 0) |	\
 	 (IS_ENABLED(CONFIG_PREEMPT_RT) ? HFT_FEATURE_RT : 0))
 
@@ -233,6 +234,7 @@ union hft_ioc_arg {
 	struct hft_lead_info lead_info;
 	struct hft_rule rule;
 	struct hft_rule_info rule_info;
+	struct hft_pmu pmu;
 };
 
 /* How much of a command's argument this kernel reads; 0: none of it. */
@@ -273,6 +275,8 @@ static size_t hft_ioc_arg_size(unsigned int op)
 		return sizeof(struct hft_rule);
 	case HFT_IOC_RULE_INFO & ~IOCSIZE_MASK:
 		return sizeof(struct hft_rule_info);
+	case HFT_IOC_PMU & ~IOCSIZE_MASK:
+		return sizeof(struct hft_pmu);
 	default:
 		return 0;
 	}
@@ -338,6 +342,9 @@ static long hft_context_ioctl(struct file *file, unsigned int cmd, unsigned long
 	case HFT_IOC_RULE_INFO & ~IOCSIZE_MASK:
 		err = hft_rule_info(context, &u.rule_info);
 		return err ?: hft_copy_out(arg, usize, &u.rule_info, sizeof(u.rule_info));
+	case HFT_IOC_PMU & ~IOCSIZE_MASK:
+		err = hft_pmu(context, &u.pmu);
+		return err ?: hft_copy_out(arg, usize, &u.pmu, sizeof(u.pmu));
 	default:
 		return -ENOTTY;
 	}

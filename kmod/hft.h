@@ -17,6 +17,7 @@
  *
  *   hft_contexts_lock   the list of all contexts (file.c)
  *   hft_context.mutex   set-up of a context: slots, rings
+ *   hft_pmu_lock        performance counters; the CPU hotplug lock inside it (pmu.c)
  *   hft_queue.mutex     the queue's list of rings; held over a CPU's offlining,
  *                       with the CPU hotplug lock outside it: nothing is
  *                       allocated under it
@@ -87,12 +88,21 @@ struct hft_queue;
 struct hft_ring;
 struct hft_user;
 
+/* Counters that are chosen by HFT_IOC_PMU; compared as bytes. */
+struct hft_pmu_choice {
+	u32 nr;			/* 0: none */
+	u32 type[HFT_METRICS];
+	u32 reserved;
+	u64 config[HFT_METRICS];
+};
+
 struct hft_context {
 	struct kref ref;
 	struct hft_user *user;
 	struct list_head link;	/* in the list of all, as is @clock_faults under its lock */
 	u64 clock_faults;
-	struct mutex mutex;	/* setting up: @slots, @rings, @monitor */
+	struct mutex mutex;	/* setting up: @slots, @rings, @monitor, @pmu */
+	struct hft_pmu_choice pmu;
 
 	/* Written under @mutex, read under RCU. */
 	struct hft_ring __rcu *rings[HFT_MAX_RINGS];
@@ -303,6 +313,7 @@ int hft_fallback_bind(struct hft_ring *ring, const struct hft_ring_add *add);
 void hft_fallback_forget(struct hft_ring *ring);
 
 /* ring.c */
+size_t hft_ring_metrics_off(const struct hft_ring *ring);
 u64 hft_ring_cancel_tasks(struct hft_ring *ring);
 extern const struct file_operations hft_ring_fops;
 struct hft_ring *hft_context_ring(struct hft_context *context, u32 number);
@@ -324,6 +335,15 @@ void hft_counters_add(struct hft_counters *sum, const struct hft_counters *count
 int hft_meter_set(struct hft_context *context, const struct hft_meter_set *set);
 int hft_hist_read(struct hft_context *context, struct hft_hist_info *info);
 void hft_meter_gone(struct hft_queue *queue, const struct hft_meter *meter);
+/* pmu.c */
+void hft_pmu_init(void);
+void hft_pmu_exit(void);
+bool hft_pmu_is_present(void);
+void hft_pmu_cpu_online(int cpu);
+int hft_pmu(struct hft_context *context, struct hft_pmu *pmu);
+size_t hft_pmu_size(const struct hft_ring *ring);
+int hft_pmu_attach(struct hft_ring *ring);
+void hft_pmu_detach(struct hft_ring *ring);
 
 /* clock.c */
 extern u64 hft_late_ns;

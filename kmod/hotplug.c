@@ -75,6 +75,7 @@ static int hft_cpu_online(unsigned int cpu)
 	hft_queue_notify(queue, true);
 	mutex_unlock(&queue->mutex);
 	hft_interference_cpu(cpu, true);
+	hft_pmu_cpu_online(cpu);
 	return 0;
 }
 

@@ -34,6 +34,7 @@ static int __init hft_init(void)
 	err = hft_queues_init();
 	if (err)
 		goto exit_clock;
+	hft_pmu_init();
 	err = hft_hotplug_init();
 	if (err)
 		goto exit_queues;
@@ -44,6 +45,7 @@ static int __init hft_init(void)
 
 exit_hotplug:
 	hft_hotplug_exit();
+	hft_pmu_exit();
 exit_queues:
 	hft_queues_exit();
 exit_clock:
@@ -55,6 +57,7 @@ static void __exit hft_exit(void)
 {
 	misc_deregister(&hft_device);
 	hft_hotplug_exit();
+	hft_pmu_exit();
 	hft_queues_exit();
 	hft_clock_exit();
 }

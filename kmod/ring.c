@@ -6,6 +6,7 @@
  *	page 1...	struct hft_report[entries], likewise, with HFT_RING_REPORT
  *	then a page	struct hft_ring_producer, read-only to user space
  *	then pages	struct hft_event[entries], likewise
+ *	then pages	struct hft_metrics[entries], likewise, with HFT_RING_METRICS
  */
 #include <linux/anon_inodes.h>
 #include <linux/hrtimer.h>
@@ -37,6 +38,22 @@ static size_t hft_ring_heap_size(const struct hft_ring *ring)
 	if (ring->flags & HFT_RING_MONITOR)
 		return 0;
 	return PAGE_ALIGN(hft_heap_bytes(ring->context->pool.nr));
+}
+
+/* Of the first of the ring's metrics from the producer's page. */
+size_t hft_ring_metrics_off(const struct hft_ring *ring)
+{
+	return PAGE_SIZE + PAGE_ALIGN((ring->ready.mask + 1) * sizeof(struct hft_event));
+}
+
+/* What a worker maps. */
+static size_t hft_ring_shared_size(const struct hft_ring *ring)
+{
+	size_t size = ring->nr_consumer_pages * PAGE_SIZE + hft_ring_metrics_off(ring);
+
+	if (ring->flags & HFT_RING_METRICS)
+		size += PAGE_ALIGN((ring->ready.mask + 1) * sizeof(struct hft_metrics));
+	return size;
 }
 
 static int hft_ring_alloc_shared(struct hft_ring *ring, size_t size)
@@ -92,11 +109,12 @@ static int hft_ring_alloc_private(struct hft_ring *ring)
 		if (!ring->ready.classes)
 			return -ENOMEM;
 	}
-	return hft_ring_alloc_learner(ring);
+	return hft_ring_alloc_learner(ring) ?: hft_pmu_attach(ring);
 }
 
 static void hft_ring_free_memory(struct hft_ring *ring)
 {
+	hft_pmu_detach(ring);
 	hft_area_free(&ring->shared);
 	hft_area_free(&ring->heap);
 	hft_area_free(&ring->meter);
@@ -111,7 +129,7 @@ static int hft_ring_charge(struct hft_ring *ring, size_t shared)
 	int err;
 
 	ring->charged = shared + hft_ring_heap_size(ring) + hft_ring_classes_size(ring) +
-			hft_ring_learner_size(ring);
+			hft_ring_learner_size(ring) + hft_pmu_size(ring);
 
 	err = hft_user_charge(user, HFT_CHARGE_RINGS, 1);
 	if (err)
@@ -154,11 +172,10 @@ static struct hft_ring *hft_ring_alloc(struct hft_context *context,
 	ring->nr_consumer_pages = 1;
 	if (add->flags & HFT_RING_REPORT)
 		ring->nr_consumer_pages += PFN_UP((size_t)add->entries * sizeof(struct hft_report));
-	shared = (ring->nr_consumer_pages + 1 +
-		  PFN_UP((size_t)add->entries * sizeof(struct hft_event))) * PAGE_SIZE;
 	ring->ready.release = &queue->release;
 	ring->ready.pool = &context->pool;
 	hft_ready_init(&ring->ready, add);
+	shared = hft_ring_shared_size(ring);
 	init_irq_work(&ring->work, hft_ring_wake_pollers);
 	ring->inbound = IRQ_WORK_INIT_HARD(hft_remote_receive);
 	hft_rule_init_ring(ring);
@@ -431,7 +448,7 @@ struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *a
 		return ERR_PTR(-EINVAL);
 
 	mutex_lock(&context->mutex);
-	if (!context->pool.slots) {
+	if (!context->pool.slots || (add->flags & HFT_RING_METRICS && !context->pmu.nr)) {
 		mutex_unlock(&context->mutex);
 		return ERR_PTR(-EINVAL);
 	}
@@ -450,6 +467,8 @@ struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *a
 	add->consumer_size = ring->nr_consumer_pages * PAGE_SIZE;
 	add->pages_off = add->consumer_size;
 	add->events_off = PAGE_SIZE;
+	if (add->flags & HFT_RING_METRICS)
+		add->metrics_off = hft_ring_metrics_off(ring);
 	add->pages_size = (u64)ring->shared.nr_pages * PAGE_SIZE - add->consumer_size;
 
 	file = anon_inode_getfile("[hft-ring]", &hft_ring_fops, ring, O_RDWR);

@@ -286,18 +286,24 @@ void hft_job_retire(struct hft_ready_queue *ready, u32 in_flight)
 {
 	struct hft_release_queue *queue = ready->release;
 	u32 consumed = lower_32_bits(ready->sequence) - in_flight;
+	struct hft_metrics_span span = {};
 
 	while (ready->nr_tracked && queue->retire_left) {
 		u32 first = ready->first_tracked % HFT_MAX_TRACKED;
 		const struct hft_tracked *tracked = &ready->tracked[first];
+		struct hft_slot *slot = &ready->pool->slots[tracked->index];
 
 		if ((s32)(consumed - tracked->sequence) <= 0)
 			break;
+		if (unlikely(ready->metrics))
+			hft_metrics_span_add(&span, tracked->sequence, hft_slot_class(slot));
 		queue->retire_left--;
 		ready->first_tracked++;
 		ready->nr_tracked--;
-		hft_job_done(&ready->pool->slots[tracked->index]);
+		hft_job_done(slot);
 	}
+	if (unlikely(span.events))
+		hft_metrics_end(ready, &span);
 	hft_job_trace_running(ready, consumed);
 }
 
@@ -410,6 +416,8 @@ static void hft_job_dispatch(struct hft_slot *slot, struct hft_event *event)
 {
 	struct hft_ready_queue *ready = slot->ready;
 
+	if (unlikely(ready->metrics) && !ready->nr_tracked)
+		hft_metrics_begin(ready->metrics);
 	ready->tracked[(ready->first_tracked + ready->nr_tracked++) % HFT_MAX_TRACKED] =
 		(struct hft_tracked){
 			.sequence = lower_32_bits(event->sequence),
@@ -567,22 +575,8 @@ int hft_job_info(const struct hft_slot *slot, struct hft_task_info *info)
 	return 0;
 }
 
-/**
- * hft_ready_class_info() - tell what is known of a class of a ring's tasks
- * @ready: the ring's
- * @info: the rest is filled in
- * @now: CLOCK_MONOTONIC
- *
- * Return: 0 or -EOPNOTSUPP.
- */
-int hft_ready_class_info(struct hft_ready_queue *ready, struct hft_class_info *info, u64 now)
+static void hft_class_tell(const struct hft_class *class, struct hft_class_info *info, u64 now)
 {
-	const struct hft_class *class;
-
-	if (!ready->classes)
-		return -EOPNOTSUPP;
-	hft_job_look(ready);
-	class = &ready->classes[info->task_class];
 	info->runs = class->wcet.runs;
 	info->failed = class->failed;
 	info->over_budget = class->over_budget;
@@ -590,5 +584,30 @@ int hft_ready_class_info(struct hft_ready_queue *ready, struct hft_class_info *i
 	info->max = hft_wcet_max(&class->wcet);
 	info->p999 = hft_wcet_above(&class->wcet, 1000);
 	info->step = hft_fair_step(class, now);
+}
+
+/**
+ * hft_ready_class_info() - tell what is known of a class of a ring's tasks
+ * @ready: the ring's
+ * @info: all but what was asked is filled in
+ * @now: CLOCK_MONOTONIC
+ *
+ * Return: 0 or -EOPNOTSUPP.
+ */
+int hft_ready_class_info(struct hft_ready_queue *ready, struct hft_class_info *info, u64 now)
+{
+	const struct hft_metrics_total *metrics;
+
+	if (!ready->classes && !ready->metrics)
+		return -EOPNOTSUPP;
+	*info = (struct hft_class_info){ .ring = info->ring, .task_class = info->task_class };
+	hft_job_look(ready);
+	if (ready->classes)
+		hft_class_tell(&ready->classes[info->task_class], info, now);
+	if (ready->metrics) {
+		metrics = &ready->metrics->classes[info->task_class];
+		info->metrics = metrics->sum;
+		info->metrics_valid = metrics->valid;
+	}
 	return 0;
 }

@@ -51,7 +51,7 @@ void hft_ready_init(struct hft_ready_queue *ready, const struct hft_ring_add *ad
 void hft_ready_hook(struct hft_ready_queue *ready)
 {
 	bool plain = !(ready->dead || ready->away || ready->reports || ready->meter ||
-		       ready->detect);
+		       ready->detect || ready->metrics);
 
 	ready->plain_levels = plain ? ready->level_mask : 0;
 }
@@ -59,7 +59,7 @@ void hft_ready_hook(struct hft_ready_queue *ready)
 /* @slot is not plain in the ring that it is for. */
 void hft_ready_mark(const struct hft_ready_queue *ready, struct hft_slot *slot)
 {
-	if (ready->reports)
+	if (ready->reports || ready->metrics)
 		hft_job_track(slot);
 	else if (!(slot->flags & HFT_SLOT_TRACKED))
 		slot->flags |= HFT_SLOT_HOOKED;
@@ -618,8 +618,14 @@ struct hft_event *hft_ready_notice(struct hft_ready_queue *ready, const struct h
 void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stats)
 {
 	const struct hft_counters *counters = &ready->counters;
+	struct hft_metrics_total metrics = { stats->metrics, stats->metrics_valid };
 	int in_flight = hft_ready_in_flight(ready);
 
+	if (ready->metrics) {
+		hft_metrics_merge(&metrics, &ready->metrics->total);
+		stats->metrics = metrics.sum;
+		stats->metrics_valid = metrics.valid;
+	}
 	stats->submitted += counters->submitted;
 	stats->dispatched += counters->dispatched;
 	stats->cancelled += counters->cancelled;

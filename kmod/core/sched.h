@@ -35,6 +35,7 @@
 #include "heap.h"
 #include "lead.h"
 #include "meter.h"
+#include "metrics.h"
 #include "policy.h"
 #include "rule.h"
 #include "slot.h"
@@ -189,6 +190,7 @@ struct hft_tracked {
  * @classes: likewise, %HFT_CLASSES of them
  * @meter: what is measured of its tasks; NULL: nothing, see hft_ready_hook()
  * @quantum: of FAIR's first step, ns
+ * @metrics: with %HFT_RING_METRICS, where there are counters; or NULL
  * @number: of the ring
  * @waiting: tasks of the ring before their release
  * @nr_blocked: tasks that wait for what releases them, in no heap
@@ -247,6 +249,7 @@ struct hft_ready_queue {
 	struct hft_class *classes;
 	struct hft_meter *meter;
 	struct hft_detect *detect;
+	struct hft_ready_metrics *metrics;
 	struct hft_counters counters;
 	atomic64_t inbound;
 	u32 taken;

@@ -204,15 +204,18 @@ static inline bool hft_halt_valid(const struct hft_halt *halt)
  */
 static inline bool hft_ring_add_valid(const struct hft_ring_add *add)
 {
-	if (add->flags & ~(HFT_RING_MONITOR | HFT_RING_REPORT | HFT_RING_FALLBACK | HFT_RING_LEAD))
+	if (add->flags & ~(HFT_RING_MONITOR | HFT_RING_REPORT | HFT_RING_METRICS |
+			   HFT_RING_FALLBACK | HFT_RING_LEAD))
 		return false;
 	if (add->flags & HFT_RING_FALLBACK ? add->fallback >= HFT_MAX_RINGS : add->fallback)
 		return false;
-	if (add->reserved || (add->flags & HFT_RING_LEAD && !(add->flags & HFT_RING_REPORT)))
+	if (add->flags & HFT_RING_LEAD && !(add->flags & HFT_RING_REPORT))
 		return false;
 	if (add->quantum && !(add->flags & HFT_RING_REPORT))
 		return false;
 	if (add->consumer_size || add->ring || add->events_off || add->pages_off || add->pages_size)
+		return false;
+	if (add->metrics_off)
 		return false;
 	if (!add->entries || add->entries & (add->entries - 1) || add->entries > HFT_MAX_ENTRIES)
 		return false;
@@ -220,7 +223,7 @@ static inline bool hft_ring_add_valid(const struct hft_ring_add *add)
 		return false;
 	if (add->flags & HFT_RING_MONITOR)
 		return !(add->level_mask | add->policy | add->lead) &&
-		       !(add->flags & (HFT_RING_REPORT | HFT_RING_FALLBACK));
+		       add->flags == HFT_RING_MONITOR;
 	if (!add->level_mask || add->level_mask & ~HFT_LEVEL_MASK_ALL)
 		return false;
 	if (add->policy == HFT_POLICY_FAIR && !(add->flags & HFT_RING_REPORT))
@@ -248,6 +251,21 @@ static inline bool hft_lead_info_valid(const struct hft_lead_info *info)
 static inline bool hft_class_info_valid(const struct hft_class_info *info)
 {
 	return info->task_class < HFT_CLASSES && !info->reserved;
+}
+
+static inline bool hft_pmu_valid(const struct hft_pmu *pmu)
+{
+	u32 i;
+
+	if (pmu->flags & HFT_PMU_READ)
+		return pmu->flags == HFT_PMU_READ && !pmu->reserved;
+	if (pmu->flags || pmu->reserved || pmu->nr > HFT_METRICS)
+		return false;
+	for (i = pmu->nr; i < HFT_METRICS; i++) {
+		if (pmu->type[i] || pmu->config[i])
+			return false;
+	}
+	return true;
 }
 
 #endif /* HFT_CORE_TASK_H */

@@ -12,7 +12,7 @@
 /* That there are; a bit that this has not is for another to use. */
 #define FEATURES	(HFT_FEATURE_URING | HFT_FEATURE_MONITOR | HFT_FEATURE_CLOCK |		\
 			 HFT_FEATURE_RT | HFT_FEATURE_METER | HFT_FEATURE_LEAD |		\
-			 HFT_FEATURE_RULE)
+			 HFT_FEATURE_RULE | HFT_FEATURE_PMU)
 
 union argument {
 	struct hft_setup setup;
@@ -22,7 +22,8 @@ union argument {
 	struct hft_submit_batch batch;
 	struct hft_cancel cancel;
 	struct hft_wait wait;
-	unsigned char bytes[128];
+	struct hft_pmu pmu;
+	unsigned char bytes[256];
 };
 
 FIXTURE(fields) {
@@ -165,10 +166,9 @@ TEST_F(fields, ring_add_reserved_bits)
 	static const struct field reserved[] = {
 		FIELD(hft_ring_add, ring), FIELD(hft_ring_add, events_off),
 		FIELD(hft_ring_add, pages_off), FIELD(hft_ring_add, pages_size),
-		FIELD(hft_ring_add, consumer_size),
+		FIELD(hft_ring_add, consumer_size), FIELD(hft_ring_add, metrics_off),
 		/* Not without HFT_RING_REPORT, nor without HFT_RING_FALLBACK. */
 		FIELD(hft_ring_add, quantum), FIELD(hft_ring_add, fallback),
-		FIELD(hft_ring_add, reserved),
 	};
 	union argument valid = { .ring_add = hft_test_ring_default() };
 	struct hft_ring_add add = valid.ring_add;

@@ -56,8 +56,31 @@ AT64(hft_ring_add, pages_size, 48);
 AT(hft_ring_add, quantum, 56);
 AT(hft_ring_add, consumer_size, 60);
 AT(hft_ring_add, fallback, 64);
-AT(hft_ring_add, reserved, 68);
+AT(hft_ring_add, metrics_off, 68);
 SIZE(hft_ring_add, 72);
+
+AT64(hft_metrics, sequence, 0);
+AT(hft_metrics, valid, 8);
+AT(hft_metrics, events, 12);
+AT64(hft_metrics, counts, 16);
+AT64(hft_metrics, reserved, 48);
+SIZE(hft_metrics, 64);
+
+AT64(hft_metrics_sum, runs, 0);
+AT64(hft_metrics_sum, unread, 8);
+AT64(hft_metrics_sum, counts, 16);
+SIZE(hft_metrics_sum, 48);
+
+AT(hft_pmu, flags, 0);
+AT(hft_pmu, cpu, 4);
+AT(hft_pmu, nr, 8);
+AT(hft_pmu, valid, 12);
+AT(hft_pmu, type, 16);
+AT64(hft_pmu, config, 32);
+AT(hft_pmu, metrics_valid, 64);
+AT(hft_pmu, reserved, 68);
+AT64(hft_pmu, metrics, 72);
+SIZE(hft_pmu, 120);
 
 AT(hft_rule, ring, 0);
 AT(hft_rule, number, 4);
@@ -169,7 +192,10 @@ AT64(hft_class_info, max, 40);
 AT64(hft_class_info, p999, 48);
 AT(hft_class_info, step, 56);
 AT(hft_class_info, reserved, 60);
-SIZE(hft_class_info, 64);
+AT(hft_class_info, metrics_valid, 64);
+AT(hft_class_info, reserved1, 68);
+AT64(hft_class_info, metrics, 72);
+SIZE(hft_class_info, 120);
 
 AT(hft_meter_set, ring, 0);
 AT(hft_meter_set, flags, 4);
@@ -270,8 +296,9 @@ AT64(hft_stats, overruns, 96);
 AT64(hft_stats, deadline_misses, 104);
 AT64(hft_stats, clock_faults, 112);
 AT(hft_stats, tsc, 120);
-AT(hft_stats, reserved, 124);
-SIZE(hft_stats, 128);
+AT(hft_stats, metrics_valid, 124);
+AT64(hft_stats, metrics, 128);
+SIZE(hft_stats, 176);
 
 AT64(hft_clock_pair, cycles, 0);
 AT64(hft_clock_pair, monotonic, 8);
@@ -284,7 +311,7 @@ SIZE(hft_clock_pair, 32);
 static_assert(HFT_IOC_QUERY == 0x80306800, "HFT_IOC_QUERY");
 static_assert(HFT_IOC_SETUP == 0x40106801, "HFT_IOC_SETUP");
 static_assert(HFT_IOC_RING_ADD == 0xc0486802, "HFT_IOC_RING_ADD");
-static_assert(HFT_IOC_STATS == 0xc0806803, "HFT_IOC_STATS");
+static_assert(HFT_IOC_STATS == 0xc0b06803, "HFT_IOC_STATS");
 static_assert(HFT_IOC_CLOCK == 0x80206804, "HFT_IOC_CLOCK");
 static_assert(HFT_IOC_SUBMIT == 0xc0506810, "HFT_IOC_SUBMIT");
 static_assert(HFT_IOC_SUBMIT_BATCH == 0xc0206811, "HFT_IOC_SUBMIT_BATCH");
@@ -295,6 +322,8 @@ static_assert(HFT_IOC_HALT == 0xc0186815, "HFT_IOC_HALT");
 static_assert(HFT_IOC_RELEASE == 0xc0186817, "HFT_IOC_RELEASE");
 static_assert(HFT_IOC_METER == 0x40186819, "HFT_IOC_METER");
 static_assert(HFT_IOC_HIST == 0xc050681a, "HFT_IOC_HIST");
+static_assert(HFT_IOC_CLASS == 0xc0786818, "HFT_IOC_CLASS");
+static_assert(HFT_IOC_PMU == 0xc078681d, "HFT_IOC_PMU");
 static_assert(HFT_IOC_WAIT == 0x40106820, "HFT_IOC_WAIT");
 static_assert(HFT_IOC_WAKE == 0x6821, "HFT_IOC_WAKE");
 

@@ -110,6 +110,7 @@ enum hft_clock {
 #define HFT_FEATURE_METER	(1ULL << 4)	/* HFT_IOC_METER, HFT_IOC_HIST */
 #define HFT_FEATURE_LEAD	(1ULL << 8)	/* HFT_RING_LEAD, HFT_IOC_LEAD */
 #define HFT_FEATURE_RULE	(1ULL << 7)	/* HFT_IOC_RULE, HFT_IOC_RULE_INFO */
+#define HFT_FEATURE_PMU		(1ULL << 5)	/* a CPU has counters (HFT_IOC_PMU) */
 
 /**
  * struct hft_query - what this kernel offers (%HFT_IOC_QUERY)
@@ -164,6 +165,7 @@ struct hft_setup {
 #define HFT_RING_REPORT		(1U << 1)	/* its worker reports its runs */
 #define HFT_RING_FALLBACK	(1U << 3)	/* another ring has its tasks if its CPU goes */
 #define HFT_RING_LEAD		(1U << 5)	/* its lead is learned: with HFT_RING_REPORT */
+#define HFT_RING_METRICS	(1U << 2)	/* counters of its CPU are read for its events */
 
 /* Of the offset of a mapping of a ring: which of its two parts it is. */
 #define HFT_RING_OFF_CONSUMER	0ULL
@@ -193,13 +195,14 @@ struct hft_setup {
  *	&struct hft_ring_consumer and, with %HFT_RING_REPORT, on pages of their own
  *	@entries of &struct hft_report
  * @fallback: with %HFT_RING_FALLBACK, the number of a ring of the context on another CPU
- * @reserved: zero
+ * @metrics_off: out: with %HFT_RING_METRICS, offset of the first of @entries of
+ *	&struct hft_metrics from @pages_off, on pages of their own
  *
  * Returns the ring's file descriptor (close-on-exec).  The consumer's part is mapped
  * by itself, shared, at offset %HFT_RING_OFF_CONSUMER with its own size; the rest can
  * not be mapped for writing (-EPERM).
  *
- * With %HFT_RING_REPORT all of the ring's tasks are tracked.
+ * With %HFT_RING_REPORT or %HFT_RING_METRICS all of the ring's tasks are tracked.
  *
  * With %HFT_RING_FALLBACK, when the ring's CPU goes offline those of its tasks that are not
  * dispatched go to ring @fallback, as they are: their ids, times and the order in which
@@ -211,10 +214,11 @@ struct hft_setup {
  * that one's CPU offline or the ring closed they go to its own fallback ring or are refused
  * with -ENODEV.
  *
- * Errors: -EINVAL a field is out of range or the context is not set up; -ENOENT there is
- * no ring @fallback that has tasks, on another CPU; -ENODEV the CPU is offline; -ENOSPC
- * the context has its most rings, one monitor ring already, or the CPU has no room for its
- * tasks; -EDQUOT the user's quota; -EMFILE, -ENFILE, -ENOMEM.
+ * Errors: -EINVAL a field is out of range, the context is not set up, or has no
+ * %HFT_IOC_PMU before %HFT_RING_METRICS; -ENOENT there is no ring @fallback that has
+ * tasks, on another CPU; -ENODEV the CPU is offline; -ENOSPC the context has its most rings,
+ * one monitor ring already, or the CPU has no room for its tasks; -EDQUOT the user's quota;
+ * -EMFILE, -ENFILE, -ENOMEM.
  */
 struct hft_ring_add {
 	__u32 cpu;
@@ -231,7 +235,7 @@ struct hft_ring_add {
 	__u32 quantum;
 	__u32 consumer_size;
 	__u32 fallback;
-	__u32 reserved;
+	__u32 metrics_off;
 };
 
 /**
@@ -273,6 +277,46 @@ struct hft_report {
 	__s32 result;
 	__u32 woke;
 	__u32 reserved[2];
+};
+
+#define HFT_METRICS	4		/* counters, at most */
+
+/**
+ * struct hft_metrics - what counters of the CPU have counted, with %HFT_RING_METRICS
+ * @sequence: 1 + hft_event.sequence of the event that it is of.  Load with acquire
+ *	semantics before and, after an acquire barrier, again after the rest: the same, or
+ *	it was written meanwhile
+ * @valid: bit n: @counts[n] was counted
+ * @events: how many events it is for, of which this is the last; 0: the counts of this
+ *	one are with a later one
+ * @counts: of the counters of %HFT_IOC_PMU
+ * @reserved: zero
+ *
+ * That of event n is at index n modulo the ring's entries, and is written when the kernel
+ * finds that the event is consumed: at a later dispatch to the ring, wait or question.
+ * What it says is what the CPU has counted, whatever it ran, between two readings by the
+ * kernel: from the one when the event was dispatched, or if others were before it in the
+ * ring, when those were found to be consumed, to that when the event itself was.  A reading
+ * on another CPU than the ring's has no counters.
+ */
+struct hft_metrics {
+	__u64 sequence;
+	__u32 valid;
+	__u32 events;
+	__u64 counts[HFT_METRICS];
+	__u64 reserved[2];
+};
+
+/**
+ * struct hft_metrics_sum - sum of &struct hft_metrics
+ * @runs: events of which at least one counter is in @counts
+ * @unread: events of which none is
+ * @counts: of the counters of %HFT_IOC_PMU
+ */
+struct hft_metrics_sum {
+	__u64 runs;
+	__u64 unread;
+	__u64 counts[HFT_METRICS];
 };
 
 /**
@@ -691,7 +735,8 @@ struct hft_task_info {
 
 /**
  * struct hft_class_info - what is known of a class of tasks (%HFT_IOC_CLASS)
- * @ring: in: number of a ring with %HFT_RING_REPORT
+ * @ring: in: number of a ring with %HFT_RING_REPORT or %HFT_RING_METRICS; what is of the
+ *	other one is zero
  * @task_class: in: the class
  * @runs: out: runs that were reported
  * @failed: out: of them, those that ended with an error
@@ -702,10 +747,14 @@ struct hft_task_info {
  *	most.  A run weighs half as much after 2048 others
  * @step: out: that %HFT_POLICY_FAIR has the class on now; 0 goes first
  * @reserved: in: zero
+ * @metrics_valid: out: bit n: @metrics.counts[n] is of all @metrics.runs
+ * @reserved1: out: zero
+ * @metrics: out: with %HFT_RING_METRICS, of events that were not found to be consumed at
+ *	once with those of other classes
  *
  * Runs are counted when the kernel looks at the ring: at a dispatch or a wait.
  *
- * Errors: -ENOENT no such ring; -EINVAL; -EOPNOTSUPP the ring has no reports.
+ * Errors: -ENOENT no such ring; -EINVAL; -EOPNOTSUPP the ring has neither.
  */
 struct hft_class_info {
 	__u32 ring;
@@ -718,6 +767,9 @@ struct hft_class_info {
 	__u64 p999;
 	__u32 step;
 	__u32 reserved;
+	__u32 metrics_valid;
+	__u32 reserved1;
+	struct hft_metrics_sum metrics;
 };
 
 /**
@@ -1148,7 +1200,8 @@ struct hft_wait {
  *	that no monitor ring was there for
  * @tsc: out: 1: the clocks run on the TSC; by hft_stats() of the library: hft_now()
  *	reads the TSC
- * @reserved: out: zero
+ * @metrics_valid: out: bit n: @metrics.counts[n] is of all @metrics.runs
+ * @metrics: out: of rings with %HFT_RING_METRICS
  *
  * Errors: -ENOENT no such ring; -EINVAL.
  */
@@ -1171,7 +1224,8 @@ struct hft_stats {
 	__u64 deadline_misses;
 	__u64 clock_faults;
 	__u32 tsc;
-	__u32 reserved;
+	__u32 metrics_valid;
+	struct hft_metrics_sum metrics;
 };
 
 /**
@@ -1190,6 +1244,44 @@ struct hft_clock_pair {
 	__u64 realtime;
 	__u32 was_set;
 	__u32 reserved;
+};
+
+#define HFT_PMU_READ		(1U << 0)	/* tell what a CPU has counted */
+
+/**
+ * struct hft_pmu - the counters that rings with %HFT_RING_METRICS read (%HFT_IOC_PMU)
+ * @flags: %HFT_PMU_READ, or zero: choose them, once, before the first such ring
+ * @cpu: of which CPU @valid and the sums are
+ * @nr: how many counters, 1 to %HFT_METRICS; 0: references to the last-level cache, misses
+ *	of it, cycles and instructions.  With %HFT_PMU_READ out, as are @type and @config
+ * @valid: out: bit n: the CPU has counter n, and counts
+ * @type: of each as of struct perf_event_attr: PERF_TYPE_*, or that of a PMU in
+ *	/sys/bus/event_source/devices; zero beyond @nr
+ * @config: likewise, what to count; zero beyond @nr
+ * @metrics_valid: out: bit n: @metrics.counts[n] is of all @metrics.runs
+ * @reserved: zero
+ * @metrics: out: with %HFT_PMU_READ, what all rings of @cpu that have these counters, of
+ *	whatever context, have come to since the first of those that there are now
+ *
+ * The counters count all that the CPU runs, from the first ring that has them to the last:
+ * kernel, user and all processes.  Which is why choosing needs CAP_PERFMON.  They are
+ * pinned: each has a counter of the hardware to itself, or none and is not valid.  A
+ * counter that the machine does not have, or not free, is no error.
+ *
+ * Errors: -EPERM; -EALREADY they are chosen; -EINVAL a field is out of range, a type
+ * is PERF_TYPE_TRACEPOINT or PERF_TYPE_BREAKPOINT, or there is nothing to read: none are
+ * chosen; -ENOMEM.
+ */
+struct hft_pmu {
+	__u32 flags;
+	__u32 cpu;
+	__u32 nr;
+	__u32 valid;
+	__u32 type[HFT_METRICS];
+	__u64 config[HFT_METRICS];
+	__u32 metrics_valid;
+	__u32 reserved;
+	struct hft_metrics_sum metrics;
 };
 
 /* On a context */
@@ -1212,6 +1304,7 @@ struct hft_clock_pair {
 #define HFT_IOC_LEAD		_IOWR('h', 0x22, struct hft_lead_info)
 #define HFT_IOC_RULE		_IOW('h', 0x1b, struct hft_rule)
 #define HFT_IOC_RULE_INFO	_IOWR('h', 0x1c, struct hft_rule_info)
+#define HFT_IOC_PMU		_IOWR('h', 0x1d, struct hft_pmu)
 
 /* On a ring */
 #define HFT_IOC_WAIT		_IOW('h', 0x20, struct hft_wait)

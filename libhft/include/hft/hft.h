@@ -117,7 +117,8 @@ struct hft_ring_opts {
 	uint32_t window;		/* the entries: most events in the ring at a time */
 	uint32_t level_mask;		/* HFT_LEVEL_MASK_ALL */
 	uint32_t policy;		/* HFT_POLICY_FIFO */
-	uint32_t flags;			/* HFT_RING_MONITOR, _REPORT, _LEAD, _FALLBACK */
+	uint32_t flags;			/* HFT_RING_MONITOR, _REPORT, _METRICS, _LEAD, */
+					/* _FALLBACK */
 	uint64_t lead_ns;		/* 0: none; HFT_LEAD_AUTO: measured at start; */
 					/* HFT_LEAD_LEARNED: measured, then learned */
 	uint64_t spin_ns;		/* how long hft_wait() spins before it sleeps */
@@ -211,12 +212,17 @@ void hft_ring_stop(struct hft_ring *ring);
 #define HFT_WORKER_NO_LOCK	(1U << 1)	/* do not mlockall() */
 #define HFT_WORKER_MAY		(1U << 2)	/* do both if it may, neither if not */
 
+struct hft_pmc_opts;
+
 struct hft_worker_opts {
 	size_t sz;
 	hft_task_fn fn;
 	void *arg;
 	uint32_t level;			/* the thread's; 0: the highest the ring takes */
 	uint32_t flags;
+	const struct hft_pmc_opts *metrics;	/* hft/metrics.h: what to count; NULL: nothing */
+	/* Of which of HFT_CLASSES sums an event is, called with @arg; NULL: its level's */
+	uint32_t (*metrics_class)(const struct hft_event *event, void *arg);
 };
 
 /**

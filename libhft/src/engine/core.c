@@ -11,3 +11,4 @@
 #include "core/detect.c"
 #include "core/rule.c"
 #include "core/fallback.c"
+#include "core/metrics.c"

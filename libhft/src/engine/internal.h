@@ -130,6 +130,7 @@ struct hft_ring {
 	const struct hft_ring_producer *producer;
 	const struct hft_event *events;
 	struct hft_report *reports;	/* NULL without HFT_RING_REPORT */
+	const struct hft_metrics *metrics;	/* NULL: there are none */
 	uint32_t mask;
 	const struct hft_backend *backend;
 	struct hft_recorder *recorder;	/* NULL: nothing is recorded */

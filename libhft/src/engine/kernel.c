@@ -121,6 +121,8 @@ static int hft_ring_map(struct hft_ring *ring, const struct hft_ring_add *add)
 		ring->reports = (void *)((char *)ring->consumer + sysconf(_SC_PAGESIZE));
 	ring->producer = ring->pages;
 	ring->events = (const struct hft_event *)((const char *)ring->pages + add->events_off);
+	if (add->flags & HFT_RING_METRICS)
+		ring->metrics = (const void *)((const char *)ring->pages + add->metrics_off);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <hft/metrics.h>
 
 #include "internal.h"
 
@@ -40,6 +41,7 @@ struct hft_worker {
 	sem_t started;
 	struct hft_error start_error;	/* before @started is posted */
 	struct hft_error error;		/* when the thread has ended */
+	struct hft_pmc *pmc;		/* the thread's; or NULL */
 };
 
 /**
@@ -217,6 +219,26 @@ HFT_API void hft_ring_stop(struct hft_ring *ring)
 	errno = saved;
 }
 
+/* As hft_task_fn, of a worker with metrics. */
+static void hft_worker_count(const struct hft_event *event, uint64_t start, void *arg)
+{
+	struct hft_worker *worker = arg;
+	const struct hft_worker_opts *opts = &worker->opts;
+	uint32_t task_class = opts->metrics_class ? opts->metrics_class(event, opts->arg) :
+						    event->level;
+
+	hft_pmc_begin(worker->pmc);
+	opts->fn(event, start, opts->arg);
+	hft_pmc_end(worker->pmc, task_class);
+}
+
+static int hft_worker_run(struct hft_worker *worker)
+{
+	if (worker->pmc)
+		return hft_ring_run(worker->ring, hft_worker_count, worker);
+	return hft_ring_run(worker->ring, worker->opts.fn, worker->opts.arg);
+}
+
 static void *hft_worker_main(void *arg)
 {
 	struct hft_worker *worker = arg;
@@ -227,13 +249,15 @@ static void *hft_worker_main(void *arg)
 	if (err && (ring->backend->unprivileged || worker->opts.flags & HFT_WORKER_MAY))
 		err = hft_become_worker(ring->cpu, worker->opts.level,
 					HFT_WORKER_NO_RT | HFT_WORKER_NO_LOCK);
+	if (!err && worker->opts.metrics)
+		err = hft_pmc_open(worker->opts.metrics, &worker->pmc);
 	if (err) {
 		hft_save_error(&worker->start_error);
 		sem_post(&worker->started);
 		return NULL;
 	}
 	sem_post(&worker->started);
-	if (hft_ring_run(ring, worker->opts.fn, worker->opts.arg))
+	if (hft_worker_run(worker))
 		hft_save_error(&worker->error);
 	return NULL;
 }
@@ -287,6 +311,10 @@ static int hft_worker_read_opts(struct hft_worker_opts *opts, const struct hft_w
  * is locked, a stack that is there, and the name "hft/CPU.RING".  It does without
  * priority and lock where it has no right to them with %HFT_WORKER_MAY, and wherever
  * hft_backend() is not "kernel".
+ *
+ * With hft_worker_opts.metrics it counts what each body does (hft/metrics.h), which costs two
+ * readings a task; hft_worker_metrics() has the sums.  On a simulated machine nothing is
+ * counted.
  *
  * Allocates, blocks until the thread runs, enters the kernel.  Any thread.
  *
@@ -359,6 +387,25 @@ HFT_API int hft_worker_stop(struct hft_worker *worker)
 	atomic_store(&worker->ring->stop, false);
 	err = worker->error.err ? hft_take_error(&worker->error) : 0;
 	sem_destroy(&worker->started);
+	hft_pmc_close(worker->pmc);
 	free(worker);
 	return err;
+}
+
+/**
+ * hft_worker_metrics() - what the tasks of a worker have come to
+ * @worker: worker that was started with hft_worker_opts.metrics
+ * @task_class: as hft_worker_opts.metrics_class says, or the level of the events
+ * @sum: the answer
+ *
+ * Any thread, before hft_worker_stop(); does not hold the worker.
+ *
+ * Return: 0, or -EOPNOTSUPP it counts nothing, -EINVAL no such class, or @sum has no size.
+ */
+HFT_API int hft_worker_metrics(const struct hft_worker *worker, uint32_t task_class,
+			       struct hft_pmc_sum *sum)
+{
+	if (!worker->pmc)
+		return hft_fail(EOPNOTSUPP, "this worker was started without metrics");
+	return hft_pmc_sum(worker->pmc, task_class, sum);
 }
