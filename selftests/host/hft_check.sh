@@ -44,7 +44,7 @@ result $? "nothing is measured on another machine"
 if command -v python3 >/dev/null; then
 	"${look[@]}" --json >"$dir/json" 2>"$out"
 	[ $? = 2 ] && python3 - "$dir/json" "$KEYS" >"$out" 2>&1 <<'PYTHON'
-import json, sys
+import json, subprocess, sys
 
 report = json.load(open(sys.argv[1]))
 assert report['severity'] == 'fail'
@@ -53,6 +53,10 @@ for finding in report['findings']:
 by_name = {finding['name']: finding for finding in report['findings']}
 assert len(by_name) == len(report['findings']) > 40
 assert by_name['clocksource']['severity'] == 'fail'
+for finding in report['findings']:
+    if finding['fix']:
+        command = ['sh', '-n', '-c', finding['fix']]
+        assert subprocess.run(command).returncode == 0, command
 assert by_name['rt_throttling']['fix'] == 'sysctl kernel.sched_rt_runtime_us=-1'
 PYTHON
 	result $? "JSON"

@@ -311,6 +311,10 @@ static void test_a_file_that_can_not_be_restored(void **state)
 
 	assert_int_equal(RUN("-c", "2-3", "--apply"), 0);
 	tree_put(root, path, NULL);
+	tree_put(root, CPU "cpu2/online", "0\n");
+	assert_int_equal(RUN("--restore"), 1);
+	assert_true(printed("before its CPU is online") && has_state());
+	tree_put(root, CPU "cpu2/online", "1\n");
 	assert_int_equal(RUN("--restore"), 0);
 	assert_true(printed("is gone"));
 	tree_put(root, path, "powersave\n");
@@ -464,12 +468,18 @@ static void test_the_watcher_is_killed(void **state)
 
 	(void)state;
 	kill(watcher, SIGKILL);
+	while (watcher_of(pid) == watcher)
+		usleep(1000);
+	kill(pid, SIGKILL);
+	assert_int_equal(end(pid), 128 + SIGKILL);
+	wait_for_lock();
+	assert_old("by another watcher", 0);
 	end_long();
-	assert_int_equal(end(pid), 0);
-	assert_old("without a watcher", 0);
 
+	/* Who is stopped can not make another. */
 	pid = start_long();
 	watcher = watcher_of(pid);
+	kill(pid, SIGSTOP);
 	kill(watcher, SIGKILL);
 	kill(pid, SIGKILL);
 	assert_int_equal(end(pid), 128 + SIGKILL);

@@ -92,12 +92,14 @@ int watcher_start(struct watcher *watcher, struct state *state)
 {
 	int fds[2], err;
 
+	watcher->pid = 0;
 	if (pipe2(fds, O_CLOEXEC))
 		return fail(errno, "a pipe");
 	fflush(NULL);
 	watcher->pid = fork();
 	if (watcher->pid < 0) {
 		err = errno;
+		watcher->pid = 0;
 		close(fds[0]);
 		close(fds[1]);
 		return fail(err, "a watcher");
@@ -111,20 +113,34 @@ int watcher_start(struct watcher *watcher, struct state *state)
 	return 0;
 }
 
+void watcher_keep(struct watcher *watcher, struct state *state)
+{
+	if (!watcher->pid || waitpid(watcher->pid, NULL, WNOHANG) != watcher->pid)
+		return;
+	fail(0, "what watches it was killed: another takes its place");
+	close(watcher->pipe);
+	watcher_start(watcher, state);
+}
+
+static int restore_without(struct state *state, bool keep)
+{
+	return keep ? 0 : state_restore(state, false);
+}
+
 int watcher_end(struct watcher *watcher, struct state *state, bool keep)
 {
 	char tell = keep ? TELL_KEEP : TELL_RESTORE;
-	bool told = write(watcher->pipe, &tell, 1) == 1;
 	int status = -1, pid;
+	bool told;
 
+	if (!watcher->pid)
+		return restore_without(state, keep);
+	told = write(watcher->pipe, &tell, 1) == 1;
 	close(watcher->pipe);
 	do {
 		pid = waitpid(watcher->pid, &status, 0);
 	} while (pid < 0 && errno == EINTR);
-	if (keep)
-		return 0;
 	if (told && pid == watcher->pid && WIFEXITED(status))
 		return WEXITSTATUS(status);
-	/* Somebody has killed it. */
-	return state_restore(state, false);
+	return restore_without(state, keep);
 }

@@ -101,7 +101,7 @@ int plan_apply(const struct plan *plan, struct state *state, bool verbose, bool 
 
 /**
  * struct watcher - the child that restores when this process dies
- * @pid: its
+ * @pid: its; 0: there is none
  * @pipe: to it; it waits for the end of that
  */
 struct watcher {
@@ -110,6 +110,9 @@ struct watcher {
 };
 
 int watcher_start(struct watcher *watcher, struct state *state);
+
+/* After a child has ended: if it was the watcher, another takes its place. */
+void watcher_keep(struct watcher *watcher, struct state *state);
 
 /* Tell it to end, having restored what was changed unless @keep.  As state_restore(). */
 int watcher_end(struct watcher *watcher, struct state *state, bool keep);

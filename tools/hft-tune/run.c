@@ -17,12 +17,16 @@
 #define EXIT_NO_COMMAND	127
 
 /**
- * struct session - signals that end it, and what they were before
- * @set: blocked and waited for
+ * struct session - a run that changes things
+ * @state: of what it has changed
+ * @watcher: of it
+ * @set: signals that end it, blocked and waited for
  * @old: mask
  * @ended: the signal that came; 0: none
  */
 struct session {
+	struct state state;
+	struct watcher watcher;
 	sigset_t set;
 	sigset_t old;
 	int ended;
@@ -76,21 +80,23 @@ static bool reap(int pid, int *status)
 }
 
 /* What a terminal sends has come to the command as well; what a process sends is handed on. */
-static int wait_for(const struct session *session, int pid)
+static int wait_for(struct session *session, int pid)
 {
 	siginfo_t info;
 	int status;
 
 	while (!reap(pid, &status)) {
-		if (sigwaitinfo(&session->set, &info) < 0 || info.si_signo == SIGCHLD)
+		if (sigwaitinfo(&session->set, &info) < 0)
 			continue;
-		if (info.si_code != SI_KERNEL)
+		if (info.si_signo == SIGCHLD)
+			watcher_keep(&session->watcher, &session->state);
+		else if (info.si_code != SI_KERNEL)
 			kill(pid, info.si_signo);
 	}
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static int start_and_wait(const struct session *session, char **command)
+static int start_and_wait(struct session *session, char **command)
 {
 	int pid = fork();
 
@@ -103,63 +109,61 @@ static int start_and_wait(const struct session *session, char **command)
 	return wait_for(session, pid);
 }
 
-/* The lock, and nothing left over of another run. */
-static int begin(struct state *state, const char *root)
+/* The lock, nothing left over of another run, and a watcher. */
+static int begin(struct session *session, const char *root)
 {
-	int err = state_lock(state, root);
+	struct state *state = &session->state;
+	int err;
 
+	*session = (struct session){ .ended = 0 };
+	err = state_lock(state, root);
 	if (err)
 		return err;
-	if (!state_exists(state))
-		return 0;
-	state_unlock(state);
-	return fail(EEXIST, "what another run has changed is not restored (%s/state): hft-tune --restore",
-		    state->dir);
+	if (state_exists(state)) {
+		state_unlock(state);
+		return fail(EEXIST, "what another run has changed is not restored (%s/state): hft-tune --restore",
+			    state->dir);
+	}
+	block_signals(session);
+	err = watcher_start(&session->watcher, state);
+	if (err)
+		state_unlock(state);
+	return err;
+}
+
+/* As watcher_end(). */
+static int finish(struct session *session, bool keep)
+{
+	int left = watcher_end(&session->watcher, &session->state, keep);
+
+	state_unlock(&session->state);
+	return left;
 }
 
 int run_command(const struct plan *plan, char **command, bool verbose)
 {
-	struct session session = { .ended = 0 };
-	struct watcher watcher;
-	struct state state;
+	struct session session;
 	int status;
 
-	if (begin(&state, plan->root))
+	if (begin(&session, plan->root))
 		return EXIT_TUNE;
-	block_signals(&session);
-	if (watcher_start(&watcher, &state)) {
-		state_unlock(&state);
-		return EXIT_TUNE;
-	}
-	plan_apply(plan, &state, verbose, is_ended, &session);
+	plan_apply(plan, &session.state, verbose, is_ended, &session);
 	fflush(stdout);
 	status = session.ended ? 128 + session.ended : start_and_wait(&session, command);
-	if (watcher_end(&watcher, &state, false))
-		status = EXIT_TUNE;
-	state_unlock(&state);
-	return status;
+	return finish(&session, false) ? EXIT_TUNE : status;
 }
 
 int run_apply(const struct plan *plan, bool verbose)
 {
-	struct session session = { .ended = 0 };
-	struct watcher watcher;
-	struct state state;
+	struct session session;
 	int failed;
 
-	if (begin(&state, plan->root))
+	if (begin(&session, plan->root))
 		return EXIT_TUNE;
-	block_signals(&session);
-	if (watcher_start(&watcher, &state)) {
-		state_unlock(&state);
-		return EXIT_TUNE;
-	}
-	failed = plan_apply(plan, &state, verbose, is_ended, &session);
-	if (watcher_end(&watcher, &state, !session.ended))
-		failed = failed ? failed : 1;
-	state_unlock(&state);
+	failed = plan_apply(plan, &session.state, verbose, is_ended, &session);
 	if (session.ended)
-		return 128 + session.ended;
+		return finish(&session, false) ? EXIT_TUNE : 128 + session.ended;
+	finish(&session, true);
 	printf("%zu changes, %d failed; hft-tune --restore undoes them\n", plan->nr, failed);
 	return failed || plan->err ? 1 : 0;
 }

@@ -12,7 +12,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <check/wanted.h>
 #include <common/tool.h>
+#include <sysfs.h>
 
 #include "hft-tune.h"
 
@@ -241,21 +243,37 @@ int state_for_each(const struct state *state, state_fn fn, void *arg)
 	return nr;
 }
 
+/* A file of a CPU that is offline comes back with it. */
+static bool is_offline(const struct state *state, const char *path)
+{
+	long long online;
+	int cpu;
+
+	return sscanf(path, SYS_CPU "cpu%d/", &cpu) == 1 &&
+	       !hft_read_number(state->root, &online, SYS_CPU "cpu%d/online", cpu) && !online;
+}
+
+static int restore_gone(const struct state *state, const char *path)
+{
+	if (is_offline(state, path))
+		return fail(0, "%s can not be restored before its CPU is online", path);
+	fail(0, "%s is gone: nothing to restore", path);
+	return 0;
+}
+
 /* Returns 0 if what was there is there again, or what it belonged to is gone. */
 static int restore_one(const struct state *state, const struct record *record, bool verbose)
 {
 	char now[VALUE_SIZE];
 	int err = value_read(state->root, record->path, now, sizeof(now));
 
-	if (err == -ENOENT || err == -ENODEV) {
-		fprintf(stderr, "hft-tune: %s is gone: nothing to restore\n", record->path);
-		return 0;
-	}
+	if (err == -ENOENT || err == -ENODEV)
+		return restore_gone(state, record->path);
 	if (!err && value_same(record->path, now, record->old))
 		return 0;
 	if (!err && !value_same(record->path, now, record->value))
-		fprintf(stderr, "hft-tune: %s was changed by another, from %s to %s\n",
-			record->path, record->value, now);
+		fail(0, "%s was changed by another, from %s to %s", record->path, record->value,
+		     now);
 	err = value_write(state->root, record->path, record->old);
 	if (!err)
 		err = value_read(state->root, record->path, now, sizeof(now));

@@ -72,8 +72,7 @@ static void check_tsc(struct hft_check *c)
 	    !strstr(names, "tsc")) {
 		say(c, HFT_CHECK_FAIL, "the kernel has found the TSC unstable: it has only %s", names);
 		clock_cost(c, "the clock is one that is slower");
-		say_fix(c, "dmesg | grep -i tsc says why; a firmware update may mend it");
-		say_lasting(c, "boot with tsc=reliable, if it is the watchdog that errs");
+		say_lasting(c, "dmesg | grep -i tsc says why: the firmware, or, if it is the watchdog that errs, boot with tsc=reliable");
 		return;
 	}
 	say(c, HFT_CHECK_OK, "the TSC is invariant");

@@ -75,9 +75,9 @@ static void check_device(struct hft_check *c)
 	}
 	say(c, HFT_CHECK_FAIL, DEVICE " can not be opened: %s", strerror(-err));
 	say_cost(c, "README.md, On a dedicated box", "hft_open() fails");
-	say_fix(c, err == -EACCES ? "usermod -aG hft $USER, then log in again" :
+	say_fix(c, err == -EACCES ? "usermod -aG hft $USER" :
 		"rmmod hft; modprobe hft");
-	say_lasting(c, "the udev rule that make install puts into /usr/lib/udev/rules.d");
+	say_lasting(c, "log in again; the udev rule that make install puts into /usr/lib/udev/rules.d");
 }
 
 static void check_io_uring(struct hft_check *c)

@@ -89,8 +89,7 @@ static void check_cstates(struct hft_check *c)
 	say(c, HFT_CHECK_WARN, "idle CPUs %s may go to %s, which takes %lld us to leave", list,
 	    worst, worst_us);
 	idle_cost(c, worst_us);
-	say_fix(c, "hft-tune --only cstates --cpus %s --apply, or cpupower -c %s idle-set -D %d",
-		list, list, IDLE_LIMIT_US);
+	say_fix(c, "hft-tune --only cstates --cpus %s --apply", c->chosen ? list : c->named);
 	say_lasting(c, "boot with intel_idle.max_cstate=1 processor.max_cstate=1, or idle=poll, or a worker that spins forever");
 }
 
@@ -110,8 +109,7 @@ static void check_idle_exit(struct hft_check *c)
 		     (unsigned long long)(idle > busy ? idle - busy : 0));
 	if (c->finding.severity != HFT_CHECK_WARN)
 		return;
-	say_fix(c, "a worker that spins (hft_ring_opts.spin_ns), or one that is woken earlier (lead_ns)");
-	say_lasting(c, "boot with idle=poll");
+	say_lasting(c, "workers that spin (hft_ring_opts.spin_ns), or that are woken earlier (lead_ns), or boot with idle=poll");
 }
 
 static void check_governor(struct hft_check *c)
@@ -136,8 +134,7 @@ static void check_governor(struct hft_check *c)
 	say(c, HFT_CHECK_WARN, "the frequency of CPUs %s is governed by %s", list, other);
 	say_cost(c, "Documentation/admin-guide/pm/cpufreq.rst",
 		 "the first work after idle runs at a low frequency: up to several times as long");
-	say_fix(c, "hft-tune --only governor --cpus %s --apply, or cpupower -c %s frequency-set -g performance",
-		list, list);
+	say_fix(c, "hft-tune --only governor --cpus %s --apply", c->chosen ? list : c->named);
 	say_lasting(c, "boot with cpufreq.default_governor=performance");
 }
 
@@ -153,9 +150,9 @@ static void check_turbo(struct hft_check *c)
 	say(c, HFT_CHECK_NOTE, "CPUs boost their frequency by load, temperature and instructions");
 	say_cost(c, "Documentation/admin-guide/pm/intel_pstate.rst, no_turbo",
 		 "the same work takes a varying time; work is shorter on the whole");
-	say_fix(c, intel ? "echo 1 > " SYS_CPU "intel_pstate/no_turbo, if even times matter more" :
-		"echo 0 > " SYS_CPU "cpufreq/boost, if even times matter more");
-	say_lasting(c, "the firmware's setting");
+	say_fix(c, intel ? "echo 1 > " SYS_CPU "intel_pstate/no_turbo" :
+		"echo 0 > " SYS_CPU "cpufreq/boost");
+	say_lasting(c, "the firmware's setting, if even times matter more than short ones");
 }
 
 const struct hft_check_entry hft_checks_idle[] = {

@@ -24,7 +24,7 @@ static void check_online(struct hft_check *c)
 
 	if (missing(c, &c->online, text, sizeof(text))) {
 		say(c, HFT_CHECK_FAIL, "CPUs %s are offline, or there are none of these", text);
-		say_fix(c, "echo 1 > /sys/devices/system/cpu/cpuN/online");
+		say_fix(c, "chcpu --enable %s", text);
 		return;
 	}
 	say(c, HFT_CHECK_OK, "CPUs %s are online", c->list);
@@ -56,14 +56,14 @@ static void check_housekeeping(struct hft_check *c)
 		say(c, HFT_CHECK_FAIL, "each CPU is a worker's: none is left for all else");
 		say_cost(c, PER_CPU_THREADS,
 			 "interrupts, kernel threads and the shell run on a worker's CPU, or never");
-		say_fix(c, "leave CPU 0 to them: --cpus without it");
+		say_lasting(c, "workers on fewer CPUs: leave CPU 0 out");
 		return;
 	}
 	if (c->chosen && CPU_ISSET(0, &c->workers)) {
 		say(c, HFT_CHECK_NOTE, "CPU 0 is a worker's");
 		say_cost(c, "Documentation/timers/no_hz.rst",
 			 "the kernel keeps time and places its own work there");
-		say_fix(c, "leave CPU 0 out");
+		say_lasting(c, "workers on other CPUs");
 		return;
 	}
 	say(c, HFT_CHECK_OK, "CPUs %s are left for all else", c->chosen ? c->other_list : c->list);
@@ -89,7 +89,8 @@ static void check_isolcpus(struct hft_check *c)
 		say(c, HFT_CHECK_WARN, "no CPU is isolated");
 	say_cost(c, "Documentation/admin-guide/kernel-parameters.txt, isolcpus=",
 		 "the scheduler puts other threads there: up to a time slice, some ms");
-	say_fix(c, "until the next boot: a cpuset of the cgroups with cpuset.cpus.partition=isolated");
+	say_fix(c, "cd /sys/fs/cgroup && echo +cpuset > cgroup.subtree_control && mkdir -p hft && echo %s > hft/cpuset.cpus && echo isolated > hft/cpuset.cpus.partition",
+		c->named);
 	say_lasting(c, "boot with isolcpus=managed_irq,domain,%s", c->named);
 }
 

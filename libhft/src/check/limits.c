@@ -45,7 +45,7 @@ static void check_memlock(struct hft_check *c)
 	}
 	say(c, HFT_CHECK_WARN, "RLIMIT_MEMLOCK is %llu bytes, workers want %llu", limit, WANTED_MEMLOCK);
 	say_cost(c, "mlock(2)", "memory stays pageable: a fault of us, or ms from a disk");
-	say_fix(c, "ulimit -l unlimited, by root, before the application starts");
+	say_fix(c, "sudo prlimit --pid $$ --memlock=unlimited");
 	say_lasting(c, "@hft - memlock unlimited in /etc/security/limits.conf, or LimitMEMLOCK=infinity in its unit");
 }
 
@@ -60,7 +60,7 @@ static void check_rtprio(struct hft_check *c)
 	}
 	say(c, HFT_CHECK_WARN, "RLIMIT_RTPRIO is %llu, workers want %d", limit, WANTED_RTPRIO);
 	say_cost(c, "sched(7)", "a worker shares its CPU with all others: it waits a time slice, some ms");
-	say_fix(c, "ulimit -r %d, by root, before the application starts", WANTED_RTPRIO);
+	say_fix(c, "sudo prlimit --pid $$ --rtprio=%d", WANTED_RTPRIO);
 	say_lasting(c, "@hft - rtprio %d in /etc/security/limits.conf, or LimitRTPRIO=%d in its unit",
 		    WANTED_RTPRIO, WANTED_RTPRIO);
 }

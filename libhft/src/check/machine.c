@@ -35,8 +35,8 @@ static void check_smt(struct hft_check *c)
 	else
 		say_cost(c, "Intel Optimization Reference Manual, Hyper-Threading",
 			 "two busy threads share the caches and units of a core");
-	say_fix(c, "echo off > " SYS_CPU "smt/control, or take the siblings offline");
-	say_lasting(c, "boot with nosmt, or the firmware's setting");
+	say_fix(c, "echo off > " SYS_CPU "smt/control");
+	say_lasting(c, "boot with nosmt, or take the siblings offline, or the firmware's setting");
 }
 
 static void check_gaps(struct hft_check *c)
@@ -56,7 +56,7 @@ static void check_gaps(struct hft_check *c)
 		     (unsigned long long)m->longest_ns, ppm);
 	if (c->finding.severity != HFT_CHECK_WARN)
 		return;
-	say_fix(c, "hft-tune --cpus %s -- COMMAND, then look at the other findings", c->named);
+	say_fix(c, "hft-tune --cpus %s -- COMMAND", c->named);
 	say_lasting(c, "isolate the CPUs, see isolcpus");
 }
 
@@ -77,8 +77,7 @@ static void check_smi(struct hft_check *c)
 	    (unsigned long long)m->spun_ns / 1000000);
 	say_measured(c, m->longest_ns, "the firmware stops the CPU, unseen by the kernel; the longest gap meanwhile was %llu ns",
 		     (unsigned long long)m->longest_ns);
-	say_fix(c, "echo hwlat > /sys/kernel/tracing/current_tracer shows them");
-	say_lasting(c, "the firmware's settings: legacy USB, power capping, memory patrol");
+	say_lasting(c, "the firmware's settings: legacy USB, power capping, memory patrol; the tracer hwlat shows each");
 }
 
 static void check_hypervisor(struct hft_check *c)

@@ -73,8 +73,8 @@ static void check_swap(struct hft_check *c)
 	say(c, HFT_CHECK_WARN, "there is swap: %.*s", (int)strcspn(second + 1, " \t\n"), second + 1);
 	say_cost(c, "mlock(2)",
 		 "a touch of a page that is out is a read of a disk, 0.1 to 10 ms; of locked memory none");
-	say_fix(c, "swapoff -a, or mlockall(2) in the application");
-	say_lasting(c, "take it out of /etc/fstab");
+	say_fix(c, "swapoff -a");
+	say_lasting(c, "take it out of /etc/fstab, or mlockall(2) in the application");
 }
 
 static void check_numa_balancing(struct hft_check *c)

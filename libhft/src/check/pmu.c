@@ -73,7 +73,7 @@ static void check_nmi_watchdog(struct hft_check *c)
 	}
 	say(c, HFT_CHECK_WARN, "the NMI watchdog is on");
 	say_cost(c, "Documentation/admin-guide/lockup-watchdogs.rst",
-		 "a counter of each CPU, and an NMI each 10 s that not even a timer's interrupt can wait for");
+		 "a counter of each CPU, and an NMI each 10 s, which stops even a timer's interrupt");
 	say_fix(c, "sysctl kernel.nmi_watchdog=0");
 	say_lasting(c, "boot with nmi_watchdog=0");
 }

@@ -59,8 +59,7 @@ static void check_fair_server(struct hft_check *c)
 			 "a worker that spins stands still for %lld ns of each %lld ns, where others wait",
 			 most, period);
 	}
-	say_fix(c, "hft-tune --only fair_server --cpus %s --apply, or echo 0 > " SYS_FAIR_SERVER "cpuN/runtime",
-		c->named);
+	say_fix(c, "hft-tune --only fair_server --cpus %s --apply", c->named);
 	say_lasting(c, "write it at each boot; with isolcpus= nobody waits there");
 }
 
@@ -129,7 +128,7 @@ static void check_timer_slack(struct hft_check *c)
 			     (unsigned long long)m->idle_wake_ns);
 	else
 		say_cost(c, "prctl(2), PR_SET_TIMERSLACK", "a sleep ends up to %lld ns late", slack);
-	say_fix(c, "prctl(PR_SET_TIMERSLACK, 1) in threads that sleep; workers of libhft do");
+	say_lasting(c, "prctl(PR_SET_TIMERSLACK, 1) in threads that sleep; workers of libhft do");
 }
 
 static void check_timer_migration(struct hft_check *c)
