@@ -34,7 +34,8 @@ module() {
 		"anomaly_stalls 17" "anomaly_bursts 18" "anomaly_interference 19" \
 		"anomaly_clocks 20" "responses_applied 21" "responses_undone 22" \
 		"responses_dry_applied 23" "responses_dry_undone 24" \
-		"responses_withheld 25" >"$EVENTS"
+		"responses_withheld 25" "interference 26" "interference_ns 27000000001" \
+		>"$EVENTS"
 	echo 0.1 >"$ROOT/sys/module/hft/version"
 	echo 0123456789ABCDEF >"$ROOT/sys/module/hft/srcversion"
 	printf '%s\n' 65536 | tee "$PARAMETERS/max_tasks" >"$PARAMETERS/queue_tasks"
@@ -209,7 +210,8 @@ printed() {
 		'hft_responses_total{response="undone"} 22' \
 		'hft_responses_total{response="dry_applied"} 23' \
 		'hft_responses_total{response="dry_undone"} 24' \
-		'hft_responses_total{response="withheld"} 25' "hft_lead_changes_total 13"
+		'hft_responses_total{response="withheld"} 25' "hft_lead_changes_total 13" \
+		"hft_interference_gaps_total 26" "hft_interference_seconds_total 27.000000001"
 	result $? "anomalies, responses and leads"
 	has 'hft_module_events{event="novelty"} 12' &&
 		[ "$(grep -c '^hft_module_events{' "$out")" = 1 ]

@@ -35,6 +35,24 @@ else:
 PYTHON
 }
 
+# layout: no panel covers another, or has the number of one
+layout() {
+	python3 - "$DASHBOARD" <<'PYTHON'
+import json, sys
+
+taken, ids = {}, set()
+for panel in json.load(open(sys.argv[1]))['panels']:
+    pos, title = panel['gridPos'], panel['title']
+    assert pos['x'] + pos['w'] <= 24, title
+    assert panel['id'] not in ids, title
+    ids.add(panel['id'])
+    for x in range(pos['x'], pos['x'] + pos['w']):
+        for y in range(pos['y'], pos['y'] + pos['h']):
+            assert (x, y) not in taken, title + ' is on ' + taken[x, y]
+            taken[x, y] = title
+PYTHON
+}
+
 # series: all that there can be, also those of a histogram
 series() {
 	"$TOOL" --list | awk '$2 == "TYPE" {
@@ -145,6 +163,7 @@ promtool_check "promtool: the names of all" sh -c "promtool check metrics <'$out
 knows "dashboard" < <(dashboard expressions)
 [ "$(dashboard expressions | grep -c .)" -ge $LEAST_PANELS ]
 result $? "dashboard: it has panels"
+check "dashboard: none covers another" layout
 dashboard rules >"$dir/dashboard.yml"
 promtool_check "dashboard: each expression parses" promtool check rules "$dir/dashboard.yml"
 knows "alerts" < <(sed -n '/expr:/,/for:\|labels:/p' "$ALERTS")
