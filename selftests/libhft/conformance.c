@@ -101,6 +101,7 @@ static const struct {
 	CASE(rule_undoes_halt),
 	REAL(anomaly_watch),
 	CASE(anomaly_watch_of_ring),
+	CASE(guard),
 	CASE(policy_changes),
 	CASE(lead_is_set),
 	CASE(lead_is_learned),

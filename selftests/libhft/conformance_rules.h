@@ -537,4 +537,56 @@ static void case_anomaly_watch_of_ring(struct test *t)
 	hft_ring_close(monitor);
 }
 
+/* One more run of a ring without reports. */
+static void run_guarded(struct test *t, struct hft_ring *ring, uint64_t ns)
+{
+	const struct hft_event *event;
+
+	submit_at(t, ring, 1, DUE);
+	CHECK(hft_wait(ring, patience()) > 0);
+	event = hft_ring_peek(ring);
+	if (!CHECK(event))
+		return;
+	hft_spin_until(event->published + ns);
+	hft_ring_begin(ring, event, event->published + ns);
+	hft_ring_advance(ring);
+}
+
+/* The worker itself: told before it takes the next, whoever writes the ring. */
+static void case_guard(struct test *t)
+{
+	struct hft_rule rule = make_rule(HFT_ACTION_NOTIFY);
+	HFT_OPTS(hft_guard_opts, opts, .rules = &rule, .nr_rules = 1);
+	struct told told = { .t = t };
+	int i;
+
+	rule.classes = 1;
+	rule.count = 2;
+	opts.arg = &told;
+	EQUAL(-EINVAL, hft_ring_guard(t->ring, &opts));
+	opts.fn = count_told;
+	opts.nr_rules = HFT_RULES + 1;
+	EQUAL(-EINVAL, hft_ring_guard(t->ring, &opts));
+	opts.nr_rules = 1;
+	rule.action = HFT_ACTION_HALT;
+	EQUAL(-EINVAL, hft_ring_guard(t->ring, &opts));
+	rule.action = HFT_ACTION_NOTIFY;
+	EQUAL(0, hft_ring_guard(t->ring, &opts));
+	for (i = 0; i < LEARNED; i++)
+		run_guarded(t, t->ring, USUAL_NS);
+	EQUAL(0, atomic_load(&told.anomalies));
+	run_guarded(t, t->ring, SPIKE_NS);
+	EQUAL(1, atomic_load(&told.anomalies));
+	EQUAL(0, atomic_load(&told.responses));
+	/* So that it is told, too: of each sort one in a millisecond is. */
+	hft_spin_until(hft_now() + 2 * SOON_NS);
+	run_guarded(t, t->ring, SPIKE_NS);
+	EQUAL(2, atomic_load(&told.anomalies));
+	EQUAL(1, atomic_load(&told.responses));
+	EQUAL(0, hft_ring_guard(t->ring, NULL));
+	run_guarded(t, t->ring, SPIKE_NS);
+	EQUAL(2, atomic_load(&told.anomalies));
+	EQUAL(0, hft_ring_guard(t->ring, &opts));
+}
+
 #endif /* SELFTESTS_LIBHFT_CONFORMANCE_RULES_H */

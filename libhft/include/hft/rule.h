@@ -55,6 +55,26 @@ int hft_anomaly_watch(struct hft *h, const struct hft_anomaly_watch_opts *opts,
 int hft_anomaly_fd(const struct hft_anomaly_watch *watch);
 void hft_anomaly_unwatch(struct hft_anomaly_watch *watch);
 
+/**
+ * struct hft_guard_opts - how a worker judges its own runs: hft_ring_guard()
+ * @sz: of the struct
+ * @rules: of %HFT_ACTION_NOTIFY; their field ring is not looked at
+ * @nr_rules: how many, up to %HFT_RULES
+ * @reserved: zero
+ * @fn: called by the worker
+ * @arg: for @fn
+ */
+struct hft_guard_opts {
+	size_t sz;
+	const struct hft_rule *rules;
+	uint32_t nr_rules;
+	uint32_t reserved;
+	hft_anomaly_fn fn;
+	void *arg;
+};
+
+int hft_ring_guard(struct hft_ring *ring, const struct hft_guard_opts *opts);
+
 #ifdef __cplusplus
 }
 #endif

@@ -146,6 +146,7 @@ struct hft_ring {
 	atomic_bool measured;		/* when runs begin and end is to be noticed */
 	struct hft_tally *_Atomic tally;	/* see meter.c */
 	struct hft_anomaly_watch *watch;	/* of one; NULL: nobody */
+	struct hft_guard *guard;	/* the worker's; NULL: none */
 
 	struct hft *h;
 	struct hft *listed;		/* in whose rings it is */
@@ -207,6 +208,11 @@ bool hft_ring_take_stop(struct hft_ring *ring);
 
 /* rule.c */
 void hft_ring_notice(struct hft_ring *ring, const struct hft_event *event);
+
+/* guard.c */
+void hft_guard_begin(struct hft_guard *guard, uint64_t start);
+void hft_guard_end(struct hft_guard *guard, const struct hft_event *event, uint64_t end);
+void hft_guard_free(struct hft_ring *ring);
 
 /* report.c */
 void hft_ring_end(struct hft_ring *ring);

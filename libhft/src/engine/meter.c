@@ -141,7 +141,8 @@ static int set_tally(struct hft_ring *ring, const struct hft_meter_set *set)
 	if (tally)
 		atomic_store_explicit(&tally->state, on ? HFT_TALLY_ANEW : HFT_TALLY_OFF,
 				      memory_order_release);
-	atomic_store_explicit(&ring->measured, on || ring->reports, memory_order_relaxed);
+	atomic_store_explicit(&ring->measured, on || ring->reports || ring->guard,
+			      memory_order_relaxed);
 	return 0;
 }
 

@@ -29,7 +29,8 @@ static void hft_report_woke(struct hft_ring *ring, const struct hft_event *event
  * @start: when, CLOCK_MONOTONIC
  *
  * For who calls hft_ring_peek() rather than hft_ring_run(), which does it.  Without
- * %HFT_RING_REPORT, and for a task of hft_submit_now(), it is for hft_ring_meter() alone.
+ * %HFT_RING_REPORT, and for a task of hft_submit_now(), it is for hft_ring_meter() and
+ * hft_ring_guard() alone.
  * The ring's consumer only; wait-free; does not enter the kernel.
  */
 HFT_API void hft_ring_begin(struct hft_ring *ring, const struct hft_event *event, uint64_t start)
@@ -38,6 +39,8 @@ HFT_API void hft_ring_begin(struct hft_ring *ring, const struct hft_event *event
 
 	if (!hft_ring_is_measured(ring))
 		return;
+	if (ring->guard)
+		hft_guard_begin(ring->guard, start);
 	if (!ring->reports || ring->view.taken) {
 		hft_tally_begin(ring, start);
 		return;
@@ -87,13 +90,16 @@ void hft_ring_end(struct hft_ring *ring)
 {
 	uint64_t now = hft_now();
 	uint32_t at = ring->head & ring->mask;
+	const struct hft_event *event = &ring->events[at];
 
 	if (ring->view.taken)
-		hft_tally_end(ring, hft_inbox_choose(ring, NULL), now);
-	else if (ring->reports)
+		event = hft_inbox_choose(ring, NULL);
+	if (ring->reports && !ring->view.taken)
 		__atomic_store_n(&ring->reports[at].end, now, __ATOMIC_RELAXED);
 	else
-		hft_tally_end(ring, &ring->events[at], now);
+		hft_tally_end(ring, event, now);
+	if (ring->guard)
+		hft_guard_end(ring->guard, event, now);
 }
 
 /**

@@ -208,6 +208,7 @@ HFT_API void hft_ring_close(struct hft_ring *ring)
 		hft_ring_unlist(ring);
 	ring->backend->ring_close(ring);
 	hft_tally_free(ring);
+	hft_guard_free(ring);
 	hft_inbox_close(ring);
 	free(ring);
 }
