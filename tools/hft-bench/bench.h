@@ -118,6 +118,7 @@ void busy_cpu_stop(int pid);
 
 /* Groups */
 int bench_dispatch(void);
+int bench_pmu(void);
 int bench_load(void);
 int bench_wake(void);
 int bench_sched(void);

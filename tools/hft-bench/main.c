@@ -32,6 +32,7 @@ static const struct group groups[] = {
 	{ "ready", "instructions of a key, a push and a pop at 4,096 ready tasks", bench_ready },
 	{ "detect", "instructions of the detector's verdict on a value", bench_detect },
 	{ "monitor", "what all statistics and detection cost", bench_monitor },
+	{ "pmu", "instructions of a reading of counters; needs samples/hft_test_pmu.ko", bench_pmu },
 	{ "preempt", "CRITICAL starts while NORMAL runs, beside cyclictest", bench_preempt },
 	{ "rate", "deadlines missed at 10 kHz with the CPU loaded to 95 %", bench_rate },
 	{ "halt", "instructions of the kill switch, a ring on each CPU", bench_halt },
