@@ -187,11 +187,13 @@ static struct judged *judged_make(const struct hft_rule *rule, void *heap)
 	return j;
 }
 
-/* The slowest answer of an action, of any kind of value; 0: it did not. */
+/* The slowest answer of an action; 0: it did not. */
 static uint64_t slowest(enum hft_action action)
 {
 	const struct hft_rule rule = {
 		.action = action,
+		/* One sample: of the same run others would be anomalies, too. */
+		.kinds = 1U << HFT_KIND_WAKE,
 		.count = 1,
 		.level = action == HFT_ACTION_SHED || action == HFT_ACTION_BOOST ?
 			 HFT_LEVEL_HIGH : 0,
