@@ -25,8 +25,8 @@ DEPS := bc binutils bison busybox-static ca-certificates cpio curl dwarves file 
 	util-linux xz-utils zlib1g-dev $(EXTRA_DEPS)
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps require module lib tools selftests demo check check-debug coverage bench \
-	docs install uninstall clean
+.PHONY: all help deps require module samples lib tools selftests demo check check-debug \
+	coverage bench docs install uninstall clean
 
 all: module lib tools	## build hft.ko, libhft and the tools into build/
 
@@ -67,6 +67,9 @@ require:
 			$(CC) -E - >/dev/null 2>&1 || \
 			{ echo "$$header is missing: run 'make deps'" >&2; exit 1; }; \
 	done
+
+samples:		## the sample drivers of kmod/samples with hft.ko, for KERNEL=6.1, 6.12-rt, ...
+	tools/vm/build-module $(or $(KERNEL),6.12)
 
 lib: require		## libhft.so and libhft.a
 	$(MAKE) -C libhft

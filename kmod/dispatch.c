@@ -20,6 +20,15 @@ static void hft_ring_wake(struct hft_ring *ring)
 		irq_work_queue(&ring->work);
 }
 
+/* As if it were @published; its queue is locked. */
+void hft_dispatch_fill_at(struct hft_ring *ring, u64 published)
+{
+	u64 entry = hft_queue_now(ring->queue);
+
+	if (hft_ready_fill(&ring->ready, HFT_BATCH, entry, published))
+		hft_ring_wake(ring);
+}
+
 /* Fill a ring's window from its ready tasks; its queue is locked. */
 void hft_dispatch_fill(struct hft_ring *ring)
 {

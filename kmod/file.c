@@ -124,8 +124,7 @@ static int hft_copy_out(unsigned long arg, size_t usize, const void *from, size_
 
 #define HFT_FEATURES							\
 	(HFT_FEATURE_MONITOR | HFT_FEATURE_CLOCK | HFT_FEATURE_METER |	\
-	 HFT_FEATURE_LEAD |						\
-	 HFT_FEATURE_RULE |						\
+	 HFT_FEATURE_LEAD | HFT_FEATURE_RULE | HFT_FEATURE_SINK |	\
 	 (hft_pmu_is_present() ? HFT_FEATURE_PMU : 0) |			\
 	 (IS_ENABLED(CONFIG_IO_URING) ? HFT_FEATURE_URING : 0) |	\
 	 (IS_ENABLED(CONFIG_PREEMPT_RT) ? HFT_FEATURE_RT : 0))
@@ -229,6 +228,7 @@ union hft_ioc_arg {
 	struct hft_halt halt;
 	struct hft_ring_set ring_set;
 	struct hft_class_info class_info;
+	struct hft_sink_info sink_info;
 	struct hft_meter_set meter_set;
 	struct hft_hist_info hist_info;
 	struct hft_lead_info lead_info;
@@ -265,6 +265,8 @@ static size_t hft_ioc_arg_size(unsigned int op)
 		return sizeof(struct hft_ring_set);
 	case HFT_IOC_CLASS & ~IOCSIZE_MASK:
 		return sizeof(struct hft_class_info);
+	case HFT_IOC_SINK & ~IOCSIZE_MASK:
+		return sizeof(struct hft_sink_info);
 	case HFT_IOC_METER & ~IOCSIZE_MASK:
 		return sizeof(struct hft_meter_set);
 	case HFT_IOC_HIST & ~IOCSIZE_MASK:
@@ -329,6 +331,9 @@ static long hft_context_ioctl(struct file *file, unsigned int cmd, unsigned long
 	case HFT_IOC_CLASS & ~IOCSIZE_MASK:
 		err = hft_class_info(context, &u.class_info);
 		return err ?: hft_copy_out(arg, usize, &u.class_info, sizeof(u.class_info));
+	case HFT_IOC_SINK & ~IOCSIZE_MASK:
+		err = hft_sink_info(&u.sink_info);
+		return err ?: hft_copy_out(arg, usize, &u.sink_info, sizeof(u.sink_info));
 	case HFT_IOC_METER & ~IOCSIZE_MASK:
 		return hft_meter_set(context, &u.meter_set);
 	case HFT_IOC_HIST & ~IOCSIZE_MASK:

@@ -86,6 +86,7 @@
 struct hft_context;
 struct hft_queue;
 struct hft_ring;
+struct hft_sink;
 struct hft_user;
 
 /* Counters that are chosen by HFT_IOC_PMU; compared as bytes. */
@@ -143,6 +144,8 @@ struct hft_ring {
 	struct hft_queue *queue;		/* of its CPU */
 	struct hft_context *context;		/* holds a reference */
 	struct hft_ring *fallback;		/* of the same context, see fallback.c */
+	struct hft_sink *sink;			/* see sink.c */
+	struct list_head sink_link;		/* in its rings */
 	struct hft_area shared;			/* with the worker */
 	struct hft_area heap;			/* of @ready */
 	struct hft_area meter;			/* of @ready, under the context's mutex */
@@ -273,6 +276,7 @@ enum hrtimer_restart hft_watch_timer(struct hrtimer *hrtimer);
 void hft_dispatch_due(struct hft_queue *queue, enum hft_clock clock, u64 now);
 void hft_dispatch_touched(struct hft_queue *queue);
 void hft_dispatch_fill(struct hft_ring *ring);
+void hft_dispatch_fill_at(struct hft_ring *ring, u64 published);
 void hft_dispatch_notice(struct hft_context *context, const struct hft_event *notice, u64 now);
 
 /* halt.c */
@@ -302,6 +306,12 @@ void hft_remote_end(struct hft_ring *ring);
 void hft_remote_kick(struct hft_ready_queue *ready);
 void hft_remote_queue(struct irq_work *work);
 void hft_remote_died(void);
+
+/* sink.c; the rest is in linux/hft_sink.h */
+int hft_sink_bind(struct hft_ring *ring, const struct hft_ring_add *add);
+void hft_sink_unbind(struct hft_ring *ring);
+void hft_sink_put(struct hft_ring *ring);
+int hft_sink_info(struct hft_sink_info *info);
 
 /* fallback.c */
 struct hft_ring *hft_ring_fallback(struct hft_ring *ring);

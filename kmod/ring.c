@@ -148,6 +148,7 @@ static void hft_ring_uncharge(struct hft_ring *ring)
 
 static void hft_ring_free(struct hft_ring *ring)
 {
+	hft_sink_put(ring);
 	hft_ring_uncharge(ring);
 	hft_ring_free_memory(ring);
 	hft_context_put(ring->context);
@@ -422,6 +423,7 @@ static void hft_ring_destroy(struct hft_ring *ring)
 	hft_rule_forget_ring(ring);
 	mutex_unlock(&context->mutex);
 
+	hft_sink_unbind(ring);
 	hft_queue_del_ring(ring->queue, ring);
 	synchronize_rcu();
 	hft_remote_end(ring);
@@ -455,9 +457,14 @@ struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *a
 	ring = hft_ring_alloc(context, add);
 	err = PTR_ERR_OR_ZERO(ring);
 	if (!err) {
-		err = hft_fallback_bind(ring, add) ?: hft_context_add_ring(context, ring);
-		if (err)
+		err = hft_fallback_bind(ring, add) ?: hft_sink_bind(ring, add) ?:
+		      hft_context_add_ring(context, ring);
+		if (err) {
+			hft_sink_unbind(ring);
+			if (ring->sink)
+				synchronize_rcu();
 			hft_ring_free(ring);
+		}
 	}
 	mutex_unlock(&context->mutex);
 	if (err)

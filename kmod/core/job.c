@@ -85,6 +85,7 @@ static enum hft_task_state hft_job_waits(const struct hft_slot *slot)
 		return HFT_STATE_PENDING;
 	case HFT_SLOT_BLOCKED:
 		return HFT_STATE_BLOCKED;
+	case HFT_SLOT_SUNK:
 	case HFT_SLOT_DISPATCHED:
 		return HFT_STATE_DISPATCHED;
 	default:

@@ -101,7 +101,7 @@ int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify)
 	struct hft_job_change to = hft_job_change(slot, modify);
 	struct hft_ready_queue *ready = slot->ready;
 
-	if (slot->state == HFT_SLOT_DISPATCHED)
+	if (slot->state == HFT_SLOT_DISPATCHED || slot->state == HFT_SLOT_SUNK)
 		return -ENOENT;
 	if (to.deadline && to.deadline < to.release)
 		return -EINVAL;

@@ -51,7 +51,7 @@ void hft_ready_init(struct hft_ready_queue *ready, const struct hft_ring_add *ad
 void hft_ready_hook(struct hft_ready_queue *ready)
 {
 	bool plain = !(ready->dead || ready->away || ready->reports || ready->meter ||
-		       ready->detect || ready->metrics);
+		       ready->detect || ready->metrics || ready->hand);
 
 	ready->plain_levels = plain ? ready->level_mask : 0;
 }
@@ -59,7 +59,7 @@ void hft_ready_hook(struct hft_ready_queue *ready)
 /* @slot is not plain in the ring that it is for. */
 void hft_ready_mark(const struct hft_ready_queue *ready, struct hft_slot *slot)
 {
-	if (ready->reports || ready->metrics)
+	if (ready->reports || ready->metrics || ready->hand)
 		hft_job_track(slot);
 	else if (!(slot->flags & HFT_SLOT_TRACKED))
 		slot->flags |= HFT_SLOT_HOOKED;
@@ -91,7 +91,7 @@ bool hft_ready_kill(struct hft_ready_queue *ready)
 {
 	struct hft_ring_producer *producer = ready->producer;
 	bool queued = ready->waiting || ready->heap.nr || ready->nr_tracked || ready->nr_blocked ||
-		      ready->left;
+		      ready->nr_sunk || ready->left;
 
 	ready->dead = true;
 	hft_ready_hook(ready);
@@ -174,6 +174,8 @@ int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *re
 			return -ENOENT;
 		if (ready->away && hft_rule_send(ready, slot))
 			return HFT_SCHED_AWAY;
+		if (ready->gone)
+			return -ENODEV;
 		if (!(ready->level_mask & BIT(slot->level)))
 			return -EINVAL;
 		if (ready->detect) {
@@ -304,6 +306,14 @@ static void hft_release(struct hft_slot *slot, u64 now)
 	hft_ready_add(slot);
 }
 
+/* A task that waits is due now, whatever its release. */
+void hft_sched_expire_now(struct hft_slot *slot)
+{
+	hft_heap_remove(&slot->ready->release->timers[slot->clock].heap, &slot->item);
+	hft_slot_release(slot);
+	hft_release(slot, HFT_TIME_MAX);
+}
+
 static struct hft_slot *hft_release_pop(struct hft_release_queue *queue, enum hft_clock clock,
 					u64 now)
 {
@@ -429,7 +439,7 @@ void hft_ready_write(struct hft_ready_queue *ready, struct hft_slot *slot, u64 e
  * The best task that may be written now, in no heap any more.  Halted tasks are moved
  * behind all others as they come up: their keys are made again by hft_sched_halt().
  */
-static struct hft_slot *hft_ready_pop(struct hft_ready_queue *ready)
+static __always_inline struct hft_slot *hft_ready_pop(struct hft_ready_queue *ready)
 {
 	struct hft_slot *slot;
 
@@ -477,8 +487,25 @@ static u32 hft_ready_write_best(struct hft_ready_queue *ready, u32 room, u64 ent
 	return n;
 }
 
+/**
+ * hft_ready_take() - for hft_sink_fill(): take the best task that may be written now
+ * @ready: the ring's
+ *
+ * Return: the task, in no heap any more, or NULL.
+ */
+struct hft_slot *hft_ready_take(struct hft_ready_queue *ready)
+{
+	return hft_ready_pending(ready) ? hft_ready_pop(ready) : NULL;
+}
+
+/* The task of hft_ready_take() is not written now. */
+void hft_ready_give_back(struct hft_slot *slot)
+{
+	hft_heap_push(&slot->ready->heap, &slot->item, hft_slot_key(slot));
+}
+
 /* As hft_ready_room(), and no more than can be tracked. */
-static u32 hft_ready_room_tracked(struct hft_ready_queue *ready)
+u32 hft_ready_room_tracked(struct hft_ready_queue *ready)
 {
 	u32 room = hft_ready_room(ready);
 	/* After what that has retired. */
@@ -534,9 +561,11 @@ static void hft_ready_preempt(struct hft_ready_queue *ready)
  */
 u32 hft_ready_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 published)
 {
-	u32 room = hft_ready_room_tracked(ready);
-	u32 n = 0;
+	u32 room, n = 0;
 
+	if (unlikely(ready->hand))
+		return hft_sink_fill(ready, budget, entry, published);
+	room = hft_ready_room_tracked(ready);
 	do {
 		u32 left = budget - n;
 
@@ -637,7 +666,7 @@ void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stat
 	stats->deadline_misses += counters->deadline_misses;
 	stats->waiting += ready->waiting + ready->nr_blocked;
 	stats->ready += ready->heap.nr;
-	stats->in_flight += in_flight > 0 ? (u64)in_flight : 0;
+	stats->in_flight += ready->nr_sunk + (in_flight > 0 ? (u64)in_flight : 0);
 }
 
 /**

@@ -213,6 +213,11 @@ struct hft_tracked {
  * @boost_reach: up to that level it takes no hard tasks, since rules may raise others to
  *	it; -1: any
  * @spare_reach: likewise, since rules of another ring may send others here
+ * @hand: of a ring with a sink: have that start a task, which is in no heap.  Returns 0,
+ *	or -EBUSY, or why it will not.  NULL: there is none
+ * @gone: there was a sink
+ * @nr_sunk: tasks that the sink has, and in @done
+ * @done: place of the first task that it is done with, whose event wants room
  * @away: HFT_AWAY_* bits: tasks go to the fallback ring
  * @left: place of the first task that is to be moved there, and is in no heap
  * @order: of the tasks that move: see hft_fallback_reserve()
@@ -259,6 +264,10 @@ struct hft_ready_queue {
 	struct hft_lead *learner;
 	s32 boost_reach;
 	s32 spare_reach;
+	int (*hand)(struct hft_slot *slot, u64 entry);
+	bool gone;
+	u32 nr_sunk;
+	u32 done;
 	u32 away;
 	u32 left;
 	struct hft_fallback_order order;
@@ -300,11 +309,19 @@ void hft_ready_update(struct hft_slot *slot);
 void hft_ready_write(struct hft_ready_queue *ready, struct hft_slot *slot, u64 entry,
 		     u64 published);
 u32 hft_ready_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 published);
+u32 hft_ready_room_tracked(struct hft_ready_queue *ready);
+struct hft_slot *hft_ready_take(struct hft_ready_queue *ready);
+void hft_ready_give_back(struct hft_slot *slot);
+void hft_sched_expire_now(struct hft_slot *slot);
 u32 hft_ready_fill_touched(struct hft_ready_queue *ready, u32 *spare, u64 entry, u64 published);
 struct hft_event *hft_ready_notice(struct hft_ready_queue *ready, const struct hft_event *notice,
 				   u64 now);
 void hft_ready_set_more(struct hft_ready_queue *ready);
 void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stats);
+
+/* sink.c: tasks that a device's driver starts */
+u32 hft_sink_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 published);
+void hft_sink_done(struct hft_slot *slot, s32 result);
 
 /* fallback.c: tasks that go to another ring */
 struct hft_moving {

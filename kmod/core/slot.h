@@ -25,6 +25,7 @@ enum hft_slot_state {
 	HFT_SLOT_HELD,		/* released, and its job before is in flight */
 	HFT_SLOT_DISPATCHED,	/* its last job is in flight */
 	HFT_SLOT_BLOCKED,	/* waits for what releases it; a job may be in flight */
+	HFT_SLOT_SUNK,		/* its ring's sink has it, or its event wants room */
 	HFT_SLOT_LEAVING,	/* goes to the fallback ring when its job in flight is consumed */
 	HFT_SLOT_LEFT,		/* that is so: in hft_ready_queue.left */
 	HFT_SLOT_MOVING,	/* between two queues: the mover's alone, soon in one of them */

@@ -204,8 +204,12 @@ static inline bool hft_halt_valid(const struct hft_halt *halt)
  */
 static inline bool hft_ring_add_valid(const struct hft_ring_add *add)
 {
-	if (add->flags & ~(HFT_RING_MONITOR | HFT_RING_REPORT | HFT_RING_METRICS |
-			   HFT_RING_FALLBACK | HFT_RING_LEAD))
+	const u32 flags = HFT_RING_MONITOR | HFT_RING_REPORT | HFT_RING_METRICS |
+			  HFT_RING_FALLBACK | HFT_RING_SINK | HFT_RING_LEAD;
+
+	if (add->flags & ~flags || add->reserved)
+		return false;
+	if (add->flags & HFT_RING_SINK ? add->flags & ~HFT_RING_SINK : add->sink)
 		return false;
 	if (add->flags & HFT_RING_FALLBACK ? add->fallback >= HFT_MAX_RINGS : add->fallback)
 		return false;

@@ -12,7 +12,7 @@
 /* That there are; a bit that this has not is for another to use. */
 #define FEATURES	(HFT_FEATURE_URING | HFT_FEATURE_MONITOR | HFT_FEATURE_CLOCK |		\
 			 HFT_FEATURE_RT | HFT_FEATURE_METER | HFT_FEATURE_LEAD |		\
-			 HFT_FEATURE_RULE | HFT_FEATURE_PMU)
+			 HFT_FEATURE_RULE | HFT_FEATURE_PMU | HFT_FEATURE_SINK)
 
 union argument {
 	struct hft_setup setup;
@@ -169,6 +169,7 @@ TEST_F(fields, ring_add_reserved_bits)
 		FIELD(hft_ring_add, consumer_size), FIELD(hft_ring_add, metrics_off),
 		/* Not without HFT_RING_REPORT, nor without HFT_RING_FALLBACK. */
 		FIELD(hft_ring_add, quantum), FIELD(hft_ring_add, fallback),
+		FIELD(hft_ring_add, sink), FIELD(hft_ring_add, reserved),
 	};
 	union argument valid = { .ring_add = hft_test_ring_default() };
 	struct hft_ring_add add = valid.ring_add;
@@ -191,7 +192,8 @@ TEST_F(fields, ring_add_reserved_bits)
 		add.flags = 1U << bit;
 		/* Ring 0 is on the same CPU. */
 		EXPECT_EQ(add.flags == HFT_RING_REPORT ? 0 :
-			  add.flags == HFT_RING_FALLBACK ? -ENOENT : -EINVAL,
+			  add.flags == HFT_RING_FALLBACK ? -ENOENT :
+			  add.flags == HFT_RING_SINK ? -ENXIO : -EINVAL,
 			  ring_add(self->context, &add));
 	}
 	add = valid.ring_add;

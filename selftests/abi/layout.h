@@ -57,7 +57,9 @@ AT(hft_ring_add, quantum, 56);
 AT(hft_ring_add, consumer_size, 60);
 AT(hft_ring_add, fallback, 64);
 AT(hft_ring_add, metrics_off, 68);
-SIZE(hft_ring_add, 72);
+AT(hft_ring_add, sink, 72);
+AT(hft_ring_add, reserved, 76);
+SIZE(hft_ring_add, 80);
 
 AT64(hft_metrics, sequence, 0);
 AT(hft_metrics, valid, 8);
@@ -310,7 +312,7 @@ SIZE(hft_clock_pair, 32);
 /* Numbers of commands are ABI too. */
 static_assert(HFT_IOC_QUERY == 0x80306800, "HFT_IOC_QUERY");
 static_assert(HFT_IOC_SETUP == 0x40106801, "HFT_IOC_SETUP");
-static_assert(HFT_IOC_RING_ADD == 0xc0486802, "HFT_IOC_RING_ADD");
+static_assert(HFT_IOC_RING_ADD == 0xc0506802, "HFT_IOC_RING_ADD");
 static_assert(HFT_IOC_STATS == 0xc0b06803, "HFT_IOC_STATS");
 static_assert(HFT_IOC_CLOCK == 0x80206804, "HFT_IOC_CLOCK");
 static_assert(HFT_IOC_SUBMIT == 0xc0506810, "HFT_IOC_SUBMIT");

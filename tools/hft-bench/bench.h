@@ -136,5 +136,6 @@ int bench_halt(void);
 int bench_callback(void);
 int bench_fault(void);
 int bench_pause(void);
+int bench_sink(void);
 
 #endif /* HFT_BENCH_H */

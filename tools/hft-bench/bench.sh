@@ -11,7 +11,8 @@
 #   --help         this text
 #
 # Instruments: "icount VM": QEMU executes one instruction per virtual nanosecond,
-# so ns and instructions are the same and a run repeats exactly; "TCG plugin":
+# so ns and instructions are the same and a run repeats exactly ("edu": with that device of
+# QEMU's, which works in its own time); "TCG plugin":
 # instructions counted one by one; "native" and "native ratio": both sides timed in
 # turns in one process on this machine, their medians, or that of the ratios, are the
 # figure; "PMU or callgrind": the machine's own cache misses where it counts them, else
@@ -107,6 +108,13 @@ run_icount() {
 		"echo -1 > /proc/sys/kernel/sched_rt_runtime_us && exec hft-bench $*"
 }
 
+# The device and its driver are there for this alone.
+run_sink() {
+	[ $# -gt 0 ] || return 0
+	measure "$TOP/tools/vm/run" --kernel "$kernel" --icount --device edu --timeout 900 \
+		-- sh -c "insmod /samples/hft_edu.ko && exec hft-bench $*"
+}
+
 run_plugin() {
 	[ $# -gt 0 ] || return 0
 	measure "$HERE/callback.sh" "$kernel"
@@ -142,6 +150,7 @@ run_vm() {
 	run_sim $(groups sim)
 	run_icount 1 $(groups "icount VM")
 	run_icount 4 $(groups "icount VM, 4 CPUs")
+	run_sink $(groups "icount VM, edu")
 	run_plugin $(groups "TCG plugin")
 	run_vm $(groups VM)
 }

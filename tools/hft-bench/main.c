@@ -40,6 +40,7 @@ static const struct group groups[] = {
 	  bench_fault },
 	{ "pause", "the machine stands still, by tools/vm/run --control, to its detection",
 	  bench_pause },
+	{ "sink", "a task's dispatch to the doorbell of QEMU's edu device (hft_edu)", bench_sink },
 	{ "callback", "tasks one at a time, for the TCG plugin to count", bench_callback },
 };
 

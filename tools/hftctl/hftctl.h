@@ -15,6 +15,7 @@
 
 /* Each returns 0 with a value, or -errno after it has printed the reason. */
 int query_read(json_t **value);
+int sinks_read(json_t **value);
 int stats_read_module(json_t **value);
 int stats_read_process(pid_t pid, json_t **value);
 int rings_read(json_t **value);

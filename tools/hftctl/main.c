@@ -32,6 +32,12 @@ static int run_query(const struct args *args, json_t **value)
 	return query_read(value);
 }
 
+static int run_sinks(const struct args *args, json_t **value)
+{
+	(void)args;
+	return sinks_read(value);
+}
+
 static int run_rings(const struct args *args, json_t **value)
 {
 	(void)args;
@@ -80,6 +86,7 @@ static const struct command {
 } commands[] = {
 	{ .name = "query", .run = run_query },
 	{ .name = "rings", .run = run_rings },
+	{ .name = "sinks", .run = run_sinks },
 	{ .name = "cancel", .run = run_cancel, .takes_pid = true, .needs_pid = true,
 	  .operand = "cancel needs the id of a task, a number above 0" },
 	{ .name = "analyze", .run = run_analyze, .operand = "analyze needs a file",
@@ -100,6 +107,7 @@ static void usage(FILE *out)
 	      "                      what tasks took, of all or of a process: see hftctl stats --help\n"
 	      "  top                 such histograms, of what came since the last look: see there\n"
 	      "  rings               the rings of all processes, one a line (leads in ns)\n"
+	      "  sinks               the devices that can be given tasks, one a line\n"
 	      "  cancel --pid PID ID take back a queued task of a process by its id\n"
 	      "  analyze --policy POLICY FILE\n"
 	      "                      are these tasks schedulable on one CPU? Prints JSON: the\n"

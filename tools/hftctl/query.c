@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* hftctl query */
+/* hftctl query, hftctl sinks */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,6 +20,7 @@ static const struct {
 	{ HFT_FEATURE_CLOCK, "clock" },
 	{ HFT_FEATURE_RT, "preempt_rt" },
 	{ HFT_FEATURE_METER, "meter" },
+	{ HFT_FEATURE_SINK, "sink" },
 };
 
 static json_t *feature_names(uint64_t bits)
@@ -33,14 +34,23 @@ static json_t *feature_names(uint64_t bits)
 	return names;
 }
 
+static int open_device(void)
+{
+	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	return fail(errno, errno == ENOENT ? "%s: is hft.ko loaded?" : "%s", DEVICE);
+}
+
 int query_read(json_t **value)
 {
 	struct hft_query query = { 0 };
 	int fd, err = 0;
 
-	fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	fd = open_device();
 	if (fd < 0)
-		return fail(errno, errno == ENOENT ? "%s: is hft.ko loaded?" : "%s", DEVICE);
+		return fd;
 	if (ioctl(fd, HFT_IOC_QUERY, &query))
 		err = fail(errno, "%s: query", DEVICE);
 	close(fd);
@@ -59,4 +69,35 @@ int query_read(json_t **value)
 			   "clocks", (json_int_t)query.clocks,
 			   "nr_cpus", (json_int_t)query.nr_cpus);
 	return *value ? 0 : fail(ENOMEM, "query");
+}
+
+static json_t *pack_sink(const struct hft_sink_info *info)
+{
+	return json_pack("{s:I, s:s, s:I, s:I, s:I, s:I}",
+			 "sink", (json_int_t)info->sink,
+			 "name", info->name,
+			 "depth", (json_int_t)info->depth,
+			 "rings", (json_int_t)info->rings,
+			 "handed", (json_int_t)info->handed,
+			 "completed", (json_int_t)info->completed);
+}
+
+int sinks_read(json_t **value)
+{
+	struct hft_sink_info info = { 0 };
+	int fd = open_device(), err = 0;
+
+	if (fd < 0)
+		return fd;
+	*value = json_array();
+	while (!ioctl(fd, HFT_IOC_SINK, &info)) {
+		json_array_append_new(*value, pack_sink(&info));
+		info = (struct hft_sink_info){ .sink = info.sink + 1 };
+	}
+	if (errno != ENOENT)
+		err = fail(errno, "%s: sinks", DEVICE);
+	close(fd);
+	if (err)
+		json_decref(*value);
+	return err;
 }

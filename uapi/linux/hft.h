@@ -108,6 +108,7 @@ enum hft_clock {
 #define HFT_FEATURE_CLOCK	(1ULL << 2)	/* HFT_IOC_CLOCK */
 #define HFT_FEATURE_RT		(1ULL << 3)	/* the kernel is PREEMPT_RT */
 #define HFT_FEATURE_METER	(1ULL << 4)	/* HFT_IOC_METER, HFT_IOC_HIST */
+#define HFT_FEATURE_SINK	(1ULL << 6)	/* HFT_RING_FALLBACK, HFT_RING_SINK, HFT_IOC_SINK */
 #define HFT_FEATURE_LEAD	(1ULL << 8)	/* HFT_RING_LEAD, HFT_IOC_LEAD */
 #define HFT_FEATURE_RULE	(1ULL << 7)	/* HFT_IOC_RULE, HFT_IOC_RULE_INFO */
 #define HFT_FEATURE_PMU		(1ULL << 5)	/* a CPU has counters (HFT_IOC_PMU) */
@@ -164,6 +165,7 @@ struct hft_setup {
 #define HFT_RING_MONITOR	(1U << 0)	/* carries notices of the context, no tasks */
 #define HFT_RING_REPORT		(1U << 1)	/* its worker reports its runs */
 #define HFT_RING_FALLBACK	(1U << 3)	/* another ring has its tasks if its CPU goes */
+#define HFT_RING_SINK		(1U << 4)	/* a device has its tasks: @sink */
 #define HFT_RING_LEAD		(1U << 5)	/* its lead is learned: with HFT_RING_REPORT */
 #define HFT_RING_METRICS	(1U << 2)	/* counters of its CPU are read for its events */
 
@@ -197,6 +199,8 @@ struct hft_setup {
  * @fallback: with %HFT_RING_FALLBACK, the number of a ring of the context on another CPU
  * @metrics_off: out: with %HFT_RING_METRICS, offset of the first of @entries of
  *	&struct hft_metrics from @pages_off, on pages of their own
+ * @sink: with %HFT_RING_SINK, hft_sink_info.sink of a sink
+ * @reserved: zero
  *
  * Returns the ring's file descriptor (close-on-exec).  The consumer's part is mapped
  * by itself, shared, at offset %HFT_RING_OFF_CONSUMER with its own size; the rest can
@@ -214,11 +218,19 @@ struct hft_setup {
  * that one's CPU offline or the ring closed they go to its own fallback ring or are refused
  * with -ENODEV.
  *
+ * With %HFT_RING_SINK a task is started by a sink, a device's driver in the kernel, where
+ * its event would be written, and there is an %HFT_EVENT_SINK when the sink is done with it.
+ * All of the ring's tasks are tracked; @window is how many the sink and the ring may have at
+ * a time.  Of a periodic or sporadic task the sink has one job at a time, and its run ends
+ * when the worker has advanced over the event.  When the sink goes away its tasks, queued or
+ * not, end with -ENODEV, as does each that is submitted from then on.
+ *
  * Errors: -EINVAL a field is out of range, the context is not set up, or has no
  * %HFT_IOC_PMU before %HFT_RING_METRICS; -ENOENT there is no ring @fallback that has
- * tasks, on another CPU; -ENODEV the CPU is offline; -ENOSPC the context has its most rings,
- * one monitor ring already, or the CPU has no room for its tasks; -EDQUOT the user's quota;
- * -EMFILE, -ENFILE, -ENOMEM.
+ * tasks, on another CPU; -ENXIO there is no such sink; -EPERM the sink is not for the
+ * caller; -ENODEV the CPU is offline; -ENOSPC the context has its most rings, one monitor
+ * ring already, or the CPU has no room for its tasks; -EDQUOT the user's quota; -EMFILE,
+ * -ENFILE, -ENOMEM.
  */
 struct hft_ring_add {
 	__u32 cpu;
@@ -236,6 +248,8 @@ struct hft_ring_add {
 	__u32 consumer_size;
 	__u32 fallback;
 	__u32 metrics_off;
+	__u32 sink;
+	__u32 reserved;
 };
 
 /**
@@ -394,6 +408,9 @@ struct hft_ring_producer {
  *	half of @task is the ring, the upper half the number of the rule.  @cookie is what
  *	the action has set (a lead in ns, levels, a level, an &enum hft_halt_mode) and
  *	@deadline what that was before; it is in force since @release
+ * @HFT_EVENT_SINK: a task that the ring's sink is done with: @result is what it says, or its
+ *	error, or -ENODEV if it has gone meanwhile; @irq_entry is when the dispatch to it
+ *	began, @published when it was done, or if there was no room when there was
  */
 enum hft_event_type {
 	HFT_EVENT_TASK = 1,
@@ -404,7 +421,8 @@ enum hft_event_type {
 	HFT_EVENT_CLOCK,
 	HFT_EVENT_HALT,
 	HFT_EVENT_ANOMALY,
-	HFT_EVENT_RESPONSE
+	HFT_EVENT_RESPONSE,
+	HFT_EVENT_SINK
 };
 
 /**
@@ -1284,6 +1302,31 @@ struct hft_pmu {
 	struct hft_metrics_sum metrics;
 };
 
+#define HFT_SINK_NAME	32
+
+/**
+ * struct hft_sink_info - a sink that there is (%HFT_IOC_SINK)
+ * @sink: in: 0 or more; out: the number of the first sink from there on, for
+ *	hft_ring_add.sink.  A sink that goes and comes has another
+ * @depth: out: tasks that it has at a time
+ * @rings: out: rings that have it, of all contexts
+ * @reserved: zero
+ * @handed: out: tasks that it was given
+ * @completed: out: of them, those that it was done with, or that ended as it went
+ * @name: out: ends with a 0
+ *
+ * Errors: -ENOENT there is no other; -EINVAL.
+ */
+struct hft_sink_info {
+	__u32 sink;
+	__u32 depth;
+	__u32 rings;
+	__u32 reserved;
+	__u64 handed;
+	__u64 completed;
+	char name[HFT_SINK_NAME];
+};
+
 /* On a context */
 #define HFT_IOC_QUERY		_IOR('h', 0x00, struct hft_query)
 #define HFT_IOC_SETUP		_IOW('h', 0x01, struct hft_setup)
@@ -1305,6 +1348,7 @@ struct hft_pmu {
 #define HFT_IOC_RULE		_IOW('h', 0x1b, struct hft_rule)
 #define HFT_IOC_RULE_INFO	_IOWR('h', 0x1c, struct hft_rule_info)
 #define HFT_IOC_PMU		_IOWR('h', 0x1d, struct hft_pmu)
+#define HFT_IOC_SINK		_IOWR('h', 0x1e, struct hft_sink_info)
 
 /* On a ring */
 #define HFT_IOC_WAIT		_IOW('h', 0x20, struct hft_wait)

@@ -118,7 +118,7 @@ struct hft_ring_opts {
 	uint32_t level_mask;		/* HFT_LEVEL_MASK_ALL */
 	uint32_t policy;		/* HFT_POLICY_FIFO */
 	uint32_t flags;			/* HFT_RING_MONITOR, _REPORT, _METRICS, _LEAD, */
-					/* _FALLBACK */
+					/* _FALLBACK, _SINK */
 	uint64_t lead_ns;		/* 0: none; HFT_LEAD_AUTO: measured at start; */
 					/* HFT_LEAD_LEARNED: measured, then learned */
 	uint64_t spin_ns;		/* how long hft_wait() spins before it sleeps */
@@ -128,6 +128,8 @@ struct hft_ring_opts {
 	uint32_t fallback;		/* with HFT_RING_FALLBACK: the number of a ring */
 	uint32_t gap_ns;		/* 10000: see hft_ring_gaps() */
 	uint32_t reserved;		/* 0 */
+	uint32_t sink;			/* with HFT_RING_SINK: hft_sink_info.sink */
+	uint32_t reserved2;		/* 0 */
 };
 
 #define HFT_LEAD_AUTO		(~0ULL)
@@ -194,6 +196,7 @@ void hft_ring_fail(struct hft_ring *ring, const struct hft_event *event, int err
 bool hft_should_yield(const struct hft_ring *ring, const struct hft_event *event);
 int hft_ring_set_policy(struct hft_ring *ring, uint32_t policy);
 int hft_class(struct hft *h, uint32_t ring, uint32_t task_class, struct hft_class_info *info);
+int hft_sink(struct hft *h, uint32_t from, struct hft_sink_info *info);
 int hft_wait(struct hft_ring *ring, uint64_t timeout);
 
 /**

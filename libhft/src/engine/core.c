@@ -12,3 +12,4 @@
 #include "core/rule.c"
 #include "core/fallback.c"
 #include "core/metrics.c"
+#include "core/sink.c"

@@ -83,7 +83,7 @@ static int do_ring(struct replay *r, const uint64_t *words, size_t index)
 	HFT_OPTS(hft_ring_opts, opts, .cpu = (uint32_t)words[2], .entries = (uint32_t)words[3],
 		 .window = (uint32_t)words[4], .level_mask = (uint32_t)words[5],
 		 .policy = (uint32_t)words[6], .lead_ns = words[8],
-		 .flags = (uint32_t)words[7] & ~HFT_RING_FALLBACK,
+		 .flags = (uint32_t)words[7] & ~(HFT_RING_FALLBACK | HFT_RING_SINK),
 		 .quantum_ns = (uint32_t)words[9]);
 	struct replay_ring *ring = &r->rings[words[1] % HFT_MAX_RINGS];
 	struct hft_sim_ring *made;

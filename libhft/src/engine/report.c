@@ -124,6 +124,25 @@ HFT_API int hft_class(struct hft *h, uint32_t ring, uint32_t task_class,
 }
 
 /**
+ * hft_sink() - a sink that there is, for hft_ring_opts.sink
+ * @h: handle
+ * @from: the first with this number or a later one; 0: of all
+ * @info: the answer
+ *
+ * Enters the kernel.  Any thread.
+ *
+ * Return: 0, or -ENOENT there is no other; the backends without the module have none.
+ */
+HFT_API int hft_sink(struct hft *h, uint32_t from, struct hft_sink_info *info)
+{
+	int err;
+
+	*info = (struct hft_sink_info){ .sink = from };
+	err = h->backend->command(h, HFT_IOC_SINK, info);
+	return err ? hft_fail(-err, "sinks from number %u on", from) : 0;
+}
+
+/**
  * hft_ring_set_policy() - change the order of a ring's tasks, those that wait too
  * @ring: ring
  * @policy: &enum hft_policy

@@ -23,6 +23,8 @@ int hft_ring_add_error(int err, const struct hft_ring_add *add)
 	case -ENOENT:
 		return hft_fail(ENOENT, "ring: there is no ring %u on another CPU than %u to fall back on",
 				add->fallback, add->cpu);
+	case -ENXIO:
+		return hft_fail(ENXIO, "ring: there is no sink %u: see hft_sink()", add->sink);
 	case -ENODEV:
 		return hft_fail(ENODEV, "ring: CPU %u is offline", add->cpu);
 	case -ENOSPC:
@@ -41,6 +43,8 @@ static int hft_ring_fill_opts(struct hft *h, struct hft_ring_opts *opts)
 {
 	bool monitor = opts->flags & HFT_RING_MONITOR;
 
+	if (opts->reserved | opts->reserved2)
+		return hft_fail(EINVAL, "a ring's reserved option is not zero");
 	if (!opts->entries)
 		opts->entries = HFT_DEFAULT_ENTRIES;
 	if (!opts->window)
@@ -49,8 +53,6 @@ static int hft_ring_fill_opts(struct hft *h, struct hft_ring_opts *opts)
 		opts->level_mask = HFT_LEVEL_MASK_ALL;
 	if (opts->lead_ns == HFT_LEAD_LEARNED)
 		opts->flags |= HFT_RING_REPORT | HFT_RING_LEAD;
-	if (opts->reserved)
-		return hft_fail(EINVAL, "a ring's reserved option is not zero");
 	if (opts->lead_budget_ppm && !(opts->flags & HFT_RING_LEAD))
 		return hft_fail(EINVAL, "a ring's budget for its lead is with HFT_RING_LEAD");
 	/* A replay has the leads that the rings were opened with. */
@@ -130,8 +132,10 @@ void hft_ring_unlist_all(struct hft *h)
  * Allocates, blocks and enters the kernel.  Any thread.
  *
  * Return: 0, or -EINVAL an option is out of range, -ENODEV the CPU is offline, -ENOENT
- * there is no ring to fall back on, of the handle and on another CPU, -ENOSPC no room for a ring on that CPU or in the handle, -EDQUOT the user's
- * quota, -EMFILE, -ENFILE, -ENOMEM, -E2BIG options of a newer library.
+ * there is no ring to fall back on, of the handle and on another CPU, -ENXIO there is no
+ * such sink, -EPERM it is not for the caller, -ENOSPC no room for a ring on that CPU or in
+ * the handle, -EDQUOT the user's quota, -EMFILE, -ENFILE, -ENOMEM, -E2BIG options of a
+ * newer library.
  */
 HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 			  struct hft_ring **out)
@@ -163,6 +167,7 @@ HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 		.lead = opts.lead_ns,
 		.quantum = opts.quantum_ns,
 		.fallback = opts.fallback,
+		.sink = opts.sink,
 	};
 	ring->backend = h->backend;
 	ring->h = h;

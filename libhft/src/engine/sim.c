@@ -419,6 +419,8 @@ int hft_sim_ring_create(struct hft_sim *sim, const struct hft_ring_add *add)
 		return hft_ring_add_error(-ENOSPC, add);
 	if (!has_fallback(sim, add))
 		return hft_ring_add_error(-ENOENT, add);
+	if (add->flags & HFT_RING_SINK)
+		return hft_ring_add_error(-ENXIO, add);
 	number = free_number(sim);
 	if (number < 0)
 		return number;
@@ -457,7 +459,7 @@ static u64 ring_lead(const struct hft_sim *sim, const struct hft_ring_opts *opts
  * Allocates.
  *
  * Return: its number, or -EINVAL an option is out of range, -ENOENT there is no ring to
- * fall back on, on another CPU, -ENOSPC the machine has its most rings, -ENOMEM, -E2BIG options of a newer library.
+ * fall back on, on another CPU, -ENXIO a machine has no sinks, -ENOSPC the machine has its most rings, -ENOMEM, -E2BIG options of a newer library.
  */
 HFT_API int hft_sim_ring_add(struct hft_sim *sim, const struct hft_ring_opts *user_opts)
 {
@@ -479,6 +481,7 @@ HFT_API int hft_sim_ring_add(struct hft_sim *sim, const struct hft_ring_opts *us
 		.flags = opts.flags,
 		.lead = ring_lead(sim, &opts),
 		.fallback = opts.fallback,
+		.sink = opts.sink,
 	};
 	if (opts.lead_ns == HFT_LEAD_LEARNED)
 		add.flags |= HFT_RING_REPORT | HFT_RING_LEAD;

@@ -305,6 +305,8 @@ int hft_sim_command(struct hft_sim *sim, unsigned int op, void *arg)
 		return read_stats(sim, arg);
 	case HFT_IOC_RING_SET:
 		return set_ring(sim, arg);
+	case HFT_IOC_SINK:
+		return -ENOENT;
 	case HFT_IOC_CLASS:
 		return read_class(sim, arg);
 	case HFT_IOC_LEAD:

@@ -157,6 +157,8 @@ static int soft_ring_add(struct soft_context *context, const struct hft_ring_add
 		return -ENOSPC;
 	if (!soft_ring_has_fallback(context, add))
 		return -ENOENT;
+	if (add->flags & HFT_RING_SINK)
+		return -ENXIO;
 	if (!soft_cpu_is_online(add->cpu))
 		return -ENODEV;
 	queue = soft_queue_get(context, add->cpu);

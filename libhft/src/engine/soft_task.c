@@ -458,6 +458,8 @@ int soft_command(struct hft *h, unsigned int op, void *arg)
 		return soft_signal_to(context, arg);
 	case HFT_IOC_RING_SET:
 		return soft_ring_set(context, arg);
+	case HFT_IOC_SINK:
+		return -ENOENT;
 	case HFT_IOC_CLASS:
 		return soft_class_info(context, arg);
 	case HFT_IOC_LEAD:
