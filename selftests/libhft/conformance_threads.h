@@ -10,6 +10,7 @@ struct sleeper {
 	struct hft_ring *ring;
 	uint64_t timeout;
 	atomic_int ret;
+	atomic_int tid;		/* once nothing but the wait is left to do */
 	pthread_t thread;
 };
 
@@ -20,6 +21,7 @@ static void *sleep_on_ring(void *arg)
 	struct sleeper *s = arg;
 	int ret;
 
+	atomic_store(&s->tid, gettid());
 	/* Who looks whether this one waits does so by a wait. */
 	do {
 		ret = hft_wait(s->ring, s->timeout);
@@ -28,14 +30,35 @@ static void *sleep_on_ring(void *arg)
 	return NULL;
 }
 
+/* Does thread @tid of this process sleep? */
+static bool is_asleep(int tid)
+{
+	char path[64], line[256], state = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (fgets(line, sizeof(line), file))
+		sscanf(line, "%*d (%*[^)]) %c", &state);
+	fclose(file);
+	return state == 'S';
+}
+
 static void start_sleeper(struct test *t, struct sleeper *s, struct hft_ring *ring)
 {
+	uint64_t end = patience();
+
 	s->t = t;
 	s->ring = ring;
 	s->timeout = HFT_WAIT_FOREVER;
 	atomic_store(&s->ret, RUNNING);
+	atomic_store(&s->tid, 0);
 	EQUAL(0, pthread_create(&s->thread, NULL, sleep_on_ring, s));
-	usleep(20000);
+	do {
+		usleep(1000);
+	} while ((!atomic_load(&s->tid) || !is_asleep(atomic_load(&s->tid))) && hft_now() < end);
 }
 
 static int join_sleeper(struct sleeper *s)
