@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Histograms: kmod/core/hist.h for who uses the library. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -237,7 +238,8 @@ HFT_API int hft_histogram_csv(const struct hft_histogram *histogram, int fd)
 	uint64_t low, high, nr, sum = 0;
 	uint32_t i;
 
-	if (dprintf(fd, "low_ns,high_ns,count,cumulated\n") < 0)
+	/* Where it can not write, glibc's dprintf() forgets a buffer. */
+	if (fcntl(fd, F_GETFL) < 0 || dprintf(fd, "low_ns,high_ns,count,cumulated\n") < 0)
 		return hft_fail(errno, "write a histogram");
 	for (i = 0; (nr = hft_histogram_bucket(histogram, i, &low, &high)) != UINT64_MAX; i++) {
 		if (!nr)
