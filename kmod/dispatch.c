@@ -38,6 +38,15 @@ void hft_dispatch_fill(struct hft_ring *ring)
 		hft_ring_wake(ring);
 }
 
+/*
+ * When events that are written now are published.  A sink gets its tasks before they have
+ * one, and need not wait until the clock is read again.
+ */
+static u64 hft_dispatch_published(const struct hft_ready_queue *ready, u64 entry)
+{
+	return ready->hand && !ready->done ? entry : ktime_get_ns();
+}
+
 /* Fill the rings that got tasks under this hold of the lock. */
 void hft_dispatch_touched(struct hft_queue *queue)
 {
@@ -47,7 +56,8 @@ void hft_dispatch_touched(struct hft_queue *queue)
 	while ((ready = hft_sched_touched(&queue->release))) {
 		u64 entry = hft_queue_now(queue);
 
-		if (hft_ready_fill_touched(ready, &spare, entry, ktime_get_ns()))
+		if (hft_ready_fill_touched(ready, &spare, entry,
+					   hft_dispatch_published(ready, entry)))
 			hft_ring_wake(hft_ring_of(ready));
 	}
 }
