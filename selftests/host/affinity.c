@@ -15,6 +15,8 @@
 #include <hft/hft.h>
 #include <hft/pool.h>
 
+#include "engine/internal.h"
+
 /* Two nodes of two cores. */
 #define MACHINE		"pack:2 [numa] core:2 pu:1"
 #define WORKERS		4
@@ -220,6 +222,47 @@ static void workers_leave(void **state)
 	assert_int_equal(run_many(&opts, 30), 3U << 2);
 }
 
+static const struct hft_backend *real_backend;
+static uint32_t offline;	/* bit n: CPU n is */
+
+/* As the module does with rings of a CPU that is offline. */
+static int submit_online(struct hft *handle, const struct hft_task *task, uint64_t *id)
+{
+	const struct hft_ring *ring;
+
+	for (ring = handle->rings; ring; ring = ring->next) {
+		if (ring->number == task->ring && offline >> ring->cpu & 1)
+			return -ENODEV;
+	}
+	return real_backend->submit(handle, task, id);
+}
+
+/* Tasks with a release are the handle's, whose rings do not take them all. */
+static void cpus_are_offline(void **state)
+{
+	HFT_OPTS(hft_affinity, affinity, .node = 2);
+	HFT_OPTS(hft_spawn_opts, opts, .affinity = &affinity, .release = hft_sim_now(hft_sim_of(h)) + 1000000);
+	struct hft_region region = { .sz = sizeof(region), .node = 1 };
+	struct hft_backend backend = *h->backend;
+	struct hft_handle handle;
+	uint64_t ns = 0;
+	int i;
+
+	(void)state;
+	real_backend = h->backend;
+	backend.submit = submit_online;
+	h->backend = &backend;
+	offline = 1U << 2;
+	for (i = 0; i < 4; i++)
+		assert_int_equal(run(&opts, 0), 3);
+	offline = 3U << 2;
+	assert_int_equal(hft_spawn_opts(pool, where, &ns, 8, &opts, &handle), -ENODEV);
+	affinity.node = 0;
+	affinity.region = &region;
+	assert_in_range(run(&opts, 0), 0, 1);
+	h->backend = real_backend;
+}
+
 static atomic_bool done;
 
 static void *come_and_go(void *arg)
@@ -313,6 +356,7 @@ int main(void)
 		ON_MACHINE(what_it_touched_decides_where_it_may),
 		ON_MACHINE(there_may_be_nobody),
 		ON_MACHINE(workers_leave),
+		ON_MACHINE(cpus_are_offline),
 		cmocka_unit_test(workers_come_and_go),
 		cmocka_unit_test(a_ring_is_chosen),
 	};

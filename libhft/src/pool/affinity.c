@@ -100,3 +100,33 @@ int hft_affinity_send(struct hft_spawner *self, struct hft_work *work,
 	work->extra->home = !strict;
 	return 0;
 }
+
+/**
+ * hft_affinity_resend() - choose another worker, as that of hft_affinity_send() has left
+ * @pool: the pool
+ * @work: the task, for a worker that does not take it
+ * @affinity: its affinity
+ * @first: the worker that was chosen first
+ * @tried: how many after that were looked at: 0 at first
+ *
+ * Return: false: there is none that was not tried.
+ */
+bool hft_affinity_resend(const struct hft_pool *pool, struct hft_work *work,
+			 const struct hft_affinity *affinity, uint32_t first, uint32_t *tried)
+{
+	uint32_t nr = atomic_load_explicit(&pool->nr_workers, memory_order_acquire);
+	const struct hft_pool_worker *worker;
+
+	if (!hft_affinity_is_strict(affinity)) {
+		work->fixed = work->extra->home = false;
+		return true;
+	}
+	while (++*tried < nr) {
+		worker = hft_pool_worker_at(pool, (first + *tried) % nr);
+		if (allows(affinity, worker)) {
+			work->worker = (uint8_t)worker->number;
+			return true;
+		}
+	}
+	return false;
+}

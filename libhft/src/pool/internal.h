@@ -398,6 +398,8 @@ bool hft_membarrier_begin(void);
 /* affinity.c */
 int hft_affinity_send(struct hft_spawner *self, struct hft_work *work,
 		      const struct hft_affinity *affinity);
+bool hft_affinity_resend(const struct hft_pool *pool, struct hft_work *work,
+			 const struct hft_affinity *affinity, uint32_t first, uint32_t *tried);
 
 /* memory.c */
 void hft_worker_expect(struct hft_pool_worker *worker, uint64_t cost);

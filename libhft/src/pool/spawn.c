@@ -203,14 +203,15 @@ static int push(struct hft_spawner *self, struct hft_work *work)
 	return push_any(self, work);
 }
 
-/* The worker of its affinity may have just left: another one, as long as there is any. */
+/* The worker of its affinity may have just left, or its CPU be offline: each other one, once. */
 static int push_affine(struct hft_spawner *self, struct hft_work *work,
 		       const struct hft_spawn_opts *opts)
 {
+	uint32_t first = work->worker, tried = 0;
 	int err = push(self, work);
 
-	while (err == -ENODEV && opts->affinity && !opts->worker &&
-	       !hft_affinity_send(self, work, opts->affinity))
+	while (err == -ENODEV && opts->affinity && !opts->worker && work->fixed &&
+	       hft_affinity_resend(self->pool, work, opts->affinity, first, &tried))
 		err = push(self, work);
 	return err;
 }
