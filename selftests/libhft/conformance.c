@@ -99,6 +99,7 @@ static const struct {
 	CASE(rule_halts),
 	CASE(rule_and_closed_ring),
 	CASE(rule_undoes_halt),
+	REAL(rule_undoes_halt_among_readers),
 	REAL(anomaly_watch),
 	CASE(anomaly_watch_of_ring),
 	CASE(guard),

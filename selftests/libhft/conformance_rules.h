@@ -454,6 +454,43 @@ static void case_rule_undoes_halt(struct test *t)
 	hft_ring_close(ring);
 }
 
+struct reader {
+	struct hft *h;
+	atomic_bool stop;
+	atomic_int failed;
+};
+
+static void *read_again_and_again(void *arg)
+{
+	struct reader *reader = arg;
+	struct hft_stats stats;
+
+	while (!atomic_load(&reader->stop))
+		atomic_fetch_add(&reader->failed,
+				 hft_stats(reader->h, HFT_STATS_CONTEXT, &stats) != 0);
+	return NULL;
+}
+
+/* Also when it is due while somebody looks at the rings, as somebody always does. */
+static void case_rule_undoes_halt_among_readers(struct test *t)
+{
+	struct hft_rule rule = make_rule(HFT_ACTION_HALT);
+	struct reader reader = { .h = t->h };
+	struct hft_ring *ring;
+	pthread_t thread;
+
+	rule.leave = 20 * NSEC_PER_MSEC;
+	ring = ruled_ring(t, &rule);
+	wait_for_worker(t, ring, SPIKE_NS);
+	submit_at(t, t->ring, 1, DUE);
+	EQUAL(0, pthread_create(&thread, NULL, read_again_and_again, &reader));
+	take(t, t->ring, 1);
+	atomic_store(&reader.stop, true);
+	pthread_join(thread, NULL);
+	EQUAL(0, atomic_load(&reader.failed));
+	hft_ring_close(ring);
+}
+
 struct told {
 	struct test *t;
 	atomic_uint anomalies;

@@ -205,7 +205,7 @@ int soft_hist_read(struct soft_context *context, struct hft_hist_read *read);
 uint32_t soft_rule_halt(const struct soft_context *context);
 void soft_tell_later(struct hft_ready_queue *ready);
 void soft_rule_tell(struct soft_context *context);
-void soft_rule_resume(struct soft_context *context);
+void soft_context_unlock(struct soft_context *context);
 void soft_rule_remove(struct soft_context *context, struct soft_ring *soft);
 int soft_rule_set(struct soft_context *context, const struct hft_rule *rule);
 int soft_rule_info(struct soft_context *context, struct hft_rule_info *info);

@@ -36,7 +36,7 @@ int soft_meter_set(struct soft_context *context, const struct hft_meter_set *set
 	if (set->ring < HFT_MAX_RINGS && soft->used)
 		err = soft == atomic_load(&context->monitor) ? -EINVAL :
 		      soft_ring_meter(soft, set);
-	pthread_mutex_unlock(&context->mutex);
+	soft_context_unlock(context);
 	return err;
 }
 
@@ -74,7 +74,7 @@ int soft_hist_read(struct soft_context *context, struct hft_hist_read *read)
 		hft_meter_merge(read->hist, info, soft->meter);
 		err = 0;
 	}
-	pthread_mutex_unlock(&context->mutex);
+	soft_context_unlock(context);
 	hft_hist_info_end(info, read->hist);
 	return err;
 }

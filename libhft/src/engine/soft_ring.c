@@ -198,7 +198,7 @@ int soft_ring_open(struct hft *h, struct hft_ring *ring, struct hft_ring_add *ad
 	if (hft_ring_add_valid(add) && add->cpu < context->nr_cpus) {
 		pthread_mutex_lock(&context->mutex);
 		err = soft_ring_add(context, add, &soft);
-		pthread_mutex_unlock(&context->mutex);
+		soft_context_unlock(context);
 	}
 	if (err)
 		return hft_ring_add_error(err, add);
@@ -310,8 +310,7 @@ void soft_ring_close(struct hft_ring *ring)
 	soft_unlock(&hold);
 	soft_ring_free(soft);
 	soft->used = false;
-	pthread_mutex_unlock(&context->mutex);
-	soft_rule_resume(context);
+	soft_context_unlock(context);
 	soft_context_put(context, true);
 }
 

@@ -40,9 +40,9 @@ void soft_tell_later(struct hft_ready_queue *ready)
 
 /*
  * Let the rings have what is allowed by now.  Who has the mutex, perhaps this thread, does it
- * when it gives that back.
+ * when it gives that back: soft_context_unlock().
  */
-void soft_rule_resume(struct soft_context *context)
+static void soft_rule_resume(struct soft_context *context)
 {
 	while (atomic_load(&context->loosen)) {
 		if (pthread_mutex_trylock(&context->mutex))
@@ -51,6 +51,13 @@ void soft_rule_resume(struct soft_context *context)
 			soft_resume_rings(context);
 		pthread_mutex_unlock(&context->mutex);
 	}
+}
+
+/* Give the context's mutex back. */
+void soft_context_unlock(struct soft_context *context)
+{
+	pthread_mutex_unlock(&context->mutex);
+	soft_rule_resume(context);
 }
 
 static void soft_ring_tell(struct soft_context *context, struct soft_ring *soft)
@@ -191,8 +198,7 @@ int soft_rule_set(struct soft_context *context, const struct hft_rule *rule)
 	pthread_mutex_lock(&context->mutex);
 	if (rule->ring < HFT_MAX_RINGS && soft->used)
 		err = soft_ring_set_rule(context, soft, rule);
-	pthread_mutex_unlock(&context->mutex);
-	soft_rule_resume(context);
+	soft_context_unlock(context);
 	return err;
 }
 
@@ -213,6 +219,6 @@ int soft_rule_info(struct soft_context *context, struct hft_rule_info *info)
 		soft_unlock(&hold);
 		err = 0;
 	}
-	pthread_mutex_unlock(&context->mutex);
+	soft_context_unlock(context);
 	return err;
 }

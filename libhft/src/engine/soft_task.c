@@ -242,7 +242,7 @@ static int soft_ring_set(struct soft_context *context, const struct hft_ring_set
 	if (set->ring < HFT_MAX_RINGS && soft->used)
 		err = soft == atomic_load(&context->monitor) ? -EINVAL :
 		      soft_ring_set_policy(context, soft, set->policy);
-	pthread_mutex_unlock(&context->mutex);
+	soft_context_unlock(context);
 	return err;
 }
 
@@ -261,7 +261,7 @@ static int soft_class_info(struct soft_context *context, struct hft_class_info *
 		soft_commit(&hold);
 		soft_unlock(&hold);
 	}
-	pthread_mutex_unlock(&context->mutex);
+	soft_context_unlock(context);
 	return err;
 }
 
@@ -281,7 +281,7 @@ static int soft_lead_info(struct soft_context *context, struct hft_lead_info *in
 		      hft_ready_lead_info(&soft->ready, info, &learned);
 		soft_unlock(&hold);
 	}
-	pthread_mutex_unlock(&context->mutex);
+	soft_context_unlock(context);
 	if (!err && info->nr_rows)
 		info->nr_rows = hft_lead_rows(&learned, (void *)(uintptr_t)info->rows,
 					      info->nr_rows);
@@ -313,7 +313,7 @@ static void soft_halt_follow(struct soft_context *context, struct hft_halt *halt
 		else
 			soft_ring_resume(context, &context->rings[i]);
 	}
-	pthread_mutex_unlock(&context->mutex);
+	soft_context_unlock(context);
 }
 
 /* Hold all rings to what their handle is halted to. */
@@ -418,7 +418,7 @@ static int soft_stats(struct soft_context *context, struct hft_stats *stats)
 	}
 	stats->tasks = context->pool.nr;
 	stats->tasks_free = soft_count_free(context);
-	pthread_mutex_unlock(&context->mutex);
+	soft_context_unlock(context);
 	return err;
 }
 
