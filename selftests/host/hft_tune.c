@@ -17,6 +17,7 @@
 #include <libgen.h>
 #include <sys/file.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "tree.h"
@@ -597,6 +598,57 @@ static void test_restore_killed_at_each_step(void **state)
 	assert_true(step > 30);
 }
 
+static long state_size(void)
+{
+	char full[PATH_MAX];
+	struct stat st;
+
+	tree_path(full, root, "/run/hft-tune/state");
+	return stat(full, &st) ? 0 : (long)st.st_size;
+}
+
+/*
+ * Let the state file have no more than five bytes more while it is in its system call number
+ * @step.  False: it has ended before.
+ */
+static bool cut_at(char *const *args, int step)
+{
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	pid_t pid = start(args, true);
+	int status, stops = 0;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(ptrace(PTRACE_SETOPTIONS, pid, NULL,
+				PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD), 0);
+	for (;;) {
+		assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (!WIFSTOPPED(status))
+			return stops >= 2 * step;
+		if (WSTOPSIG(status) != (SIGTRAP | 0x80))
+			continue;
+		stops++;
+		limit.rlim_cur = stops == 2 * step - 1 ? (rlim_t)state_size() + 5 : RLIM_INFINITY;
+		assert_int_equal(prlimit(pid, RLIMIT_FSIZE, &limit, NULL), 0);
+	}
+}
+
+/* What can not be noted is not changed, and what is noted after that is whole. */
+static void test_a_disk_that_is_full_for_a_moment(void **state)
+{
+	int step, cut = 0;
+
+	(void)state;
+	for (step = 1; cut_at(ARGS(FEW, "--apply"), step); step++) {
+		wait_for_lock();
+		cut += printed("can not be noted");
+		assert_int_equal(RUN("--restore"), 0);
+		assert_old("cut", step);
+	}
+	assert_int_equal(RUN("--restore"), 0);
+	assert_true(cut >= 3);
+}
+
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -615,6 +667,7 @@ int main(void)
 		TEST(test_killed_with_its_watcher_at_each_step),
 		TEST(test_apply_killed_at_each_step),
 		TEST(test_restore_killed_at_each_step),
+		TEST(test_a_disk_that_is_full_for_a_moment),
 	};
 	char self[PATH_MAX] = "";
 

@@ -74,12 +74,14 @@ bool value_same(const char *path, const char *a, const char *b);
  * @dir: folder of both
  * @lock: held while not -1
  * @fd: of the file, to append to; -1: there is none yet
+ * @torn: its last line is not whole: nothing more can be noted
  */
 struct state {
 	const char *root;
 	char dir[STATE_DIR_SIZE];
 	int lock;
 	int fd;
+	bool torn;
 };
 
 typedef int (*state_fn)(void *arg, const char *path, const char *old, const char *value);

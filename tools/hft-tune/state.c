@@ -117,6 +117,20 @@ static int append(int fd, const char *path, const char *old, const char *value)
 	return write_line(fd, line, length);
 }
 
+/* Of a line that was written in part nothing stays: the next would be glued to it, and lost. */
+static int append_whole(struct state *state, const char *path, const char *old,
+			const char *value)
+{
+	off_t end = lseek(state->fd, 0, SEEK_END);
+	int err;
+
+	if (end < 0 || state->torn)
+		return -EIO;
+	err = append(state->fd, path, old, value);
+	state->torn = err && ftruncate(state->fd, end);
+	return err;
+}
+
 int state_record(struct state *state, const char *path, const char *old, const char *value)
 {
 	int err;
@@ -129,7 +143,7 @@ int state_record(struct state *state, const char *path, const char *old, const c
 		if (err)
 			return err;
 	}
-	return append(state->fd, path, old, value);
+	return append_whole(state, path, old, value);
 }
 
 struct record {
