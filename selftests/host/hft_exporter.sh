@@ -492,6 +492,11 @@ textfile() {
 	result $? "--textfile: status 0"
 	[ -z "$(ls -A "$dir/files")" ]
 	result $? "SIGTERM: the file is gone"
+	echo "another's" >"$file"
+	fails 1 "one that can not listen" "$TOOL" --root "$ROOT" --listen 192.0.2.1:9777 \
+		--textfile "$file"
+	[ "$(cat "$file")" = "another's" ]
+	result $? "who has not begun leaves the file of another alone"
 }
 
 # What a service manager is told.

@@ -41,6 +41,7 @@ struct args {
  * @alive: when it is next told
  * @was_up: what it was told of the module; -1: nothing yet
  * @failed: the file could not be written the last time
+ * @written: it was, some time, and is ours to remove
  */
 struct run {
 	struct exporter exporter;
@@ -52,6 +53,7 @@ struct run {
 	uint64_t alive;
 	int was_up;
 	bool failed;
+	bool written;
 };
 
 static void usage(FILE *out)
@@ -125,6 +127,7 @@ static int save(struct run *run)
 	if (err && !run->failed)
 		fail(-err, "%s", run->args.textfile);
 	run->failed = err;
+	run->written |= !err;
 	return err;
 }
 
@@ -240,7 +243,7 @@ static void end(struct run *run)
 	if (run->http)
 		listen_end(run->args.listen);
 	http_close(run->http);
-	if (run->args.textfile)
+	if (run->written)
 		unlink(run->args.textfile);
 }
 
