@@ -161,9 +161,16 @@ static const struct latency_row *find_row(const struct latency *latency,
 	return NULL;
 }
 
-/* One that was begun anew meanwhile is all new. */
+/* Of all contexts they count on, whichever ring is measured anew. */
+static bool was_begun_anew(const struct latency_row *row, uint64_t then)
+{
+	return row->fd >= 0 && row->since_ns > then;
+}
+
 static void subtract(struct latency_row *row, const struct latency_row *old, uint64_t then)
 {
+	if (was_begun_anew(row, then))
+		return;
 	if (row->since_ns < then)
 		row->since_ns = then;
 	if (old && !hft_histogram_diff(row->histogram, old->histogram))
