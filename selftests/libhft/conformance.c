@@ -125,6 +125,8 @@ static const struct {
 	CASE(meter_lateness),
 	CASE(meter_plain),
 	CASE(meter_submit),
+	CASE(meter_kinds),
+	CASE(meter_of_closed_ring),
 	CASE(meter_anew),
 	CASE(meter_errors),
 	REAL(meter_while_running),

@@ -160,6 +160,50 @@ static void case_meter_submit(struct test *t)
 	EQUAL(0, hist_of(t, t->ring, HFT_CLASS_ALL, HFT_KIND_SUBMIT).count);
 }
 
+/* Whoever measures it: nothing but what was asked for, and since when. */
+static void case_meter_kinds(struct test *t)
+{
+	HFT_OPTS(hft_hist_opts, which, .ring = hft_ring_number(t->ring), .kind = HFT_KIND_RUN);
+	HFT_OPTS(hft_hist_answer, answer);
+	struct hft_histogram *histogram;
+	uint64_t before = hft_now();
+	uint32_t kind;
+
+	if (!EQUAL(0, hft_histogram_open(&histogram)))
+		return;
+	meter(t, t->ring, 0, KIND(RUN));
+	submit_at(t, t->ring, 1, DUE);
+	run(t, t->ring, 1, 0, 0);
+	for (kind = 0; kind < HFT_KINDS; kind++)
+		EQUAL(kind == HFT_KIND_RUN, hist_of(t, t->ring, HFT_CLASS_ALL, kind).count);
+	EQUAL(0, hft_hist_read(t->h, &which, histogram, &answer));
+	CHECK(answer.since_ns >= before);
+	EQUAL(0, hft_ring_meter(t->ring, NULL));
+	EQUAL(0, hft_hist_read(t->h, &which, histogram, &answer));
+	EQUAL(0, answer.since_ns);
+	hft_histogram_close(histogram);
+}
+
+/* The next of its number is another ring. */
+static void case_meter_of_closed_ring(struct test *t)
+{
+	struct hft_ring *ring = open_ring(t, 16, 0, HFT_POLICY_FIFO);
+	uint32_t kind, number = hft_ring_number(ring);
+
+	meter(t, ring, 0, 0);
+	submit_at(t, ring, 1, DUE);
+	run(t, ring, 1, 0, 0);
+	EQUAL(1, hist_of(t, ring, HFT_CLASS_ALL, HFT_KIND_SUBMIT).count);
+	hft_ring_close(ring);
+	ring = open_ring(t, 16, 0, HFT_POLICY_FIFO);
+	EQUAL(number, hft_ring_number(ring));
+	submit_at(t, ring, 1, DUE);
+	run(t, ring, 1, 0, 0);
+	for (kind = 0; kind < HFT_KINDS; kind++)
+		EQUAL(0, hist_of(t, ring, HFT_CLASS_ALL, kind).count);
+	hft_ring_close(ring);
+}
+
 static void case_meter_anew(struct test *t)
 {
 	uint32_t kind;

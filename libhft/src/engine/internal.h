@@ -221,6 +221,7 @@ void hft_ring_end(struct hft_ring *ring);
 void hft_tally_begin(struct hft_ring *ring, uint64_t start);
 void hft_tally_end(struct hft_ring *ring, const struct hft_event *event, uint64_t end);
 void hft_tally_submit(struct hft *h, const struct hft_task *task, uint64_t ns);
+void hft_tally_forget(struct hft *h, uint32_t number);
 void hft_tally_free(struct hft_ring *ring);
 void hft_submits_free(struct hft *h);
 

@@ -27,11 +27,13 @@ enum hft_tally_state {
 /**
  * struct hft_tally - runs that a worker has measured itself
  * @state: &enum hft_tally_state; ON is the worker's to set
+ * @kinds: that were asked for; under the lock of the handle's rings, as since when @meter is
  * @began: when the task that it is at began to run
  * @meter: what it has counted, of class 0: an event does not tell its task's
  */
 struct hft_tally {
 	_Atomic uint32_t state;
+	uint32_t kinds;
 	uint64_t began;
 	struct hft_meter *meter;
 };
@@ -39,6 +41,7 @@ struct hft_tally {
 /* What submissions to a ring took, by class.  Any thread counts. */
 struct hft_submit_tally {
 	_Atomic uint32_t classes;	/* that are counted */
+	uint64_t since;			/* under the lock of the handle's rings; 0: none is */
 	struct hft_hist hist[HFT_CLASSES];
 };
 
@@ -118,7 +121,7 @@ void hft_tally_end(struct hft_ring *ring, const struct hft_event *event, uint64_
 }
 
 /* Under the lock of the handle's rings. */
-static int set_tally(struct hft_ring *ring, const struct hft_meter_set *set)
+static int set_tally(struct hft_ring *ring, const struct hft_meter_set *set, uint64_t now)
 {
 	struct hft_meter_set own = { .flags = HFT_METER_HIST, .classes = 1,
 				     .kinds = HFT_KINDS_RUN };
@@ -138,9 +141,12 @@ static int set_tally(struct hft_ring *ring, const struct hft_meter_set *set)
 		/* Pairs with the acquires: all of it before it is found. */
 		atomic_store_explicit(&ring->tally, tally, memory_order_release);
 	}
-	if (tally)
+	if (tally) {
+		tally->kinds = set->kinds;
+		tally->meter->since = on ? now : 0;
 		atomic_store_explicit(&tally->state, on ? HFT_TALLY_ANEW : HFT_TALLY_OFF,
 				      memory_order_release);
+	}
 	atomic_store_explicit(&ring->measured, on || ring->reports || ring->guard,
 			      memory_order_relaxed);
 	return 0;
@@ -174,12 +180,23 @@ static struct hft_submit_tally *add_submit_tally(struct hft *h, uint32_t number)
 	return tally;
 }
 
+/* Likewise: anew. */
+static void begin_submit_tally(struct hft_submit_tally *tally, uint32_t classes, uint64_t since)
+{
+	uint32_t i;
+
+	atomic_store_explicit(&tally->classes, 0, memory_order_relaxed);
+	for (i = 0; i < HFT_CLASSES; i++)
+		hft_hist_reset(&tally->hist[i]);
+	tally->since = since;
+	atomic_store_explicit(&tally->classes, classes, memory_order_relaxed);
+}
+
 /* Likewise. */
-static int set_submit_tally(struct hft *h, const struct hft_meter_set *set)
+static int set_submit_tally(struct hft *h, const struct hft_meter_set *set, uint64_t now)
 {
 	struct hft_submit_tally *tally = submit_tally(h, set->ring);
 	bool on = set->flags && set->kinds & BIT(HFT_KIND_SUBMIT);
-	uint32_t i;
 
 	if (!tally && !on)
 		return 0;
@@ -187,11 +204,17 @@ static int set_submit_tally(struct hft *h, const struct hft_meter_set *set)
 		tally = add_submit_tally(h, set->ring);
 	if (!tally)
 		return -ENOMEM;
-	atomic_store_explicit(&tally->classes, 0, memory_order_relaxed);
-	for (i = 0; i < HFT_CLASSES; i++)
-		hft_hist_reset(&tally->hist[i]);
-	atomic_store_explicit(&tally->classes, on ? set->classes : 0, memory_order_relaxed);
+	begin_submit_tally(tally, on ? set->classes : 0, on ? now : 0);
 	return 0;
+}
+
+/* The ring is closed, and another may get its number.  Likewise. */
+void hft_tally_forget(struct hft *h, uint32_t number)
+{
+	struct hft_submit_tally *tally = submit_tally(h, number);
+
+	if (tally)
+		begin_submit_tally(tally, 0, 0);
 }
 
 /* The handle is closed. */
@@ -255,6 +278,7 @@ HFT_API int hft_ring_meter(struct hft_ring *ring, const struct hft_meter_opts *u
 {
 	struct hft_meter_opts opts;
 	struct hft_meter_set set;
+	uint64_t now = hft_now();
 	int err;
 
 	err = hft_read_opts(&opts, sizeof(opts), user_opts);
@@ -268,9 +292,9 @@ HFT_API int hft_ring_meter(struct hft_ring *ring, const struct hft_meter_opts *u
 	if (!err) {
 		hft_meter_restrict(&set, U32_MAX);
 		pthread_mutex_lock(&ring->h->lock);
-		err = set_tally(ring, &set);
+		err = set_tally(ring, &set, now);
 		if (!err)
-			err = set_submit_tally(ring->h, &set);
+			err = set_submit_tally(ring->h, &set, now);
 		pthread_mutex_unlock(&ring->h->lock);
 	}
 	if (err == -ENOTTY)
@@ -288,17 +312,23 @@ static void add_tally(struct hft_hist *to, struct hft_hist_info *info, struct hf
 {
 	struct hft_tally *tally = atomic_load_explicit(&ring->tally, memory_order_acquire);
 
+	if (!tally)
+		return;
+	hft_hist_info_since(info, tally->meter->since);
 	/* Pairs with the release: what was forgotten is. */
-	if (tally && atomic_load_explicit(&tally->state, memory_order_acquire) == HFT_TALLY_ON)
+	if (tally->kinds & BIT(info->kind) &&
+	    atomic_load_explicit(&tally->state, memory_order_acquire) == HFT_TALLY_ON)
 		hft_meter_merge(to, info, tally->meter);
 }
 
-static void add_submits(struct hft_hist *to, const struct hft_hist_info *info, struct hft *h,
+static void add_submits(struct hft_hist *to, struct hft_hist_info *info, struct hft *h,
 			uint32_t number)
 {
 	struct hft_submit_tally *tally = submit_tally(h, number);
 	uint32_t i;
 
+	if (tally)
+		hft_hist_info_since(info, tally->since);
 	for (i = 0; tally && i < HFT_CLASSES; i++) {
 		if (has_class(info->task_class, i))
 			hft_hist_merge(to, &tally->hist[i]);
@@ -340,10 +370,10 @@ static struct hft_hist_read ask(const struct hft_hist_opts *which, struct hft_hi
 /* @hist has the buckets. */
 static void take(struct hft_hist *hist, const struct hft_hist_info *info)
 {
-	hist->count = info->count;
-	hist->sum = info->sum;
-	hist->min_inverted = info->count ? ~info->min : 0;
-	hist->max = info->max;
+	hft_store_relaxed(&hist->min_inverted, info->count ? ~info->min : 0);
+	hft_store_relaxed(&hist->max, info->max);
+	hft_store_relaxed(&hist->sum, info->sum);
+	hft_store_relaxed(&hist->count, info->count);
 }
 
 /* Of @answer sz was checked. */

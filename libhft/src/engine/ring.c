@@ -92,6 +92,7 @@ static void hft_ring_unlist(struct hft_ring *ring)
 	for (link = &h->rings; *link != ring; link = &(*link)->next)
 		;
 	*link = ring->next;
+	hft_tally_forget(h, ring->number);
 	pthread_mutex_unlock(&h->lock);
 }
 
