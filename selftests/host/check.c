@@ -175,7 +175,7 @@ struct seen {
 	bool found;
 };
 
-static void see(void *arg, const struct hft_finding *finding)
+static void see(void *arg, const struct hft_check_finding *finding)
 {
 	struct seen *seen = arg;
 
@@ -239,7 +239,7 @@ static void test_each_thing_that_is_wrong(void **state)
 	}
 }
 
-static void count(void *arg, const struct hft_finding *finding)
+static void count(void *arg, const struct hft_check_finding *finding)
 {
 	++((unsigned int *)arg)[finding->severity];
 }
@@ -305,7 +305,7 @@ struct costs {
 	unsigned int measured;
 };
 
-static void take_costs(void *arg, const struct hft_finding *finding)
+static void take_costs(void *arg, const struct hft_check_finding *finding)
 {
 	struct costs *costs = arg;
 

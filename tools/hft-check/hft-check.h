@@ -21,7 +21,7 @@ struct report {
 };
 
 /* Take one; as hft_check_fn, with a struct report. */
-void report_add(void *arg, const struct hft_finding *finding);
+void report_add(void *arg, const struct hft_check_finding *finding);
 
 /* Print the end.  Returns 0 or -errno. */
 int report_end(struct report *report, int worst);

@@ -13,7 +13,7 @@ static json_t *text_or_null(const char *text)
 	return text ? json_string(text) : json_null();
 }
 
-static bool add_json(json_t *list, const struct hft_finding *finding)
+static bool add_json(json_t *list, const struct hft_check_finding *finding)
 {
 	json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}",
 				   "name", finding->name, "topic", finding->topic,
@@ -35,7 +35,7 @@ static void print_line(const char *title, const char *text)
 		printf("      %-8s %s\n", title, text);
 }
 
-static void print_finding(const struct hft_finding *finding)
+static void print_finding(const struct hft_check_finding *finding)
 {
 	printf("%-4s  %s: %s\n", hft_severity_name(finding->severity), finding->name,
 	       finding->what);
@@ -45,7 +45,7 @@ static void print_finding(const struct hft_finding *finding)
 	print_line("for good", finding->lasting);
 }
 
-void report_add(void *arg, const struct hft_finding *finding)
+void report_add(void *arg, const struct hft_check_finding *finding)
 {
 	struct report *report = arg;
 

@@ -23,7 +23,7 @@ enum hft_severity {
 };
 
 /**
- * struct hft_finding - what one check found; its texts live as long as the call
+ * struct hft_check_finding - what one check found; its texts live as long as the call
  * @name: of the check, such as "clocksource"; outlives the call, as @topic does
  * @topic: "clock", "isolation", "interrupts", "idle", "scheduler", "memory", "limits",
  *	"pmu", "kernel", "machine" or "device"
@@ -35,7 +35,7 @@ enum hft_severity {
  * @fix: a command that changes it until the next boot; NULL: there is none
  * @lasting: how to make that last; NULL: nothing to do
  */
-struct hft_finding {
+struct hft_check_finding {
 	const char *name;
 	const char *topic;
 	uint32_t severity;
@@ -66,7 +66,7 @@ struct hft_check_opts {
 	const char *only;
 };
 
-typedef void (*hft_check_fn)(void *arg, const struct hft_finding *finding);
+typedef void (*hft_check_fn)(void *arg, const struct hft_check_finding *finding);
 
 int hft_check_run(const struct hft_check_opts *opts, hft_check_fn found, void *arg);
 const char *hft_severity_name(uint32_t severity);

@@ -199,7 +199,7 @@ static int choose_workers(struct hft_check *c, const char *cpus)
 static void run_check(struct hft_check *c, const struct hft_check_topic *topic,
 		      const struct hft_check_entry *entry, hft_check_fn found, void *arg)
 {
-	c->finding = (struct hft_finding){ .name = entry->name, .topic = topic->name };
+	c->finding = (struct hft_check_finding){ .name = entry->name, .topic = topic->name };
 	if (c->measure)
 		hft_measure(c, entry->needs);
 	entry->check(c);

@@ -89,7 +89,7 @@ struct hft_check {
 	char flags[4096];
 	char release[128];
 	struct hft_measured measured;
-	struct hft_finding finding;
+	struct hft_check_finding finding;
 	char what[CHECK_TEXT + HFT_CPULIST_SIZE];
 	char cost[CHECK_TEXT];
 	char fix[CHECK_TEXT + HFT_CPULIST_SIZE];

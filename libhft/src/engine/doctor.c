@@ -23,7 +23,7 @@ void hft_warn(struct hft *h, const char *format, ...)
 }
 
 /* Of the device hft_open() itself says what is wrong. */
-static void hft_warn_finding(void *arg, const struct hft_finding *finding)
+static void hft_warn_finding(void *arg, const struct hft_check_finding *finding)
 {
 	const char *cure = finding->fix ? finding->fix : finding->lasting;
 
