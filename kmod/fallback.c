@@ -14,18 +14,34 @@
  * @ring: the other
  *
  * With interrupts off, which holds off its freeing.  A fallback ring was there before,
- * so there is no circle.
+ * so there is no circle of rings; one behind the first may be on the same CPU again, and
+ * is none.
  *
  * Return: the ring, or NULL.
  */
 struct hft_ring *hft_ring_fallback(struct hft_ring *ring)
 {
+	const struct hft_queue *queue = ring->queue;
+
 	lockdep_assert_irqs_disabled();
 
 	do {
 		ring = READ_ONCE(ring->fallback);
-	} while (ring && READ_ONCE(ring->ready.away));
+	} while (ring && (READ_ONCE(ring->ready.away) || ring->queue == queue));
 	return ring;
+}
+
+/*
+ * Likewise for what a rule sends there: the ring that the rule was told of alone has no hard
+ * task that would wait for it.
+ */
+static struct hft_ring *hft_ring_spare(struct hft_ring *ring)
+{
+	struct hft_ring *to = READ_ONCE(ring->fallback);
+
+	if (!to || READ_ONCE(to->ready.away) || !READ_ONCE(to->queue->release.online))
+		return NULL;
+	return to;
 }
 
 /**
@@ -39,9 +55,10 @@ struct hft_ring *hft_ring_fallback(struct hft_ring *ring)
  */
 int hft_fallback_redirect(struct hft_ring *ring, struct hft_slot *slot)
 {
-	struct hft_ring *to = hft_ring_fallback(ring);
+	bool rule = READ_ONCE(ring->ready.away) == HFT_AWAY_RULE;
+	struct hft_ring *to = rule ? hft_ring_spare(ring) : hft_ring_fallback(ring);
 
-	if (!to && READ_ONCE(ring->ready.away) == HFT_AWAY_RULE) {
+	if (!to && rule) {
 		/* There is no spare any more: it takes the task itself. */
 		hft_ready_redirect(&ring->ready, HFT_AWAY_RULE, false);
 		return 0;
@@ -150,6 +167,17 @@ static bool hft_fallback_begin_locked(struct hft_ring *ring)
 	return true;
 }
 
+/* There is none by now: tasks that come find out whether there is one by then. */
+static void hft_fallback_begin_alone(struct hft_ring *ring)
+{
+	struct hft_fallback_order order = {};
+
+	raw_spin_lock_irq(&ring->queue->lock);
+	order.from = ring->queue->release.sequence;
+	hft_fallback_begin(&ring->ready, &order);
+	raw_spin_unlock_irq(&ring->queue->lock);
+}
+
 /**
  * hft_fallback_offline() - the CPU of a ring goes offline: move its tasks
  * @ring: whose queue's mutex is held
@@ -161,8 +189,12 @@ void hft_fallback_offline(struct hft_ring *ring)
 	struct hft_slots *pool = &ring->context->pool;
 	u32 i;
 
-	if (!READ_ONCE(ring->fallback) || !hft_fallback_begin_locked(ring))
+	if (!READ_ONCE(ring->fallback))
 		return;
+	if (!hft_fallback_begin_locked(ring)) {
+		hft_fallback_begin_alone(ring);
+		return;
+	}
 	for (i = 0; i < pool->nr; i++) {
 		if (READ_ONCE(pool->slots[i].ready) == &ring->ready) {
 			local_irq_disable();

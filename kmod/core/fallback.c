@@ -180,6 +180,8 @@ static int hft_fallback_admit(struct hft_ready_queue *ready, struct hft_slot *sl
 		return -ENODEV;
 	if (!(ready->level_mask & BIT(slot->level)))
 		return -EINVAL;
+	if (hft_slot_is_hard(slot) && hft_ready_is_soft(ready, slot->level))
+		return -EBUSY;
 	if (!(slot->flags & HFT_SLOT_MORE))
 		return 0;
 	if (slot->flags & HFT_TASK_BUDGET && !ready->reports)

@@ -298,6 +298,7 @@ TEST_F(rule, hard_tasks_go_on)
 /* New tasks go to the spare CPU, but hard ones stay, and there are none below those there. */
 TEST_F(rule, spare)
 {
+	const char *online = "/sys/devices/system/cpu/cpu1/online";
 	struct hft_ring_add add = hft_test_ring_default();
 	struct hft_task task, hard;
 	struct hft_event event;
@@ -346,9 +347,13 @@ TEST_F(rule, spare)
 	ASSERT_EQ(0, hft_test_submit(self->context, &task, NULL));
 	ASSERT_EQ(0, hft_test_take(&here.ring, &event, 10 * NSEC_PER_SEC));
 	ASSERT_EQ(77, (int)event.cookie);
-	/* When the spare ring is gone it takes them itself. */
-	hft_test_ring_close(&spare.ring);
+	/* When the spare ring's CPU is gone, or that ring, it takes them itself. */
+	ASSERT_EQ(0, hft_test_write_file(online, "0"));
 	task.flags = 0;
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, NULL));
+	ASSERT_EQ(0, hft_test_take(&here.ring, &event, 10 * NSEC_PER_SEC));
+	ASSERT_EQ(0, hft_test_write_file(online, "1"));
+	hft_test_ring_close(&spare.ring);
 	ASSERT_EQ(0, hft_test_submit(self->context, &task, NULL));
 	ASSERT_EQ(0, hft_test_take(&here.ring, &event, 10 * NSEC_PER_SEC));
 	hft_test_ring_close(&here.ring);

@@ -247,6 +247,75 @@ TEST_F(fallback, one_after_the_other)
 	hft_test_ring_close(&third);
 }
 
+/* The second behind a ring is on its CPU again, and goes with it. */
+TEST_F(fallback, second_on_the_same_cpu)
+{
+	struct hft_test_ring first, second, last;
+	struct hft_event event;
+	struct hft_task task;
+	int64_t id;
+	int i;
+
+	if (self->cpu < 2)
+		SKIP(return, "of two CPUs one alone can go offline");
+	ASSERT_EQ(0, hft_test_ring_add(self->context, self->cpu, ENTRIES, ENTRIES,
+				       HFT_POLICY_FIFO, &last));
+	ASSERT_EQ(0, add_ring(self->context, self->cpu - 1, 8, last.add.ring, &second));
+	ASSERT_EQ(0, add_ring(self->context, self->cpu, 8, second.add.ring, &first));
+	ASSERT_EQ(0, set_online(self->cpu - 1, false));
+	for (i = 0; i < 10; i++) {
+		task = hft_test_task(first.add.ring, i, hft_test_now() + FAR);
+		ASSERT_EQ(0, submit(self->context, &task, &id));
+	}
+	/* That one takes what is submitted, as long as it can. */
+	task = hft_test_task(second.add.ring, i, hft_test_now() + FAR);
+	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, set_online(self->cpu, false));
+	for (i = 0; i < 11; i++) {
+		ASSERT_EQ(0, hft_test_take(i < 10 ? &first : &last, &event, 10 * NSEC_PER_SEC));
+		ASSERT_EQ(i, (int)event.cookie);
+		ASSERT_EQ(-ENODEV, event.result);
+	}
+	task.ring = first.add.ring;
+	ASSERT_EQ(-ENODEV, submit(self->context, &task, &id));
+	ASSERT_EQ(0, set_online(self->cpu - 1, true));
+	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(1, hft_test_cancel(self->context, id) == 0);
+	ASSERT_EQ(0, set_online(self->cpu, true));
+	hft_test_ring_close(&first);
+	hft_test_ring_close(&second);
+	hft_test_ring_close(&last);
+}
+
+/* Where rules may raise others to its level a hard task is not taken: it would be late. */
+TEST_F(fallback, hard_and_rules)
+{
+	struct hft_rule rule = { .action = HFT_ACTION_BOOST, .count = 1, .amount = 1 };
+	struct hft_task task = hft_test_task(1, 0, hft_test_now() + FAR);
+	struct hft_event event;
+	struct hft_stats stats;
+	int64_t id;
+
+	SKIP_IF_ALONE();
+	rule.level = HFT_LEVEL_HIGH;
+	ASSERT_EQ(0, hft_test_ioctl(self->context, HFT_IOC_RULE, &rule));
+	task.flags = HFT_TASK_WATCH;
+	task.deadline = task.release + NSEC_PER_SEC;
+	ASSERT_EQ(0, submit(self->context, &task, &id));
+	task.cookie = 1;
+	task.level = HFT_LEVEL_HIGH + 1;
+	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, set_online(self->cpu, false));
+	ASSERT_EQ(0, hft_test_take(&self->ring, &event, 10 * NSEC_PER_SEC));
+	ASSERT_EQ(0, event.cookie);
+	ASSERT_EQ(-ENODEV, event.result);
+	ASSERT_EQ(-ETIMEDOUT, hft_test_wait(&self->ring, 0));
+	ASSERT_EQ(0, hft_test_stats(self->context, 0, &stats));
+	ASSERT_EQ(1, stats.waiting);
+	task.level = HFT_LEVEL_HIGH;
+	ASSERT_EQ(-EBUSY, submit(self->context, &task, &id));
+}
+
 /* A level that is not taken, and a demand that is not admitted. */
 TEST_F(fallback, what_is_not_taken_ends)
 {

@@ -213,7 +213,8 @@ struct hft_setup {
  * they were submitted, after those that were submitted there before.  One whose job is in
  * flight follows when that is consumed; a release of a periodic one that has passed by then
  * is an overrun.  What ring @fallback does not take (its level, its demand, a budget without
- * reports) ends as it would without.  They do not come back.  Until the CPU does, tasks that
+ * reports, one that is not to be late where rules may bring others to its level) ends as it
+ * would without.  They do not come back.  Until the CPU does, tasks that
  * are submitted to the ring are taken by ring @fallback, or refused as that does; with
  * that one's CPU offline or the ring closed they go to its own fallback ring or are refused
  * with -ENODEV.
