@@ -92,6 +92,19 @@ static void hft_sink_freed(struct hft_sink *sink)
 		irq_work_queue(&sink->kick);
 }
 
+/* If the driver is busy, a completion that comes from here on sees @starved. */
+static int hft_sink_dispatch(struct hft_sink *sink, const struct hft_sink_event *event)
+{
+	int err = sink->ops->dispatch(sink, sink->data, event);
+
+	if (likely(err != -EBUSY))
+		return err;
+	WRITE_ONCE(sink->starved, true);
+	/* That before asking again: pairs with that in hft_sink_freed(). */
+	smp_mb();
+	return sink->ops->dispatch(sink, sink->data, event);
+}
+
 /* Of hft_ready_queue: have the driver start a task.  Its queue is locked. */
 static int hft_sink_hand_over(struct hft_slot *slot, u64 entry)
 {
@@ -114,14 +127,12 @@ static int hft_sink_hand_over(struct hft_slot *slot, u64 entry)
 	event.irq_entry = entry;
 	event.level = slot->level;
 	event.task_class = hft_slot_class(slot);
-	err = sink->ops->dispatch(sink, sink->data, &event);
+	err = hft_sink_dispatch(sink, &event);
 	if (likely(!err)) {
 		atomic64_inc(&sink->handed);
 		return 0;
 	}
 	hft_slot_free(&sink->requests, request);
-	if (err == -EBUSY)
-		WRITE_ONCE(sink->starved, true);
 	return err;
 }
 

@@ -218,6 +218,7 @@ struct hft_tracked {
  * @gone: there was a sink
  * @nr_sunk: tasks that the sink has, and in @done
  * @done: place of the first task that it is done with, whose event wants room
+ * @last_done: with @done, of the last of those, which are in the order that they were done in
  * @away: HFT_AWAY_* bits: tasks go to the fallback ring
  * @left: place of the first task that is to be moved there, and is in no heap
  * @order: of the tasks that move: see hft_fallback_reserve()
@@ -268,6 +269,7 @@ struct hft_ready_queue {
 	bool gone;
 	u32 nr_sunk;
 	u32 done;
+	u32 last_done;
 	u32 away;
 	u32 left;
 	struct hft_fallback_order order;

@@ -14,8 +14,11 @@
 static bool hft_sink_passes(const struct hft_ready_queue *ready, const struct hft_slot *slot,
 			    u64 now)
 {
-	if (slot->flags & (HFT_SLOT_ABORTED | HFT_SLOT_ENDED))
+	if (slot->flags & HFT_SLOT_ABORTED)
 		return true;
+	/* Held as its CPU went offline.  As the sink did, it ends with that. */
+	if (slot->flags & HFT_SLOT_ENDED)
+		return !ready->gone;
 	if (slot->item.seq < ready->release->ended)
 		return true;
 	return slot->flags & HFT_TASK_DROP && slot->deadline && now > slot->deadline;
@@ -148,12 +151,14 @@ u32 hft_sink_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 publ
 void hft_sink_done(struct hft_slot *slot, s32 result)
 {
 	struct hft_ready_queue *ready = slot->ready;
-	u32 *link = &ready->done;
+	struct hft_slot *slots = ready->pool->slots;
+	u32 place = slot - slots + 1;
 
-	/* In the order in which they were done; there is more than one only without room. */
-	while (*link)
-		link = &ready->pool->slots[*link - 1].next;
 	slot->watch.link = (u32)result;
 	WRITE_ONCE(slot->next, 0);
-	*link = slot - ready->pool->slots + 1;
+	if (ready->done)
+		WRITE_ONCE(slots[ready->last_done - 1].next, place);
+	else
+		ready->done = place;
+	ready->last_done = place;
 }

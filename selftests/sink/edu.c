@@ -338,6 +338,30 @@ TEST_F(sink, pulled_out_with_tasks)
 	hft_test_ring_close(&again);
 }
 
+/* The next job waits for its release, or for the worker to be done with the one before. */
+TEST_F(sink, pulled_out_with_a_job_in_the_ring)
+{
+	struct hft_task task = hft_test_task(0, 5, hft_test_now());
+	struct hft_event event;
+	struct hft_stats stats;
+	int64_t id;
+
+	task.flags = HFT_TASK_PERIODIC;
+	task.period = FAR;
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
+	ASSERT_EQ(1, hft_test_wait(&self->ring, LONG));
+	ASSERT_EQ(0, pull(self->info.name));
+	ASSERT_EQ(0, hft_test_take(&self->ring, &event, LONG));
+	ASSERT_EQ(120, event.result);
+	ASSERT_EQ(0, hft_test_take(&self->ring, &event, LONG));
+	ASSERT_EQ(5, event.cookie);
+	ASSERT_EQ(-ENODEV, event.result);
+	ASSERT_EQ(-ETIMEDOUT, hft_test_wait(&self->ring, 0));
+	ASSERT_EQ(0, hft_test_stats(self->context, 0, &stats));
+	ASSERT_EQ(1, stats.ended);
+	ASSERT_EQ(TASKS, stats.tasks_free);
+}
+
 /* The device fetches the event before. */
 TEST_F(sink, by_dma)
 {

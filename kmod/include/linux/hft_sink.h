@@ -39,12 +39,14 @@ struct hft_sink_event {
 /**
  * struct hft_sink_ops - what a driver does for hft
  * @owner: its module, which stays while rings have the sink
- * @dispatch: start a task, as soon as hft_register_sink() is called.  Called with interrupts off and a raw lock of the CPU's queue
- *	held, in hard interrupts too, and on several CPUs at a time for rings of several
- *	CPUs: it does not sleep, takes raw locks alone (on PREEMPT_RT others sleep) and calls
- *	none of the functions below.  0: it has the task, and says hft_sink_complete() once.
- *	-EBUSY: not now; it is asked again after the next completion of the sink, or
- *	hft_sink_kick().  Another negative errno: it never will; the task ends with that
+ * @dispatch: start a task, as soon as hft_register_sink() is called.  Called with interrupts
+ *	off and a raw lock of the CPU's queue held, in hard interrupts too, and on several CPUs
+ *	at a time for rings of several CPUs: it does not sleep, takes raw locks alone (on
+ *	PREEMPT_RT others sleep) and calls none of the functions below.  0: it has the task, and
+ *	says hft_sink_complete() once.  -EBUSY: not now; it is asked once more at once, since
+ *	the sink may have completed another meanwhile, and then after the next completion of
+ *	the sink, or hft_sink_kick().  Another negative errno: it never will; the task ends
+ *	with that
  * @allow: may the caller have a ring with this sink?  In its context; may sleep.  Returns 0
  *	or a negative errno.  NULL: who has CAP_SYS_ADMIN may
  */
