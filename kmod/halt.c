@@ -56,6 +56,14 @@ u64 hft_ring_halt(struct hft_ring *ring)
 	return stopped;
 }
 
+/* Is a ring held to more than its context and all are by now?  Under its queue's lock. */
+bool hft_ring_is_freed(const struct hft_ring *ring)
+{
+	lockdep_assert_held(&ring->queue->lock);
+
+	return hft_halt_rank(ring->context) < ring->ready.halt_rank;
+}
+
 /* The keys of tasks that were halted say nothing else: make them again, bit by bit. */
 static void hft_ring_rekey(struct hft_ring *ring)
 {

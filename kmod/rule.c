@@ -70,6 +70,8 @@ static void hft_rule_told(struct irq_work *work)
 		changed = true;
 		less = hft_rule_count_halt(ring, ring->ready.detect->halt);
 	}
+	/* It may have been undone before this came to count it. */
+	less |= hft_ring_is_freed(ring);
 	raw_spin_unlock(&queue->lock);
 
 	/* The words before looking for rings: pairs with that in hft_context_add_ring(). */

@@ -407,6 +407,50 @@ TEST_F(rule, killed)
 	}
 }
 
+struct setter {
+	int context;
+	struct hft_rule rule;
+	atomic_bool stop;
+	int failed;
+};
+
+static void *set_again(void *arg)
+{
+	struct setter *setter = arg;
+
+	setter->failed = hft_test_cpus() > 1 ? hft_test_pin(1) : 0;
+	while (!atomic_load(&setter->stop))
+		setter->failed |= set_rule(setter->context, &setter->rule);
+	return NULL;
+}
+
+/* What a rule holds is let go also when it is undone before anybody was told of it. */
+TEST_F(rule, undone_at_once)
+{
+	int trials = hft_test_scaled(2000), i;
+	struct setter setter = { .context = self->context };
+	struct hft_event event;
+	pthread_t thread;
+
+	ASSERT_EQ(0, hft_test_pin(0));
+	setter.rule = make_rule(&self->ruled, 0, HFT_ACTION_HALT);
+	setter.rule.flags = HFT_RULE_LATCH;
+	ASSERT_EQ(0, set_rule(self->context, &setter.rule));
+	ASSERT_EQ(0, learn(self->context, &self->ruled));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, set_again, &setter));
+	for (i = 0; i < trials; i++) {
+		int err = run_task(self->context, &self->ruled, i % 4 ? USUAL_NS : SPIKE_NS,
+				   USUAL_NS);
+
+		ASSERT_EQ(0, err) TH_LOG("trial %d", i);
+		while (hft_test_next(&self->monitor, &event))
+			;
+	}
+	atomic_store(&setter.stop, true);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(0, setter.failed);
+}
+
 struct toggler {
 	int cpu;
 	atomic_bool stop;
