@@ -39,6 +39,7 @@ static const struct setting {
 	{ "/proc/irq/25/smp_affinity_list", "2-3\n", "0-1\n" },
 	{ "/proc/irq/26/smp_affinity_list", "0\n", "0\n" },
 	{ "/proc/irq/27/smp_affinity_list", "0-3\n", "0-3\n" },
+	{ "/proc/irq/28/smp_affinity_list", "3-5\n", "0-1\n" },
 	{ "/proc/irq/default_smp_affinity", "f\n", "3\n" },
 	{ "/sys/devices/virtual/workqueue/cpumask", "f\n", "3\n" },
 	{ "/sys/devices/virtual/workqueue/writeback/cpumask", "0000000f\n", "3\n" },
@@ -76,6 +77,7 @@ static const struct tree_file others[] = {
 	{ "/proc/irq/24/eth0/x", "" },
 	{ "/proc/irq/25/nvme0q1/x", "" },
 	{ "/proc/irq/26/rtc0/x", "" },
+	{ "/proc/irq/28/eth1/x", "" },
 	{ "/run/x", "" },
 };
 
@@ -254,6 +256,8 @@ static void test_one_setting(void **state)
 	assert_int_equal(RUN("-c", "2-3", "--dry-run", "--apply"), 125);
 	assert_int_equal(RUN("-c", "0-3", "--apply"), 125);
 	assert_true(printed("would be left"));
+	assert_int_equal(RUN("-c", "4-5", "--apply"), 125);
+	assert_true(printed("no CPU of the workers is online"));
 	assert_int_equal(RUN("--apply"), 125);
 	assert_true(printed("isolated"));
 	assert_int_equal(RUN("-c", "2-3"), 125);

@@ -22,7 +22,8 @@ static void usage(void)
 	       "each change is noted first, in " STATE_DIR "/state.\n"
 	       "\n"
 	       "  -c, --cpus LIST    the CPUs of the workers, as 2-5,7 (default: those that are\n"
-	       "                     isolated); at least one other must be online\n"
+	       "                     isolated); one of them must be online, and one\n"
+	       "                     other\n"
 	       "      --only NAME    this setting alone; may be given several times\n"
 	       "      --apply        change, and leave it so until --restore or a boot\n"
 	       "      --restore      put back what --apply or a run that was killed has changed\n"
@@ -73,6 +74,7 @@ static const struct option options[] = {
 
 static int choose_cpus(struct plan *plan, const char *cpus)
 {
+	cpu_set_t online;
 	int err = hft_read_cpus(plan->root, &plan->others, "/sys/devices/system/cpu/online");
 
 	if (err)
@@ -84,6 +86,9 @@ static int choose_cpus(struct plan *plan, const char *cpus)
 	if (!CPU_COUNT(&plan->workers))
 		return fail(0, cpus ? "no CPU for the workers: see --cpus" :
 			    "no CPU is isolated: say which are the workers' by --cpus");
+	CPU_AND(&online, &plan->others, &plan->workers);
+	if (!CPU_COUNT(&online))
+		return fail(0, "no CPU of the workers is online");
 	hft_cpus_without(&plan->others, &plan->workers);
 	if (!CPU_COUNT(&plan->others))
 		return fail(0, "no CPU that is online would be left for all else");

@@ -11,13 +11,14 @@
 
 #include "hft-tune.h"
 
-/* @set without the workers; what would have none goes to all others. */
+/* @set without the workers; what would have none that is online goes to all others. */
 static void leave_workers(const struct plan *plan, cpu_set_t *set)
 {
-	cpu_set_t left = *set;
+	cpu_set_t left = *set, online;
 
 	hft_cpus_without(&left, &plan->workers);
-	*set = CPU_COUNT(&left) ? left : plan->others;
+	CPU_AND(&online, &left, &plan->others);
+	*set = CPU_COUNT(&online) ? left : plan->others;
 }
 
 static bool has_workers(const struct plan *plan, const cpu_set_t *set)
