@@ -14,6 +14,7 @@
 #include <hft/sim.h>
 
 #include "core/lead.h"
+#include "engine/internal.h"
 #include "engine/sim.h"
 #include "random.h"
 #include "sim_source.h"
@@ -421,6 +422,24 @@ static void lead_is_raised(void **state)
 	(void)state;
 }
 
+/* Its field is reserved there, and the worker has to wait for the release all the same. */
+static void an_older_module_tells_no_lead(void **state)
+{
+	HFT_OPTS(hft_opts, opts, .backend = "soft");
+	HFT_OPTS(hft_ring_opts, ring_opts, .lead_ns = MS);
+	struct hft_ring *ring;
+	struct hft *h;
+
+	(void)state;
+	assert_int_equal(hft_open(&h, &opts), 0);
+	h->query.features &= ~HFT_FEATURE_LEAD;
+	assert_int_equal(hft_ring_open(h, &ring_opts, &ring), 0);
+	((struct hft_ring_producer *)ring->producer)->lead = 0;
+	assert_int_equal(hft_ring_lead(ring), MS);
+	hft_ring_close(ring);
+	hft_close(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +452,7 @@ int main(void)
 		cmocka_unit_test(sim_learns),
 		cmocka_unit_test(sim_keeps_its_budget),
 		cmocka_unit_test(lead_is_raised),
+		cmocka_unit_test(an_older_module_tells_no_lead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

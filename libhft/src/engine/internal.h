@@ -159,6 +159,7 @@ struct hft_ring {
 	uint32_t level_mask;
 	unsigned int forks;		/* hft_forks when it was opened */
 	bool learns;			/* HFT_RING_LEAD */
+	uint64_t own_lead;		/* of a module that does not tell it; else 0 */
 	uint64_t gap_ns;
 	size_t consumer_size;
 	size_t pages_size;

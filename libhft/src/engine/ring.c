@@ -188,6 +188,9 @@ HFT_API int hft_ring_open(struct hft *h, const struct hft_ring_opts *user_opts,
 	ring->policy = opts.policy;
 	ring->gap_ns = opts.gap_ns ? opts.gap_ns : HFT_DEFAULT_GAP_NS;
 	ring->learns = opts.flags & HFT_RING_LEAD;
+	/* Before HFT_FEATURE_LEAD it is reserved in the ring's pages, and never changes. */
+	if (!(h->query.features & HFT_FEATURE_LEAD))
+		ring->own_lead = opts.lead_ns;
 	ring->spin_ns = opts.spin_ns;
 	ring->mask = opts.entries - 1;
 	atomic_store_explicit(&ring->measured, ring->reports != NULL, memory_order_relaxed);
@@ -240,6 +243,8 @@ HFT_API uint32_t hft_ring_number(const struct hft_ring *ring)
  */
 HFT_API uint64_t hft_ring_lead(const struct hft_ring *ring)
 {
+	if (__builtin_expect(ring->own_lead, 0))
+		return ring->own_lead;
 	return __atomic_load_n(&ring->producer->lead, __ATOMIC_RELAXED);
 }
 
