@@ -193,6 +193,7 @@ int soft_join(struct soft_context *context, struct soft_ring *soft, struct soft_
 void soft_fetch(struct soft_context *context, struct hft_slot *slot, uint64_t after);
 int soft_command(struct hft *h, unsigned int op, void *arg);
 uint64_t soft_ring_halt(struct soft_context *context, struct soft_ring *ring);
+bool soft_ring_may_resume(struct soft_context *context, const struct soft_ring *soft);
 uint64_t soft_halt_rings(struct soft_context *context, uint32_t *rings);
 void soft_resume_rings(struct soft_context *context);
 void soft_signal(struct soft_context *context);

@@ -77,6 +77,8 @@ static void soft_ring_tell(struct soft_context *context, struct soft_ring *soft)
 		halt = soft->ready.detect->halt;
 		changed = halt != soft->rule_halt;
 		less = changed && soft_count_halt(context, soft, halt);
+		/* What was undone before it was told of has held the ring all the same. */
+		less |= soft_ring_may_resume(context, soft);
 	}
 	pthread_mutex_unlock(&queue->lock);
 

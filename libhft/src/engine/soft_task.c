@@ -209,9 +209,15 @@ static void soft_ring_let_go(struct soft_context *context, struct soft_ring *sof
 	soft_ring_set_halt(soft, soft_halt_rank(context));
 }
 
+/* Is a ring held to less than what its handle allows by now? */
+bool soft_ring_may_resume(struct soft_context *context, const struct soft_ring *soft)
+{
+	return soft_halt_rank(context) < READ_ONCE(soft->ready.halt_rank);
+}
+
 static void soft_ring_resume(struct soft_context *context, struct soft_ring *soft)
 {
-	if (soft_halt_rank(context) >= READ_ONCE(soft->ready.halt_rank))
+	if (!soft_ring_may_resume(context, soft))
 		return;
 	soft_ring_set_halt(soft, soft_strictest);
 	soft_ring_let_go(context, soft);
