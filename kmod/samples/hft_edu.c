@@ -162,6 +162,18 @@ static struct attribute *edu_attrs[] = {
 };
 ATTRIBUTE_GROUPS(edu);
 
+/* So little can the device address that a kernel without ZONE_DMA has nothing for it. */
+static int edu_map_event(struct edu *edu)
+{
+	struct device *dev = &edu->pdev->dev;
+	int err = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(EDU_DMA_BITS));
+
+	if (err)
+		return err;
+	edu->event = dmam_alloc_coherent(dev, sizeof(*edu->event), &edu->event_dma, GFP_KERNEL);
+	return edu->event ? 0 : -ENOMEM;
+}
+
 static int edu_map(struct edu *edu)
 {
 	struct pci_dev *pdev = edu->pdev;
@@ -172,20 +184,13 @@ static int edu_map(struct edu *edu)
 		return err;
 	if (pci_resource_len(pdev, 0) < EDU_BAR_SIZE)
 		return -ENODEV;
-	err = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(EDU_DMA_BITS));
-	if (err)
-		return err;
 	edu->regs = pcim_iomap(pdev, 0, 0);
 	if (!edu->regs)
 		return -ENOMEM;
 	if ((readl(edu->regs + EDU_ID) & EDU_ID_MASK) != EDU_ID_VALUE)
 		return -ENODEV;
-	edu->event = dmam_alloc_coherent(&pdev->dev, sizeof(*edu->event), &edu->event_dma,
-					 GFP_KERNEL);
-	if (!edu->event)
-		return -ENOMEM;
 	pci_set_master(pdev);
-	return 0;
+	return edu_dma ? edu_map_event(edu) : 0;
 }
 
 /* Completions come in hard interrupts on PREEMPT_RT, too. */
