@@ -338,7 +338,8 @@ TEST_F(exporter, the_module_goes_and_comes)
 	int status, i;
 	pid_t pid;
 
-	ASSERT_EQ(0, loopback_up());
+	if (loopback_up())
+		SKIP(return, "this kernel has no loopback interface");
 	pid = start(&port);
 	ASSERT_LT(0, pid);
 	ASSERT_NE(0, port);
