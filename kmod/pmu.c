@@ -74,13 +74,22 @@ static void hft_pmu_read(struct hft_metrics_reader *source, struct hft_metrics_s
 	}
 }
 
+/*
+ * A PMU that counts tasks is read at each context switch: a few registers.  One that does
+ * not is a device of its own, beside the CPUs, and what it takes to ask that is not known.
+ */
+static bool hft_pmu_is_quick(const struct perf_event *event)
+{
+	return event->pmu->task_ctx_nr != perf_invalid_context;
+}
+
 /* Some count for several CPUs on one of them, and of one that found no counter nothing comes. */
 static bool hft_pmu_usable(const struct perf_event *event, int cpu)
 {
 	return event->cpu == cpu && READ_ONCE(event->state) != PERF_EVENT_STATE_ERROR;
 }
 
-/* Returns NULL where there is none to be had. */
+/* Returns NULL where there is none to be had, and -EOPNOTSUPP if it must not be read here. */
 static struct perf_event *hft_pmu_create_event(u32 type, u64 config, int cpu)
 {
 	struct perf_event_attr attr = {
@@ -90,26 +99,34 @@ static struct perf_event *hft_pmu_create_event(u32 type, u64 config, int cpu)
 		.pinned = 1,
 	};
 	struct perf_event *event = perf_event_create_kernel_counter(&attr, cpu, NULL, NULL, NULL);
+	bool quick;
 
 	if (IS_ERR(event))
 		return NULL;
-	if (hft_pmu_usable(event, cpu))
+	quick = hft_pmu_is_quick(event);
+	if (quick && hft_pmu_usable(event, cpu))
 		return event;
 	perf_event_release_kernel(event);
-	return NULL;
+	return quick ? NULL : ERR_PTR(-EOPNOTSUPP);
 }
 
-/* Make the counters of a set, new ones if there were some. */
-static void hft_pmu_renew(struct hft_pmu_set *set)
+/* Make the counters of a set, new ones if there were some: 0, or -EOPNOTSUPP. */
+static int hft_pmu_renew(struct hft_pmu_set *set)
 {
 	struct perf_event *events[HFT_METRICS] = {};
+	int err = 0;
 	u32 i;
 
 	lockdep_assert_held(&hft_pmu_lock);
 
-	for (i = 0; i < set->choice.nr; i++)
+	for (i = 0; i < set->choice.nr; i++) {
 		events[i] = hft_pmu_create_event(set->choice.type[i], set->choice.config[i],
 						 set->queue->cpu);
+		if (IS_ERR(events[i])) {
+			err = PTR_ERR(events[i]);
+			events[i] = NULL;
+		}
+	}
 	raw_spin_lock_irq(&set->queue->lock);
 	for (i = 0; i < HFT_METRICS; i++) {
 		set->base[i] = set->last[i];
@@ -120,6 +137,7 @@ static void hft_pmu_renew(struct hft_pmu_set *set)
 		if (events[i])
 			perf_event_release_kernel(events[i]);
 	}
+	return err;
 }
 
 static void hft_pmu_renew_returned(struct work_struct *work)
@@ -162,36 +180,6 @@ static struct hft_pmu_set *hft_pmu_find(const struct hft_queue *queue,
 	return NULL;
 }
 
-static struct hft_pmu_set *hft_pmu_create(struct hft_queue *queue,
-					  const struct hft_pmu_choice *choice)
-{
-	struct hft_pmu_set *set = kzalloc_node(sizeof(*set), GFP_KERNEL_ACCOUNT,
-					       cpu_to_node(queue->cpu));
-
-	if (!set)
-		return NULL;
-	set->queue = queue;
-	set->choice = *choice;
-	set->source.read = hft_pmu_read;
-	hft_pmu_renew(set);
-	list_add_tail(&set->link, &hft_pmu_sets);
-	return set;
-}
-
-/* Counters of a CPU; those that are not to be had are never valid.  NULL: no memory. */
-static struct hft_metrics_reader *hft_pmu_get(struct hft_queue *queue,
-					      const struct hft_pmu_choice *choice)
-{
-	struct hft_pmu_set *set;
-
-	mutex_lock(&hft_pmu_lock);
-	set = hft_pmu_find(queue, choice) ?: hft_pmu_create(queue, choice);
-	if (set)
-		set->refs++;
-	mutex_unlock(&hft_pmu_lock);
-	return set ? &set->source : NULL;
-}
-
 static void hft_pmu_destroy(struct hft_pmu_set *set)
 {
 	u32 i;
@@ -202,6 +190,43 @@ static void hft_pmu_destroy(struct hft_pmu_set *set)
 			perf_event_release_kernel(set->events[i]);
 	}
 	kfree(set);
+}
+
+static struct hft_pmu_set *hft_pmu_create(struct hft_queue *queue,
+					  const struct hft_pmu_choice *choice)
+{
+	struct hft_pmu_set *set = kzalloc_node(sizeof(*set), GFP_KERNEL_ACCOUNT,
+					       cpu_to_node(queue->cpu));
+	int err;
+
+	if (!set)
+		return ERR_PTR(-ENOMEM);
+	set->queue = queue;
+	set->choice = *choice;
+	set->source.read = hft_pmu_read;
+	list_add_tail(&set->link, &hft_pmu_sets);
+	err = hft_pmu_renew(set);
+	if (!err)
+		return set;
+	hft_pmu_destroy(set);
+	return ERR_PTR(err);
+}
+
+/*
+ * Counters of a CPU; those that are not to be had are never valid.  -ENOMEM, or -EOPNOTSUPP:
+ * there is one that must not be read in an interrupt.
+ */
+static struct hft_metrics_reader *hft_pmu_get(struct hft_queue *queue,
+					      const struct hft_pmu_choice *choice)
+{
+	struct hft_pmu_set *set;
+
+	mutex_lock(&hft_pmu_lock);
+	set = hft_pmu_find(queue, choice) ?: hft_pmu_create(queue, choice);
+	if (!IS_ERR(set))
+		set->refs++;
+	mutex_unlock(&hft_pmu_lock);
+	return IS_ERR(set) ? ERR_CAST(set) : &set->source;
 }
 
 /* Nobody reads @source any more. */
@@ -227,10 +252,12 @@ size_t hft_pmu_size(const struct hft_ring *ring)
  *
  * Without %HFT_RING_METRICS it does nothing.
  *
- * Return: 0, or -ENOMEM: hft_pmu_detach() too.
+ * Return: 0, -ENOMEM, or -EOPNOTSUPP: the CPU was offline when they were chosen, and has one
+ * that is not for interrupts.  With an error hft_pmu_detach() too.
  */
 int hft_pmu_attach(struct hft_ring *ring)
 {
+	struct hft_metrics_reader *source;
 	struct hft_ready_metrics *metrics;
 
 	if (!hft_pmu_size(ring))
@@ -242,8 +269,11 @@ int hft_pmu_attach(struct hft_ring *ring)
 	ring->ready.metrics = metrics;
 	metrics->events = (void *)ring->ready.producer + hft_ring_metrics_off(ring);
 	hft_ready_hook(&ring->ready);
-	metrics->source = hft_pmu_get(ring->queue, &ring->context->pmu);
-	return metrics->source ? 0 : -ENOMEM;
+	source = hft_pmu_get(ring->queue, &ring->context->pmu);
+	if (IS_ERR(source))
+		return PTR_ERR(source);
+	metrics->source = source;
+	return 0;
 }
 
 /* Nobody else knows @ring any more. */
@@ -320,8 +350,8 @@ static int hft_pmu_choose(struct hft_context *context, struct hft_pmu *pmu,
 	if (context->pmu.nr)
 		return -EALREADY;
 	source = hft_pmu_get(queue, &choice);
-	if (!source)
-		return -ENOMEM;
+	if (IS_ERR(source))
+		return PTR_ERR(source);
 	context->pmu = choice;
 	hft_pmu_tell(queue, pmu, &choice);
 	hft_pmu_put(source);
@@ -367,8 +397,8 @@ void __init hft_pmu_init(void)
 							PERF_COUNT_HW_CPU_CYCLES,
 							cpumask_first(cpu_online_mask));
 
-	hft_pmu_present = event;
-	if (event)
+	hft_pmu_present = !IS_ERR_OR_NULL(event);
+	if (hft_pmu_present)
 		perf_event_release_kernel(event);
 }
 

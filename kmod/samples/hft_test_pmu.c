@@ -6,6 +6,9 @@
  * Event n of HFT_TEST_EVENTS counts to values[n], a module parameter, times the number
  * of the CPU plus one: on another CPU it is another count.  Event HFT_TEST_EVENTS counts
  * how often it is read.  An event of the mask in @fail can not be scheduled.
+ *
+ * hft_test_beside has the same events, but is none that tasks are counted by, as the PMUs
+ * beside the CPUs are.
  */
 #include <linux/module.h>
 #include <linux/perf_event.h>
@@ -89,13 +92,33 @@ static struct pmu hft_test_pmu = {
 	.capabilities = PERF_PMU_CAP_NO_INTERRUPT,
 };
 
+static struct pmu hft_test_beside = {
+	.module = THIS_MODULE,
+	.task_ctx_nr = perf_invalid_context,
+	.event_init = hft_test_event_init,
+	.add = hft_test_add,
+	.del = hft_test_del,
+	.start = hft_test_start,
+	.stop = hft_test_stop,
+	.read = hft_test_read,
+	.capabilities = PERF_PMU_CAP_NO_INTERRUPT,
+};
+
 static int __init hft_test_pmu_init(void)
 {
-	return perf_pmu_register(&hft_test_pmu, "hft_test", -1);
+	int err = perf_pmu_register(&hft_test_pmu, "hft_test", -1);
+
+	if (err)
+		return err;
+	err = perf_pmu_register(&hft_test_beside, "hft_test_beside", -1);
+	if (err)
+		perf_pmu_unregister(&hft_test_pmu);
+	return err;
 }
 
 static void __exit hft_test_pmu_exit(void)
 {
+	perf_pmu_unregister(&hft_test_beside);
 	perf_pmu_unregister(&hft_test_pmu);
 }
 

@@ -77,7 +77,7 @@ TEST(choices_that_make_no_sense)
 	close(context);
 }
 
-/* Types and configs of all kinds: some count, some do not, none is an error. */
+/* Types and configs of all kinds: some count, some do not, some are not for interrupts. */
 TEST(counters_that_there_are_not)
 {
 	uint64_t random = 0x9e3779b97f4a7c15;
@@ -87,6 +87,7 @@ TEST(counters_that_there_are_not)
 		int context = hft_test_context(TASKS);
 		struct hft_pmu pmu = { .nr = HFT_METRICS };
 		struct hft_test_ring ring;
+		int err;
 
 		for (n = 0; n < HFT_METRICS; n++) {
 			pmu.type[n] = i & 1 ? hft_test_random(&random) :
@@ -97,7 +98,12 @@ TEST(counters_that_there_are_not)
 			pmu.config[n] = i & 2 ? hft_test_random(&random) :
 						hft_test_random(&random) % 16;
 		}
-		ASSERT_EQ(0, hft_test_ioctl(context, HFT_IOC_PMU, &pmu));
+		err = hft_test_ioctl(context, HFT_IOC_PMU, &pmu);
+		if (err == -EOPNOTSUPP) {
+			close(context);
+			continue;
+		}
+		ASSERT_EQ(0, err);
 		ASSERT_EQ(0, pmu_ring(context, 0, 16, 0, &ring));
 		ASSERT_EQ(0, pmu_submit(context, &ring, 0));
 		hft_test_advance(&ring, 1);

@@ -399,6 +399,35 @@ TEST_F(pmu, module_of_the_counters_stays)
 	ASSERT_EQ(0, pmu_load());
 }
 
+/*
+ * One beside the CPUs is not read in interrupts, whichever of the four it is, though perf
+ * has it; and leaves nothing behind.
+ */
+TEST_F(pmu, a_pmu_beside_the_cpus)
+{
+	int context = hft_test_context(TASKS), type = pmu_type_of("hft_test_beside"), fd;
+	struct hft_ring_add add = hft_test_ring_default();
+	uint32_t i;
+
+	ASSERT_LT(0, type);
+	fd = open_event(type, 0, self->cpu);
+	ASSERT_LT(0, fd);
+	close(fd);
+	for (i = 0; i < HFT_METRICS; i++) {
+		struct hft_pmu pmu = pmu_choice(self->cpu);
+
+		pmu.type[i] = type;
+		EXPECT_EQ(-EOPNOTSUPP, hft_test_ioctl(context, HFT_IOC_PMU, &pmu));
+	}
+	add.cpu = self->cpu;
+	add.flags = HFT_RING_METRICS;
+	EXPECT_EQ(-EINVAL, hft_test_ioctl(context, HFT_IOC_RING_ADD, &add));
+	EXPECT_EQ(HFT_METRICS, pmu_await_events(HFT_METRICS));
+	ASSERT_EQ(0, pmu_choose(context, self->cpu));
+	close(context);
+	EXPECT_EQ(0xf, run(self->context, &self->ring));
+}
+
 /* What is not there is not valid, and no error. */
 TEST(absent)
 {

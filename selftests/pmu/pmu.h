@@ -73,13 +73,19 @@ static inline int pmu_set_fail(uint32_t mask)
 	return hft_test_write_file(PMU_SYS "parameters/fail", text);
 }
 
+static inline int pmu_type_of(const char *name)
+{
+	char path[96], text[16];
+	int err;
+
+	snprintf(path, sizeof(path), "/sys/bus/event_source/devices/%s/type", name);
+	err = hft_test_read_file(path, text, sizeof(text));
+	return err ? err : atoi(text);
+}
+
 static inline int pmu_type(void)
 {
-	char text[16];
-	int err = hft_test_read_file("/sys/bus/event_source/devices/hft_test/type", text,
-				     sizeof(text));
-
-	return err ? err : atoi(text);
+	return pmu_type_of("hft_test");
 }
 
 /* All four counters of the test's PMU. */

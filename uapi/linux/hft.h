@@ -229,7 +229,8 @@ struct hft_setup {
  * Errors: -EINVAL a field is out of range, the context is not set up, or has no
  * %HFT_IOC_PMU before %HFT_RING_METRICS; -ENOENT there is no ring @fallback that has
  * tasks, on another CPU; -ENXIO there is no such sink; -EPERM the sink is not for the
- * caller; -ENODEV the CPU is offline; -ENOSPC the context has its most rings, one monitor
+ * caller; -ENODEV the CPU is offline; -EOPNOTSUPP a counter was chosen that is not the CPU's
+ * own (&struct hft_pmu); -ENOSPC the context has its most rings, one monitor
  * ring already, or the CPU has no room for its tasks; -EDQUOT the user's quota; -EMFILE,
  * -ENFILE, -ENOMEM.
  */
@@ -1287,9 +1288,13 @@ struct hft_clock_pair {
  * pinned: each has a counter of the hardware to itself, or none and is not valid.  A
  * counter that the machine does not have, or not free, is no error.
  *
+ * They are read in hard interrupts.  So a PMU must be one that counts tasks too, which is
+ * read at each context switch: the CPU's own, or the kernel's.  One beside the CPUs (of a
+ * memory controller, a bus, a package's energy) is not.
+ *
  * Errors: -EPERM; -EALREADY they are chosen; -EINVAL a field is out of range, a type
  * is PERF_TYPE_TRACEPOINT or PERF_TYPE_BREAKPOINT, or there is nothing to read: none are
- * chosen; -ENOMEM.
+ * chosen; -EOPNOTSUPP a type is of a PMU beside the CPUs; -ENOMEM.
  */
 struct hft_pmu {
 	__u32 flags;

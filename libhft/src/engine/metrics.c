@@ -14,7 +14,7 @@
  * are no counters: the answer is that none is valid.  Enters the kernel.  Any thread.
  *
  * Return: 0, or -EPERM without CAP_PERFMON, -EALREADY they are chosen, -EINVAL a field is out
- * of range or nothing to read was chosen, -ENOMEM.
+ * of range or nothing to read was chosen, -EOPNOTSUPP one is not the CPU's own, -ENOMEM.
  */
 HFT_API int hft_pmu(struct hft *h, struct hft_pmu *pmu)
 {
