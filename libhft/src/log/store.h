@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The store: takes whole records of streams, writes packets of them to chunks.
+ *
+ * One thread at a time calls it, the drainer: nothing here is locked but
+ * hft_log_store_state().  Nothing waits for the disk but hft_log_store_flush() and
+ * hft_log_store_close(), and, without io_uring, hft_log_store_append().
+ *
+ * What is taken is in this process's memory until hft_log_store_written() says that it is
+ * in a file: a ring keeps it until then, and so it survives the process.
+ */
+#ifndef HFT_LOG_STORE_INTERNAL_H
+#define HFT_LOG_STORE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hft/log_store.h>
+
+struct hft_log_store;
+
+/**
+ * struct hft_log_store_clock - what stamps are of
+ * @name: "tsc" or "monotonic"
+ * @freq: Hz
+ * @offset_s: seconds since 1970 when the stamp was 0, UTC; see CTF, clock
+ * @offset: to that: cycles, less than @freq
+ * @monotonic_at_0: CLOCK_MONOTONIC, ns, when the stamp was 0
+ */
+struct hft_log_store_clock {
+	char name[16];
+	uint64_t freq;
+	int64_t offset_s;
+	uint64_t offset;
+	int64_t monotonic_at_0;
+};
+
+/**
+ * struct hft_log_store_origin - whose log it is
+ * @uuid: of the log
+ * @pid: of the process whose records they are
+ * @host: its machine; NULL: this one
+ * @program: its name; NULL: of this one
+ * @clock: at the beginning
+ */
+struct hft_log_store_origin {
+	uint8_t uuid[16];
+	uint32_t pid;
+	const char *host;
+	const char *program;
+	struct hft_log_store_clock clock;
+};
+
+/**
+ * struct hft_log_store_stream - a ring
+ * @id: its number; a file is named by it
+ * @tid: of its thread; 0: of none
+ * @cpu: that it is bound to; -1: none
+ * @thread: its name
+ * @policy: for people and readers: "audit", "overwrite" or "drop"
+ * @audit: no record of it may be lost: it is synchronised and kept as one of these
+ */
+struct hft_log_store_stream {
+	uint64_t id;
+	uint32_t tid;
+	int32_t cpu;
+	const char *thread;
+	const char *policy;
+	bool audit;
+};
+
+struct hft_log_store_field {
+	const char *name;
+	enum hft_log_type type;
+};
+
+/**
+ * struct hft_log_store_site - a call site; it is copied
+ * @id: in its records
+ * @level: &enum hft_log_level: 0, error, to 5, trace
+ * @line: in @file
+ * @nr_fields: how many
+ * @name: of a typed event, or NULL
+ * @subsystem: of the program
+ * @format: as of printf(), or NULL
+ * @file: of the source
+ * @fields: arguments in their order
+ */
+struct hft_log_store_site {
+	uint16_t id;
+	uint8_t level;
+	uint32_t line;
+	uint32_t nr_fields;
+	const char *name;
+	const char *subsystem;
+	const char *format;
+	const char *file;
+	const struct hft_log_store_field *fields;
+};
+
+/**
+ * hft_log_store_open() - begin to write to the folder of a log
+ * @store: answered
+ * @dir: the folder; it is made if there is none, and has one writer at a time
+ * @origin: what the log is of
+ * @opts: as the user gave them, or NULL
+ *
+ * Goes on behind the chunks that are there.  Those of a writer that died without sealing
+ * them are repaired and sealed as such first.  Threads of the store run on the CPUs of the
+ * caller.
+ *
+ * Return: 0; -EBUSY: another process writes there; -EINVAL, -E2BIG: bad options; -ENOMEM;
+ * or what the file system says.
+ */
+int hft_log_store_open(struct hft_log_store **store, const char *dir,
+		       const struct hft_log_store_origin *origin,
+		       const struct hft_log_store_opts *opts);
+
+/* Return: 0, -EEXIST, -EINVAL or -ENOMEM. */
+int hft_log_store_site_add(struct hft_log_store *store, const struct hft_log_store_site *site);
+int hft_log_store_stream_add(struct hft_log_store *store,
+			     const struct hft_log_store_stream *stream);
+
+/**
+ * hft_log_store_append() - take records of a stream
+ * @store: where
+ * @id: of the stream
+ * @records: whole ones, which it reads once and copies
+ * @bytes: of them
+ * @lost: records of the stream that were lost up to the last of these, in all
+ *
+ * Return: how many bytes of whole records it took: less than @bytes when its buffers are
+ * full.  None was taken: -EAGAIN: not yet, the disk is slow; -ENOSPC, -EIO and others: the
+ * disk is in trouble, and so it says until it is not; -EBADMSG: @records are no records of
+ * sites that were added, -ENOENT: no such stream.
+ */
+int64_t hft_log_store_append(struct hft_log_store *store, uint64_t id, const void *records,
+			     size_t bytes, uint64_t lost);
+
+/* Bytes of records of a stream that are in files, all before them too; and on the disk. */
+uint64_t hft_log_store_written(struct hft_log_store *store, uint64_t id);
+uint64_t hft_log_store_synced(struct hft_log_store *store, uint64_t id);
+
+/* No more of it comes: what it has is written soon, and @id may not be added again. */
+int hft_log_store_stream_end(struct hft_log_store *store, uint64_t id);
+
+/* Stamps are of another clock, or of the same at another rate, from the next record on. */
+int hft_log_store_clock(struct hft_log_store *store, const struct hft_log_store_clock *clock);
+
+/**
+ * hft_log_store_poll() - do what is due: finish writes, flush, synchronise, rotate, retry
+ * @store: where
+ * @now: CLOCK_MONOTONIC, ns
+ *
+ * Return: when it wants to be called again at the latest, ns of CLOCK_MONOTONIC.
+ */
+uint64_t hft_log_store_poll(struct hft_log_store *store, uint64_t now);
+
+/**
+ * hft_log_store_flush() - wait until what was taken is written
+ * @store: where
+ * @sync: and survives a loss of power
+ * @timeout_ns: at most; a disk in trouble is waited for, too
+ *
+ * Return: 0; -ETIMEDOUT; -ENOSPC, -EIO, ...: the disk is in trouble and the time is over.
+ */
+int hft_log_store_flush(struct hft_log_store *store, bool sync, uint64_t timeout_ns);
+
+/* Any thread.  Return: 0 or -EINVAL. */
+int hft_log_store_state(struct hft_log_store *store, struct hft_log_store_state *state);
+
+/**
+ * hft_log_store_close() - write all, seal the last chunk, wait for the threads
+ * @store: is gone afterwards, whatever is returned
+ * @timeout_ns: for a disk that takes nothing
+ *
+ * Return: 0, or as hft_log_store_flush(): records that it had taken and that are not in
+ * files are only in the rings.
+ */
+int hft_log_store_close(struct hft_log_store *store, uint64_t timeout_ns);
+
+#endif /* HFT_LOG_STORE_INTERNAL_H */
