@@ -1,3 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The backends that need no device, here too. */
+/* The backends that need no device */
+#define BACKENDS	"soft", "sim"
 #include "../libhft/conformance.c"
