@@ -326,6 +326,37 @@ static void test_a_file_that_can_not_be_restored(void **state)
 	assert_old("without what is gone", 0);
 }
 
+/* What is longer than could be put back stays as it is. */
+static void test_a_value_that_is_too_long(void **state)
+{
+	static const char path[] = CPU "cpu2/cpufreq/scaling_governor";
+	char longest[4096 + 1], full[PATH_MAX];
+	struct stat st;
+
+	(void)state;
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	replace_by_file(path, longest);
+	assert_int_equal(RUN("-c", "2-3", "--apply"), 1);
+	assert_true(printed("cpu2/cpufreq/scaling_governor can not be read, and stays as it is"));
+	assert_true(printed("Message too long"));
+	tree_path(full, root, path);
+	assert_int_equal(stat(full, &st), 0);
+	assert_int_equal(st.st_size, sizeof(longest) - 1);
+	assert_int_equal(RUN("--restore"), 0);
+
+	/* One that fits comes back as it was. */
+	longest[4094] = '\0';
+	replace_by_file(path, longest);
+	assert_int_equal(RUN("-c", "2-3", "--apply"), 0);
+	assert_string_equal(content(path), "performance\n");
+	assert_int_equal(RUN("--restore"), 0);
+	assert_int_equal(stat(full, &st), 0);
+	assert_int_equal(st.st_size, 4094 + 1);
+	replace_by_file(path, "powersave\n");
+	assert_old("a long one", 0);
+}
+
 static void append_to_state(const char *text)
 {
 	char full[PATH_MAX];
@@ -663,6 +694,7 @@ int main(void)
 		TEST(test_one_setting),
 		TEST(test_a_file_that_can_not_be_written),
 		TEST(test_a_file_that_can_not_be_restored),
+		TEST(test_a_value_that_is_too_long),
 		TEST(test_a_state_file_that_was_spoiled),
 		TEST(test_two_at_once),
 		TEST(test_signals),

@@ -212,6 +212,9 @@ static void nonsense_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(hft_alloc_on(&region, page, &opts), -EINVAL);
+	opts.flags = 0;
+	opts.reserved = 1;
+	assert_int_equal(hft_alloc_on(&region, page, &opts), -EINVAL);
 	assert_int_equal(hft_alloc_on(&region, 0, NULL), -EINVAL);
 	assert_int_equal(hft_alloc_on(&region, SIZE_MAX, NULL), -EINVAL);
 	assert_int_equal(hft_alloc_on(&region, 1UL << 60, NULL), -ENOMEM);

@@ -175,11 +175,17 @@ static void a_list_is_checked(void **state)
 	assert_string_equal(hft_strerror(ENODEV), "CPU 15: offline: No such device");
 	opts.cpus = none;
 	assert_int_equal(hft_place(&opts, placed, 1), -ENODEV);
+	assert_int_equal(hft_place_count(&opts), -ENODEV);
 	opts.cpus = twice;
 	opts.nr_cpus = 2;
 	assert_int_equal(hft_place(&opts, placed, 2), -EBUSY);
+	assert_int_equal(hft_place_count(&opts), -EBUSY);
+	opts.nr_cpus = UINT32_MAX;
+	assert_int_equal(hft_place_count(&opts), -EBUSY);
+	opts.nr_cpus = 2;
 	opts.flags = HFT_PLACE_REUSE;
 	assert_int_equal(hft_place(&opts, placed, 2), 0);
+	assert_int_equal(hft_place_count(&opts), 2);
 	assert_true(placed[1].flags & HFT_PLACED_SHARES_CPU);
 	opts.cpus = NULL;
 	assert_int_equal(hft_place(&opts, placed, 1), -EINVAL);

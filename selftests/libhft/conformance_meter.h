@@ -243,6 +243,10 @@ static void case_meter_errors(struct test *t)
 	opts.classes = 0;
 	opts.kinds = 1U << HFT_KINDS;
 	EQUAL(-EINVAL, hft_ring_meter(t->ring, &opts));
+	opts.kinds = 0;
+	opts.reserved = 1;
+	EQUAL(-EINVAL, hft_ring_meter(t->ring, &opts));
+	opts.reserved = 0;
 	opts.sz = 0;
 	EQUAL(-EINVAL, hft_ring_meter(t->ring, &opts));
 	HFT_OPTS(hft_meter_opts, fine, .flags = HFT_METER_HIST);

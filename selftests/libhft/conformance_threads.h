@@ -343,6 +343,7 @@ static void case_fork(struct test *t)
 	if (!pid) {
 		status = hft_submit(t->h, &task, NULL) != (kernel ? 0 : -EOWNERDEAD);
 		status += hft_cancel(t->h, 1) != (kernel ? -ENOENT : -EOWNERDEAD);
+		status += hft_ring_lead(t->ring) != 0;
 		hft_ring_close(t->ring);
 		hft_close(t->h);
 		_exit(status);

@@ -18,7 +18,7 @@
 
 #define STATE_DIR	"/run/hft-tune"
 #define STATE_DIR_SIZE	(PATH_MAX - 256)
-#define VALUE_SIZE	1024
+#define VALUE_SIZE	4096	/* a list of all CPUs of a cpu_set_t, however they lie */
 #define EXIT_TUNE	125	/* wrong usage, or nothing could be done */
 
 /**
@@ -64,6 +64,7 @@ bool setting_select(const char *name, unsigned int *only);
 void settings_print(void);
 
 /* value.c: the word that counts of a file's first line, and a write that is one write(2). */
+/* Returns -EMSGSIZE if it may not be all of it. */
 int value_read(const char *root, const char *path, char *value, size_t size);
 int value_write(const char *root, const char *path, const char *value);
 bool value_same(const char *path, const char *a, const char *b);

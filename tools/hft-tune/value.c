@@ -19,6 +19,8 @@ int value_read(const char *root, const char *path, char *value, size_t size)
 		value[0] = '\0';
 	else if (err)
 		return err;
+	if (strlen(value) == size - 1)
+		return -EMSGSIZE;	/* and more of it: never write back a part */
 	hft_chosen_word(value);
 	return 0;
 }

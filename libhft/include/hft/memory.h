@@ -31,6 +31,7 @@ struct hft_alloc_opts {
 	uint32_t node;			/* 1 + the node; 0: of @cpu */
 	uint32_t cpu;			/* 1 + a CPU; 0: that the caller runs on */
 	uint32_t flags;			/* HFT_ALLOC_* */
+	uint32_t reserved;		/* 0 */
 };
 
 /* hft_region.has */

@@ -36,12 +36,14 @@ struct hft_histogram;
  * @flags: %HFT_METER_HIST; zero: nothing
  * @classes: bit n: of tasks of class n; 0: of all
  * @kinds: bit n: of kind n of &enum hft_kind; 0: of all
+ * @reserved: zero
  */
 struct hft_meter_opts {
 	size_t sz;
 	uint32_t flags;
 	uint32_t classes;
 	uint32_t kinds;
+	uint32_t reserved;
 };
 
 /**

@@ -284,6 +284,8 @@ HFT_API int hft_ring_meter(struct hft_ring *ring, const struct hft_meter_opts *u
 	err = hft_read_opts(&opts, sizeof(opts), user_opts);
 	if (err)
 		return err;
+	if (opts.reserved)
+		return hft_fail(EINVAL, "a meter's reserved option is not zero");
 	set = (struct hft_meter_set){
 		.ring = ring->number, .flags = opts.flags, .classes = opts.classes,
 		.kinds = opts.kinds,

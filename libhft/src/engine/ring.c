@@ -239,12 +239,14 @@ HFT_API uint32_t hft_ring_number(const struct hft_ring *ring)
  *
  * What tasks are queued with from now on: of a ring that learns it, it changes.
  *
- * Return: nanoseconds.  Any thread; wait-free, no system call.
+ * Return: nanoseconds; 0 in a forked child, which has not the ring's memory.  Any thread; wait-free, no system call.
  */
 HFT_API uint64_t hft_ring_lead(const struct hft_ring *ring)
 {
 	if (__builtin_expect(ring->own_lead, 0))
 		return ring->own_lead;
+	if (__builtin_expect(hft_is_inherited(ring->forks), 0))
+		return 0;
 	return __atomic_load_n(&ring->producer->lead, __ATOMIC_RELAXED);
 }
 

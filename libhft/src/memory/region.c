@@ -266,6 +266,8 @@ HFT_API int hft_alloc_on(struct hft_region *user_region, size_t bytes,
 		return hft_fail(EINVAL, "a region of %zu bytes", bytes);
 	if (opts.flags & ~ALLOC_FLAGS)
 		return hft_fail(EINVAL, "unknown flags 0x%x of a region", opts.flags);
+	if (opts.reserved)
+		return hft_fail(EINVAL, "a region's reserved option is not zero");
 	region.node = choose_node(&opts);
 	err = alloc_region(&region, &opts);
 	hft_answer(user_region, &region, sizeof(region));

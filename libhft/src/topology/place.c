@@ -503,32 +503,47 @@ HFT_API int hft_place(const struct hft_place_opts *opts, struct hft_placed *plac
 	return err;
 }
 
+/* Each of a list, as hft_place() would take it. */
+static int count_listed(struct places *p)
+{
+	struct hft_placed placed;
+	uint32_t i;
+	int err = 0;
+
+	for (i = 0; i < p->opts.nr_cpus && !err; i++)
+		err = take_listed(p, i, &placed);
+	return err ? err : (int)i;
+}
+
+static int count_best(struct places *p)
+{
+	struct candidate *c;
+	int nr = 0;
+
+	p->opts.flags &= ~HFT_PLACE_REUSE;
+	while ((c = choose(p))) {
+		take(p, c);
+		nr++;
+	}
+	return nr;
+}
+
 /**
  * hft_place_count() - how many workers can be placed, each on a CPU of its own
  * @opts: as for hft_place()
  *
- * Any thread; as hft_place().
+ * Of a list it is all of them, if hft_place() would take them.  Any thread; as hft_place().
  *
  * Return: how many, or as hft_place().
  */
 HFT_API int hft_place_count(const struct hft_place_opts *opts)
 {
-	struct candidate *c;
 	struct places p;
-	int nr = 0;
-	int err = places_open(&p, opts);
+	int nr, err = places_open(&p, opts);
 
 	if (err)
 		return err;
-	p.opts.flags &= ~HFT_PLACE_REUSE;
-	if (p.opts.policy == HFT_PLACE_LIST) {
-		nr = (int)p.opts.nr_cpus;
-	} else {
-		while ((c = choose(&p))) {
-			take(&p, c);
-			nr++;
-		}
-	}
+	nr = p.opts.policy == HFT_PLACE_LIST ? count_listed(&p) : count_best(&p);
 	places_close(&p);
 	return nr;
 }
