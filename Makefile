@@ -57,7 +57,7 @@ else
 	tools/vm/build-module 6.12
 endif
 
-HEADERS := liburing.h jansson.h zlib.h hwloc.h microhttpd.h systemd/sd-daemon.h
+HEADERS := liburing.h jansson.h zlib.h hwloc.h microhttpd.h openssl/evp.h systemd/sd-daemon.h
 selftests: HEADERS += cmocka.h
 
 require:
