@@ -3,43 +3,9 @@
  * A ring with a fallback ring, and its CPU goes: the tasks move, each has one event, and
  * those that the other ring does not take end with an error.
  */
-#include "kselftest_harness.h"
-#include "hotplug.h"
+#include "fallback.h"
 
-#define TASKS	600
 #define FAR	(1000 * NSEC_PER_SEC)
-
-FIXTURE(fallback) {
-	int cpu;
-	int context;
-	struct hft_test_ring spare;	/* on CPU 0, ring 0 */
-	struct hft_test_ring ring;	/* on the last, ring 1 */
-};
-
-FIXTURE_SETUP(fallback)
-{
-	self->cpu = hft_test_cpus() - 1;
-	ASSERT_EQ(0, hft_test_pin(0));
-	self->context = hft_test_context(TASKS);
-	ASSERT_LT(0, self->context);
-	ASSERT_EQ(0, hft_test_ring_add(self->context, 0, ENTRIES, ENTRIES, HFT_POLICY_FIFO,
-				       &self->spare));
-	if (self->cpu > 0)
-		ASSERT_EQ(0, add_ring(self->context, self->cpu, 8, 0, &self->ring));
-}
-
-FIXTURE_TEARDOWN(fallback)
-{
-	set_online(self->cpu, true);
-	hft_test_ring_close(&self->ring);
-	hft_test_ring_close(&self->spare);
-	close(self->context);
-}
-
-static int submit(int context, const struct hft_task *task, int64_t *id)
-{
-	return hft_test_submit(context, task, id);
-}
 
 static int set_release(int context, uint64_t id, uint64_t release)
 {
@@ -75,13 +41,13 @@ TEST_F(fallback, tasks_move_in_order)
 	for (i = 0; i < 30; i++) {
 		task = hft_test_task(1, i, due[i % 3]);
 		task.clock = i % 3;
-		ASSERT_EQ(0, submit(self->context, &task, NULL));
+		ASSERT_EQ(0, hft_test_submit(self->context, &task, NULL));
 	}
 	ASSERT_EQ(0, hft_test_await_ready(self->context, 1, 22));
 	/* 40 wait: the later releases were submitted first. */
 	for (i = 0; i < 40; i++) {
 		task = hft_test_task(1, 100 + i, far - (i / 10) * NSEC_PER_SEC);
-		ASSERT_EQ(0, submit(self->context, &task, &ids[i]));
+		ASSERT_EQ(0, hft_test_submit(self->context, &task, &ids[i]));
 	}
 	ASSERT_EQ(0, set_online(self->cpu, false));
 	ASSERT_EQ(8, hft_test_pending(&self->ring));
@@ -141,13 +107,13 @@ TEST_F(fallback, order_of_submission)
 				    &(struct hft_halt){ .mode = HFT_HALT_ALL }));
 	for (i = 0; i < 20; i++) {
 		task = hft_test_task(1, i, soon + (20 - i) * 1000);
-		ASSERT_EQ(0, submit(self->context, &task, &id));
+		ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	}
 	ASSERT_EQ(0, set_online(self->cpu, false));
 	/* After those that have come before, though it was due before. */
 	for (i = 20; i < 30; i++) {
 		task = hft_test_task(1, i, soon);
-		ASSERT_EQ(0, submit(self->context, &task, &id));
+		ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	}
 	ASSERT_EQ(0, hft_test_await_ready(self->context, 0, 30));
 	ASSERT_EQ(0, hft_test_ioctl(self->context, HFT_IOC_HALT, &(struct hft_halt){}));
@@ -170,7 +136,7 @@ TEST_F(fallback, new_tasks_follow_until_the_cpu_is_back)
 	ASSERT_TRUE(hft_test_flags(&self->ring) & HFT_RING_OFFLINE);
 	task = hft_test_task(1, 7, hft_test_now() + FAR);
 	task.flags = HFT_TASK_TRACK;
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	ASSERT_EQ(0, task_info(self->context, id, &info));
 	ASSERT_EQ(0, info.ring);
 	ASSERT_EQ(HFT_STATE_PENDING, info.state);
@@ -187,7 +153,7 @@ TEST_F(fallback, new_tasks_follow_until_the_cpu_is_back)
 	ASSERT_EQ(0, set_online(self->cpu, true));
 	ASSERT_EQ(0, hft_test_flags(&self->ring));
 	task = hft_test_task(1, 8, hft_test_now() + 10 * NSEC_PER_MSEC);
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	ASSERT_EQ(0, hft_test_take(&self->ring, &event, 10 * NSEC_PER_SEC));
 	ASSERT_EQ(8, event.cookie);
 	ASSERT_FALSE(hft_test_next(&self->spare, &event));
@@ -212,9 +178,9 @@ TEST_F(fallback, rings_to_fall_back_on)
 	/* When it is closed there is none. */
 	hft_test_ring_close(&self->spare);
 	ASSERT_EQ(0, set_online(self->cpu, false));
-	ASSERT_EQ(-ENODEV, submit(self->context, &task, &id));
+	ASSERT_EQ(-ENODEV, hft_test_submit(self->context, &task, &id));
 	ASSERT_EQ(0, set_online(self->cpu, true));
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 }
 
 /* A ring with another behind it, and so on; the last has none. */
@@ -231,12 +197,12 @@ TEST_F(fallback, one_after_the_other)
 	ASSERT_EQ(0, add_ring(self->context, self->cpu - 1, 8, 1, &third));
 	for (i = 0; i < 10; i++) {
 		task = hft_test_task(third.add.ring, i, hft_test_now() + FAR);
-		ASSERT_EQ(0, submit(self->context, &task, &ids[i]));
+		ASSERT_EQ(0, hft_test_submit(self->context, &task, &ids[i]));
 	}
 	ASSERT_EQ(0, set_online(self->cpu - 1, false));
 	ASSERT_EQ(0, set_online(self->cpu, false));
 	task = hft_test_task(third.add.ring, i, hft_test_now() + FAR);
-	ASSERT_EQ(0, submit(self->context, &task, &ids[i]));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &ids[i]));
 	for (i = 0; i < 11; i++) {
 		ASSERT_EQ(0, set_release(self->context, ids[i], 0));
 		ASSERT_EQ(0, hft_test_take(&self->spare, &event, 10 * NSEC_PER_SEC));
@@ -265,11 +231,11 @@ TEST_F(fallback, second_on_the_same_cpu)
 	ASSERT_EQ(0, set_online(self->cpu - 1, false));
 	for (i = 0; i < 10; i++) {
 		task = hft_test_task(first.add.ring, i, hft_test_now() + FAR);
-		ASSERT_EQ(0, submit(self->context, &task, &id));
+		ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	}
 	/* That one takes what is submitted, as long as it can. */
 	task = hft_test_task(second.add.ring, i, hft_test_now() + FAR);
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	ASSERT_EQ(0, set_online(self->cpu, false));
 	for (i = 0; i < 11; i++) {
 		ASSERT_EQ(0, hft_test_take(i < 10 ? &first : &last, &event, 10 * NSEC_PER_SEC));
@@ -277,9 +243,9 @@ TEST_F(fallback, second_on_the_same_cpu)
 		ASSERT_EQ(-ENODEV, event.result);
 	}
 	task.ring = first.add.ring;
-	ASSERT_EQ(-ENODEV, submit(self->context, &task, &id));
+	ASSERT_EQ(-ENODEV, hft_test_submit(self->context, &task, &id));
 	ASSERT_EQ(0, set_online(self->cpu - 1, true));
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	ASSERT_EQ(1, hft_test_cancel(self->context, id) == 0);
 	ASSERT_EQ(0, set_online(self->cpu, true));
 	hft_test_ring_close(&first);
@@ -301,10 +267,10 @@ TEST_F(fallback, hard_and_rules)
 	ASSERT_EQ(0, hft_test_ioctl(self->context, HFT_IOC_RULE, &rule));
 	task.flags = HFT_TASK_WATCH;
 	task.deadline = task.release + NSEC_PER_SEC;
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	task.cookie = 1;
 	task.level = HFT_LEVEL_HIGH + 1;
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	ASSERT_EQ(0, set_online(self->cpu, false));
 	ASSERT_EQ(0, hft_test_take(&self->ring, &event, 10 * NSEC_PER_SEC));
 	ASSERT_EQ(0, event.cookie);
@@ -313,7 +279,7 @@ TEST_F(fallback, hard_and_rules)
 	ASSERT_EQ(0, hft_test_stats(self->context, 0, &stats));
 	ASSERT_EQ(1, stats.waiting);
 	task.level = HFT_LEVEL_HIGH;
-	ASSERT_EQ(-EBUSY, submit(self->context, &task, &id));
+	ASSERT_EQ(-EBUSY, hft_test_submit(self->context, &task, &id));
 }
 
 /* A level that is not taken, and a demand that is not admitted. */
@@ -338,20 +304,20 @@ TEST_F(fallback, what_is_not_taken_ends)
 	task.flags = HFT_TASK_PERIODIC;
 	task.period = 10 * NSEC_PER_MSEC;
 	task.wcet = 6 * NSEC_PER_MSEC;
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	/* Together they would be too much for one CPU. */
 	task.ring = ring.add.ring;
 	task.cookie = 0;
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	for (i = 1; i < 3; i++) {
 		task = hft_test_task(ring.add.ring, i, i == 1 ? far : 0);
 		task.level = HFT_LEVEL_HIGH;
 		if (i == 2)
 			task.release = far;
-		ASSERT_EQ(0, submit(self->context, &task, &id));
+		ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	}
 	task = hft_test_task(ring.add.ring, 3, far);
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 
 	ASSERT_EQ(0, set_online(self->cpu, false));
 	for (i = 0; i < 3; i++) {
@@ -364,7 +330,7 @@ TEST_F(fallback, what_is_not_taken_ends)
 	ASSERT_EQ(0, hft_test_stats(self->context, narrow.add.ring, &stats));
 	ASSERT_EQ(2, stats.waiting);
 	task.level = HFT_LEVEL_HIGH;
-	ASSERT_EQ(-EINVAL, submit(self->context, &task, &id));
+	ASSERT_EQ(-EINVAL, hft_test_submit(self->context, &task, &id));
 
 	/* What it asked for there is free: it fits again when the CPU is back. */
 	ASSERT_EQ(0, set_online(self->cpu, true));
@@ -372,7 +338,7 @@ TEST_F(fallback, what_is_not_taken_ends)
 	task.flags = HFT_TASK_PERIODIC;
 	task.period = 10 * NSEC_PER_MSEC;
 	task.wcet = 9 * NSEC_PER_MSEC;
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	hft_test_ring_close(&ring);
 	hft_test_ring_close(&narrow);
 }
@@ -387,17 +353,17 @@ TEST_F(fallback, demand_moves)
 	task.flags = HFT_TASK_PERIODIC;
 	task.period = 10 * NSEC_PER_MSEC;
 	task.wcet = 6 * NSEC_PER_MSEC;
-	ASSERT_EQ(0, submit(self->context, &task, &id));
-	ASSERT_EQ(-EBUSY, submit(self->context, &task, &other));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
+	ASSERT_EQ(-EBUSY, hft_test_submit(self->context, &task, &other));
 	ASSERT_EQ(0, set_online(self->cpu, false));
 	task.ring = 0;
-	ASSERT_EQ(-EBUSY, submit(self->context, &task, &other));
+	ASSERT_EQ(-EBUSY, hft_test_submit(self->context, &task, &other));
 	ASSERT_EQ(0, set_online(self->cpu, true));
 	task.ring = 1;
-	ASSERT_EQ(0, submit(self->context, &task, &other));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &other));
 	ASSERT_EQ(0, hft_test_cancel(self->context, id));
 	task.ring = 0;
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 }
 
 /* The job in flight is finished first; releases until then are overruns. */
@@ -413,7 +379,7 @@ TEST_F(fallback, periodic_in_flight)
 	SKIP_IF_ALONE();
 	task.flags = HFT_TASK_PERIODIC;
 	task.period = period;
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	ASSERT_LT(0, hft_test_wait(&self->ring, 10 * NSEC_PER_SEC));
 	ASSERT_EQ(0, set_online(self->cpu, false));
 	/* The other ring has nothing while this one is not advanced over. */
@@ -451,11 +417,11 @@ TEST_F(fallback, leaving_ends)
 	SKIP_IF_ALONE();
 	task.flags = HFT_TASK_PERIODIC;
 	task.period = 3600 * NSEC_PER_SEC;
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	task.flags = HFT_TASK_SPORADIC;
 	task.period = HFT_PERIOD_MIN;
 	task.cookie = 1;
-	ASSERT_EQ(0, submit(self->context, &task, &other));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &other));
 	ASSERT_EQ(0, hft_test_ioctl(self->context, HFT_IOC_RELEASE,
 				    &(struct hft_arrival){ .task = other }));
 	while (hft_test_pending(&self->ring) < 2)
@@ -488,7 +454,7 @@ TEST_F(fallback, sporadic)
 	SKIP_IF_ALONE();
 	task.flags = HFT_TASK_SPORADIC;
 	task.period = HFT_PERIOD_MIN;
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	ASSERT_EQ(0, set_online(self->cpu, false));
 	ASSERT_EQ(0, hft_test_ioctl(self->context, HFT_IOC_RELEASE,
 				    &(struct hft_arrival){ .task = id }));
@@ -512,23 +478,23 @@ TEST_F(fallback, chains)
 
 	SKIP_IF_ALONE();
 	task.flags = HFT_TASK_TRACK;
-	ASSERT_EQ(0, submit(self->context, &task, &ids[0]));	/* in the ring */
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &ids[0]));	/* in the ring */
 	task.cookie = 1;
 	task.after = ids[0];
-	ASSERT_EQ(0, submit(self->context, &task, &ids[1]));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &ids[1]));
 	task.cookie = 2;
 	task.after = 0;
 	task.release = later;
-	ASSERT_EQ(0, submit(self->context, &task, &ids[2]));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &ids[2]));
 	task.cookie = 3;
 	task.after = ids[2];
-	ASSERT_EQ(0, submit(self->context, &task, &ids[3]));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &ids[3]));
 	task.cookie = 4;
 	task.after = ids[2];
-	ASSERT_EQ(0, submit(self->context, &task, &ids[4]));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &ids[4]));
 	task.cookie = 5;
 	task.ring = 0;
-	ASSERT_EQ(0, submit(self->context, &task, &ids[5]));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &ids[5]));
 
 	ASSERT_EQ(0, set_online(self->cpu, false));
 	ASSERT_EQ(0, hft_test_cancel(self->context, ids[4]));
@@ -565,19 +531,19 @@ TEST_F(fallback, deadlines)
 	ASSERT_EQ(0, hft_test_ring_make(self->context, &add, &monitor));
 	/* The window is full: the ninth is ready, and misses its deadline before it moves. */
 	for (i = 0; i < 8; i++)
-		ASSERT_EQ(0, submit(self->context, &task, &id));
+		ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	task.flags = HFT_TASK_WATCH;
 	task.cookie = 8;
 	task.release = hft_test_now();
 	task.deadline = task.release + NSEC_PER_MSEC;
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	ASSERT_EQ(0, hft_test_take(&monitor, &event, 10 * NSEC_PER_SEC));
 	ASSERT_EQ(HFT_EVENT_MISS, event.type);
 	/* This one waits for its release. */
 	task.cookie = 9;
 	task.release = hft_test_now() + FAR;
 	task.deadline = task.release + NSEC_PER_MSEC;
-	ASSERT_EQ(0, submit(self->context, &task, &id));
+	ASSERT_EQ(0, hft_test_submit(self->context, &task, &id));
 	ASSERT_EQ(0, set_online(self->cpu, false));
 
 	ASSERT_EQ(0, hft_test_take(&monitor, &event, 10 * NSEC_PER_SEC));

@@ -7,37 +7,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "kselftest_harness.h"
-#include "hotplug.h"
-
-#define TASKS	600
-
-FIXTURE(fallback_storm) {
-	int cpu;
-	int context;
-	struct hft_test_ring spare;	/* on CPU 0, ring 0 */
-	struct hft_test_ring ring;	/* on the last, ring 1 */
-};
-
-FIXTURE_SETUP(fallback_storm)
-{
-	self->cpu = hft_test_cpus() - 1;
-	ASSERT_EQ(0, hft_test_pin(0));
-	self->context = hft_test_context(TASKS);
-	ASSERT_LT(0, self->context);
-	ASSERT_EQ(0, hft_test_ring_add(self->context, 0, ENTRIES, ENTRIES, HFT_POLICY_FIFO,
-				       &self->spare));
-	if (self->cpu > 0)
-		ASSERT_EQ(0, add_ring(self->context, self->cpu, 8, 0, &self->ring));
-}
-
-FIXTURE_TEARDOWN(fallback_storm)
-{
-	set_online(self->cpu, true);
-	hft_test_ring_close(&self->ring);
-	hft_test_ring_close(&self->spare);
-	close(self->context);
-}
+#include "fallback.h"
 
 /*
  * Under load: submitted, cancelled and modified while the CPU goes and comes.  Each task
@@ -139,7 +109,7 @@ static int storm_take(struct hft_test_ring *ring, struct storm *storm, uint64_t 
 	return n;
 }
 
-TEST_F(fallback_storm, cycles_under_load)
+TEST_F(fallback, cycles_under_load)
 {
 	struct storm storm = { .context = self->context };
 	int cycles = hft_test_scaled(200), i, n, idle = 0;
@@ -239,7 +209,7 @@ static void live(int cpu, uint64_t random)
 	}
 }
 
-TEST_F(fallback_storm, killed_and_closed)
+TEST_F(fallback, killed_and_closed)
 {
 	int rounds = hft_test_scaled(40), i;
 	uint64_t random = 0x68667440;
