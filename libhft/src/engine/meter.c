@@ -356,17 +356,28 @@ static void add_own(struct hft_hist *to, struct hft_hist_info *info, struct hft 
 	pthread_mutex_unlock(&h->lock);
 }
 
-static struct hft_hist_read ask(const struct hft_hist_opts *which, struct hft_hist *hist)
+/* What is to be read into @hist, and can @answer be? */
+static int ask(struct hft_hist_read *read, const struct hft_hist_opts *user_which,
+	       struct hft_hist *hist, const struct hft_hist_answer *answer)
 {
+	struct hft_hist_opts which;
+	int err;
+
+	err = hft_read_opts(&which, sizeof(which), user_which);
+	if (!err && answer)
+		err = hft_check_answer(answer);
+	if (err)
+		return err;
 	hft_hist_reset(hist);
-	return (struct hft_hist_read){
+	*read = (struct hft_hist_read){
 		.info = {
-			.ring = which->ring, .flags = which->flags,
-			.task_class = which->task_class, .kind = which->kind,
+			.ring = which.ring, .flags = which.flags,
+			.task_class = which.task_class, .kind = which.kind,
 			.buckets = (uintptr_t)hist->bucket, .nr_buckets = HFT_HIST_BUCKETS,
 		},
 		.hist = hist,
 	};
+	return 0;
 }
 
 /* @hist has the buckets. */
@@ -387,10 +398,10 @@ static void answer_hist(struct hft_hist_answer *answer, const struct hft_hist_in
 		hft_answer(answer, &known, sizeof(known));
 }
 
-static int hist_error(int err, const struct hft_hist_opts *which)
+static int hist_error(int err, const struct hft_hist_info *info)
 {
-	return hft_fail(err == -ENOTTY ? EOPNOTSUPP : -err, "histogram of ring %u, class %u, kind %u",
-			which->ring, which->task_class, which->kind);
+	return hft_fail(err, "histogram of ring %u, class %u, kind %u", info->ring,
+			info->task_class, info->kind);
 }
 
 /**
@@ -412,21 +423,16 @@ static int hist_error(int err, const struct hft_hist_opts *which)
 HFT_API int hft_hist_read(struct hft *h, const struct hft_hist_opts *user_which,
 			  struct hft_histogram *to, struct hft_hist_answer *answer)
 {
-	struct hft_hist_opts which;
 	struct hft_hist_read read;
-	int err;
+	int err = ask(&read, user_which, &to->hist, answer);
 
-	err = hft_read_opts(&which, sizeof(which), user_which);
-	if (!err && answer)
-		err = hft_check_answer(answer);
 	if (err)
 		return err;
-	read = ask(&which, &to->hist);
 	err = h->backend->command(h, HFT_IOC_HIST, &read);
 	if (err)
-		return hist_error(err, &which);
+		return hist_error(err == -ENOTTY ? EOPNOTSUPP : -err, &read.info);
 	take(&to->hist, &read.info);
-	if (!(which.flags & HFT_HIST_GLOBAL))
+	if (!(read.info.flags & HFT_HIST_GLOBAL))
 		add_own(&to->hist, &read.info, h);
 	answer_hist(answer, &read.info);
 	return 0;
@@ -444,19 +450,13 @@ HFT_API int hft_hist_read(struct hft *h, const struct hft_hist_opts *user_which,
 HFT_API int hft_hist_read_fd(int fd, const struct hft_hist_opts *user_which,
 			     struct hft_histogram *to, struct hft_hist_answer *answer)
 {
-	struct hft_hist_opts which;
 	struct hft_hist_read read;
-	int err;
+	int err = ask(&read, user_which, &to->hist, answer);
 
-	err = hft_read_opts(&which, sizeof(which), user_which);
-	if (!err && answer)
-		err = hft_check_answer(answer);
 	if (err)
 		return err;
-	read = ask(&which, &to->hist);
 	if (ioctl(fd, HFT_IOC_HIST, &read.info))
-		return hft_fail(errno, "histogram of ring %u, class %u, kind %u", which.ring,
-				which.task_class, which.kind);
+		return hist_error(errno, &read.info);
 	take(&to->hist, &read.info);
 	answer_hist(answer, &read.info);
 	return 0;
