@@ -20,11 +20,8 @@ static void hft_ring_wake(struct hft_ring *ring)
 		irq_work_queue(&ring->work);
 }
 
-/* As if it were @published; its queue is locked. */
-void hft_dispatch_fill_at(struct hft_ring *ring, u64 published)
+static void hft_ring_fill(struct hft_ring *ring, u64 entry, u64 published)
 {
-	u64 entry = hft_queue_now(ring->queue);
-
 	if (hft_ready_fill(&ring->ready, HFT_BATCH, entry, published))
 		hft_ring_wake(ring);
 }
@@ -34,8 +31,13 @@ void hft_dispatch_fill(struct hft_ring *ring)
 {
 	u64 entry = hft_queue_now(ring->queue);
 
-	if (hft_ready_fill(&ring->ready, HFT_BATCH, entry, ktime_get_ns()))
-		hft_ring_wake(ring);
+	hft_ring_fill(ring, entry, ktime_get_ns());
+}
+
+/* As if it were @published. */
+void hft_dispatch_fill_at(struct hft_ring *ring, u64 published)
+{
+	hft_ring_fill(ring, hft_queue_now(ring->queue), published);
 }
 
 /*
