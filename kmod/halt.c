@@ -57,7 +57,7 @@ u64 hft_ring_halt(struct hft_ring *ring)
 }
 
 /* Is a ring held to more than its context and all are by now?  Under its queue's lock. */
-bool hft_ring_is_freed(const struct hft_ring *ring)
+bool hft_ring_may_resume(const struct hft_ring *ring)
 {
 	lockdep_assert_held(&ring->queue->lock);
 

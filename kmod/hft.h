@@ -282,7 +282,7 @@ void hft_dispatch_notice(struct hft_context *context, const struct hft_event *no
 /* halt.c */
 int hft_halt(struct hft_context *context, struct hft_halt *halt);
 u64 hft_ring_halt(struct hft_ring *ring);
-bool hft_ring_is_freed(const struct hft_ring *ring);
+bool hft_ring_may_resume(const struct hft_ring *ring);
 bool hft_halt_missed(struct hft_context *context, struct hft_halt *halt);
 int hft_ring_set_policy(struct hft_ring *ring, u32 policy);
 void hft_halt_tighten(struct hft_context *context);

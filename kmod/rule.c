@@ -71,7 +71,7 @@ static void hft_rule_told(struct irq_work *work)
 		less = hft_rule_count_halt(ring, ring->ready.detect->halt);
 	}
 	/* It may have been undone before this came to count it. */
-	less |= hft_ring_is_freed(ring);
+	less |= hft_ring_may_resume(ring);
 	raw_spin_unlock(&queue->lock);
 
 	/* The words before looking for rings: pairs with that in hft_context_add_ring(). */

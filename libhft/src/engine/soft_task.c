@@ -209,7 +209,7 @@ static void soft_ring_let_go(struct soft_context *context, struct soft_ring *sof
 	soft_ring_set_halt(soft, soft_halt_rank(context));
 }
 
-/* Is a ring held to less than what its handle allows by now? */
+/* Is a ring held to more than its handle is by now? */
 bool soft_ring_may_resume(struct soft_context *context, const struct soft_ring *soft)
 {
 	return soft_halt_rank(context) < READ_ONCE(soft->ready.halt_rank);
