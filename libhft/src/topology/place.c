@@ -138,7 +138,7 @@ static int make_counts(struct places *p)
 	return 0;
 }
 
-/* A core of which a thread does housekeeping is counted as one that has workers, for now. */
+/* No worker is placed yet: their counts by core serve for threads that do housekeeping. */
 static void mark_noisy(struct places *p)
 {
 	uint32_t *noisy = p->workers[DOMAIN_CORE];
@@ -184,7 +184,7 @@ static int refuse(struct places *p)
 	return err ? hft_fail(-err, "\"%s\" is no list of CPUs", exclude) : 0;
 }
 
-/* Packages that are near in part have their count, for now. */
+/* Likewise those by package, for CPUs that are near: others of such a package are less far. */
 static void mark_far(struct places *p, hwloc_const_bitmap_t near)
 {
 	uint32_t *packages = p->workers[DOMAIN_PACKAGE];
