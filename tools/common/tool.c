@@ -5,21 +5,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <hft/hft.h>
 
 #include <common/tool.h>
+
+const char *tool_help = "--help";
+
+static void begin_message(const char *format, va_list args)
+{
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	vfprintf(stderr, format, args);
+}
 
 int fail(int err, const char *format, ...)
 {
 	va_list args;
 
-	fprintf(stderr, "%s: ", program_invocation_short_name);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	begin_message(format, args);
 	va_end(args);
 	if (err)
 		fprintf(stderr, ": %s", strerror(err));
 	putc('\n', stderr);
 	return err ? -err : -EIO;
+}
+
+int fail_hft(int err, const char *what)
+{
+	if (what)
+		fail(0, "%s: %s", what, hft_strerror(err));
+	else
+		fail(0, "%s", hft_strerror(err));
+	return err;
+}
+
+int wrong_usage(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	begin_message(format, args);
+	va_end(args);
+	fprintf(stderr, ": see %s\n", tool_help);
+	return 2;
 }
 
 bool parse_number(const char *text, int base, uint64_t least, uint64_t most, uint64_t *number)

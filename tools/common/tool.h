@@ -12,6 +12,15 @@
  */
 int fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* An error of the library's, of @what or NULL, in its words; returns @err. */
+int fail_hft(int err, const char *what);
+
+/* What prints the help that wrong_usage() tells of: --help, until a command has its own. */
+extern const char *tool_help;
+
+/* The command line is wrong: prints why and where help is; returns 2, the exit status. */
+int wrong_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /*
  * Is the whole of @text a number from @least to @most?  @base as for strtoull(); what does
  * not fit and what is negative is none.

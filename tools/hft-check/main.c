@@ -58,7 +58,7 @@ static int run(struct report *report, const struct hft_check_opts *opts)
 	int err, worst = hft_check_run(opts, report_add, report);
 
 	if (worst < 0) {
-		fail(0, "%s", hft_strerror(worst));
+		fail_hft(worst, NULL);
 		return EXIT_USAGE;
 	}
 	err = report_end(report, worst);
@@ -102,7 +102,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (optind < argc) {
-		fail(0, "%s: unexpected: see --help", argv[optind]);
+		wrong_usage("%s: unexpected", argv[optind]);
 		return EXIT_USAGE;
 	}
 	if (json)

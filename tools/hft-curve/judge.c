@@ -31,7 +31,7 @@ static int judge_exact(const struct hft_analyze_task *t, uint32_t nr, uint32_t p
 	int err = hft_analyze(t, nr, &opts, &analysis, NULL);
 
 	if (err)
-		return fail(-err, "analyze: %s", hft_strerror(err));
+		return fail_hft(err, "analyze");
 	return analysis.schedulable;
 }
 
@@ -110,7 +110,7 @@ static int judge_sim(const struct hft_analyze_task *t, uint32_t nr, uint32_t pol
 		hft_sim_close(sim);
 	}
 	if (err && err != -ECANCELED)
-		return fail(-err, "simulate: %s", hft_strerror(err));
+		return fail_hft(err, "simulate");
 	return !err;
 }
 

@@ -102,16 +102,10 @@ static int parse(struct config *config, int argc, char **argv)
 			exit(0);
 		}
 		if (!parse_option(config, option)) {
-			if (option != '?')
-				fprintf(stderr, "hft-curve: %s is out of range: see --help\n",
-					optarg);
-			return 2;
+			return option == '?' ? 2 : wrong_usage("%s is out of range", optarg);
 		}
 	}
-	if (optind == argc)
-		return 0;
-	fprintf(stderr, "hft-curve: %s: what is that? See --help\n", argv[optind]);
-	return 2;
+	return optind < argc ? wrong_usage("%s: unexpected", argv[optind]) : 0;
 }
 
 static void print_json(const struct config *config, const struct point *points, uint32_t nr)
@@ -184,9 +178,7 @@ int main(int argc, char **argv)
 	if (status)
 		return status;
 	if (config.to < config.from ||
-	    (config.to - config.from) / config.step + 1.000001 >= MAX_POINTS + 1) {
-		fprintf(stderr, "hft-curve: no points, or more than 64: see --help\n");
-		return 2;
-	}
+	    (config.to - config.from) / config.step + 1.000001 >= MAX_POINTS + 1)
+		return wrong_usage("no points, or more than 64");
 	return run(&config) ? 1 : 0;
 }

@@ -130,15 +130,11 @@ static int parse_arguments(int argc, char **argv, struct config *config)
 		}
 		if (c == '?')
 			return 2;
-		if (!parse_option(c, optarg, config)) {
-			fail(0, "%s is out of range: see --help", optarg);
-			return 2;
-		}
+		if (!parse_option(c, optarg, config))
+			return wrong_usage("%s is out of range", optarg);
 	}
-	if (optind < argc) {
-		fail(0, "%s: unexpected: see --help", argv[optind]);
-		return 2;
-	}
+	if (optind < argc)
+		return wrong_usage("%s: unexpected", argv[optind]);
 	if (!config->feed) {
 		fail(0, "no --feed: hft-feed generate -o FILE makes one");
 		return 2;

@@ -182,7 +182,7 @@ static int submit_batch(struct demo *demo)
 	while (demo->nr_batch && !interrupted) {
 		ret = hft_submit_batch(demo->h, demo->batch, demo->nr_batch, results);
 		if (ret < 0)
-			return fail(0, "%s", hft_strerror(ret));
+			return fail_hft(ret, NULL);
 		ret = keep_refused(demo, results);
 		if (ret)
 			return ret;
@@ -383,7 +383,7 @@ int play(const struct config *config, struct outcome *outcome)
 	}
 	err = hft_open(&demo->h, &opts);
 	if (err) {
-		fail(0, "%s", hft_strerror(err));
+		fail_hft(err, NULL);
 		goto close;
 	}
 	err = play_on_handle(demo);

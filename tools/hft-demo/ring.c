@@ -74,7 +74,7 @@ static int ring_allocate(struct ring *ring)
 	if (!ring->tally)
 		return fail(ENOMEM, "ring %u", ring->index);
 	err = hft_book_open(&ring->book, &opts);
-	return err ? fail(0, "%s", hft_strerror(err)) : 0;
+	return err ? fail_hft(err, NULL) : 0;
 }
 
 int ring_start(struct ring *ring, struct hft *h, const struct config *config, unsigned int cpu)
@@ -89,7 +89,7 @@ int ring_start(struct ring *ring, struct hft *h, const struct config *config, un
 	err = hft_ring_open(h, &ring_opts, &ring->ring);
 	if (!err)
 		err = hft_worker_start(ring->ring, &worker_opts, &ring->worker);
-	return err ? fail(0, "%s", hft_strerror(err)) : 0;
+	return err ? fail_hft(err, NULL) : 0;
 }
 
 int ring_stop(struct ring *ring)

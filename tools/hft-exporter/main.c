@@ -89,12 +89,6 @@ static void usage(FILE *out)
 	      out);
 }
 
-static int wrong_usage(const char *what)
-{
-	fprintf(stderr, "hft-exporter: %s: see --help\n", what);
-	return 2;
-}
-
 static int print(struct exporter *exporter, const struct args *args)
 {
 	struct hft_text text = { .openmetrics = args->openmetrics };

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <common/tool.h>
+
 #include "hft-feed.h"
 
 /* Alpha fields are padded with spaces; a byte that is no ASCII is escaped. */
@@ -99,10 +101,8 @@ int cmd_dump(int argc, char **argv)
 		if (c != 'l' || !parse_limit(optarg, &limit))
 			return 2;
 	}
-	if (optind != argc - 1) {
-		fputs("hft-feed: dump takes one file\n", stderr);
-		return 2;
-	}
+	if (optind != argc - 1)
+		return wrong_usage("dump takes one file");
 
 	feed = open_feed(argv[optind]);
 	if (!feed)

@@ -67,7 +67,7 @@ static void usage(void)
 
 static int complain(const char *what, int err)
 {
-	fprintf(stderr, "hft-feed: %s: %s\n", what, strerror(-err));
+	fail(-err, "%s", what);
 	return 1;
 }
 
@@ -189,6 +189,7 @@ int cmd_generate(int argc, char **argv)
 	struct request request = { .seed = DEFAULT_SEED, .instruments = 32 };
 	int c;
 
+	tool_help = "hft-feed generate --help";
 	while ((c = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
 		if (c == 'h') {
 			usage();
@@ -196,16 +197,11 @@ int cmd_generate(int argc, char **argv)
 		}
 		if (c == '?')
 			return 2;
-		if (!parse_option(&request, c, optarg)) {
-			fprintf(stderr, "hft-feed: %s is out of range: see generate --help\n", optarg);
-			return 2;
-		}
+		if (!parse_option(&request, c, optarg))
+			return wrong_usage("%s is out of range", optarg);
 	}
-	if (!request.path || optind < argc) {
-		fputs("hft-feed: generate needs -o FILE, and nothing else: see generate --help\n",
-		      stderr);
-		return 2;
-	}
+	if (!request.path || optind < argc)
+		return wrong_usage("generate needs -o FILE, and nothing else");
 	if (!request.packets && request.seconds <= 0)
 		request.packets = DEFAULT_PACKETS;
 	return generate(&request);

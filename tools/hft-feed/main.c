@@ -43,7 +43,7 @@ bool parse_limit(const char *text, uint64_t *limit)
 {
 	if (parse_number(text, 10, 0, UINT64_MAX, limit))
 		return true;
-	fprintf(stderr, "hft-feed: --limit %s is not a number\n", text);
+	wrong_usage("--limit %s is not a number", text);
 	return false;
 }
 
@@ -55,10 +55,9 @@ struct hft_feed *open_feed(const char *path)
 	if (!err)
 		return feed;
 	if (err == -EBADMSG)
-		fprintf(stderr, "hft-feed: %s: neither ITCH 5.0, nor a capture, nor a CSV of arrivals\n",
-			path);
+		fail(0, "%s: neither ITCH 5.0, nor a capture, nor a CSV of arrivals", path);
 	else
-		fprintf(stderr, "hft-feed: %s: %s\n", path, strerror(-err));
+		fail(-err, "%s", path);
 	return NULL;
 }
 
@@ -69,20 +68,18 @@ int close_feed(struct hft_feed *feed, const char *path, int ret)
 	hft_feed_close(feed);
 	errno = 0;
 	if (fflush(stdout) || ferror(stdout)) {
-		fprintf(stderr, "hft-feed: standard output: %s\n", strerror(errno ? errno : EIO));
+		fail(errno ? errno : EIO, "standard output");
 		return 1;
 	}
 	if (odd)
-		fprintf(stderr, "hft-feed: %s: the length before %" PRIu64 " messages is not their type's: stepped by the type's\n",
-			path, odd);
+		fail(0, "%s: the length before %" PRIu64 " messages is not their type's: stepped by the type's",
+		     path, odd);
 	if (skipped)
-		fprintf(stderr, "hft-feed: %s: %" PRIu64 " packets are not MoldUDP64: skipped\n", path,
-			skipped);
+		fail(0, "%s: %" PRIu64 " packets are not MoldUDP64: skipped", path, skipped);
 	if (!ret)
 		return 0;
-	fprintf(stderr, "hft-feed: %s: %s\n", path,
-		ret == -EBADMSG ? "bytes that are no message" :
-		ret == -ENODATA ? "the file is cut off" : strerror(-ret));
+	fail(0, "%s: %s", path, ret == -EBADMSG ? "bytes that are no message" :
+	     ret == -ENODATA ? "the file is cut off" : strerror(-ret));
 	return 1;
 }
 
@@ -104,6 +101,5 @@ int main(int argc, char **argv)
 		argv[1] = argv[0];	/* getopt's messages begin with it */
 		return commands[i].run(argc - 1, argv + 1);
 	}
-	fprintf(stderr, "hft-feed: no command %s: see hft-feed --help\n", argv[1]);
-	return 2;
+	return wrong_usage("no command %s", argv[1]);
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What is in a file, and how bursty it is. */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <common/tool.h>
 
 #include "hft-feed.h"
 
@@ -148,17 +151,15 @@ int cmd_stat(int argc, char **argv)
 		else if (c != 'l' || !parse_limit(optarg, &limit))
 			return 2;
 	}
-	if (optind != argc - 1) {
-		fputs("hft-feed: stat takes one file\n", stderr);
-		return 2;
-	}
+	if (optind != argc - 1)
+		return wrong_usage("stat takes one file");
 
 	feed = open_feed(argv[optind]);
 	if (!feed)
 		return 1;
 	while (stat.packets < limit && (ret = hft_feed_next(feed, &packet)) > 0) {
 		if (add_packet(&stat, &packet)) {
-			fputs("hft-feed: out of memory\n", stderr);
+			fail(ENOMEM, "%s", argv[optind]);
 			hft_feed_close(feed);
 			free(stat.arrivals);
 			return 1;

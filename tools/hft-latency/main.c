@@ -193,19 +193,13 @@ int main(int argc, char **argv)
 		}
 		if (c == '?')
 			return 2;
-		if (!parse_option(c, optarg, &config)) {
-			fail(0, "%s is out of range: see --help", optarg);
-			return 2;
-		}
+		if (!parse_option(c, optarg, &config))
+			return wrong_usage("%s is out of range", optarg);
 	}
-	if (optind < argc) {
-		fail(0, "%s: unexpected: see --help", argv[optind]);
-		return 2;
-	}
-	if (config.lead_ns != HFT_LEAD_LEARNED && (config.budget_ppm || config.lead_table)) {
-		fail(0, "--budget and --lead-table need --lead learned: see --help");
-		return 2;
-	}
+	if (optind < argc)
+		return wrong_usage("%s: unexpected", argv[optind]);
+	if (config.lead_ns != HFT_LEAD_LEARNED && (config.budget_ppm || config.lead_table))
+		return wrong_usage("--budget and --lead-table need --lead learned");
 	start_s = realtime_s();
 	ret = measure(&config, &result);
 	result.start_s = start_s;

@@ -20,12 +20,6 @@ static void on_signal(int signal)
 	interrupted = 1;
 }
 
-static int fail_hft(int err)
-{
-	fail(0, "%s", hft_strerror(err));
-	return err;
-}
-
 static void catch_signals(void)
 {
 	/* Without SA_RESTART: a wait ends, and what was measured is reported. */
@@ -96,7 +90,7 @@ static int submit_next(struct session *s)
 	s->lead_ns[s->submitted % (2 * AHEAD)] = hft_ring_lead(s->ring);
 	ret = hft_submit(s->hft, &task, NULL);
 	if (ret < 0)
-		return fail_hft(ret);
+		return fail_hft(ret, NULL);
 	s->submitted++;
 	return 0;
 }
@@ -134,7 +128,7 @@ static int run_tasks(struct session *s)
 		if (ret == -EINTR)
 			continue;
 		if (ret < 0)
-			return fail_hft(ret);
+			return fail_hft(ret, NULL);
 		for (woken = hft_now(); (event = hft_ring_peek(s->ring)); woken = 0) {
 			if (event->result)
 				return fail(-event->result, "CPU %u went offline", s->config->cpu);
@@ -174,7 +168,7 @@ static int read_lead(struct session *s)
 	err = hft_lead_state(s->ring, &result->lead);
 	nr = hft_lead_table(s->ring, result->rows, HFT_LEAD_ROWS);
 	if (err || nr < 0)
-		return fail_hft(err ? err : nr);
+		return fail_hft(err ? err : nr, NULL);
 	result->nr_rows = (unsigned int)nr;
 	return 0;
 }
@@ -194,14 +188,14 @@ int measure(const struct config *config, struct result *result)
 
 	ret = hft_open(&s.hft, &opts);
 	if (ret < 0)
-		return fail_hft(ret);
+		return fail_hft(ret, NULL);
 	result->backend = hft_backend(s.hft);
 	ret = become_worker(config);
 	if (ret < 0)
 		goto close;
 	ret = hft_ring_open(s.hft, &ring_opts, &s.ring);
 	if (ret < 0) {
-		fail_hft(ret);
+		fail_hft(ret, NULL);
 		goto close;
 	}
 	measure_clock(result);

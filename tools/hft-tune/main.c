@@ -117,7 +117,7 @@ static int act(struct plan *plan, const struct config *config, char **command)
 
 static int wrong(const char *text, const char *why)
 {
-	fail(0, "%s: %s: see --help", text, why);
+	wrong_usage("%s: %s", text, why);
 	return EXIT_TUNE;
 }
 

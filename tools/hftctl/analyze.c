@@ -43,7 +43,7 @@ int analyze_policy(const char *name)
 
 static int bad_line(const struct file *file, const char *reason)
 {
-	fprintf(stderr, "hftctl: %s:%u: %s\n", file->name, file->line, reason);
+	fail(0, "%s:%u: %s", file->name, file->line, reason);
 	return -EINVAL;
 }
 
@@ -137,7 +137,7 @@ static int read_tasks(struct file *file)
 			break;
 	}
 	if (!ret && !file->nr) {
-		fprintf(stderr, "hftctl: %s: there are no tasks in it\n", file->name);
+		fail(0, "%s: there are no tasks in it", file->name);
 		ret = -EINVAL;
 	}
 	return ret;
@@ -164,12 +164,6 @@ static json_t *responses(const uint64_t *response, uint32_t nr)
 	return array;
 }
 
-static int library_error(const struct file *file, int err)
-{
-	fprintf(stderr, "hftctl: %s: %s\n", file->name, hft_strerror(err));
-	return err;
-}
-
 static int add_breakdown(const struct file *file, const struct hft_analyze_opts *opts,
 			 json_t *value)
 {
@@ -178,7 +172,7 @@ static int add_breakdown(const struct file *file, const struct hft_analyze_opts 
 
 	err = hft_analyze_breakdown(file->task, file->nr, opts, &breakdown);
 	if (err)
-		return library_error(file, err);
+		return fail_hft(err, file->name);
 	json_object_set_new(value, "breakdown",
 			    json_pack("{s:f, s:f, s:b}", "scale", breakdown.scale,
 				      "utilisation", breakdown.utilisation,
@@ -199,7 +193,7 @@ static int analyze_tasks(const struct file *file, const struct analyze_args *arg
 
 	err = hft_analyze(file->task, file->nr, &opts, &analysis, response);
 	if (err)
-		return library_error(file, err);
+		return fail_hft(err, file->name);
 	*value = json_pack("{s:s, s:b, s:f, s:f, s:o, s:o}",
 			   "policy", policies[args->policy],
 			   "schedulable", analysis.schedulable,

@@ -233,7 +233,7 @@ static int add_row(struct drift *drift, const struct compare_args *args, const c
 	json_array_append_new(rows, row);
 	err = compare_orders(drift, args, workers, name_of(path), seed, row);
 	if (err)
-		fprintf(stderr, "hftctl: %s: %s\n", path, hft_strerror(err));
+		fail_hft(err, path);
 	return err;
 }
 

@@ -40,7 +40,7 @@ struct rows {
 
 static int bad_row(const struct rows *rows, const char *reason)
 {
-	fprintf(stderr, "hftctl: %s:%u: %s\n", rows->name, rows->line, reason);
+	fail(0, "%s:%u: %s", rows->name, rows->line, reason);
 	return -EINVAL;
 }
 
@@ -148,7 +148,7 @@ static int detect_rows(struct rows *rows, double scale)
 	int ret, err = hft_detector_open(&detector);
 
 	if (err)
-		return fail(-err, "%s", hft_strerror(err));
+		return fail_hft(err, NULL);
 	puts("timestamp,value,score,kind");
 	while ((ret = read_row(rows)) > 0) {
 		err = detect_row(rows, detector, scale);

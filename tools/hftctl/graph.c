@@ -67,18 +67,6 @@ static void usage(FILE *out)
 	      out);
 }
 
-static int wrong_usage(const char *what)
-{
-	fprintf(stderr, "hftctl: graph: %s: see hftctl graph --help\n", what);
-	return 2;
-}
-
-static int library_error(const struct args *args, int err)
-{
-	fprintf(stderr, "hftctl: %s: %s\n", args->path, hft_strerror(err));
-	return err;
-}
-
 static json_t *node_name(const struct hft_graph *graph, uint32_t node)
 {
 	const char *name = hft_graph_name(graph, node);
@@ -222,7 +210,7 @@ static int describe(const struct stg *stg, const struct args *args, struct hft_n
 	work = add_nodes(graph, value);
 	json_object_set_new(value, "work_ns", json_integer((json_int_t)work));
 	err = add_schedules(stg, args, work, slots, value);
-	return err ? library_error(args, err) : 0;
+	return err ? fail_hft(err, args->path) : 0;
 }
 
 static int draw(const struct hft_graph *graph, const struct args *args,
@@ -340,7 +328,7 @@ struct words {
 static int read_number(const char *text, uint64_t least, uint64_t most, uint64_t *number,
 		       const char *reason)
 {
-	return parse_number(text, 10, least, most, number) ? 0 : wrong_usage(reason);
+	return parse_number(text, 10, least, most, number) ? 0 : wrong_usage("%s", reason);
 }
 
 /* Returns 0, 1 the usage was printed, or 2 for wrong usage. */
@@ -439,6 +427,7 @@ int graph_main(int argc, char **argv)
 	};
 	int c, bad;
 
+	tool_help = "hftctl graph --help";
 	while ((c = getopt_long(argc, argv, "w:g:rt:s:n:d:jh", options, NULL)) != -1) {
 		bad = read_option(&words, c);
 		if (bad)

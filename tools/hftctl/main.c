@@ -20,12 +20,6 @@ struct args {
 	double scale;			/* 0: none said */
 };
 
-static int wrong_usage(const char *what)
-{
-	fprintf(stderr, "hftctl: %s: see --help\n", what);
-	return 2;
-}
-
 static int run_query(const struct args *args, json_t **value)
 {
 	(void)args;
@@ -266,7 +260,7 @@ static int run(const struct command *command, const struct args *args, bool json
 	if (json && command->detects)
 		return wrong_usage("detect prints CSV");
 	if (!args->operand && command->operand)
-		return wrong_usage(command->operand);
+		return wrong_usage("%s", command->operand);
 	if (args->operand && !command->operand)
 		return wrong_usage("too many arguments");
 	ret = command->run(args, &value);

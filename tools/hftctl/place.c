@@ -72,15 +72,9 @@ static void usage(FILE *out)
 	      out);
 }
 
-static int wrong_usage(const char *what)
-{
-	fprintf(stderr, "hftctl: %s: see hftctl place --help\n", what);
-	return 2;
-}
-
 static int failed(int err)
 {
-	fprintf(stderr, "hftctl: %s\n", hft_strerror(err));
+	fail_hft(err, NULL);
 	return 1;
 }
 
@@ -367,6 +361,7 @@ int place_main(int argc, char **argv)
 	bool places = !strcmp(argv[0], "place");
 	int c, bad;
 
+	tool_help = "hftctl place --help";
 	while ((c = getopt_long(argc, argv, "d:fn:P:c:x:aA:jh", options, NULL)) != -1) {
 		if (c == 'h') {
 			usage(stdout);

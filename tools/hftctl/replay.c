@@ -45,7 +45,7 @@ int replay_file(const char *path, const struct replay_args *args, json_t **value
 	}
 	err = hft_replay(path, &opts, &result);
 	if (err) {
-		fprintf(stderr, "hftctl: replay: %s\n", hft_strerror(err));
+		fail_hft(err, "replay");
 		json_decref(events);
 		return err;
 	}

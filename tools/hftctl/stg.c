@@ -22,7 +22,7 @@ struct reader {
 
 static int bad_line(const struct reader *r, const char *reason)
 {
-	fprintf(stderr, "hftctl: %s:%u: %s\n", r->name, r->line, reason);
+	fail(0, "%s:%u: %s", r->name, r->line, reason);
 	return -EINVAL;
 }
 
@@ -175,7 +175,7 @@ static int read_graph(struct reader *r, struct stg *stg)
 		return err;
 	err = hft_graph_seal(stg->graph);
 	if (err)
-		fprintf(stderr, "hftctl: %s: %s\n", r->name, hft_strerror(err));
+		fail_hft(err, r->name);
 	return err;
 }
 

@@ -26,12 +26,6 @@ struct look {
 	int measure;			/* -1: as it is; else on or off */
 };
 
-static int wrong_usage(const char *what)
-{
-	fprintf(stderr, "hftctl: %s: see hftctl stats --help\n", what);
-	return 2;
-}
-
 static void usage(FILE *out)
 {
 	fputs("Usage: hftctl stats [OPTION]...\n"
@@ -286,6 +280,7 @@ int stats_main(int argc, char **argv)
 	struct look look = { .measure = -1 };
 	int c, ret;
 
+	tool_help = "hftctl stats --help";
 	while ((c = getopt_long(argc, argv, "jp:m:i:b:h", options, NULL)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
