@@ -433,6 +433,7 @@ int graph_main(int argc, char **argv)
 		if (bad)
 			return bad == 1 ? 0 : bad;
 	}
+	optind++;	/* behind "graph" */
 	if (optind < argc && !strcmp(argv[optind], "analyze")) {
 		bad = check_analyze(&words, argc - optind - 1);
 		words.analyze.path = argv[optind + 1];

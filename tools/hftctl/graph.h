@@ -5,9 +5,6 @@
 #include <stdbool.h>
 #include <hft/graph.h>
 
-/* hftctl graph ...: @argv[0] is "graph".  Returns the status to exit with. */
-int graph_main(int argc, char **argv);
-
 struct compare_args {
 	uint32_t workers;		/* 0: 2, 4 and 8 */
 	uint32_t ticks;

@@ -43,11 +43,13 @@ int replay_file(const char *path, const struct replay_args *args, json_t **value
 /* Prints each row of a file with what the detector thinks of it. */
 int detect_file(const char *path, double scale);
 
-/* hftctl topology, hftctl place: @argv[0] is which.  Returns the status to exit with. */
-int place_main(int argc, char **argv);
-
-/* hftctl stats, hftctl top: options before and after the command.  Likewise. */
+/*
+ * hftctl stats, hftctl top; hftctl graph; hftctl topology, hftctl place: with all of the
+ * arguments, options before and after the command.  Each returns the status to exit with.
+ */
 int stats_main(int argc, char **argv);
+int graph_main(int argc, char **argv);
+int place_main(int argc, char **argv);
 
 /* As JSON or as text, to standard output.  Returns 0, or 1 after it has printed the reason. */
 int print(json_t *value, bool json);

@@ -289,16 +289,30 @@ static int parse_analyze_option(int c, const char *text, struct analyze_args *ar
 	}
 }
 
-/* Which have their own options, and these may be before the command. */
-static bool is_stats(int argc, char **argv)
+/* They have options of their own, which may be before the command. */
+static const struct own_command {
+	const char *name;
+	int (*main)(int argc, char **argv);
+} own_commands[] = {
+	{ "stats", stats_main },
+	{ "top", stats_main },
+	{ "graph", graph_main },
+	{ "topology", place_main },
+	{ "place", place_main },
+};
+
+/* NULL: it is none of them. */
+static const struct own_command *find_own_command(int argc, char **argv)
 {
+	size_t k;
 	int i;
 
 	for (i = 1; i < argc && !find_command(argv[i]); i++) {
-		if (!strcmp(argv[i], "stats") || !strcmp(argv[i], "top"))
-			return true;
+		for (k = 0; k < sizeof(own_commands) / sizeof(own_commands[0]); k++)
+			if (!strcmp(argv[i], own_commands[k].name))
+				return &own_commands[k];
 	}
-	return false;
+	return NULL;
 }
 
 int main(int argc, char **argv)
@@ -315,18 +329,15 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
+	const struct own_command *own = find_own_command(argc, argv);
 	struct args args = { .analyze.policy = -1 };
 	const struct command *command;
 	bool json = false;
 	uint64_t number;
 	int c, ret;
 
-	if (argc > 1 && !strcmp(argv[1], "graph"))
-		return graph_main(argc - 1, argv + 1);
-	if (argc > 1 && (!strcmp(argv[1], "topology") || !strcmp(argv[1], "place")))
-		return place_main(argc - 1, argv + 1);
-	if (is_stats(argc, argv))
-		return stats_main(argc, argv);
+	if (own)
+		return own->main(argc, argv);
 	while ((c = getopt_long(argc, argv, "jp:P:bel:s:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':

@@ -358,7 +358,7 @@ int place_main(int argc, char **argv)
 		.machine.sz = sizeof(args.machine),
 		.place.sz = sizeof(args.place),
 	};
-	bool places = !strcmp(argv[0], "place");
+	bool places;
 	int c, bad;
 
 	tool_help = "hftctl place --help";
@@ -371,8 +371,11 @@ int place_main(int argc, char **argv)
 		if (bad)
 			return bad;
 	}
-	if (optind < argc)
+	if (optind + 1 != argc)
 		return wrong_usage("too many arguments");
+	places = !strcmp(argv[optind], "place");
+	if (!places && strcmp(argv[optind], "topology"))
+		return wrong_usage("no such command");
 	if (args.places && !places)
 		return wrong_usage("an option of place");
 	if (args.features && (places || args.device))
