@@ -336,10 +336,12 @@ int hft_kernel_submit_batch(struct hft *h, const struct hft_submit_batch *batch)
 int hft_kernel_command(struct hft *h, unsigned int op, void *arg);
 
 /* clock.c */
+uint64_t hft_now_in_haste(void);
+
+/* clock_calibrate.c */
 int hft_clock_open(const char *device);
 void hft_clock_close(void);
 void hft_clock_maintain(void);
-uint64_t hft_now_in_haste(void);
 void hft_clock_fault(const struct hft_event *notice);
 
 /* sim_backend.c */
