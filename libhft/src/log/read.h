@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A reader of logs: folders have chunks, chunks have files of streams, and an input goes through
+ * the files of one stream, chunk by chunk.  The inputs stand in a heap by the time of their next
+ * record.  An input has a file open from its first record on until its last.
+ *
+ * What a chunk knows of sites and streams is interned in the reader, and stays; the rest of a
+ * chunk goes when no input is in it.
+ */
+#ifndef HFT_LOG_READ_INTERNAL_H
+#define HFT_LOG_READ_INTERNAL_H
+
+#include <hft/log_read.h>
+#include <hft/log_store.h>
+
+#define HFT_READ_PACKET_LEAST	(sizeof(struct hft_log_packet) + sizeof(struct hft_log_seal))
+#define HFT_READ_IDS		(UINT16_MAX + 1u)
+
+/* A piece of a message: text, or an argument with how to print it.  read_format.c */
+struct hft_read_piece {
+	const char *text;		/* before it, in the format */
+	uint32_t length;		/* of @text; %% is two pieces */
+	int32_t argument;		/* -1: none */
+	int32_t width_argument;		/* of a '*'; -1: @width */
+	int32_t precision_argument;	/* -1: @precision */
+	uint16_t width;
+	int16_t precision;		/* -1: none given */
+	uint8_t flags;
+	uint8_t size;			/* bytes of the integer that printf() would take; 0: all */
+	char conversion;
+};
+
+struct hft_read_site {
+	struct hft_log_view_site view;
+	struct hft_read_site *next;	/* of the same hash */
+	struct hft_read_piece *pieces;
+	uint32_t nr_pieces;
+	bool wanted;			/* by level, subsystem and kinds of fields */
+};
+
+struct hft_read_stream {
+	struct hft_log_view_stream view;
+	struct hft_read_stream *next;
+};
+
+struct hft_read_log {
+	struct hft_log_view_log view;
+	struct hft_read_log *next;
+};
+
+/* The clock of a chunk. */
+struct hft_read_clock {
+	uint64_t freq;
+	__int128 offset;		/* stamps from the epoch to stamp 0 */
+	int64_t monotonic;		/* ns, at stamp 0 */
+	/* The second that was last asked for. */
+	uint64_t second_stamp;		/* its first stamp */
+	uint64_t second_time;		/* UTC, ns */
+	int64_t to_monotonic;		/* from UTC, ns */
+};
+
+struct hft_read_chunk {
+	char *path;
+	uint32_t number;
+	unsigned int users;
+	bool sealed;
+	bool known;			/* the first line of sites was read */
+	uint64_t sites_read;		/* bytes of sites */
+	uint8_t uuid[16];
+	struct hft_read_log *log;
+	struct hft_read_clock clock;
+	struct hft_read_site **sites;	/* by id */
+	struct hft_read_stream **streams;
+	uint32_t nr_streams;
+	struct hft_log_index *index;
+	size_t nr_index;
+};
+
+/* Folder of a log, or of a chunk alone. */
+struct hft_read_folder {
+	char *path;
+	bool is_chunk;
+	bool one_stream;		/* only @stream was asked for */
+	uint64_t stream;
+	struct hft_read_chunk **chunks;	/* by number */
+	uint32_t nr_chunks;
+	struct hft_read_chunk *held;	/* used once more, so that it need not be read again */
+};
+
+/* Bytes of a stream's file, compressed or not.  read_file.c */
+struct hft_read_file {
+	int fd;				/* -1: none */
+	char *path;
+	uint64_t size;			/* uncompressed */
+	uint64_t disk_size;
+	struct hft_log_packed *packed;	/* NULL: not compressed */
+	unsigned char *window;
+	size_t room, length;
+	uint64_t at;			/* offset of @window */
+};
+
+struct hft_read_input {
+	struct hft_log_reader *reader;
+	struct hft_read_folder *folder;
+	struct hft_read_stream *stream;
+	struct hft_read_chunk *chunk;	/* where it is; NULL: at no chunk */
+	struct hft_read_file file;
+	uint64_t id;
+	uint32_t next_chunk;		/* to look at, in the folder */
+	bool started;			/* else @view.time is that of its first packet */
+	bool waiting;			/* at its end, in no heap */
+	bool base_known;		/* @lost */
+	uint64_t offset;		/* of the packet behind this one */
+	uint64_t counted;		/* bytes, for progress */
+	uint64_t lost;
+	size_t index;			/* in the chunk's: not before */
+	const unsigned char *record, *end;
+	union hft_log_view_value *values;
+	uint32_t room_values;
+	struct hft_log_view view;
+};
+
+#define HFT_READ_BUCKETS	1024u
+
+struct hft_log_reader {
+	struct hft_log_reader_opts opts;
+	struct hft_read_folder *folders;
+	unsigned int nr_folders;
+	struct hft_read_input **inputs;
+	uint32_t nr_inputs;
+	struct hft_read_input **heap;
+	uint32_t nr_heap;
+	struct hft_read_input *last;	/* whose record was given */
+	bool filters;			/* a packet's head or index may say that it has nothing */
+	uint32_t asked;			/* bits of fields of kinds that are asked for */
+	struct hft_read_site *sites[HFT_READ_BUCKETS];
+	struct hft_read_stream *streams;
+	struct hft_read_log *logs;
+	uint32_t nr_sites, nr_streams, nr_logs;
+	struct hft_log_reader_progress progress;
+};
+
+/* read_names.c: the same each time for the same contents; NULL: no memory. */
+struct hft_read_log *hft_read_log_get(struct hft_log_reader *reader,
+				      const struct hft_log_view_log *log);
+struct hft_read_stream *hft_read_stream_get(struct hft_log_reader *reader,
+					    const struct hft_log_view_stream *stream);
+struct hft_read_site *hft_read_site_get(struct hft_log_reader *reader,
+					const struct hft_log_view_site *site);
+void hft_read_names_free(struct hft_log_reader *reader);
+
+/* read_chunk.c: -ENODATA: there is nothing to read yet */
+int hft_read_chunk_use(struct hft_log_reader *reader, struct hft_read_folder *folder,
+		       struct hft_read_chunk *chunk);
+void hft_read_chunk_put(struct hft_read_chunk *chunk);
+int hft_read_chunk_more(struct hft_log_reader *reader, struct hft_read_folder *folder,
+			struct hft_read_chunk *chunk);
+bool hft_read_chunk_sealed(struct hft_read_chunk *chunk);
+struct hft_read_stream *hft_read_chunk_stream(struct hft_log_reader *reader,
+					      struct hft_read_chunk *chunk, uint64_t id);
+
+/* read_clock.c */
+int hft_read_clock_set(struct hft_read_clock *clock, uint64_t freq, int64_t offset_s,
+		       int64_t offset, int64_t monotonic);
+void hft_read_clock_second(struct hft_read_clock *clock, uint64_t stamp);
+
+static inline uint64_t hft_read_time(struct hft_read_clock *clock, uint64_t stamp)
+{
+	uint64_t rest = stamp - clock->second_stamp;
+
+	if (rest >= clock->freq) {
+		hft_read_clock_second(clock, stamp);
+		rest = stamp - clock->second_stamp;
+	}
+	return clock->second_time + rest * 1000000000 / clock->freq;
+}
+
+/* read_file.c */
+int hft_read_file_open(struct hft_read_file *file, const char *chunk, uint64_t stream);
+void hft_read_file_close(struct hft_read_file *file);
+int hft_read_file_resize(struct hft_read_file *file);
+const void *hft_read_file_bytes(struct hft_read_file *file, uint64_t offset, size_t size,
+				size_t ahead, int *err);
+
+/* read_packet.c: 1: there are records, 0: no more in the chunk, or -errno */
+int hft_read_packet(struct hft_read_input *input);
+
+/* read_record.c: 1: @input->view is the next record, 0: no more in the packet, or -errno */
+int hft_read_record(struct hft_read_input *input);
+
+/* read_filter.c */
+void hft_read_filter_begin(struct hft_log_reader *reader);
+void hft_read_filter_site(struct hft_log_reader *reader, struct hft_read_site *site);
+bool hft_read_filter_view(struct hft_log_reader *reader, const struct hft_log_view *view);
+bool hft_read_filter_index(struct hft_log_reader *reader, struct hft_read_clock *clock,
+			   const struct hft_log_index *index);
+bool hft_read_filter_times(struct hft_log_reader *reader, struct hft_read_clock *clock,
+			   uint64_t begin, uint64_t end);
+
+/* read_input.c */
+struct hft_read_input *hft_read_input_add(struct hft_log_reader *reader,
+					  struct hft_read_folder *folder, uint64_t id,
+					  uint32_t chunk);
+int hft_read_input_next(struct hft_read_input *input);
+int hft_read_input_first(struct hft_read_input *input);
+void hft_read_input_free(struct hft_read_input *input);
+
+/* read_folder.c */
+int hft_read_folder_open(struct hft_log_reader *reader, struct hft_read_folder *folder,
+			 const char *path);
+int hft_read_folder_scan(struct hft_log_reader *reader, struct hft_read_folder *folder);
+void hft_read_folder_hold(struct hft_read_folder *folder, struct hft_read_chunk *chunk);
+void hft_read_folder_close(struct hft_read_folder *folder);
+
+/* read_format.c */
+int hft_read_format(struct hft_read_site *site);
+
+/* glob.c */
+bool hft_glob(const char *pattern, size_t length, const char *text);
+
+/* read.c */
+void hft_read_notice(struct hft_log_reader *reader, uint32_t kind, const char *path,
+		     uint64_t offset, const struct hft_read_stream *stream, const char *text);
+
+#endif /* HFT_LOG_READ_INTERNAL_H */

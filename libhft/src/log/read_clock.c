@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * From stamps to times.  Within a second the product of the rest and 10^9 fits 64 bits, so
+ * that most records need no more than that; nothing is rounded but down to a ns.
+ */
+#include <errno.h>
+
+#include "read.h"
+
+#define HFT_READ_FREQ_MAX	10000000000ull
+#define HFT_NS_PER_S		1000000000ull
+
+int hft_read_clock_set(struct hft_read_clock *clock, uint64_t freq, int64_t offset_s,
+		       int64_t offset, int64_t monotonic)
+{
+	if (!freq || freq > HFT_READ_FREQ_MAX)
+		return -EBADMSG;
+	clock->freq = freq;
+	clock->offset = (__int128)offset_s * (int64_t)freq + offset;
+	clock->monotonic = monotonic;
+	hft_read_clock_second(clock, 0);
+	return 0;
+}
+
+/*
+ * Begin the second of @stamp: whole seconds since the epoch, but for what is before it or
+ * beyond what 64 bits of ns hold, which no clock of a log shows: their times wrap.
+ */
+void hft_read_clock_second(struct hft_read_clock *clock, uint64_t stamp)
+{
+	unsigned __int128 freq = clock->freq;
+	__int128 since = clock->offset + stamp;
+	__int128 first = since - since % (__int128)freq;
+
+	if (first > since)
+		first -= (__int128)freq;
+	clock->second_stamp = (uint64_t)(first - clock->offset);
+	clock->second_time = (uint64_t)(first / (__int128)freq) * HFT_NS_PER_S;
+	clock->to_monotonic = clock->monotonic +
+		(int64_t)((__int128)stamp * HFT_NS_PER_S / (__int128)freq) -
+		(int64_t)(clock->second_time + (stamp - clock->second_stamp) *
+			  HFT_NS_PER_S / clock->freq);
+}

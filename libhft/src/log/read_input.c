@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A stream of a log, through all chunks that have it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "read.h"
+
+struct hft_read_input *hft_read_input_add(struct hft_log_reader *reader,
+					  struct hft_read_folder *folder, uint64_t id,
+					  uint32_t chunk)
+{
+	struct hft_read_input *input, **inputs, **heap;
+
+	inputs = reallocarray(reader->inputs, reader->nr_inputs + 1, sizeof(*inputs));
+	if (!inputs)
+		return NULL;
+	reader->inputs = inputs;
+	heap = reallocarray(reader->heap, reader->nr_inputs + 1, sizeof(*heap));
+	if (!heap)
+		return NULL;
+	reader->heap = heap;
+	input = calloc(1, sizeof(*input));
+	if (!input)
+		return NULL;
+	input->reader = reader;
+	input->folder = folder;
+	input->id = id;
+	input->next_chunk = chunk;
+	input->file.fd = -1;
+	input->base_known = !folder->is_chunk && !chunk && folder->chunks[0]->number == 1;
+	input->waiting = true;
+	inputs[reader->nr_inputs++] = input;
+	return input;
+}
+
+static void hft_leave_chunk(struct hft_read_input *input)
+{
+	hft_read_file_close(&input->file);
+	if (input->chunk)
+		hft_read_chunk_put(input->chunk);
+	input->chunk = NULL;
+	input->record = NULL;
+	input->end = NULL;
+}
+
+void hft_read_input_free(struct hft_read_input *input)
+{
+	hft_leave_chunk(input);
+	free(input->values);
+	free(input);
+}
+
+static void hft_cannot_read(struct hft_read_input *input, const struct hft_read_chunk *chunk,
+			    int err)
+{
+	hft_read_notice(input->reader, HFT_LOG_NOTICE_UNREADABLE,
+			input->file.path ? input->file.path : chunk->path, 0, NULL,
+			strerror(-err));
+}
+
+static int hft_open_stream(struct hft_read_input *input, struct hft_read_chunk *chunk)
+{
+	struct hft_read_stream *stream;
+	int err = hft_read_file_open(&input->file, chunk->path, input->id);
+
+	if (err)
+		return err;
+	stream = hft_read_chunk_stream(input->reader, chunk, input->id);
+	if (!stream)
+		return -ENOMEM;
+	/* Another process counts what it loses from 0. */
+	if (input->stream && input->stream->view.log != stream->view.log)
+		input->lost = 0;
+	input->stream = stream;
+	input->chunk = chunk;
+	input->offset = 0;
+	input->index = 0;
+	input->counted = 0;
+	return 0;
+}
+
+/* 1: in the next chunk that has the stream, 0: there is none yet, or -ENOMEM. */
+static int hft_enter_chunk(struct hft_read_input *input)
+{
+	struct hft_read_folder *folder = input->folder;
+	struct hft_read_chunk *chunk;
+	int err;
+
+	while (input->next_chunk < folder->nr_chunks) {
+		chunk = folder->chunks[input->next_chunk];
+		err = hft_read_chunk_use(input->reader, folder, chunk);
+		if ((err == -ENODATA || err == -ENOENT) &&
+		    input->next_chunk + 1 == folder->nr_chunks)
+			return 0;
+		input->next_chunk++;
+		if (!err) {
+			err = hft_open_stream(input, chunk);
+			if (!err)
+				return 1;
+			if (err != -ENOENT && err != -ENOMEM)
+				hft_cannot_read(input, chunk, err);
+			hft_read_file_close(&input->file);
+			hft_read_chunk_put(chunk);
+		} else if (err != -ENOENT && err != -ENOMEM) {
+			hft_cannot_read(input, chunk, err);
+		}
+		if (err == -ENOMEM)
+			return err;
+	}
+	return 0;
+}
+
+/*
+ * Is there a chunk behind the one it is in?  Then that one does not grow any more; what it
+ * grew by before that was known is still to be read.
+ */
+static bool hft_chunk_is_done(struct hft_read_input *input)
+{
+	uint64_t size = input->file.size;
+
+	if (!(input->reader->opts.flags & HFT_LOG_READ_FOLLOW))
+		return true;
+	return input->next_chunk < input->folder->nr_chunks &&
+	       (hft_read_file_resize(&input->file) || input->file.size == size);
+}
+
+/* A file that fails is told of, and left. */
+static int hft_next_packet(struct hft_read_input *input)
+{
+	int ret = hft_read_packet(input);
+
+	if (ret >= 0 || ret == -ENOMEM)
+		return ret;
+	hft_cannot_read(input, input->chunk, ret);
+	input->offset = input->file.size;
+	return 0;
+}
+
+/* 1: the next packet is there, 0: there is none, or -ENOMEM. */
+static int hft_next_in_chunks(struct hft_read_input *input)
+{
+	int ret;
+
+	for (;;) {
+		if (!input->chunk) {
+			ret = hft_enter_chunk(input);
+			if (ret <= 0)
+				return ret;
+		}
+		ret = hft_next_packet(input);
+		if (ret)
+			return ret;
+		if (hft_chunk_is_done(input))
+			hft_leave_chunk(input);
+		else if (input->next_chunk == input->folder->nr_chunks)
+			return 0;
+	}
+}
+
+/* 1: @input->view is the stream's next record, 0: there is none now, or -ENOMEM. */
+int hft_read_input_next(struct hft_read_input *input)
+{
+	int ret;
+
+	for (;;) {
+		ret = hft_read_record(input);
+		if (ret)
+			return ret;
+		if (input->record == input->end) {
+			ret = hft_next_in_chunks(input);
+			if (ret <= 0)
+				return ret;
+		}
+	}
+}
+
+/*
+ * When the stream's first packet that may be asked for begins, in @input->view.time; no file
+ * is open afterwards.  1, 0: there is none now, or -ENOMEM.
+ */
+int hft_read_input_first(struct hft_read_input *input)
+{
+	int ret = input->chunk ? 1 : hft_enter_chunk(input);
+	const struct hft_log_packet *head;
+	int err;
+
+	if (ret <= 0)
+		return ret;
+	head = hft_read_file_bytes(&input->file, 0, sizeof(*head), 0, &err);
+	input->view.time = head ? hft_read_time(&input->chunk->clock, head->begin) : 0;
+	input->next_chunk--;
+	hft_read_folder_hold(input->folder, input->chunk);
+	hft_leave_chunk(input);
+	return err == -ENOMEM ? err : 1;
+}
