@@ -286,28 +286,63 @@ void hft_pmu_detach(struct hft_ring *ring)
 	kvfree(metrics);
 }
 
+static void hft_pmu_begin(struct hft_pmu *pmu, const struct hft_pmu_choice *choice)
+{
+	*pmu = (struct hft_pmu){
+		.flags = pmu->flags, .cpu = pmu->cpu, .index = pmu->index, .nr = choice->nr,
+	};
+	memcpy(pmu->type, choice->type, sizeof(pmu->type));
+	memcpy(pmu->config, choice->config, sizeof(pmu->config));
+}
+
+static void hft_pmu_fill(struct hft_pmu *pmu, const struct hft_pmu_set *set)
+{
+	u32 i;
+
+	lockdep_assert_held(&hft_pmu_lock);
+
+	raw_spin_lock_irq(&set->queue->lock);
+	for (i = 0; i < set->choice.nr; i++)
+		pmu->valid |= hft_pmu_counts(set, set->events[i]) ? BIT(i) : 0;
+	pmu->metrics = set->source.total.sum;
+	pmu->metrics_valid = set->source.total.valid;
+	raw_spin_unlock_irq(&set->queue->lock);
+}
+
 /* Fill in what there is on a CPU: zeroes, where no ring has these counters. */
 static void hft_pmu_tell(struct hft_queue *queue, struct hft_pmu *pmu,
 			 const struct hft_pmu_choice *choice)
 {
 	struct hft_pmu_set *set;
-	u32 i;
 
-	*pmu = (struct hft_pmu){ .flags = pmu->flags, .cpu = pmu->cpu, .nr = choice->nr };
-	memcpy(pmu->type, choice->type, sizeof(pmu->type));
-	memcpy(pmu->config, choice->config, sizeof(pmu->config));
-
+	hft_pmu_begin(pmu, choice);
 	mutex_lock(&hft_pmu_lock);
 	set = hft_pmu_find(queue, choice);
-	if (set) {
-		raw_spin_lock_irq(&queue->lock);
-		for (i = 0; i < choice->nr; i++)
-			pmu->valid |= hft_pmu_counts(set, set->events[i]) ? BIT(i) : 0;
-		pmu->metrics = set->source.total.sum;
-		pmu->metrics_valid = set->source.total.valid;
-		raw_spin_unlock_irq(&queue->lock);
+	if (set)
+		hft_pmu_fill(pmu, set);
+	mutex_unlock(&hft_pmu_lock);
+}
+
+/* Of whatever context: 0, or -EPERM or -ENOENT. */
+static int hft_pmu_tell_any(struct hft_queue *queue, struct hft_pmu *pmu)
+{
+	u32 before = pmu->index;
+	struct hft_pmu_set *set;
+	int err = -ENOENT;
+
+	if (!perfmon_capable())
+		return -EPERM;
+	mutex_lock(&hft_pmu_lock);
+	list_for_each_entry(set, &hft_pmu_sets, link) {
+		if (set->queue != queue || before--)
+			continue;
+		hft_pmu_begin(pmu, &set->choice);
+		hft_pmu_fill(pmu, set);
+		err = 0;
+		break;
 	}
 	mutex_unlock(&hft_pmu_lock);
+	return err;
 }
 
 /* What it is to count is a task's, a page's or an address's, and no CPU's. */
@@ -373,6 +408,8 @@ int hft_pmu(struct hft_context *context, struct hft_pmu *pmu)
 	if (!hft_pmu_valid(pmu) || pmu->cpu >= nr_cpu_ids || !cpu_possible(pmu->cpu))
 		return -EINVAL;
 	queue = per_cpu_ptr(&hft_queues, array_index_nospec(pmu->cpu, nr_cpu_ids));
+	if (pmu->flags & HFT_PMU_GLOBAL)
+		return hft_pmu_tell_any(queue, pmu);
 
 	mutex_lock(&context->mutex);
 	if (!(pmu->flags & HFT_PMU_READ))

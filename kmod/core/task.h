@@ -261,9 +261,11 @@ static inline bool hft_pmu_valid(const struct hft_pmu *pmu)
 {
 	u32 i;
 
-	if (pmu->flags & HFT_PMU_READ)
-		return pmu->flags == HFT_PMU_READ && !pmu->reserved;
-	if (pmu->flags || pmu->reserved || pmu->nr > HFT_METRICS)
+	if (pmu->flags == (HFT_PMU_READ | HFT_PMU_GLOBAL))
+		return true;
+	if (pmu->flags == HFT_PMU_READ)
+		return !pmu->index;
+	if (pmu->flags || pmu->index || pmu->nr > HFT_METRICS)
 		return false;
 	for (i = pmu->nr; i < HFT_METRICS; i++) {
 		if (pmu->type[i] || pmu->config[i])

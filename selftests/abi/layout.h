@@ -80,7 +80,7 @@ AT(hft_pmu, valid, 12);
 AT(hft_pmu, type, 16);
 AT64(hft_pmu, config, 32);
 AT(hft_pmu, metrics_valid, 64);
-AT(hft_pmu, reserved, 68);
+AT(hft_pmu, index, 68);
 AT64(hft_pmu, metrics, 72);
 SIZE(hft_pmu, 120);
 

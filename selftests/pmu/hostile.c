@@ -40,10 +40,15 @@ TEST(choices_that_make_no_sense)
 		pmu.flags = 1U << bit;
 		EXPECT_EQ(-EINVAL, choose(context, &pmu));
 		pmu.flags |= HFT_PMU_READ;
-		EXPECT_EQ(-EINVAL, choose(context, &pmu));
+		EXPECT_EQ(pmu.flags == (HFT_PMU_READ | HFT_PMU_GLOBAL) ? -ENOENT : -EINVAL,
+			  choose(context, &pmu));
 		pmu = valid;
-		pmu.reserved = 1U << bit;
+		pmu.index = 1U << bit;
 		EXPECT_EQ(-EINVAL, choose(context, &pmu));
+		pmu.flags = HFT_PMU_READ;
+		EXPECT_EQ(-EINVAL, choose(context, &pmu));
+		pmu.flags |= HFT_PMU_GLOBAL;
+		EXPECT_EQ(-ENOENT, choose(context, &pmu));
 		for (i = 1; i < HFT_METRICS; i++) {
 			pmu = valid;
 			pmu.type[i] = 1U << bit;
@@ -116,7 +121,7 @@ TEST(counters_that_there_are_not)
 static int as_trader(void)
 {
 	gid_t group = GROUP;
-	struct hft_pmu pmu = { 0 };
+	struct hft_pmu pmu = { 0 }, all = { .flags = HFT_PMU_READ | HFT_PMU_GLOBAL };
 	int context, err;
 
 	if (setgroups(1, &group) || setgid(TRADER) || setuid(TRADER))
@@ -125,6 +130,8 @@ static int as_trader(void)
 	if (context < 0)
 		return context;
 	err = hft_test_ioctl(context, HFT_IOC_PMU, &pmu);
+	if (err == -EPERM)
+		err = hft_test_ioctl(context, HFT_IOC_PMU, &all);
 	close(context);
 	return err;
 }

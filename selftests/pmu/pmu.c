@@ -356,6 +356,25 @@ TEST_F(pmu, shared)
 	EXPECT_EQ(3, other.valid);
 	ASSERT_EQ(0, pmu_ring(context, self->cpu, 16, 0, &rings[0]));
 	EXPECT_EQ(HFT_METRICS + 2, pmu_await_events(HFT_METRICS + 2));
+
+	/* Who may sees both from a context that has neither. */
+	i = hft_test_context(TASKS);
+	pmu = (struct hft_pmu){ .flags = HFT_PMU_READ | HFT_PMU_GLOBAL, .cpu = self->cpu };
+	ASSERT_EQ(0, hft_test_ioctl(i, HFT_IOC_PMU, &pmu));
+	EXPECT_EQ(HFT_METRICS, pmu.nr);
+	EXPECT_EQ(0xf, pmu.valid);
+	EXPECT_EQ(4, pmu.metrics.runs);
+	EXPECT_COUNTS(self->cpu, 4 * BY, pmu.metrics.counts);
+	pmu = (struct hft_pmu){ .flags = HFT_PMU_READ | HFT_PMU_GLOBAL, .cpu = self->cpu,
+				.index = 1 };
+	ASSERT_EQ(0, hft_test_ioctl(i, HFT_IOC_PMU, &pmu));
+	EXPECT_EQ(1, pmu.index);
+	EXPECT_EQ(2, pmu.nr);
+	EXPECT_EQ(3, pmu.config[0]);
+	EXPECT_EQ(0, pmu.metrics.runs);
+	pmu.index = 2;
+	EXPECT_EQ(-ENOENT, hft_test_ioctl(i, HFT_IOC_PMU, &pmu));
+	close(i);
 	hft_test_ring_close(&rings[0]);
 	close(context);
 }

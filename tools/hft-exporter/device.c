@@ -48,6 +48,10 @@ static const struct hft_metric busy = {
 	HFT_METRIC_COUNTER, HFT_TEXT_NS
 };
 
+static const struct hft_metric clock_is_tsc = {
+	"hft_clock_is_tsc", "1: the machine's clocks run on the TSC.", .type = HFT_METRIC_GAUGE
+};
+
 /* What is read at a time. */
 struct reader {
 	struct exporter *exporter;
@@ -137,6 +141,18 @@ static void put_in_time(struct reader *reader)
 	hft_text_sample(reader->text, NULL, 0, reader->in_time);
 }
 
+static void put_tsc(struct reader *reader)
+{
+	struct hft_stats stats = { .ring = HFT_STATS_CONTEXT };
+
+	if (ioctl(reader->fd, HFT_IOC_STATS, &stats)) {
+		reader->exporter->errors++;
+		return;
+	}
+	hft_text_begin(reader->text, &clock_is_tsc);
+	hft_text_sample(reader->text, NULL, 0, stats.tsc);
+}
+
 /* May we?  A module that has no histograms, and one that does not show them, say no. */
 static bool can_read(struct reader *reader)
 {
@@ -173,6 +189,8 @@ void device_collect(struct exporter *exporter, struct hft_text *text)
 	if (can) {
 		put_in_time(reader);
 		put_busy(reader);
+		put_tsc(reader);
+		counters_collect(exporter, text, reader->fd, reader->nr_cpus);
 	}
 	if (reader->fd >= 0)
 		close(reader->fd);
@@ -189,4 +207,6 @@ void device_list(struct hft_text *text)
 			hft_text_begin(text, &kinds[kind]);
 	hft_text_begin(text, &in_time);
 	hft_text_begin(text, &busy);
+	hft_text_begin(text, &clock_is_tsc);
+	counters_list(text);
 }

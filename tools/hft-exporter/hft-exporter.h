@@ -37,6 +37,11 @@ void module_list(struct hft_text *text);
 void device_collect(struct exporter *exporter, struct hft_text *text);
 void device_list(struct hft_text *text);
 
+/* counters.c */
+void counters_collect(struct exporter *exporter, struct hft_text *text, int fd,
+		      uint32_t nr_cpus);
+void counters_list(struct hft_text *text);
+
 /* listen.c */
 #define LISTEN_NAME_SIZE	160
 int listen_at(const char *address);

@@ -56,6 +56,8 @@ struct config {
 	bool json;
 	bool quiet;
 	bool lead_table;
+	bool counters;
+	struct hft_pmu pmu;	/* which */
 	const char *plot;
 	const char *hdr;
 	const char *backend;	/* NULL: what there is */
@@ -69,6 +71,8 @@ struct result {
 	struct hft_lead_state lead;	/* of one that is learned */
 	struct hft_lead_row rows[HFT_LEAD_ROWS];
 	unsigned int nr_rows;
+	struct hft_metrics_sum counted;
+	uint32_t counted_valid;	/* bit n: counter n was read for all tasks that one was */
 	const char *backend;	/* its name */
 	bool tsc;
 	uint64_t clock_step_ns;	/* least difference of two readings */

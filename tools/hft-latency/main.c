@@ -7,11 +7,14 @@
 #include <string.h>
 #include <time.h>
 
+#include <common/counter.h>
+
 #include "hft-latency.h"
 
 #define MIN_INTERVAL_US	10
 #define MAX_INTERVAL_US	10000000
 #define MAX_LOOPS	(1ULL << 40)
+#define COUNTERS	"cache-references,cache-misses,cycles,instructions"
 
 static void usage(FILE *out)
 {
@@ -38,6 +41,12 @@ static void usage(FILE *out)
 		"      --lead-table     print what leads cost and gain here: with each, the parts per\n"
 		"                       million of tasks that would start late and of the CPU that\n"
 		"                       would be spun; needs --lead learned\n"
+		"      --counters[=LIST]\n"
+		"                       print what counters of the CPU have counted, whatever it ran,\n"
+		"                       while there was a task to run: up to 4 names as perf list has\n"
+		"                       them, or TYPE:CONFIG (default\n"
+		"                       " COUNTERS ");\n"
+		"                       needs CAP_PERFMON.  One that is not there is absent\n"
 		"      --spin US|forever  how long the worker spins before it sleeps (default 0)\n"
 		"      --backend NAME   kernel or soft (default: HFT_BACKEND, or what there is)\n"
 		"      --histogram      print how many tasks had which latency, too\n"
@@ -76,7 +85,7 @@ static bool parse_spin(const char *text, struct config *config)
 }
 
 enum { OPT_LEAD = 256, OPT_SPIN, OPT_BACKEND, OPT_HISTOGRAM, OPT_PLOT, OPT_HDR, OPT_BUDGET,
-	OPT_LEAD_TABLE };
+	OPT_LEAD_TABLE, OPT_COUNTERS };
 
 static const struct option options[] = {
 	{ "affinity", required_argument, NULL, 'a' },
@@ -86,6 +95,7 @@ static const struct option options[] = {
 	{ "lead", required_argument, NULL, OPT_LEAD },
 	{ "budget", required_argument, NULL, OPT_BUDGET },
 	{ "lead-table", no_argument, NULL, OPT_LEAD_TABLE },
+	{ "counters", optional_argument, NULL, OPT_COUNTERS },
 	{ "spin", required_argument, NULL, OPT_SPIN },
 	{ "backend", required_argument, NULL, OPT_BACKEND },
 	{ "histogram", no_argument, NULL, OPT_HISTOGRAM },
@@ -129,6 +139,9 @@ static bool parse_option(int c, const char *text, struct config *config)
 	case OPT_LEAD_TABLE:
 		config->lead_table = true;
 		return true;
+	case OPT_COUNTERS:
+		config->counters = true;
+		return counters_parse(text ? text : COUNTERS, &config->pmu);
 	case OPT_SPIN:
 		return parse_spin(text, config);
 	case OPT_BACKEND:

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <hft/metrics.h>
+
 #include "hft-latency.h"
 
 #define AHEAD		64		/* tasks that are queued at a time; those that ran may keep a slot */
@@ -173,6 +175,37 @@ static int read_lead(struct session *s)
 	return 0;
 }
 
+/* Of a backend that has none all are absent. */
+static int choose_counters(struct session *s, struct hft_ring_opts *opts)
+{
+	struct hft_pmu pmu = s->config->pmu;
+	int err;
+
+	if (!s->config->counters || strcmp(s->result->backend, "kernel"))
+		return 0;
+	pmu.cpu = s->config->cpu;
+	opts->flags |= HFT_RING_METRICS;
+	err = hft_pmu(s->hft, &pmu);
+	return err ? fail_hft(err, NULL) : 0;
+}
+
+static int read_counters(struct session *s)
+{
+	struct hft_stats stats;
+	int err;
+
+	if (!s->config->counters)
+		return 0;
+	/* Have the kernel look at what was run last. */
+	hft_wait(s->ring, 0);
+	err = hft_stats(s->hft, hft_ring_number(s->ring), &stats);
+	if (err)
+		return fail_hft(err, NULL);
+	s->result->counted = stats.metrics;
+	s->result->counted_valid = stats.metrics_valid;
+	return 0;
+}
+
 int measure(const struct config *config, struct result *result)
 {
 	HFT_OPTS(hft_opts, opts, .tasks = 4 * AHEAD, .backend = config->backend);
@@ -191,6 +224,8 @@ int measure(const struct config *config, struct result *result)
 		return fail_hft(ret, NULL);
 	result->backend = hft_backend(s.hft);
 	ret = become_worker(config);
+	if (ret >= 0)
+		ret = choose_counters(&s, &ring_opts);
 	if (ret < 0)
 		goto close;
 	ret = hft_ring_open(s.hft, &ring_opts, &s.ring);
@@ -202,6 +237,8 @@ int measure(const struct config *config, struct result *result)
 	ret = run_session(&s);
 	if (ret >= 0)
 		ret = read_lead(&s);
+	if (ret >= 0)
+		ret = read_counters(&s);
 	hft_ring_close(s.ring);
 close:
 	hft_close(s.hft);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/utsname.h>
 #include <jansson.h>
+#include <common/counter.h>
 #include <common/hdr.h>
 
 #include "hft-latency.h"
@@ -99,6 +100,34 @@ static void print_leads(const struct result *result)
 	}
 }
 
+static bool was_counted(const struct result *result, uint32_t i)
+{
+	return result->counted_valid & 1U << i;
+}
+
+static const char *name_of(const struct config *config, uint32_t i, char name[COUNTER_NAME])
+{
+	return counter_name(config->pmu.type[i], config->pmu.config[i], name);
+}
+
+static void print_counters(const struct config *config, const struct result *result)
+{
+	const struct hft_metrics_sum *sum = &result->counted;
+	char name[COUNTER_NAME];
+	uint32_t i;
+
+	printf("\n%-24s %16s %12s  of %llu tasks, %llu unread\n", "counter", "count", "per task",
+	       (unsigned long long)sum->runs, (unsigned long long)sum->unread);
+	for (i = 0; i < config->pmu.nr; i++) {
+		printf("%-24s ", name_of(config, i, name));
+		if (was_counted(result, i))
+			printf("%16llu %12.1f\n", (unsigned long long)sum->counts[i],
+			       (double)sum->counts[i] / (double)sum->runs);
+		else
+			printf("%16s\n", "absent");
+	}
+}
+
 static int flush(void)
 {
 	return fflush(stdout) || ferror(stdout) ? fail(errno, "standard output") : 0;
@@ -124,6 +153,8 @@ int report_text(const struct config *config, const struct result *result)
 	print_table(result);
 	if (config->lead_table)
 		print_leads(result);
+	if (config->counters)
+		print_counters(config, result);
 	if (config->histogram)
 		print_histogram(result);
 	return flush();
@@ -182,6 +213,21 @@ static json_t *json_leads(const struct result *result)
 			 "changes", json_number(result->lead.changes), "leads", rows);
 }
 
+/* null: absent */
+static json_t *json_counters(const struct config *config, const struct result *result)
+{
+	json_t *counters = json_object();
+	char name[COUNTER_NAME];
+	uint32_t i;
+
+	json_object_set_new(counters, "tasks", json_number(result->counted.runs));
+	json_object_set_new(counters, "unread", json_number(result->counted.unread));
+	for (i = 0; i < config->pmu.nr; i++)
+		json_object_set_new(counters, name_of(config, i, name), was_counted(result, i) ?
+				    json_number(result->counted.counts[i]) : json_null());
+	return counters;
+}
+
 int report_json(const struct config *config, const struct result *result)
 {
 	struct utsname kernel = { 0 };
@@ -208,6 +254,8 @@ int report_json(const struct config *config, const struct result *result)
 		return fail(ENOMEM, "report");
 	if (config->lead_ns == HFT_LEAD_LEARNED)
 		json_object_set_new(report, "lead", json_leads(result));
+	if (config->counters)
+		json_object_set_new(report, "counters", json_counters(config, result));
 	for (i = 0; i < LATENCIES; i++) {
 		snprintf(key, sizeof(key), "%s_ns", latency_names[i]);
 		json_object_set_new(report, key,

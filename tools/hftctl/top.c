@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <hft/hft.h>
 
+#include "counters.h"
 #include "hftctl.h"
 #include "latency.h"
 
@@ -54,6 +55,11 @@ static void usage(FILE *out)
 	      "p99.9, per_s how many there were in a second, miss_ppm the part that has missed its\n"
 	      "deadline, busy_ppm that of the time in which tasks have run, parts per million.\n"
 	      "\n"
+	      "Where rings have HFT_RING_METRICS, stats also prints what counters of their CPUs have\n"
+	      "counted for so many runs, of all by CPU (with CAP_PERFMON), or by ring and class (a\n"
+	      "dash: all of the ring). A counter that was not read for all of them is absent; unread\n"
+	      "is for how many runs none was.\n"
+	      "\n"
 	      "Exit status: 0, 1 when the command failed, 2 for wrong usage.\n",
 	      out);
 }
@@ -77,6 +83,22 @@ static int read_latency(const struct look *look, struct latency *latency)
 	return err;
 }
 
+static int add_counters(int fd, int number, void *arg)
+{
+	return counters_add_context(fd, number, arg);
+}
+
+/* Who may not see what all have counted has the rest all the same. */
+static int read_counters(const struct look *look, json_t *rows)
+{
+	int err;
+
+	if (look->pid)
+		return process_visit_contexts(look->pid, add_counters, rows);
+	err = counters_add_all(rows);
+	return err == -EPERM || err == -EACCES ? 0 : err ? fail(-err, "counters of the CPUs") : 0;
+}
+
 static int measure_context(int fd, int number, void *arg)
 {
 	struct hft_meter_set set = { .flags = *(int *)arg ? HFT_METER_HIST : 0 };
@@ -90,7 +112,18 @@ static int measure_context(int fd, int number, void *arg)
 	return 0;
 }
 
-static void add_to_contexts(json_t *contexts, const struct latency *latency)
+static json_t *counters_of(const json_t *pmu, int fd)
+{
+	json_t *rows = json_array(), *row;
+	size_t i;
+
+	json_array_foreach(pmu, i, row)
+		if (json_integer_value(json_object_get(row, "fd")) == fd)
+			json_array_append(rows, row);
+	return rows;
+}
+
+static void add_to_contexts(json_t *contexts, const struct latency *latency, const json_t *pmu)
 {
 	json_t *context;
 	size_t i;
@@ -99,6 +132,7 @@ static void add_to_contexts(json_t *contexts, const struct latency *latency)
 		int fd = (int)json_integer_value(json_object_get(context, "fd"));
 
 		json_object_set_new(context, "histograms", latency_json(latency, fd));
+		json_object_set_new(context, "pmu", counters_of(pmu, fd));
 	}
 }
 
@@ -116,22 +150,30 @@ static int write_hdr(const char *path, const struct latency *latency)
 	return err ? fail(-err, "%s", path) : 0;
 }
 
-static int print_stats(const struct look *look, json_t *counters, const struct latency *latency)
+/* A table by itself, if there is something in it. */
+static int print_rows(json_t *rows)
+{
+	if (!json_array_size(rows))
+		return 0;
+	putchar('\n');
+	return print(rows, false);
+}
+
+static int print_stats(const struct look *look, json_t *counters, const struct latency *latency,
+		       json_t *pmu)
 {
 	json_t *rows = latency_json(latency, -1);
 	int ret;
 
-	if (look->json) {
-		if (look->pid)
-			add_to_contexts(counters, latency);
-		else
-			json_object_set(counters, "histograms", rows);
+	if (look->json && look->pid) {
+		add_to_contexts(counters, latency, pmu);
+	} else if (look->json) {
+		json_object_set(counters, "histograms", rows);
+		json_object_set(counters, "pmu", pmu);
 	}
 	ret = print(counters, look->json);
-	if (!ret && !look->json && latency->nr) {
-		putchar('\n');
-		ret = print(rows, false);
-	}
+	if (!look->json)
+		ret = ret ?: print_rows(rows) ?: print_rows(pmu);
 	json_decref(rows);
 	return ret;
 }
@@ -140,7 +182,7 @@ static int stats_once(const struct look *look)
 {
 	struct latency latency = { 0 };
 	int err, measure = look->measure;
-	json_t *counters;
+	json_t *counters, *pmu;
 
 	if (measure >= 0 && process_visit_contexts(look->pid, measure_context, &measure))
 		return 1;
@@ -155,7 +197,9 @@ static int stats_once(const struct look *look)
 		latency_free(&latency);
 		return 1;
 	}
-	err = print_stats(look, counters, &latency);
+	pmu = json_array();
+	err = read_counters(look, pmu) ? 1 : print_stats(look, counters, &latency, pmu);
+	json_decref(pmu);
 	if (!err && look->hdr)
 		err = write_hdr(look->hdr, &latency) ? 1 : 0;
 	json_decref(counters);

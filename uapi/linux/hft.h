@@ -1267,10 +1267,12 @@ struct hft_clock_pair {
 };
 
 #define HFT_PMU_READ		(1U << 0)	/* tell what a CPU has counted */
+#define HFT_PMU_GLOBAL		(1U << 1)	/* of all contexts: needs CAP_PERFMON */
 
 /**
  * struct hft_pmu - the counters that rings with %HFT_RING_METRICS read (%HFT_IOC_PMU)
- * @flags: %HFT_PMU_READ, or zero: choose them, once, before the first such ring
+ * @flags: %HFT_PMU_READ, with %HFT_PMU_GLOBAL or without; or zero: choose them, once,
+ *	before the first such ring
  * @cpu: of which CPU @valid and the sums are
  * @nr: how many counters, 1 to %HFT_METRICS; 0: references to the last-level cache, misses
  *	of it, cycles and instructions.  With %HFT_PMU_READ out, as are @type and @config
@@ -1279,7 +1281,8 @@ struct hft_clock_pair {
  *	/sys/bus/event_source/devices; zero beyond @nr
  * @config: likewise, what to count; zero beyond @nr
  * @metrics_valid: out: bit n: @metrics.counts[n] is of all @metrics.runs
- * @reserved: zero
+ * @index: with %HFT_PMU_GLOBAL: of those choices that rings of @cpu have, the one with so
+ *	many others before it; else zero
  * @metrics: out: with %HFT_PMU_READ, what all rings of @cpu that have these counters, of
  *	whatever context, have come to since the first of those that there are now
  *
@@ -1294,7 +1297,8 @@ struct hft_clock_pair {
  *
  * Errors: -EPERM; -EALREADY they are chosen; -EINVAL a field is out of range, a type
  * is PERF_TYPE_TRACEPOINT or PERF_TYPE_BREAKPOINT, or there is nothing to read: none are
- * chosen; -EOPNOTSUPP a type is of a PMU beside the CPUs; -ENOMEM.
+ * chosen; -ENOENT with %HFT_PMU_GLOBAL: rings of @cpu have no more; -EOPNOTSUPP a type is of
+ * a PMU beside the CPUs; -ENOMEM.
  */
 struct hft_pmu {
 	__u32 flags;
@@ -1304,7 +1308,7 @@ struct hft_pmu {
 	__u32 type[HFT_METRICS];
 	__u64 config[HFT_METRICS];
 	__u32 metrics_valid;
-	__u32 reserved;
+	__u32 index;
 	struct hft_metrics_sum metrics;
 };
 
