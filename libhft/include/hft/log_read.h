@@ -253,9 +253,22 @@ int hft_log_where_parse(struct hft_log_where **where, const char *text,
 void hft_log_where_free(struct hft_log_where *where);
 bool hft_log_where_test(struct hft_log_where *where, const struct hft_log_view *view);
 
+const char *hft_log_level_name(int level);
+int hft_log_level_parse(const char *name);
+
 const union hft_log_view_value *hft_log_view_find(const struct hft_log_view *view,
 						  const char *name, uint8_t *type);
 size_t hft_log_view_message(const struct hft_log_view *view, char *text, size_t size);
+/* How a record is shown. */
+#define HFT_LOG_VIEW_MONOTONIC	(1u << 0)	/* CLOCK_MONOTONIC instead of UTC */
+#define HFT_LOG_VIEW_HOST	(1u << 1)	/* the host and the process, too */
+
+size_t hft_log_view_line(const struct hft_log_view *view, uint32_t flags, char *text, size_t size);
+size_t hft_log_view_json(const struct hft_log_view *view, char *text, size_t size);
+size_t hft_log_view_csv(const struct hft_log_view *view, const char *const *fields,
+			uint32_t nr_fields, char *text, size_t size);
+size_t hft_log_view_csv_head(const char *const *fields, uint32_t nr_fields, char *text,
+			     size_t size);
 size_t hft_log_view_value_text(uint8_t type, const union hft_log_view_value *value, char *text,
 			       size_t size);
 

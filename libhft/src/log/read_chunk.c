@@ -155,24 +155,11 @@ static int hft_read_fields(const json_t *list, struct hft_log_view_site *site)
 	return 0;
 }
 
-static int hft_read_level(const char *name)
-{
-	static const char *const names[] = {
-		"error", "warn", "notice", "info", "debug", "trace"
-	};
-	unsigned int i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(name, names[i]))
-			return (int)i;
-	return -1;
-}
-
 static int hft_read_site_line(struct hft_log_reader *reader, struct hft_read_chunk *chunk,
 			      const json_t *line)
 {
 	int64_t id = hft_json_number(line, "id", 0, UINT16_MAX, -1);
-	int level = hft_read_level(hft_json_text(line, "level"));
+	int level = hft_log_level_parse(hft_json_text(line, "level"));
 	struct hft_log_view_site site = {
 		.subsystem = hft_json_text(line, "subsystem"),
 		.name = hft_json_text(line, "name"),

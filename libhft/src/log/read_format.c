@@ -346,7 +346,7 @@ static void hft_put_real(struct hft_text *text, const struct hft_read_piece *pie
 }
 
 /* An argument as what it is. */
-static void hft_put_value(struct hft_text *text, uint8_t type,
+void hft_text_value(struct hft_text *text, uint8_t type,
 			  const union hft_log_view_value *value)
 {
 	struct hft_read_piece plain = { .precision = -1, .size = 8 };
@@ -392,7 +392,7 @@ static void hft_put_argument(struct hft_text *text, const struct hft_read_piece 
 	if (piece->conversion == 'n')
 		return;
 	if (!hft_takes(piece->conversion, type)) {
-		hft_put_value(text, type, value);
+		hft_text_value(text, type, value);
 		return;
 	}
 	switch (piece->conversion) {
@@ -469,8 +469,19 @@ static void hft_put_event(struct hft_text *text, const struct hft_log_view *view
 		hft_text_put(text, " ", 1);
 		hft_text_put(text, site->fields[i].name, strlen(site->fields[i].name));
 		hft_text_put(text, "=", 1);
-		hft_put_value(text, site->fields[i].type, &view->values[i]);
+		hft_text_value(text, site->fields[i].type, &view->values[i]);
 	}
+}
+
+void hft_text_message(struct hft_text *text, const struct hft_log_view *view)
+{
+	const struct hft_read_site *site = (const struct hft_read_site *)view->site;
+	uint32_t i;
+
+	if (!*site->view.format)
+		hft_put_event(text, view);
+	for (i = 0; i < site->nr_pieces; i++)
+		hft_put_piece(text, &site->pieces[i], view);
 }
 
 /**
@@ -490,17 +501,10 @@ static void hft_put_event(struct hft_text *text, const struct hft_log_view *view
  */
 HFT_API size_t hft_log_view_message(const struct hft_log_view *view, char *text, size_t size)
 {
-	const struct hft_read_site *site = (const struct hft_read_site *)view->site;
-	struct hft_text out = { .at = text, .end = size ? text + size - 1 : text };
-	uint32_t i;
+	struct hft_text out = hft_text_begin(text, size);
 
-	if (!*site->view.format)
-		hft_put_event(&out, view);
-	for (i = 0; i < site->nr_pieces; i++)
-		hft_put_piece(&out, &site->pieces[i], view);
-	if (size)
-		*out.at = '\0';
-	return (size_t)(out.at - text) + out.lost;
+	hft_text_message(&out, view);
+	return hft_text_end(&out, text, size);
 }
 
 /**
@@ -518,12 +522,10 @@ HFT_API size_t hft_log_view_message(const struct hft_log_view *view, char *text,
 HFT_API size_t hft_log_view_value_text(uint8_t type, const union hft_log_view_value *value,
 				       char *text, size_t size)
 {
-	struct hft_text out = { .at = text, .end = size ? text + size - 1 : text };
+	struct hft_text out = hft_text_begin(text, size);
 
-	hft_put_value(&out, type, value);
-	if (size)
-		*out.at = '\0';
-	return (size_t)(out.at - text) + out.lost;
+	hft_text_value(&out, type, value);
+	return hft_text_end(&out, text, size);
 }
 
 /**

@@ -24,8 +24,7 @@ static unsigned int hft_count_digits(uint64_t number)
 	return digits + (number >= hft_powers[digits] || !digits);
 }
 
-/* @digits of them, with leading zeroes. */
-static void hft_put_digits(char *to, uint64_t number, unsigned int digits)
+void hft_text_digits(char *to, uint64_t number, unsigned int digits)
 {
 	for (; digits >= 2; digits -= 2, number /= 100)
 		memcpy(to + digits - 2, hft_pairs + 2 * (number % 100), 2);
@@ -37,7 +36,7 @@ unsigned int hft_text_decimal(char *to, uint64_t number)
 {
 	unsigned int digits = hft_count_digits(number);
 
-	hft_put_digits(to, number, digits);
+	hft_text_digits(to, number, digits);
 	return digits;
 }
 
@@ -78,7 +77,7 @@ unsigned int hft_text_fixed(char *to, double number, unsigned int digits)
 	at += hft_text_decimal(at, whole);
 	if (digits) {
 		*at++ = '.';
-		hft_put_digits(at, (uint64_t)part, digits);
+		hft_text_digits(at, (uint64_t)part, digits);
 		at += digits;
 	}
 	return (unsigned int)(at - to);

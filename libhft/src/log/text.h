@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <hft/log_read.h>
+
 struct hft_text {
 	char *at;
 	char *end;
@@ -41,6 +43,24 @@ static inline void hft_text_put(struct hft_text *text, const char *bytes, size_t
 	text->at += size;
 }
 
+static inline void hft_text_string(struct hft_text *text, const char *string)
+{
+	hft_text_put(text, string, strlen(string));
+}
+
+static inline struct hft_text hft_text_begin(char *text, size_t size)
+{
+	return (struct hft_text){ .at = text, .end = size ? text + size - 1 : text };
+}
+
+/* Put the NUL; returns the length that the whole has. */
+static inline size_t hft_text_end(struct hft_text *out, char *text, size_t size)
+{
+	if (size)
+		*out->at = '\0';
+	return (size_t)(out->at - text) + out->lost;
+}
+
 static inline void hft_text_fill(struct hft_text *text, char c, size_t size)
 {
 	size_t room = (size_t)(text->end - text->at);
@@ -68,5 +88,30 @@ static inline bool hft_text_fits_fixed(double number, unsigned int digits)
 	return digits <= HFT_TEXT_FIXED_MAX && number < 9007199254740992.0 &&
 	       number > -9007199254740992.0;
 }
+
+/* @digits of them, with leading zeroes. */
+void hft_text_digits(char *to, uint64_t number, unsigned int digits);
+
+static inline void hft_text_number(struct hft_text *text, uint64_t number)
+{
+	char digits[HFT_TEXT_DIGITS];
+
+	hft_text_put(text, digits, hft_text_decimal(digits, number));
+}
+
+/* encode.c */
+enum hft_encoding { HFT_JSON, HFT_CSV };
+
+void hft_text_encode(struct hft_text *text, enum hft_encoding encoding, const char *bytes,
+		     size_t size);
+void hft_text_encode_back(struct hft_text *text, enum hft_encoding encoding, size_t start_lost,
+			  char *start);
+
+/* read_format.c */
+void hft_text_value(struct hft_text *text, uint8_t type, const union hft_log_view_value *value);
+void hft_text_message(struct hft_text *text, const struct hft_log_view *view);
+
+/* line.c: 2026-11-22T03:15:01.123456789Z */
+void hft_text_time(struct hft_text *text, uint64_t time);
 
 #endif /* HFT_LOG_TEXT_H */

@@ -217,23 +217,19 @@ static uint32_t hft_parse_operand(struct hft_where_parser *p)
 /* A level is compared by its name: the lower, the graver. */
 static bool hft_level_constant(struct hft_where_parser *p, uint32_t level, uint32_t constant)
 {
-	static const char *const names[] = {
-		"error", "warn", "notice", "info", "debug", "trace"
-	};
 	struct hft_where_node *nodes = p->where->nodes;
-	uint32_t i;
+	int number;
 
 	if (nodes[level].kind != HFT_WHERE_OWN || nodes[level].own != HFT_OWN_LEVEL ||
 	    nodes[constant].kind != HFT_WHERE_CONSTANT ||
 	    nodes[constant].constant.type != HFT_IS_TEXT)
 		return true;
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(names[i], nodes[constant].text)) {
-			nodes[constant].constant.type = HFT_IS_U64;
-			nodes[constant].constant.as.u = i;
-			return true;
-		}
-	return false;
+	number = hft_log_level_parse(nodes[constant].text);
+	if (number < 0)
+		return false;
+	nodes[constant].constant.type = HFT_IS_U64;
+	nodes[constant].constant.as.u = (uint64_t)number;
+	return true;
 }
 
 static enum hft_where_kind hft_parse_operator(struct hft_where_parser *p)

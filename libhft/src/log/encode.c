@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Text within quotes: of JSON (RFC 8259) and of CSV (RFC 4180).
+ */
+#include "text.h"
+
+/* Bytes of the UTF-8 character at @at (RFC 3629), 0: it is none. */
+static unsigned int hft_utf8(const unsigned char *at, size_t left)
+{
+	unsigned int size, i;
+
+	if (*at < 0x80)
+		return 1;
+	if (*at < 0xc2 || *at > 0xf4)
+		return 0;
+	size = *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : 4;
+	if (left < size)
+		return 0;
+	for (i = 1; i < size; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	/* Overlong, surrogates, beyond U+10FFFF */
+	if ((*at == 0xe0 && at[1] < 0xa0) || (*at == 0xed && at[1] > 0x9f) ||
+	    (*at == 0xf0 && at[1] < 0x90) || (*at == 0xf4 && at[1] > 0x8f))
+		return 0;
+	return size;
+}
+
+/* What stands for the character at @at; it takes @taken bytes there. */
+static unsigned int hft_encode_json(const unsigned char *at, size_t left, char *to,
+				    unsigned int *taken)
+{
+	unsigned int size = hft_utf8(at, left);
+
+	*taken = size ? size : 1;
+	if (size > 1 || (*at >= ' ' && *at < 0x7f && *at != '"' && *at != '\\')) {
+		memcpy(to, at, size);
+		return size;
+	}
+	if (!size) {
+		memcpy(to, "\\ufffd", 6);
+		return 6;
+	}
+	to[0] = '\\';
+	to[1] = *at == '\n' ? 'n' : (char)*at;
+	if (*at == '\n' || *at == '"' || *at == '\\')
+		return 2;
+	memcpy(to + 1, "u00", 3);
+	to[4] = "0123456789abcdef"[*at >> 4];
+	to[5] = "0123456789abcdef"[*at & 15];
+	return 6;
+}
+
+static unsigned int hft_encode_csv(const unsigned char *at, size_t left, char *to,
+				   unsigned int *taken)
+{
+	(void)left;
+	*taken = 1;
+	to[0] = to[1] = (char)*at;
+	return *at == '"' ? 2 : 1;
+}
+
+#define HFT_ENCODED_MAX	6u
+
+void hft_text_encode(struct hft_text *text, enum hft_encoding encoding, const char *bytes,
+		     size_t size)
+{
+	const unsigned char *at = (const unsigned char *)bytes;
+	char to[HFT_ENCODED_MAX];
+	unsigned int taken, made;
+
+	for (; size; size -= taken, at += taken) {
+		made = encoding == HFT_JSON ? hft_encode_json(at, size, to, &taken) :
+					      hft_encode_csv(at, size, to, &taken);
+		hft_text_put(text, to, made);
+	}
+}
+
+/*
+ * The same with what was put since @start: it goes to the end of the room first, and comes
+ * back as long as it is not overtaken.  What is missing then is counted by the most that it
+ * may be.
+ */
+void hft_text_encode_back(struct hft_text *text, enum hft_encoding encoding, size_t start_lost,
+			  char *start)
+{
+	size_t size = (size_t)(text->at - start), lost = text->lost - start_lost;
+	char *from = text->end - size, to[HFT_ENCODED_MAX];
+	unsigned int taken, made;
+
+	if (!size && !lost)
+		return;
+	memmove(from, start, size);
+	text->at = start;
+	for (; size && !lost; size -= taken, from += taken) {
+		const unsigned char *at = (const unsigned char *)from;
+
+		made = encoding == HFT_JSON ? hft_encode_json(at, size, to, &taken) :
+					      hft_encode_csv(at, size, to, &taken);
+		if (made > (size_t)(from + taken - text->at))
+			break;
+		memcpy(text->at, to, made);
+		text->at += made;
+	}
+	text->lost = start_lost + HFT_ENCODED_MAX * (size + lost);
+}

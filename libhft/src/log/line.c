@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A record as a line of text.  What would move the cursor of a terminal, or make two lines of
+ * one, is shown as an escape.
+ */
+#include <time.h>
+
+#include "../api.h"
+#include "text.h"
+
+#define HFT_NS_PER_S	1000000000ull
+#define HFT_DATE	20u		/* "2026-11-22T03:15:01." */
+
+/* Records come by the thousands a second. */
+static _Thread_local struct {
+	uint64_t second;
+	char date[HFT_DATE + 1];
+} hft_last_date;
+
+/* What has a year of four digits; the rest is as good as none. */
+static void hft_make_date(uint64_t second)
+{
+	time_t seconds = (time_t)second;
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	strftime(hft_last_date.date, sizeof(hft_last_date.date), "%Y-%m-%dT%H:%M:%S.", &tm);
+	hft_last_date.second = second;
+}
+
+void hft_text_time(struct hft_text *text, uint64_t time)
+{
+	uint64_t second = time / HFT_NS_PER_S;
+	char bytes[HFT_DATE + 10];
+
+	if (second != hft_last_date.second || !hft_last_date.date[0])
+		hft_make_date(second);
+	memcpy(bytes, hft_last_date.date, HFT_DATE);
+	hft_text_digits(bytes + HFT_DATE, time - second * HFT_NS_PER_S, 9);
+	bytes[HFT_DATE + 9] = 'Z';
+	hft_text_put(text, bytes, sizeof(bytes));
+}
+
+static void hft_put_monotonic(struct hft_text *text, uint64_t time)
+{
+	char digits[9];
+
+	hft_text_number(text, time / HFT_NS_PER_S);
+	hft_text_digits(digits, time % HFT_NS_PER_S, 9);
+	hft_text_put(text, ".", 1);
+	hft_text_put(text, digits, 9);
+}
+
+static void hft_put_level(struct hft_text *text, uint32_t level)
+{
+	static const char names[][8] = {
+		" ERROR ", " WARN  ", " NOTICE", " INFO  ", " DEBUG ", " TRACE "
+	};
+
+	hft_text_put(text, level < sizeof(names) / sizeof(names[0]) ? names[level] : " ?     ", 7);
+	hft_text_put(text, " ", 1);
+}
+
+static void hft_put_who(struct hft_text *text, const struct hft_log_view_stream *stream,
+			uint32_t flags)
+{
+	if (flags & HFT_LOG_VIEW_HOST) {
+		hft_text_string(text, stream->log->host);
+		hft_text_put(text, " ", 1);
+		hft_text_string(text, stream->log->program);
+		hft_text_put(text, "[", 1);
+		hft_text_number(text, stream->log->pid);
+		hft_text_put(text, "] ", 2);
+	}
+	hft_text_string(text, stream->thread);
+	hft_text_put(text, "[", 1);
+	hft_text_number(text, stream->tid);
+	hft_text_put(text, "] ", 2);
+}
+
+/* Is one of 8 bytes below ' ' or 127?  (Bit Twiddling Hacks: hasless, haszero.) */
+static inline uint64_t hft_has_control(uint64_t word)
+{
+	const uint64_t ones = 0x0101010101010101ull, tops = 0x80 * ones;
+	uint64_t del = word ^ 0x7f * ones;
+
+	return (((word - ' ' * ones) & ~word) | ((del - ones) & ~del)) & tops;
+}
+
+static inline bool hft_is_control(unsigned char c)
+{
+	return c < ' ' || c == 0x7f;
+}
+
+static bool hft_is_plain(const char *at, const char *end)
+{
+	uint64_t word;
+
+	for (; end - at >= 8; at += 8) {
+		memcpy(&word, at, 8);
+		if (hft_has_control(word))
+			return false;
+	}
+	for (; at < end; at++)
+		if (hft_is_control((unsigned char)*at))
+			return false;
+	return true;
+}
+
+static size_t hft_count_controls(const char *at, const char *end)
+{
+	size_t count = 0;
+
+	for (; at < end; at++)
+		count += hft_is_control((unsigned char)*at);
+	return count;
+}
+
+/* Make escapes of 4 bytes, from the end backwards; what there is no room for is cut. */
+static void hft_escape(struct hft_text *text, char *from)
+{
+	size_t more = 3 * hft_count_controls(from, text->at);
+	const char *read = text->at;
+	char *write = text->at + more, *end;
+
+	end = write < text->end ? write : text->end;
+	text->lost += (size_t)(write - end);
+	text->at = end;
+	while (read > from) {
+		unsigned char c = (unsigned char)*--read;
+		char escape[4] = { '\\', 'x', "0123456789abcdef"[c >> 4],
+				   "0123456789abcdef"[c & 15] };
+		int i = hft_is_control(c) ? 4 : 1;
+
+		if (i == 1)
+			escape[0] = (char)c;
+		while (i--)
+			if (--write < end)
+				*write = escape[i];
+	}
+}
+
+/**
+ * hft_log_view_line() - a record as a line of text, without the newline
+ * @view: a record of a reader
+ * @flags: %HFT_LOG_VIEW_MONOTONIC, %HFT_LOG_VIEW_HOST
+ * @text: answered, with a NUL at its end; NULL if @size is 0
+ * @size: of @text
+ *
+ * The time, the level, the subsystem, the thread and its tid, and the message.  Control
+ * characters are shown as \\xHH; a newline at the end of the message is left out.
+ *
+ * Any thread that may call the reader.
+ *
+ * Return: as hft_log_view_message(); for a line that was cut, control characters that were cut
+ * off count once.
+ */
+HFT_API size_t hft_log_view_line(const struct hft_log_view *view, uint32_t flags, char *text,
+				 size_t size)
+{
+	struct hft_text out = hft_text_begin(text, size);
+
+	if (flags & HFT_LOG_VIEW_MONOTONIC)
+		hft_put_monotonic(&out, view->monotonic);
+	else
+		hft_text_time(&out, view->time);
+	hft_put_level(&out, view->site->level);
+	hft_text_string(&out, view->site->subsystem);
+	hft_text_put(&out, " ", 1);
+	hft_put_who(&out, view->stream, flags);
+	hft_text_message(&out, view);
+	if (!out.lost && out.at > text && out.at[-1] == '\n')
+		out.at--;
+	if (!hft_is_plain(text, out.at))
+		hft_escape(&out, text);
+	return hft_text_end(&out, text, size);
+}

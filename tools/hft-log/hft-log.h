@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hft-log: each command has a file and an options table of its own, and a line in main.c.
+ * A command returns the program's exit status.
+ */
+#ifndef HFT_LOG_TOOL_H
+#define HFT_LOG_TOOL_H
+
+/* Exit statuses that the commands have in common. */
+enum {
+	STATUS_OK,
+	STATUS_DAMAGED,		/* something could not be read, or differs, and was told */
+	STATUS_USAGE,		/* wrong usage, or nothing could be read or written at all */
+	STATUS_TORN,		/* all could be read but the end of a log that was cut off */
+};
+
+int cmd_cat(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
+int cmd_follow(int argc, char **argv);
+int cmd_merge(int argc, char **argv);
+int cmd_stat(int argc, char **argv);
+
+#endif /* HFT_LOG_TOOL_H */

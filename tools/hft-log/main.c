@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* hft-log: read and check logs. */
+#include <stdio.h>
+#include <string.h>
+
+#include <common/tool.h>
+
+#include "hft-log.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+} commands[] = {
+	{ "cat", cmd_cat, "print records, in the order of time" },
+};
+
+#define COMMANDS	(sizeof(commands) / sizeof(commands[0]))
+
+static void usage(FILE *to)
+{
+	size_t i;
+
+	fputs("Usage: hft-log COMMAND [OPTION]... LOG...\n"
+	      "Read what a program logged by hft/log.h.\n"
+	      "\n", to);
+	for (i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %-10s%s\n", commands[i].name, commands[i].summary);
+	fputs("\n"
+	      "LOG is the folder of a log, of one of its chunks, or a stream's file in a chunk.\n"
+	      "hft-log COMMAND --help tells the rest.\n"
+	      "\n"
+	      "Exit status: 0, 1 if something in a log could not be read and was told of, 2 for\n"
+	      "wrong usage or a log that can not be read at all, 3 if no more than the end of a log\n"
+	      "is missing, which its writer did not write in whole.\n", to);
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	tool_help = "hft-log --help";
+	if (argc < 2) {
+		usage(stderr);
+		return STATUS_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		usage(stdout);
+		return STATUS_OK;
+	}
+	for (i = 0; i < COMMANDS; i++) {
+		if (strcmp(argv[1], commands[i].name))
+			continue;
+		argv[1] = argv[0];	/* getopt's messages begin with it */
+		return commands[i].run(argc - 1, argv + 1);
+	}
+	return wrong_usage("no command %s", argv[1]);
+}
