@@ -131,6 +131,46 @@ FIXTURE_TEARDOWN(rule)
 	close(self->context);
 }
 
+/* Does hftctl rules, of this process, print a line of @pattern? */
+static int listed(const char *pattern)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "hftctl rules --pid %d >/tmp/rules && "
+		 "{ grep -Eq '%s' /tmp/rules || { sed 's/^/# /' /tmp/rules; false; } }",
+		 getpid(), pattern);
+	return system(command);
+}
+
+/* From outside: two that wait, one of them a dry run, act, and a third never does. */
+TEST_F(rule, hftctl_lists_them)
+{
+	struct hft_rule shed = make_rule(&self->ruled, 1, HFT_ACTION_SHED);
+	struct hft_rule dry = make_rule(&self->ruled, 4, HFT_ACTION_HALT);
+	struct hft_rule other = make_rule(&self->ruled, 7, HFT_ACTION_NOTIFY);
+
+	if (system("hftctl --help >/dev/null 2>&1"))
+		SKIP(return, "hftctl is not built");
+	EXPECT_EQ(0, system("none=$(hftctl rules --pid $PPID) && [ -z \"$none\" ]"));
+	shed.flags = HFT_RULE_LATCH;
+	shed.level = HFT_LEVEL_LOW;
+	dry.flags = HFT_RULE_DRY_RUN | HFT_RULE_LATCH;
+	other.anomalies = 1U << HFT_ANOMALY_CLOCK;
+	ASSERT_EQ(0, set_rule(self->context, &shed));
+	ASSERT_EQ(0, set_rule(self->context, &dry));
+	ASSERT_EQ(0, set_rule(self->context, &other));
+	EXPECT_EQ(0, listed("^ *[0-9]+ +0 +1 shed +armed +yes none +0 +0 +0 +0 +0 +- +- +- *$"));
+	EXPECT_EQ(0, listed("^ *[0-9]+ +0 +4 halt +armed-dry-run +yes none +0 "));
+	ASSERT_EQ(0, learn(self->context, &self->ruled));
+	ASSERT_EQ(0, run_task(self->context, &self->ruled, SPIKE_NS, USUAL_NS));
+	EXPECT_EQ(0, listed("^ *[0-9]+ +0 +1 shed +in-force +yes spike "
+			    "+[1-9][0-9]* +1 +0 +0 +0 +2 +[0-9]+ +[0-9]+ *$"));
+	EXPECT_EQ(0, listed("^ *[0-9]+ +0 +4 halt +would-act +yes spike +[1-9][0-9]* +1 "));
+	EXPECT_EQ(0, listed("^ *[0-9]+ +0 +7 notify +armed +no none +0 "));
+	EXPECT_EQ(0, system("hftctl --json rules --pid $PPID | grep -q '\"last_ago_ns\": null'"));
+	EXPECT_NE(0, system("hftctl rules 2>/dev/null"));
+}
+
 TEST_F(rule, refusals)
 {
 	struct hft_rule rule = make_rule(&self->ruled, 0, HFT_ACTION_NOTIFY);

@@ -19,6 +19,7 @@ int sinks_read(json_t **value);
 int stats_read_module(json_t **value);
 int stats_read_process(pid_t pid, json_t **value);
 int rings_read(json_t **value);
+int rules_read(pid_t pid, json_t **value);
 int cancel_task(pid_t pid, uint64_t task);
 
 struct analyze_args {

@@ -38,6 +38,11 @@ static int run_rings(const struct args *args, json_t **value)
 	return rings_read(value);
 }
 
+static int run_rules(const struct args *args, json_t **value)
+{
+	return rules_read(args->pid, value);
+}
+
 /* A positive status is of wrong usage. */
 static int run_cancel(const struct args *args, json_t **value)
 {
@@ -81,6 +86,7 @@ static const struct command {
 	{ .name = "query", .run = run_query },
 	{ .name = "rings", .run = run_rings },
 	{ .name = "sinks", .run = run_sinks },
+	{ .name = "rules", .run = run_rules, .takes_pid = true, .needs_pid = true },
 	{ .name = "cancel", .run = run_cancel, .takes_pid = true, .needs_pid = true,
 	  .operand = "cancel needs the id of a task, a number above 0" },
 	{ .name = "analyze", .run = run_analyze, .operand = "analyze needs a file",
@@ -102,6 +108,7 @@ static void usage(FILE *out)
 	      "  top                 such histograms, of what came since the last look: see there\n"
 	      "  rings               the rings of all processes, one a line (leads in ns)\n"
 	      "  sinks               the devices that can be given tasks, one a line\n"
+	      "  rules --pid PID     what the rules of a process's rings do about anomalies, one a line\n"
 	      "  cancel --pid PID ID take back a queued task of a process by its id\n"
 	      "  analyze --policy POLICY FILE\n"
 	      "                      are these tasks schedulable on one CPU? Prints JSON: the\n"
@@ -144,6 +151,12 @@ static void usage(FILE *out)
 	      "are at another level now), drift (slowly), stall (nothing came for long; the score\n"
 	      "is of that time), or burst (values come faster).\n"
 	      "\n"
+	      "The state of a rule is armed or in-force, or of a dry run armed-dry-run or would-act;\n"
+	      "anomaly is the last that it has counted, anomalies how many; limited is how often its\n"
+	      "interval has kept it from acting, withheld how often it could change nothing; value\n"
+	      "is what it has set (a lead in ns, levels, a level), or set back; since_ago_ns is how\n"
+	      "long it has been in force, last_ago_ns how long ago it acted or was undone.\n"
+	      "\n"
 	      "Exit status: 0, 1 when the command failed, 2 for wrong usage.\n",
 	      out);
 }
@@ -160,6 +173,8 @@ static int print_value(const json_t *value, int width)
 		return printf("%*lld", width, (long long)json_integer_value(value));
 	if (json_is_null(value))
 		return printf("%*s", width, "-");
+	if (json_is_boolean(value))
+		return printf("%*s", width, json_is_true(value) ? "yes" : "no");
 	json_array_foreach((json_t *)value, i, item)
 		printf("%s%s", i ? " " : "", json_string_value(item));
 	return 0;
