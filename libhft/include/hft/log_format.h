@@ -73,7 +73,7 @@ enum hft_log_type {
  * @uuid: of the log
  * @stream: number of the ring
  * @packet_bits: size of the packet, a multiple of %HFT_LOG_PACKET_ALIGN bytes
- * @content_bits: size of this head and the records
+ * @content_bits: size of this head and the records, without what pads the last of them
  * @begin: stamp of the first record
  * @end: stamp of the last
  * @lost: records of this stream that were lost, up to the end of this packet
@@ -91,6 +91,12 @@ struct hft_log_packet {
 	uint64_t lost;
 	uint64_t number;
 };
+
+/* The head and the records, with what pads the last of them */
+static inline uint64_t hft_log_content_bytes(const struct hft_log_packet *head)
+{
+	return (head->content_bits / 64 + !!(head->content_bits % 64)) * 8;
+}
 
 /**
  * struct hft_log_seal - the last bytes of a packet

@@ -31,6 +31,7 @@ enum hft_log_store_flags {
 	HFT_LOG_STORE_BUFFERED = 1 << 0,	/* by the page cache, not past it */
 	HFT_LOG_STORE_NO_URING = 1 << 1,	/* by pwrite(2): the drainer waits for the disk */
 	HFT_LOG_STORE_NO_PACK = 1 << 2,		/* closed chunks are not compressed */
+	HFT_LOG_STORE_PACK_ALL = 1 << 3,	/* all are when the log is closed, which waits */
 };
 
 /**

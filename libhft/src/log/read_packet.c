@@ -37,7 +37,7 @@ static void hft_packet_notice(struct hft_read_input *input, uint32_t kind, const
 static const char *hft_check_head(const struct hft_read_input *input,
 				  const struct hft_log_packet *head)
 {
-	uint64_t bytes = head->packet_bits / 8, content = head->content_bits / 8;
+	uint64_t bytes = head->packet_bits / 8, content = hft_log_content_bytes(head);
 
 	if (head->magic != HFT_LOG_PACKET_MAGIC || head->stream_class)
 		return "no packet begins here";
@@ -48,7 +48,7 @@ static const char *hft_check_head(const struct hft_read_input *input,
 	if (head->packet_bits % 8 || !bytes || bytes % HFT_LOG_PACKET_ALIGN ||
 	    bytes > HFT_LOG_READ_PACKET_MAX)
 		return "a packet of a size that none has";
-	if (head->content_bits % 64 || content < sizeof(*head) ||
+	if (head->content_bits % 8 || content < sizeof(*head) ||
 	    content > bytes - sizeof(struct hft_log_seal))
 		return "a packet's content is larger than it";
 	return NULL;
@@ -159,7 +159,7 @@ static int hft_load_packet(struct hft_read_input *input, uint64_t bytes)
 		return HFT_PACKET_PASSED;
 	hft_note_lost(input, head->lost);
 	input->record = (const unsigned char *)(head + 1);
-	input->end = (const unsigned char *)head + head->content_bits / 8;
+	input->end = (const unsigned char *)head + hft_log_content_bytes(head);
 	input->offset += bytes;
 	input->reader->progress.packets++;
 	hft_count_bytes(input);

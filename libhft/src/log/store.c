@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The store as the drainer sees it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../options.h"
+#include "store_internal.h"
+
+#define RETRY_LEAST_NS	(20 * NSEC_PER_MSEC)
+#define RETRY_MOST_NS	NSEC_PER_SEC
+#define LOOK_NS		NSEC_PER_SEC		/* whether the files are still there */
+#define BUSY_NS		(200 * 1000ull)		/* until the next look at what runs */
+#define WAIT_NS		(5 * NSEC_PER_MSEC)
+
+uint64_t hft_store_monotonic(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+void hft_store_tell(struct hft_log_store *store, enum hft_log_store_event event, int err,
+		    const char *format, ...)
+{
+	const uint64_t one = 1;
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (store->opts.notify)
+		store->opts.notify(store->opts.notify_arg, event, err, text);
+	if (store->opts.eventfd > 0 && write(store->opts.eventfd, &one, sizeof(one)) < 0)
+		return;		/* it is full: who reads it has not read the last ones */
+}
+
+/* Said once for each kind of trouble, until it is well again. */
+void hft_store_trouble(struct hft_log_store *store, int err, const char *what)
+{
+	bool is_new;
+
+	pthread_mutex_lock(&store->lock);
+	store->state.errors++;
+	is_new = store->state.err != err;
+	store->state.err = err;
+	pthread_mutex_unlock(&store->lock);
+	if (is_new)
+		hft_store_tell(store, HFT_LOG_STORE_TROUBLE, err, "%s: %s: %s", store->dir, what,
+			       strerror(err));
+}
+
+/* The disk does not take it: it is tried again, after longer and longer times. */
+void hft_store_failed(struct hft_log_store *store, int err, const char *what)
+{
+	if (!store->retry) {
+		store->retry_ns = store->retry_ns ? 2 * store->retry_ns : RETRY_LEAST_NS;
+		if (store->retry_ns > RETRY_MOST_NS)
+			store->retry_ns = RETRY_MOST_NS;
+		store->retry = store->now + store->retry_ns;
+	}
+	hft_store_trouble(store, err, what);
+}
+
+void hft_store_well(struct hft_log_store *store)
+{
+	bool was;
+
+	if (store->failing || store->blocked)
+		return;
+	store->retry_ns = 0;
+	pthread_mutex_lock(&store->lock);
+	was = store->state.err;
+	store->state.err = 0;
+	pthread_mutex_unlock(&store->lock);
+	if (was)
+		hft_store_tell(store, HFT_LOG_STORE_WELL, 0, "%s: is written again", store->dir);
+}
+
+static int state_err(struct hft_log_store *store)
+{
+	int err;
+
+	pthread_mutex_lock(&store->lock);
+	err = store->state.err;
+	pthread_mutex_unlock(&store->lock);
+	return err;
+}
+
+static struct log_stream *find_stream(struct hft_log_store *store, uint64_t id)
+{
+	struct log_stream *stream = store->streams;
+
+	while (stream && stream->is.id != id)
+		stream = stream->next;
+	return stream;
+}
+
+int hft_log_store_stream_add(struct hft_log_store *store, const struct hft_log_store_stream *is)
+{
+	struct log_stream *stream, **at = &store->streams;
+
+	if (find_stream(store, is->id))
+		return hft_fail(EEXIST, "stream %llu", (unsigned long long)is->id);
+	stream = calloc(1, sizeof(*stream));
+	if (!stream)
+		return hft_fail(ENOMEM, "a stream");
+	stream->is = *is;
+	snprintf(stream->thread, sizeof(stream->thread), "%s", is->thread ? is->thread : "");
+	snprintf(stream->policy, sizeof(stream->policy), "%s", is->policy ? is->policy : "");
+	stream->is.thread = stream->thread;
+	stream->is.policy = stream->policy;
+	while (*at)
+		at = &(*at)->next;
+	*at = stream;
+	return 0;
+}
+
+int hft_log_store_stream_end(struct hft_log_store *store, uint64_t id)
+{
+	struct log_stream *stream = find_stream(store, id);
+
+	if (!stream)
+		return hft_fail(ENOENT, "stream %llu", (unsigned long long)id);
+	stream->ended = true;
+	return 0;
+}
+
+/* Write a packet if nothing stands in its way; else it stays, and hft_store_poll() does. */
+void hft_store_write(struct hft_log_store *store, struct log_packet *packet)
+{
+	int err;
+
+	if (store->retry || packet->file->chunk->gone)
+		return;
+	err = hft_store_chunk_write_texts(packet->file->chunk);
+	if (err)
+		hft_store_failed(store, -err, "writing metadata");
+	else
+		hft_store_io_write(store, packet);
+}
+
+/* Close what a stream fills.  Returns 0 or an error, which is told. */
+static int finish_packet(struct hft_log_store *store, struct log_stream *stream)
+{
+	struct log_packet *packet = stream->filling;
+	int err;
+
+	if (store->retry)
+		return -EAGAIN;
+	err = hft_store_packet_close(store, packet);
+	if (err) {
+		hft_store_failed(store, -err, "making a chunk");
+		return err;
+	}
+	hft_store_write(store, packet);
+	if (store->chunk->bytes >= store->opts.chunk_bytes)
+		store->rotate = true;
+	return 0;
+}
+
+static void rotate(struct hft_log_store *store)
+{
+	int err;
+
+	if (store->retry)
+		return;
+	err = hft_store_chunk_rotate(store);
+	if (err)
+		hft_store_failed(store, -err, "closing a chunk");
+}
+
+/* Is there a whole record, which did not fit? */
+static bool has_record(const uint8_t *at, size_t bytes)
+{
+	const struct hft_log_record *record = (const void *)at;
+
+	return bytes >= sizeof(*record) && 8u * record->words >= sizeof(*record) &&
+		8u * record->words <= bytes;
+}
+
+static struct log_packet *filling(struct hft_log_store *store, struct log_stream *stream)
+{
+	if (!stream->filling && !store->free)
+		hft_store_io_reap(store, false, 0);
+	if (!stream->filling)
+		stream->filling = hft_store_packet_take(store, stream);
+	return stream->filling;
+}
+
+static int64_t refuse(struct hft_log_store *store, int err)
+{
+	if (!err)
+		err = state_err(store);
+	if (!err)
+		return -EAGAIN;
+	return hft_fail(err, "the log's disk takes nothing");
+}
+
+int64_t hft_log_store_append(struct hft_log_store *store, uint64_t id, const void *records,
+			     size_t bytes, uint64_t lost)
+{
+	struct log_stream *stream = find_stream(store, id);
+	const uint8_t *from = records;
+	struct log_packet *packet;
+	int64_t got = 0;
+	size_t at = 0;
+	int err = 0;
+
+	if (!stream || stream->ended)
+		return hft_fail(ENOENT, "stream %llu", (unsigned long long)id);
+	while (at < bytes && !err) {
+		packet = filling(store, stream);
+		if (!packet)
+			break;
+		got = hft_store_packet_fill(store, packet, from + at, bytes - at);
+		if (got < 0)
+			break;
+		at += (size_t)got;
+		stream->taken += (uint64_t)got;
+		if (!has_record(from + at, bytes - at))
+			break;
+		if (!packet->index.records)
+			return hft_fail(EMSGSIZE, "a record that is larger than a packet");
+		err = finish_packet(store, stream);
+		if (store->rotate && !err)
+			rotate(store);
+	}
+	stream->lost = lost > stream->lost ? lost : stream->lost;
+	hft_store_io_submit(store);
+	if (at || !bytes)
+		return (int64_t)at;
+	return got < 0 ? got : refuse(store, err == -EAGAIN ? 0 : -err);
+}
+
+uint64_t hft_log_store_written(struct hft_log_store *store, uint64_t id)
+{
+	struct log_stream *stream = find_stream(store, id);
+
+	return stream ? stream->written : 0;
+}
+
+uint64_t hft_log_store_synced(struct hft_log_store *store, uint64_t id)
+{
+	struct log_stream *stream = find_stream(store, id);
+
+	return stream ? stream->synced : 0;
+}
+
+int hft_log_store_clock(struct hft_log_store *store, const struct hft_log_store_clock *clock)
+{
+	const struct hft_log_store_clock old = store->origin.clock;
+	const struct log_chunk *open = store->chunk;
+	int err;
+
+	if (!clock->freq || clock->offset >= clock->freq)
+		return hft_fail(EINVAL, "a clock of %llu Hz", (unsigned long long)clock->freq);
+	store->now = hft_store_monotonic();
+	store->origin.clock = *clock;		/* of the next chunk */
+	err = hft_store_chunk_rotate(store);
+	if (!err || store->chunk != open)
+		return 0;
+	store->origin.clock = old;
+	hft_store_failed(store, -err, "closing a chunk");
+	return err;
+}
+
+/* Gives what is READY to the disk; what has no place gets one. */
+static void write_waiting(struct hft_log_store *store)
+{
+	struct log_stream *stream;
+	struct log_packet *packet;
+	int err = 0;
+
+	for (stream = store->streams; stream && !store->retry; stream = stream->next)
+		for (packet = stream->first; packet && !store->retry; packet = packet->next) {
+			if (!packet->file) {
+				err = store->chunk ? 0 : hft_store_chunk_open(store);
+				if (!err)
+					err = hft_store_packet_bind(store, packet);
+				store->blocked = err;
+			}
+			if (err)
+				hft_store_failed(store, -err, "making a chunk");
+			else if (packet->state == LOG_PACKET_READY)
+				hft_store_write(store, packet);
+		}
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Packets that wait for more records, but not for ever. */
+static uint64_t flush_due(struct hft_log_store *store, bool all)
+{
+	struct log_stream *stream;
+	struct log_packet *packet;
+	uint64_t next = UINT64_MAX;
+
+	for (stream = store->streams; stream; stream = stream->next) {
+		packet = stream->filling;
+		if (!packet)
+			continue;
+		if (packet->index.records &&
+		    (all || stream->ended || packet->born + store->opts.flush_ns <= store->now))
+			finish_packet(store, stream);
+		else if (packet->index.records)
+			next = earlier(next, packet->born + store->opts.flush_ns);
+		else
+			packet->born = store->now;
+	}
+	return next;
+}
+
+static uint32_t sync_policy(const struct hft_log_store *store, const struct log_file *file)
+{
+	return file->stream->is.audit ? store->opts.audit_sync : store->opts.sync;
+}
+
+/* Returns when it is due; makes the request if it is. */
+static uint64_t sync_due(struct hft_log_store *store, struct log_file *file, bool now)
+{
+	struct log_chunk *chunk = file->chunk;
+	uint32_t policy = sync_policy(store, file);
+
+	if (file->syncing || file->doubtful || file->synced == file->written)
+		return UINT64_MAX;
+	if (policy == HFT_LOG_SYNC_NONE && !now)
+		return UINT64_MAX;
+	if (!file->sync_due)
+		file->sync_due = store->now + store->opts.sync_ns;
+	if (policy != HFT_LOG_SYNC_PACKET && !now && file->sync_due > store->now)
+		return file->sync_due;
+	if (chunk->changes_left)
+		return store->now + BUSY_NS;
+	if (chunk->changes_synced != chunk->changes) {
+		if (chunk->changes_retry <= store->now)
+			hft_store_io_sync_chunk(store, chunk);
+		return store->now + BUSY_NS;
+	}
+	file->sync_due = 0;
+	hft_store_io_sync_file(store, file);
+	return store->now + BUSY_NS;
+}
+
+static uint64_t sync_all(struct hft_log_store *store, bool now)
+{
+	struct log_chunk *chunk = store->chunk;
+	struct log_file *file;
+	uint64_t next = UINT64_MAX;
+
+	for (file = chunk ? chunk->files : NULL; file; file = file->next)
+		next = earlier(next, sync_due(store, file, now));
+	return next;
+}
+
+static void look_for_files(struct hft_log_store *store)
+{
+	if (store->chunk && store->now - store->looked >= LOOK_NS) {
+		store->looked = store->now;
+		store->chunk->gone |= !hft_store_chunk_is_there(store->chunk, NULL);
+	}
+	if (!store->chunk || !(store->chunk->gone || (store->closing && store->closing->gone)))
+		return;
+	if (!hft_store_chunk_gone(store))
+		return;
+	store->retry = 0;
+	hft_store_tell(store, HFT_LOG_STORE_GONE, ENOENT, "%s: files of the open chunk were removed",
+		       store->dir);
+}
+
+static bool is_old(const struct hft_log_store *store)
+{
+	return store->chunk && store->chunk->files &&
+		store->now - store->chunk->opened >= store->opts.chunk_ns;
+}
+
+static uint64_t poll_store(struct hft_log_store *store, bool all, bool sync)
+{
+	uint64_t next;
+
+	hft_store_io_reap(store, false, 0);
+	if (store->retry && store->retry <= store->now)
+		store->retry = 0;
+	look_for_files(store);
+	write_waiting(store);
+	next = flush_due(store, all);
+	if (store->rotate || is_old(store))
+		rotate(store);
+	next = earlier(next, sync_all(store, sync));
+	hft_store_chunk_hand_over(store);
+	hft_store_chunk_reap(store);
+	hft_store_io_submit(store);
+	pthread_mutex_lock(&store->lock);
+	store->state.waiting_bytes = (uint64_t)(store->opts.buffers - store->nr_free) *
+		store->opts.packet_bytes;
+	pthread_mutex_unlock(&store->lock);
+	if (store->running)
+		next = earlier(next, store->now + BUSY_NS);
+	if (store->retry)
+		next = earlier(next, store->retry);
+	if (store->chunk)
+		next = earlier(next, store->now + LOOK_NS);
+	return next;
+}
+
+uint64_t hft_log_store_poll(struct hft_log_store *store, uint64_t now)
+{
+	store->now = now;
+	return poll_store(store, false, false);
+}
+
+static bool is_written(const struct hft_log_store *store)
+{
+	const struct log_stream *stream;
+
+	for (stream = store->streams; stream; stream = stream->next)
+		if (stream->first || (stream->filling && stream->filling->index.records))
+			return false;
+	return true;
+}
+
+static bool is_synced(struct hft_log_store *store)
+{
+	struct log_file *file;
+
+	for (file = store->chunk ? store->chunk->files : NULL; file; file = file->next)
+		if (file->synced != file->written)
+			return false;
+	return !store->closing && hft_store_keeper_is_idle(store);
+}
+
+int hft_log_store_flush(struct hft_log_store *store, bool sync, uint64_t timeout_ns)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	uint64_t end = hft_store_monotonic();
+	int err;
+
+	end = timeout_ns > UINT64_MAX - end ? UINT64_MAX : end + timeout_ns;
+	for (;;) {
+		store->now = hft_store_monotonic();
+		poll_store(store, true, sync);
+		if (is_written(store) && (!sync || is_synced(store)))
+			return 0;
+		if (store->now >= end)
+			break;
+		if (store->running)
+			hft_store_io_reap(store, true, WAIT_NS);
+		else
+			nanosleep(&pause, NULL);
+	}
+	err = state_err(store);
+	return hft_fail(err ? err : ETIMEDOUT, "a log that is not written");
+}
+
+int hft_log_store_state(struct hft_log_store *store, struct hft_log_store_state *to)
+{
+	struct hft_log_store_state state;
+	int err = hft_check_answer(to);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&store->lock);
+	state = store->state;
+	pthread_mutex_unlock(&store->lock);
+	hft_answer(to, &state, sizeof(state));
+	return 0;
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The keeper: puts closed chunks on the disk and seals them, in their order, whatever the
+ * disk takes to do so; removes what is older than the limits.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "../options.h"
+#include "store_internal.h"
+
+#define AGAIN_NS	(200 * NSEC_PER_MSEC)
+
+static void block_signals(sigset_t *old)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, old);
+}
+
+/* No signal of the program is handled by a thread of the store. */
+int hft_store_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg, const char *name)
+{
+	sigset_t old;
+	int err;
+
+	block_signals(&old);
+	err = pthread_create(thread, NULL, fn, arg);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err)
+		return hft_fail(err, "starting %s", name);
+	pthread_setname_np(*thread, name);
+	return 0;
+}
+
+static void wait_again(struct hft_log_store *store)
+{
+	struct timespec until;
+	uint64_t ns = hft_store_monotonic() + AGAIN_NS;
+
+	until.tv_sec = (time_t)(ns / NSEC_PER_SEC);
+	until.tv_nsec = (long)(ns % NSEC_PER_SEC);
+	pthread_cond_timedwait(&store->keeper.wake, &store->lock, &until);
+}
+
+/* Returns 0, or the error of an attempt that is not made again. */
+static int seal(struct hft_log_store *store, struct log_chunk *chunk)
+{
+	bool stop = false;
+	int err, told = 0;
+
+	for (;;) {
+		err = hft_log_seal_write(&chunk->seal, chunk->fd);
+		if (!err)
+			return 0;
+		if (err != told)
+			hft_store_tell(store, HFT_LOG_STORE_UNSEALED, -err,
+				       "%s: chunk %u is not sealed: %s", store->dir, chunk->number,
+				       strerror(-err));
+		told = err;
+		pthread_mutex_lock(&store->lock);
+		if (!store->keeper.now && err != -ENOENT)
+			wait_again(store);
+		stop = store->keeper.now || err == -ENOENT;
+		pthread_mutex_unlock(&store->lock);
+		if (stop)
+			return err;
+	}
+}
+
+static void keep(struct hft_log_store *store, struct log_chunk *chunk)
+{
+	struct log_kept kept = {
+		.number = chunk->number,
+		.audit = chunk->audit,
+		.bytes = hft_store_folder_bytes(chunk->fd),
+		.closed = chunk->closed,
+	};
+
+	chunk->sealed = !seal(store, chunk);
+	if (!chunk->sealed)
+		return;
+	pthread_mutex_lock(&store->lock);
+	store->state.chunks++;
+	hft_store_kept_add(store, &kept);
+	pthread_mutex_unlock(&store->lock);
+	hft_store_retain(store, chunk->first);
+	if (!(store->opts.flags & HFT_LOG_STORE_NO_PACK))
+		hft_store_packer_give(store, chunk->number);
+}
+
+static void *keeper_main(void *arg)
+{
+	struct hft_log_store *store = arg;
+	struct log_keeper *keeper = &store->keeper;
+	struct log_chunk *chunk;
+
+	pthread_mutex_lock(&store->lock);
+	for (;;) {
+		while (!keeper->first && !keeper->stop)
+			pthread_cond_wait(&keeper->wake, &store->lock);
+		chunk = keeper->first;
+		if (!chunk)
+			break;
+		keeper->first = chunk->next;
+		keeper->busy = true;
+		pthread_mutex_unlock(&store->lock);
+		keep(store, chunk);
+		pthread_mutex_lock(&store->lock);
+		keeper->busy = false;
+		chunk->next = keeper->done;
+		keeper->done = chunk;
+		pthread_cond_broadcast(&keeper->idle);
+	}
+	pthread_mutex_unlock(&store->lock);
+	return NULL;
+}
+
+int hft_store_keeper_open(struct hft_log_store *store)
+{
+	struct log_keeper *keeper = &store->keeper;
+	pthread_condattr_t attr;
+	int err;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&keeper->wake, &attr);
+	pthread_cond_init(&keeper->idle, &attr);
+	pthread_condattr_destroy(&attr);
+	err = hft_store_thread_start(&keeper->thread, keeper_main, store, "hft-log-keeper");
+	keeper->runs = !err;
+	return err;
+}
+
+void hft_store_keeper_give(struct hft_log_store *store, struct log_chunk *chunk)
+{
+	struct log_keeper *keeper = &store->keeper;
+
+	chunk->next = NULL;
+	pthread_mutex_lock(&store->lock);
+	if (keeper->first)
+		keeper->last->next = chunk;
+	else
+		keeper->first = chunk;
+	keeper->last = chunk;
+	pthread_cond_signal(&keeper->wake);
+	pthread_mutex_unlock(&store->lock);
+}
+
+static bool is_idle(const struct log_keeper *keeper)
+{
+	return !keeper->first && !keeper->busy;
+}
+
+bool hft_store_keeper_is_idle(struct hft_log_store *store)
+{
+	bool idle;
+
+	pthread_mutex_lock(&store->lock);
+	idle = is_idle(&store->keeper);
+	pthread_mutex_unlock(&store->lock);
+	return idle;
+}
+
+/* Wait until it has sealed all, or for CLOCK_MONOTONIC @end.  Returns 0 or -ETIMEDOUT. */
+int hft_store_keeper_wait(struct hft_log_store *store, uint64_t end)
+{
+	const uint64_t most = INT64_MAX;
+	struct timespec until = {
+		.tv_sec = (time_t)((end < most ? end : most) / NSEC_PER_SEC),
+		.tv_nsec = (long)(end % NSEC_PER_SEC),
+	};
+	int err = 0;
+
+	pthread_mutex_lock(&store->lock);
+	while (!is_idle(&store->keeper) && !err)
+		err = pthread_cond_timedwait(&store->keeper.idle, &store->lock, &until);
+	err = is_idle(&store->keeper) ? 0 : -ETIMEDOUT;
+	pthread_mutex_unlock(&store->lock);
+	return err;
+}
+
+void hft_store_keeper_close(struct hft_log_store *store, bool now)
+{
+	struct log_keeper *keeper = &store->keeper;
+
+	if (!keeper->runs)
+		return;
+	pthread_mutex_lock(&store->lock);
+	keeper->stop = true;
+	keeper->now = now;
+	pthread_cond_signal(&keeper->wake);
+	pthread_mutex_unlock(&store->lock);
+	pthread_join(keeper->thread, NULL);
+	pthread_cond_destroy(&keeper->wake);
+	pthread_cond_destroy(&keeper->idle);
+}

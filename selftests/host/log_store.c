@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* flavours: plain asan tsan gcov */
+/* The store: what is appended is in chunks that every reader of CTF reads, all of it, once. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include <hft/hft.h>
+
+#include "log_records.h"
+
+#define LONG_NS		(600 * 1000000000ull)
+#define STREAMS		3
+
+static char top[] = "/tmp/hft-log-store-XXXXXX";
+static char dir[64];
+
+static const struct hft_log_store_origin origin = {
+	.uuid = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 },
+	.pid = 42,
+	.program = "a \"program\"",
+	.clock = { "tsc", 3000000000ull, 1700000000, 123456, -5 },
+};
+
+struct load {
+	struct hft_log_store *store;
+	struct record_source sources[STREAMS];
+	uint64_t bytes[STREAMS];
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
+static void new_folder(const char *name)
+{
+	snprintf(dir, sizeof(dir), "%s/%s", top, name);
+}
+
+static void open_store(struct load *load, struct hft_log_store_opts *opts)
+{
+	const struct hft_log_store_stream streams[STREAMS] = {
+		{ 0, 0, -1, "log", "drop", false }, { 7, 100, 1, "fast \"1\"", "overwrite", false },
+		{ 8, 100, 1, "fast", "audit", true },
+	};
+	size_t i;
+
+	memset(load, 0, sizeof(*load));
+	opts->sz = sizeof(*opts);
+	assert_int_equal(hft_log_store_open(&load->store, dir, &origin, opts), 0);
+	for (i = 0; i < sizeof(record_sites) / sizeof(record_sites[0]); i++)
+		assert_int_equal(hft_log_store_site_add(load->store, &record_sites[i]), 0);
+	for (i = 0; i < STREAMS; i++) {
+		assert_int_equal(hft_log_store_stream_add(load->store, &streams[i]), 0);
+		load->sources[i].random = 88172645463325252ull + i;
+		load->sources[i].stamp = 1000000;
+	}
+}
+
+static uint64_t stream_id(int i)
+{
+	return i ? 6 + (uint64_t)i : 0;
+}
+
+/* All of it, however long that takes. */
+static void append_all(struct load *load, int i, const uint8_t *from, size_t bytes)
+{
+	uint64_t id = stream_id(i);
+	int64_t took;
+	size_t at = 0;
+
+	while (at < bytes) {
+		took = hft_log_store_append(load->store, id, from + at, bytes - at, 0);
+		assert_true(took >= 0 || took == -EAGAIN);
+		at += took > 0 ? (size_t)took : 0;
+		hft_log_store_poll(load->store, now_ns());
+	}
+	load->bytes[i] += bytes;
+}
+
+static void append_random(struct load *load, uint32_t times, uint32_t most)
+{
+	static uint8_t buffer[1 << 20];
+	size_t bytes;
+	int i;
+
+	while (times--) {
+		i = (int)(record_random(&load->sources[0]) % STREAMS);
+		bytes = records_make(&load->sources[i], buffer, sizeof(buffer),
+				     1 + (uint32_t)(record_random(&load->sources[i]) % most));
+		append_all(load, i, buffer, bytes);
+	}
+}
+
+static uint64_t all_made(const struct load *load)
+{
+	uint64_t made = 0;
+	int i, site;
+
+	for (i = 0; i < STREAMS; i++)
+		for (site = 0; site < SITES_END; site++)
+			made += load->sources[i].made[site];
+	return made;
+}
+
+static bool has_seal(const char *chunk)
+{
+	char path[768];
+
+	snprintf(path, sizeof(path), "%s/hft/seal", chunk);
+	return !access(path, F_OK);
+}
+
+static int only_chunks(const struct dirent *entry)
+{
+	return !strncmp(entry->d_name, "chunk-", 6);
+}
+
+/* What was compressed is put beside it as it was. */
+static void unpack_stream(const char *chunk, const char *name)
+{
+	static uint8_t buffer[100000];
+	struct hft_log_packed *packed;
+	char path[768];
+	uint64_t at = 0;
+	int64_t got;
+	int from, to;
+
+	snprintf(path, sizeof(path), "%s/%s", chunk, name);
+	from = open(path, O_RDONLY);
+	assert_true(from >= 0);
+	assert_int_equal(hft_log_packed_open(&packed, from), 0);
+	assert_int_equal(unlink(path), 0);
+	*strrchr(path, '.') = '\0';
+	to = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	assert_true(to >= 0);
+	while ((got = hft_log_packed_read(packed, at, buffer, sizeof(buffer))) > 0) {
+		assert_int_equal(write(to, buffer, (size_t)got), got);
+		at += (uint64_t)got;
+	}
+	assert_int_equal(got, 0);
+	assert_int_equal(at, hft_log_packed_size(packed));
+	hft_log_packed_close(packed);
+	close(to);
+	close(from);
+}
+
+static void unpack_chunk(const char *chunk, uint64_t *packed_streams)
+{
+	struct dirent *entry;
+	DIR *folder = opendir(chunk);
+
+	assert_non_null(folder);
+	while ((entry = readdir(folder)))
+		if (strstr(entry->d_name, ".zst")) {
+			unpack_stream(chunk, entry->d_name);
+			++*packed_streams;
+			rewinddir(folder);
+		}
+	closedir(folder);
+}
+
+/* Every chunk is sealed but perhaps the last.  Answers the events that babeltrace2 reads. */
+static int64_t read_all(uint32_t *chunks, uint64_t *packed)
+{
+	struct dirent **names;
+	int n = scandir(dir, &names, only_chunks, alphasort), i;
+	int64_t events = 0, got;
+	char path[512];
+
+	*chunks = (uint32_t)n;
+	*packed = 0;
+	for (i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
+		assert_true(has_seal(path));
+		unpack_chunk(path, packed);
+		got = have_babeltrace() ? babeltrace_count(path) : 0;
+		assert_true(got >= 0);
+		events += got;
+		free(names[i]);
+	}
+	free(names);
+	return events;
+}
+
+static void check_counts(struct load *load, const struct hft_log_store_state *state)
+{
+	uint64_t made = all_made(load), packed;
+	uint32_t chunks;
+	int64_t events = read_all(&chunks, &packed);
+
+	assert_int_equal(state->records, made);
+	if (have_babeltrace())
+		assert_int_equal(events, made);
+}
+
+static void check_written(struct load *load, bool synced)
+{
+	int i;
+
+	for (i = 0; i < STREAMS; i++) {
+		assert_int_equal(hft_log_store_written(load->store, stream_id(i)), load->bytes[i]);
+		if (synced)
+			assert_int_equal(hft_log_store_synced(load->store, stream_id(i)),
+					 load->bytes[i]);
+	}
+}
+
+static void check_load(struct hft_log_store_opts *opts, const char *name)
+{
+	struct hft_log_store_state state = { .sz = sizeof(state) };
+	struct load load;
+
+	new_folder(name);
+	open_store(&load, opts);
+	append_random(&load, 40, 3000);
+	assert_int_equal(hft_log_store_flush(load.store, false, LONG_NS), 0);
+	check_written(&load, false);
+	append_random(&load, 40, 3000);
+	assert_int_equal(hft_log_store_flush(load.store, true, LONG_NS), 0);
+	check_written(&load, true);
+	append_random(&load, 1, 10);
+	assert_int_equal(hft_log_store_flush(load.store, false, LONG_NS), 0);
+	assert_int_equal(hft_log_store_state(load.store, &state), 0);
+	assert_int_equal(state.err, 0);
+	assert_int_equal(state.waiting_bytes, 0);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	check_counts(&load, &state);
+}
+
+static void test_uring(void **unused)
+{
+	struct hft_log_store_opts opts = { .flags = 0 };
+
+	(void)unused;
+	check_load(&opts, "uring");
+}
+
+static void test_rotation(void **unused)
+{
+	struct hft_log_store_opts opts = {
+		.flags = HFT_LOG_STORE_PACK_ALL,
+		.packet_bytes = 16 << 10,
+		.chunk_bytes = 1 << 20,
+	};
+	uint32_t chunks;
+	uint64_t packed;
+
+	(void)unused;
+	check_load(&opts, "rotation");
+	read_all(&chunks, &packed);
+	assert_true(chunks > 3);
+}
+
+static void test_pwrite(void **unused)
+{
+	struct hft_log_store_opts opts = {
+		.flags = HFT_LOG_STORE_NO_URING | HFT_LOG_STORE_BUFFERED | HFT_LOG_STORE_NO_PACK,
+		.sync = HFT_LOG_SYNC_PACKET,
+		.packet_bytes = 64 << 10,
+		.buffers = 4,
+	};
+
+	(void)unused;
+	check_load(&opts, "pwrite");
+}
+
+static int make_folder(void **unused)
+{
+	(void)unused;
+	return mkdtemp(top) ? 0 : -1;
+}
+
+static int remove_folder(void **unused)
+{
+	char command[64];
+
+	(void)unused;
+	snprintf(command, sizeof(command), getenv("HFT_KEEP") ? "echo %s" : "rm -r %s", top);
+	return system(command);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_uring),
+		cmocka_unit_test(test_rotation),
+		cmocka_unit_test(test_pwrite),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
