@@ -326,13 +326,16 @@ void hft_fallback_forget(struct hft_ring *ring);
 /* ring.c */
 size_t hft_ring_metrics_off(const struct hft_ring *ring);
 u64 hft_ring_cancel_tasks(struct hft_ring *ring);
-extern const struct file_operations hft_ring_fops;
 struct hft_ring *hft_context_ring(struct hft_context *context, u32 number);
 int hft_context_add_clock(struct hft_context *context, u32 clock);
 int hft_ring_set(struct hft_context *context, const struct hft_ring_set *set);
 int hft_lead_info(struct hft_context *context, struct hft_lead_info *info);
 struct file *hft_ring_create(struct hft_context *context, struct hft_ring_add *add);
 void hft_ring_kill(struct hft_ring *ring);
+void hft_ring_destroy(struct hft_ring *ring);
+
+/* ring_file.c */
+extern const struct file_operations hft_ring_fops;
 
 /* stats.c */
 extern const struct attribute_group *hft_groups[];
