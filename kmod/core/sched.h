@@ -276,13 +276,8 @@ struct hft_ready_queue {
 	struct hft_tracked tracked[HFT_MAX_TRACKED];
 };
 
-/* What of it a backend must have set before the first task. */
 void hft_release_init(struct hft_release_queue *queue);
-void hft_ready_init(struct hft_ready_queue *ready, const struct hft_ring_add *add);
-void hft_ready_hook(struct hft_ready_queue *ready);
 void hft_ready_mark(const struct hft_ready_queue *ready, struct hft_slot *slot);
-struct hft_meter *hft_ready_set_meter(struct hft_ready_queue *ready, struct hft_meter *meter);
-bool hft_ready_kill(struct hft_ready_queue *ready);
 void hft_ready_set_lead(struct hft_ready_queue *ready, u64 lead);
 u64 hft_ready_raise_lead(struct hft_ready_queue *ready, u64 floor);
 void hft_ready_learn(struct hft_ready_queue *ready, const struct hft_event *event, u32 woke);
@@ -296,8 +291,6 @@ unsigned int hft_sched_expire(struct hft_release_queue *queue, enum hft_clock cl
 			      unsigned int budget);
 struct hft_slot *hft_sched_pop_alone(struct hft_release_queue *queue, enum hft_clock clock,
 				     u64 now);
-
-int hft_sched_set_policy(struct hft_ready_queue *ready, u32 policy);
 
 /* halt.c */
 void hft_sched_halt(struct hft_ready_queue *ready, enum hft_halt_mode mode);
@@ -319,7 +312,15 @@ u32 hft_ready_fill_touched(struct hft_ready_queue *ready, u32 *spare, u64 entry,
 struct hft_event *hft_ready_notice(struct hft_ready_queue *ready, const struct hft_event *notice,
 				   u64 now);
 void hft_ready_set_more(struct hft_ready_queue *ready);
+
+/* ready.c: what a ready queue is, and what is told of it */
+void hft_ready_init(struct hft_ready_queue *ready, const struct hft_ring_add *add);
+void hft_ready_hook(struct hft_ready_queue *ready);
+struct hft_meter *hft_ready_set_meter(struct hft_ready_queue *ready, struct hft_meter *meter);
+bool hft_ready_kill(struct hft_ready_queue *ready);
+int hft_sched_set_policy(struct hft_ready_queue *ready, u32 policy);
 void hft_ready_stats(const struct hft_ready_queue *ready, struct hft_stats *stats);
+int hft_ready_class_info(struct hft_ready_queue *ready, struct hft_class_info *info, u64 now);
 
 /* sink.c: tasks that a device's driver starts */
 u32 hft_sink_fill(struct hft_ready_queue *ready, u32 budget, u64 entry, u64 published);
@@ -365,7 +366,6 @@ struct hft_admission_demand hft_job_demand(const struct hft_slot *slot);
 bool hft_job_fits(const struct hft_ready_queue *ready, const struct hft_admission_demand *demand);
 void hft_job_advance(struct hft_slot *slot, u64 n);
 int hft_job_info(const struct hft_slot *slot, struct hft_task_info *info);
-int hft_ready_class_info(struct hft_ready_queue *ready, struct hft_class_info *info, u64 now);
 
 /* modify.c */
 int hft_job_modify(struct hft_slot *slot, const struct hft_modify *modify);

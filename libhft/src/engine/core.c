@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The scheduler of the kernel module, for what runs in a process. */
+#include "core/ready.c"
 #include "core/sched.c"
 #include "core/job.c"
 #include "core/modify.c"
