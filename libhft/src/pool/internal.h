@@ -407,6 +407,10 @@ uint32_t hft_memory_home(const struct hft_pool *pool, const struct hft_memory *m
 bool hft_memory_leave(struct hft_pool_worker *worker, struct hft_work *work);
 void hft_memory_touch(struct hft_memory *memory, const struct hft_pool_worker *worker);
 
+/* members.c */
+void hft_member_free(struct hft_pool_worker *worker);
+int hft_member_stop(struct hft_pool_worker *worker, uint64_t timeout);
+
 /* thread.c */
 int hft_pool_start_worker(struct hft_pool_worker *worker);
 void hft_pool_join_worker(struct hft_pool_worker *worker);
