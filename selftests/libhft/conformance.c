@@ -7,7 +7,7 @@
 #include "conformance_tasks.h"
 #include "conformance_reports.h"
 #include "conformance_meter.h"
-#include "conformance_rules.h"
+#include "conformance_told.h"
 #include "conformance_chain.h"
 #include "conformance_threads.h"
 #include "conformance_inbox_order.h"

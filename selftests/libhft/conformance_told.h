@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Who is told of anomalies: a watch, who reads the monitor ring, and the worker itself. */
+#ifndef SELFTESTS_LIBHFT_CONFORMANCE_TOLD_H
+#define SELFTESTS_LIBHFT_CONFORMANCE_TOLD_H
+
+#include "conformance_rules.h"
+
+struct told {
+	struct test *t;
+	atomic_uint anomalies;
+	atomic_uint responses;
+};
+
+static void count_told(const struct hft_event *notice, void *arg)
+{
+	struct told *told = arg;
+
+	if (notice->type == HFT_EVENT_ANOMALY)
+		atomic_fetch_add(&told->anomalies, 1);
+	else
+		atomic_fetch_add(&told->responses, 1);
+}
+
+/* By a thread of the watch, and a descriptor for who has a loop. */
+static void case_anomaly_watch(struct test *t)
+{
+	HFT_OPTS(hft_anomaly_watch_opts, opts, .fn = count_told,
+		 .worker_flags = HFT_WORKER_MAY);
+	struct hft_rule rule = make_rule(HFT_ACTION_NOTIFY);
+	struct hft_anomaly_watch *watch, *second;
+	struct hft_ring *ring = ruled_ring(t, &rule);
+	struct told told = { .t = t };
+	struct pollfd pollfd = { .events = POLLIN };
+	uint64_t count = 0, sum = 0;
+
+	opts.arg = &told;
+	if (!EQUAL(0, hft_anomaly_watch(t->h, &opts, &watch)))
+		exit(1);
+	EQUAL(-ENOSPC, hft_anomaly_watch(t->h, &opts, &second));
+	pollfd.fd = hft_anomaly_fd(watch);
+	EQUAL(0, poll(&pollfd, 1, 0));
+	wait_for_worker(t, ring, SPIKE_NS);
+	while (sum < 2 && poll(&pollfd, 1, PATIENCE_NS / NSEC_PER_MSEC) == 1) {
+		EQUAL(sizeof(count), read(pollfd.fd, &count, sizeof(count)));
+		sum += count;
+	}
+	EQUAL(2, sum);
+	EQUAL(1, atomic_load(&told.anomalies));
+	EQUAL(1, atomic_load(&told.responses));
+	hft_anomaly_unwatch(watch);
+	hft_ring_close(ring);
+}
+
+/* By who reads the monitor ring. */
+static void case_anomaly_watch_of_ring(struct test *t)
+{
+	HFT_OPTS(hft_anomaly_watch_opts, opts, .fn = count_told, .ring = t->ring);
+	struct hft_rule rule = make_rule(HFT_ACTION_NOTIFY);
+	struct hft_ring *monitor = open_monitor(t), *ring;
+	struct hft_anomaly_watch *watch, *second;
+	struct told told = { .t = t };
+	uint64_t count = 0;
+
+	opts.arg = &told;
+	EQUAL(-EINVAL, hft_anomaly_watch(t->h, &opts, &watch));
+	opts.ring = monitor;
+	opts.cpu = 1;
+	EQUAL(-EINVAL, hft_anomaly_watch(t->h, &opts, &watch));
+	opts.cpu = 0;
+	if (!EQUAL(0, hft_anomaly_watch(t->h, &opts, &watch)))
+		exit(1);
+	EQUAL(-EBUSY, hft_anomaly_watch(t->h, &opts, &second));
+	ring = ruled_ring(t, &rule);
+	wait_for_worker(t, ring, SPIKE_NS);
+	next_notice(t, monitor, HFT_EVENT_ANOMALY);
+	CHECK(hft_wait(monitor, patience()) > 0);
+	/* Who looks twice is told once. */
+	CHECK(hft_ring_peek(monitor) && hft_ring_peek(monitor));
+	EQUAL(1, atomic_load(&told.anomalies));
+	EQUAL(1, atomic_load(&told.responses));
+	EQUAL(sizeof(count), read(hft_anomaly_fd(watch), &count, sizeof(count)));
+	EQUAL(2, count);
+	EQUAL(-1, read(hft_anomaly_fd(watch), &count, sizeof(count)));
+	EQUAL(EAGAIN, errno);
+	hft_anomaly_unwatch(watch);
+	hft_anomaly_unwatch(NULL);
+	hft_ring_close(ring);
+	hft_ring_close(monitor);
+}
+
+/* One more run of a ring without reports. */
+static void run_guarded(struct test *t, struct hft_ring *ring, uint64_t ns)
+{
+	const struct hft_event *event;
+
+	submit_at(t, ring, 1, DUE);
+	CHECK(hft_wait(ring, patience()) > 0);
+	event = hft_ring_peek(ring);
+	if (!CHECK(event))
+		return;
+	hft_spin_until(event->published + ns);
+	hft_ring_begin(ring, event, event->published + ns);
+	hft_ring_advance(ring);
+}
+
+/* The worker itself: told before it takes the next, whoever writes the ring. */
+static void case_guard(struct test *t)
+{
+	struct hft_rule rule = make_rule(HFT_ACTION_NOTIFY);
+	HFT_OPTS(hft_guard_opts, opts, .rules = &rule, .nr_rules = 1);
+	struct told told = { .t = t };
+	int i;
+
+	rule.classes = 1;
+	rule.count = 2;
+	opts.arg = &told;
+	EQUAL(-EINVAL, hft_ring_guard(t->ring, &opts));
+	opts.fn = count_told;
+	opts.nr_rules = HFT_RULES + 1;
+	EQUAL(-EINVAL, hft_ring_guard(t->ring, &opts));
+	opts.nr_rules = 1;
+	rule.action = HFT_ACTION_HALT;
+	EQUAL(-EINVAL, hft_ring_guard(t->ring, &opts));
+	rule.action = HFT_ACTION_NOTIFY;
+	EQUAL(0, hft_ring_guard(t->ring, &opts));
+	for (i = 0; i < LEARNED; i++)
+		run_guarded(t, t->ring, USUAL_NS);
+	EQUAL(0, atomic_load(&told.anomalies));
+	run_guarded(t, t->ring, SPIKE_NS);
+	EQUAL(1, atomic_load(&told.anomalies));
+	EQUAL(0, atomic_load(&told.responses));
+	/* So that it is told, too: of each sort one in a millisecond is. */
+	hft_spin_until(hft_now() + 2 * SOON_NS);
+	run_guarded(t, t->ring, SPIKE_NS);
+	EQUAL(2, atomic_load(&told.anomalies));
+	EQUAL(1, atomic_load(&told.responses));
+	EQUAL(0, hft_ring_guard(t->ring, NULL));
+	run_guarded(t, t->ring, SPIKE_NS);
+	EQUAL(2, atomic_load(&told.anomalies));
+	EQUAL(0, hft_ring_guard(t->ring, &opts));
+}
+
+#endif /* SELFTESTS_LIBHFT_CONFORMANCE_TOLD_H */
