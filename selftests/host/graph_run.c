@@ -1,189 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Running task graphs: each node once, after what it needs, whoever runs it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-#include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "graph_shape.h"
 
-#include <hft/graph.h>
-#include <hft/hft.h>
-
-#include "random.h"
-
-#define MSEC		1000000ULL
-#define PATIENCE	(60000 * MSEC)
-#define NODES		80
 #define TICKS		8
-#define WORKERS		3
-#define DEAR		1000000		/* ns: worth another worker */
 
 #ifdef __SANITIZE_THREAD__
 #define GRAPHS		40
 #else
 #define GRAPHS		200
 #endif
-
-/* What a run of a graph of these tests has done. */
-struct tick {
-	_Atomic uint32_t runs[NODES];
-	_Atomic bool wrong;
-};
-
-struct node {
-	struct shape *shape;
-	uint32_t number;
-	int result;
-	uint32_t spin;
-};
-
-struct shape {
-	uint32_t nr;
-	struct node node[NODES];
-	int branch[NODES][NODES];	/* -1: there is no edge */
-};
-
-static struct hft_pool *pool;
-
-/* Of the graphs to come. */
-static uint32_t reserved;
-static struct hft_memory books[2];
-
-static int set_up(void **state)
-{
-	HFT_OPTS(hft_pool_opts, opts, .workers = WORKERS, .flags = HFT_POOL_UNPINNED);
-
-	(void)state;
-	return hft_pool_open(&pool, &opts);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	hft_pool_close(pool);
-	return 0;
-}
-
-static uint64_t soon(void)
-{
-	return hft_now() + PATIENCE;
-}
-
-static bool is_followed(const struct shape *shape, const struct tick *tick, uint32_t from,
-			uint32_t to)
-{
-	int branch = shape->branch[from][to];
-
-	return branch >= 0 && atomic_load(&tick->runs[from]) && shape->node[from].result >= 0 &&
-	       (!branch || branch == shape->node[from].result);
-}
-
-static int run_node(void *arg, const struct hft_node_call *call)
-{
-	const struct node *node = arg;
-	const struct shape *shape = node->shape;
-	struct tick *tick = call->tick;
-	uint64_t until;
-	uint32_t i, before = 0, followed = 0;
-
-	for (i = 0; i < shape->nr; i++) {
-		before += shape->branch[i][node->number] >= 0;
-		followed += is_followed(shape, tick, i, node->number);
-	}
-	if (call->node != node->number || (before && !followed))
-		atomic_store(&tick->wrong, true);
-	for (until = hft_now() + node->spin; node->spin && hft_now() < until;)
-		;
-	atomic_fetch_add(&tick->runs[node->number], 1);
-	return node->result;
-}
-
-static struct hft_graph *make_graph(struct shape *shape, bool with_pool)
-{
-	HFT_OPTS(hft_graph_opts, opts, .pool = with_pool ? pool : NULL, .reserved = reserved);
-	struct hft_graph *graph;
-	uint32_t i, j;
-
-	assert_int_equal(hft_graph_open(&graph, &opts), 0);
-	for (i = 0; i < shape->nr; i++) {
-		HFT_OPTS(hft_node_opts, node, .cost_ns = with_pool ? DEAR : 1, .fn = run_node,
-			 .arg = &shape->node[i]);
-
-		if (reserved && i % 3 < 2)
-			node.memory = &books[i % 3];
-		assert_int_equal(hft_graph_add_node(graph, &node), i);
-	}
-	for (i = 0; i < shape->nr; i++) {
-		for (j = 0; j < shape->nr; j++) {
-			if (!shape->branch[i][j])
-				assert_int_equal(hft_graph_add_edge(graph, i, j, 0), 0);
-			else if (shape->branch[i][j] > 0)
-				assert_int_equal(hft_graph_add_branch(graph, i, j, 0,
-						 (uint32_t)shape->branch[i][j]), 0);
-		}
-	}
-	assert_int_equal(hft_graph_seal(graph), 0);
-	return graph;
-}
-
-static void make_shape(struct shape *shape, uint64_t *random, bool branches)
-{
-	uint32_t i, j, density = 1 + random_below(random, 20);
-
-	shape->nr = 2 + random_below(random, NODES - 2);
-	memset(shape->branch, 0xff, sizeof(shape->branch));
-	for (i = 0; i < shape->nr; i++) {
-		shape->node[i] = (struct node){ .shape = shape, .number = i };
-		if (branches)
-			shape->node[i].result = (int)random_below(random, 3);
-		for (j = i + 1; j < shape->nr; j++) {
-			if (random_below(random, 100) < density)
-				shape->branch[i][j] = branches ? (int)random_below(random, 4) : 0;
-		}
-	}
-}
-
-/* Which nodes would run: in their order, which is a topological one here. */
-static uint32_t expect(const struct shape *shape, bool *runs)
-{
-	uint32_t i, j, nr = 0;
-
-	for (j = 0; j < shape->nr; j++) {
-		bool before = false;
-
-		runs[j] = false;
-		for (i = 0; i < j; i++) {
-			int branch = shape->branch[i][j];
-
-			before |= branch >= 0;
-			runs[j] |= runs[i] && branch >= 0 &&
-				   (!branch || branch == shape->node[i].result);
-		}
-		runs[j] |= !before;
-		nr += runs[j];
-	}
-	return nr;
-}
-
-static void check_tick(const struct shape *shape, const struct tick *tick,
-		       const struct hft_run_result *result)
-{
-	bool runs[NODES];
-	uint32_t i, nr = expect(shape, runs);
-
-	assert_false(tick->wrong);
-	for (i = 0; i < shape->nr; i++)
-		assert_int_equal(tick->runs[i], runs[i]);
-	assert_int_equal(result->executed, nr);
-	assert_int_equal(result->skipped, shape->nr - nr);
-	assert_int_equal(result->failed, 0);
-	assert_true(result->end_ns >= result->start_ns && result->start_ns);
-}
 
 static void each_node_once(bool with_pool, bool branches)
 {
@@ -327,152 +152,6 @@ static void started_and_left_alone(void **state)
 	hft_graph_close(graph);
 }
 
-/* A line of nodes. */
-static void make_line(struct shape *shape, uint32_t nr)
-{
-	uint32_t i;
-
-	shape->nr = nr;
-	memset(shape->branch, 0xff, sizeof(shape->branch));
-	for (i = 0; i < nr; i++) {
-		shape->node[i] = (struct node){ .shape = shape, .number = i };
-		if (i)
-			shape->branch[i - 1][i] = 0;
-	}
-}
-
-static void a_failure_ends_it(void **state)
-{
-	struct hft_run_result result = { .sz = sizeof(result) };
-	struct hft_graph *graph;
-	struct shape shape;
-	int with_pool;
-
-	(void)state;
-	make_line(&shape, 10);
-	shape.node[4].result = -EPROTO;
-	for (with_pool = 0; with_pool < 2; with_pool++) {
-		struct tick tick = {};
-		HFT_OPTS(hft_run_opts, opts, .tick = &tick);
-
-		graph = make_graph(&shape, with_pool);
-		assert_int_equal(hft_graph_run(graph, &opts, &result), -EPROTO);
-		assert_int_equal(result.executed, 5);
-		assert_int_equal(result.skipped, 5);
-		assert_int_equal(result.failed, 1 + 4);
-		assert_int_equal(tick.runs[5], 0);
-		hft_graph_close(graph);
-	}
-}
-
-static int exit_thread(void *arg, const struct hft_node_call *call)
-{
-	(void)arg;
-	(void)call;
-	pthread_exit(NULL);
-}
-
-/* The run has failed, and ends. */
-static void a_node_that_ends_its_thread(void **state)
-{
-	struct hft_run_result result = { .sz = sizeof(result) };
-	HFT_OPTS(hft_graph_opts, opts, .pool = pool);
-	HFT_OPTS(hft_node_opts, node, .fn = exit_thread);
-	struct hft_graph *graph;
-	struct hft_run *run;
-
-	(void)state;
-	assert_int_equal(hft_graph_open(&graph, &opts), 0);
-	assert_int_equal(hft_graph_add_node(graph, &node), 0);
-	assert_int_equal(hft_graph_add_node(graph, &node), 1);
-	assert_int_equal(hft_graph_add_edge(graph, 0, 1, 0), 0);
-	assert_int_equal(hft_graph_seal(graph), 0);
-	assert_int_equal(hft_graph_start(graph, NULL, &run), 0);
-	/* Not by this thread, which would be ended. */
-	while (hft_run_wait(run, 0, &result) == -ETIMEDOUT)
-		usleep(100);
-	assert_int_equal(result.executed, 1);
-	assert_int_equal(result.skipped, 1);
-	assert_int_equal(result.failed, 1);
-	hft_graph_close(graph);
-}
-
-/* On the worker that is there for the path, with others that it has let go. */
-static void a_node_that_ends_the_reserved_thread(void **state)
-{
-	HFT_OPTS(hft_pool_opts, pool_opts, .workers = WORKERS, .flags = HFT_POOL_UNPINNED,
-		 .reserved = 1);
-	struct hft_run_result result = { .sz = sizeof(result) };
-	HFT_OPTS(hft_node_opts, path, .cost_ns = 2 * DEAR, .fn = exit_thread);
-	HFT_OPTS(hft_node_opts, other, .cost_ns = DEAR);
-	HFT_OPTS(hft_graph_opts, opts, .reserved = WORKERS, .fixed_costs = true);
-	struct hft_graph *graph;
-	struct hft_run *run;
-	uint32_t i, k;
-
-	(void)state;
-	assert_int_equal(hft_pool_open(&pool, &pool_opts), 0);
-	opts.pool = pool;
-	assert_int_equal(hft_graph_open(&graph, &opts), 0);
-	for (i = 0; i < 8; i++)
-		assert_int_equal(hft_graph_add_node(graph, i ? &other : &path), i);
-	for (i = 4; i < 8; i++)
-		assert_int_equal(hft_graph_add_edge(graph, 0, i, 0), 0);
-	assert_int_equal(hft_graph_seal(graph), 0);
-	for (k = 0; k < 20; k++) {
-		assert_int_equal(hft_graph_start(graph, NULL, &run), 0);
-		while (hft_run_wait(run, 0, &result) == -ETIMEDOUT)
-			usleep(100);
-		assert_int_equal(result.executed + result.skipped, 8);
-		assert_int_equal(result.failed, 1);
-	}
-	hft_graph_close(graph);
-	hft_pool_close(pool);
-}
-
-/* Whoever waits would take that for a run that goes on. */
-static void a_node_that_has_timed_out(void **state)
-{
-	struct hft_graph *graph;
-	struct shape shape;
-	struct tick tick = {};
-	HFT_OPTS(hft_run_opts, opts, .tick = &tick);
-
-	(void)state;
-	make_line(&shape, 2);
-	shape.node[0].result = -ETIMEDOUT;
-	graph = make_graph(&shape, true);
-	assert_int_equal(hft_graph_run(graph, &opts, NULL), -ETIME);
-	hft_graph_close(graph);
-}
-
-static int cancel(void *arg, const struct hft_node_call *call)
-{
-	(void)call;
-	hft_token_cancel(arg);
-	return 0;
-}
-
-static void a_token_ends_it(void **state)
-{
-	struct hft_run_result result = { .sz = sizeof(result) };
-	struct hft_token token = {};
-	HFT_OPTS(hft_run_opts, opts, .token = &token);
-	HFT_OPTS(hft_node_opts, node, .fn = cancel, .arg = &token);
-	struct hft_graph *graph;
-
-	(void)state;
-	assert_int_equal(hft_graph_open(&graph, NULL), 0);
-	assert_int_equal(hft_graph_add_node(graph, &node), 0);
-	assert_int_equal(hft_graph_add_node(graph, &node), 1);
-	assert_int_equal(hft_graph_add_edge(graph, 0, 1, 0), 0);
-	assert_int_equal(hft_graph_seal(graph), 0);
-	assert_int_equal(hft_graph_run(graph, &opts, &result), -ECANCELED);
-	assert_int_equal(result.executed, 1);
-	assert_int_equal(result.failed, 0);
-	hft_graph_close(graph);
-}
-
 static int keep_deadline(void *arg, const struct hft_node_call *call)
 {
 	((uint64_t *)arg)[call->node] = call->deadline;
@@ -574,34 +253,6 @@ static void from_a_task(void **state)
 	hft_pool_close(pool);
 }
 
-static void bad_runs(void **state)
-{
-	struct hft_run_result unsized = {};
-	HFT_OPTS(hft_run_opts, level, .level = 1 + HFT_LEVELS);
-	HFT_OPTS(hft_run_opts, order, .order = HFT_ORDERS);
-	HFT_OPTS(hft_run_opts, split, .split = HFT_SPLITS);
-	HFT_OPTS(hft_graph_opts, no_pool, .reserved = 1);
-	struct hft_graph *graph;
-	struct hft_run *run;
-
-	(void)state;
-	assert_int_equal(hft_graph_open(&graph, &no_pool), -EINVAL);
-	assert_int_equal(hft_graph_open(&graph, NULL), 0);
-	assert_int_equal(hft_graph_add_node(graph, NULL), 0);
-	assert_int_equal(hft_graph_add_node(graph, NULL), 1);
-	assert_int_equal(hft_graph_run(graph, NULL, NULL), -EBUSY);
-	assert_int_equal(hft_graph_add_branch(graph, 0, 1, 0, 0), -EINVAL);
-	assert_int_equal(hft_graph_add_branch(graph, 0, 1, 0, 65536), -EINVAL);
-	assert_int_equal(hft_graph_seal(graph), 0);
-	assert_int_equal(hft_graph_run(graph, &level, NULL), -EINVAL);
-	assert_int_equal(hft_graph_run(graph, &order, NULL), -EINVAL);
-	assert_int_equal(hft_graph_run(graph, &split, NULL), -EINVAL);
-	assert_int_equal(hft_graph_start(graph, NULL, &run), -EINVAL);
-	assert_int_equal(hft_graph_run(graph, NULL, &unsized), -EINVAL);
-	assert_int_equal(hft_graph_run(graph, NULL, NULL), 0);
-	hft_graph_close(graph);
-}
-
 static int count(void *arg, const struct hft_node_call *call)
 {
 	uint32_t *runs = arg;
@@ -640,8 +291,6 @@ static void with_nothing_but_functions(void **state)
 	hft_graph_close(graph);
 }
 
-#define with_pool(test)	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -653,15 +302,9 @@ int main(void)
 		with_pool(several_in_flight),
 		cmocka_unit_test(with_all_of_it),
 		with_pool(started_and_left_alone),
-		with_pool(a_failure_ends_it),
-		with_pool(a_node_that_ends_its_thread),
-		cmocka_unit_test(a_node_that_ends_the_reserved_thread),
-		with_pool(a_node_that_has_timed_out),
-		cmocka_unit_test(a_token_ends_it),
 		cmocka_unit_test(deadlines_are_shared_out),
 		with_pool(costs_are_learned),
 		cmocka_unit_test(from_a_task),
-		cmocka_unit_test(bad_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
