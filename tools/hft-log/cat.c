@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* hft-log cat: records as text, JSON or CSV. */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 

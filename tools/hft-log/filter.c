@@ -44,7 +44,8 @@ static void take_notice(void *context, const struct hft_log_notice *notice)
 	struct filter *filter = context;
 
 	if (notice->kind == HFT_LOG_NOTICE_LOST) {
-		filter->lost += notice->lost;
+		if (filter->loss)
+			filter->loss(filter->loss_context, notice);
 		return;
 	}
 	if (notice->kind == HFT_LOG_NOTICE_TORN)

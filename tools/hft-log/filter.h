@@ -51,8 +51,10 @@ struct filter {
 	uint64_t *tasks;
 	const char **symbols;
 	char *symbol_text;
-	/* What the reader told of. */
-	uint64_t lost;
+	/* Hears of losses. */
+	void (*loss)(void *context, const struct hft_log_notice *notice);
+	void *loss_context;
+	/* What else the reader told of. */
 	bool damaged;
 	bool torn;
 	unsigned int told;

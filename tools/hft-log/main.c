@@ -13,6 +13,9 @@ static const struct command {
 	const char *summary;
 } commands[] = {
 	{ "cat", cmd_cat, "print records, in the order of time" },
+	{ "follow", cmd_follow, "print records as they are written" },
+	{ "stat", cmd_stat, "count records, rates, losses and gaps" },
+	{ "diff", cmd_diff, "find where two logs part" },
 };
 
 #define COMMANDS	(sizeof(commands) / sizeof(commands[0]))
