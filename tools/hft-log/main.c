@@ -16,6 +16,7 @@ static const struct command {
 	{ "follow", cmd_follow, "print records as they are written" },
 	{ "stat", cmd_stat, "count records, rates, losses and gaps" },
 	{ "diff", cmd_diff, "find where two logs part" },
+	{ "report", cmd_report, "make a regulator's view of trading decisions" },
 };
 
 #define COMMANDS	(sizeof(commands) / sizeof(commands[0]))
