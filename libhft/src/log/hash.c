@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../options.h"
 #include "seal.h"
@@ -80,6 +81,30 @@ int hft_log_packet_hash(struct hft_log_digest *digest, const void *packet, size_
 	_Static_assert(offsetof(struct hft_log_seal, hash) + HASH == sizeof(struct hft_log_seal),
 		       "the hash is at the end");
 	return hft_log_hash(digest, pieces, 2, hash);
+}
+
+int hft_log_hash_fd(int fd, uint64_t *bytes, uint8_t hash[HASH])
+{
+	struct hft_log_digest digest;
+	uint8_t buffer[16384];
+	ssize_t got = 0;
+	int err;
+
+	err = hft_log_digest_open(&digest);
+	if (err)
+		return err;
+	*bytes = 0;
+	err = hft_log_digest_begin(&digest);
+	while (!err && (got = read(fd, buffer, sizeof(buffer))) > 0) {
+		err = hft_log_digest_add(&digest, buffer, (size_t)got);
+		*bytes += (uint64_t)got;
+	}
+	if (!err && got < 0)
+		err = hft_fail(errno, "read");
+	if (!err)
+		err = hft_log_digest_end(&digest, hash);
+	hft_log_digest_close(&digest);
+	return err;
 }
 
 int hft_log_tree_open(struct hft_log_tree *tree)
@@ -170,6 +195,24 @@ static int hft_log_chain_grow(struct hft_log_chain *chain)
 	return 0;
 }
 
+/* A packet with this hash is in the stream, whatever it goes on from. */
+int hft_log_chain_count(struct hft_log_chain *chain, const uint8_t hash[HASH], size_t bytes,
+			uint64_t records, uint64_t lost)
+{
+	if (chain->packets == chain->room) {
+		int err = hft_log_chain_grow(chain);
+
+		if (err)
+			return err;
+	}
+	memcpy(chain->last, hash, HASH);
+	memcpy(chain->hashes[chain->packets++], hash, HASH);
+	chain->bytes += bytes;
+	chain->records += records;
+	chain->lost = lost;
+	return 0;
+}
+
 int hft_log_chain_add(struct hft_log_chain *chain, void *packet, size_t bytes, uint64_t records,
 		      uint64_t synced)
 {
@@ -179,11 +222,6 @@ int hft_log_chain_add(struct hft_log_chain *chain, void *packet, size_t bytes, u
 
 	if (bytes < sizeof(*head) + sizeof(*seal) || bytes % HFT_LOG_PACKET_ALIGN)
 		return hft_fail(EINVAL, "a packet of %zu bytes", bytes);
-	if (chain->packets == chain->room) {
-		err = hft_log_chain_grow(chain);
-		if (err)
-			return err;
-	}
 	seal = (struct hft_log_seal *)((uint8_t *)packet + bytes) - 1;
 	*seal = (struct hft_log_seal){
 		.magic = HFT_LOG_SEAL_MAGIC,
@@ -192,12 +230,5 @@ int hft_log_chain_add(struct hft_log_chain *chain, void *packet, size_t bytes, u
 	};
 	memcpy(seal->chain, chain->last, HASH);
 	err = hft_log_packet_hash(&chain->digest, packet, bytes, seal->hash);
-	if (err)
-		return err;
-	memcpy(chain->last, seal->hash, HASH);
-	memcpy(chain->hashes[chain->packets++], seal->hash, HASH);
-	chain->bytes += bytes;
-	chain->records += records;
-	chain->lost = head->lost;
-	return 0;
+	return err ? err : hft_log_chain_count(chain, seal->hash, bytes, records, head->lost);
 }

@@ -67,20 +67,36 @@ static json_t *hft_log_json_hex(const uint8_t *bytes, size_t size)
 	return json;
 }
 
-static json_t *hft_log_json_uuid(const uint8_t u[16])
+void hft_log_uuid_print(const uint8_t u[16], char text[37])
 {
-	return json_sprintf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-			    u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10],
-			    u[11], u[12], u[13], u[14], u[15]);
+	snprintf(text, 37,
+		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+		 u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12],
+		 u[13], u[14], u[15]);
+}
+
+bool hft_log_uuid_read(const char *text, uint8_t uuid[16])
+{
+	char digits[33];
+	size_t nr = 0;
+
+	for (; *text && nr < 32; text++) {
+		if (*text != '-')
+			digits[nr++] = *text;
+	}
+	digits[nr] = '\0';
+	return !*text && hft_log_hex_read(digits, uuid, 16);
 }
 
 int hft_log_seal_begin(struct hft_log_sealing *seal, const struct hft_log_seal_opts *opts)
 {
 	static const uint8_t zeroes[HASH];
+	char uuid[37];
 
-	seal->json = json_pack("{s:i, s:o, s:I, s:I, s:o, s:I, s:b, s:[]}",
+	hft_log_uuid_print(opts->uuid, uuid);
+	seal->json = json_pack("{s:i, s:s, s:I, s:I, s:o, s:I, s:b, s:[]}",
 			       "version", HFT_LOG_SEAL_VERSION,
-			       "uuid", hft_log_json_uuid(opts->uuid),
+			       "uuid", uuid,
 			       "chunk", (json_int_t)opts->chunk, "first", (json_int_t)opts->first,
 			       "previous", hft_log_json_hex(opts->previous ?: zeroes, HASH),
 			       "closed", (json_int_t)opts->closed, "final", opts->final, "files");
@@ -100,7 +116,7 @@ static int hft_log_seal_append(struct hft_log_sealing *seal, json_t *file)
 	return 0;
 }
 
-static int hft_log_root_of(const uint8_t (*hashes)[HASH], uint64_t nr, uint8_t root[HASH])
+int hft_log_root_of(const uint8_t (*hashes)[HASH], uint64_t nr, uint8_t root[HASH])
 {
 	struct hft_log_tree tree;
 	uint64_t i;
@@ -132,30 +148,6 @@ int hft_log_seal_stream(struct hft_log_sealing *seal, const char *name,
 		"records", (json_int_t)chain->records, "lost", (json_int_t)chain->lost,
 		"root", hft_log_json_hex(root, HASH),
 		"hashes", hft_log_json_hex((const uint8_t *)chain->hashes, chain->packets * HASH)));
-}
-
-static int hft_log_hash_fd(int fd, uint64_t *bytes, uint8_t hash[HASH])
-{
-	struct hft_log_digest digest;
-	uint8_t buffer[16384];
-	ssize_t got = 0;
-	int err;
-
-	err = hft_log_digest_open(&digest);
-	if (err)
-		return err;
-	*bytes = 0;
-	err = hft_log_digest_begin(&digest);
-	while (!err && (got = read(fd, buffer, sizeof(buffer))) > 0) {
-		err = hft_log_digest_add(&digest, buffer, (size_t)got);
-		*bytes += (uint64_t)got;
-	}
-	if (!err && got < 0)
-		err = hft_fail(errno, "read");
-	if (!err)
-		err = hft_log_digest_end(&digest, hash);
-	hft_log_digest_close(&digest);
-	return err;
 }
 
 int hft_log_seal_hash(struct hft_log_sealing *seal, const char *name, uint64_t bytes,

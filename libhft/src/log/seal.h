@@ -47,6 +47,9 @@ int hft_log_digest_begin(struct hft_log_digest *digest);
 int hft_log_digest_add(struct hft_log_digest *digest, const void *bytes, size_t size);
 int hft_log_digest_end(struct hft_log_digest *digest, uint8_t hash[HFT_LOG_HASH_BYTES]);
 
+/* Of what is left to read of a file, and how many bytes that were */
+int hft_log_hash_fd(int fd, uint64_t *bytes, uint8_t hash[HFT_LOG_HASH_BYTES]);
+
 /* Of a whole packet of @bytes, which are at least a head and a seal. */
 int hft_log_packet_hash(struct hft_log_digest *digest, const void *packet, size_t bytes,
 			uint8_t hash[HFT_LOG_HASH_BYTES]);
@@ -62,6 +65,10 @@ int hft_log_tree_open(struct hft_log_tree *tree);
 void hft_log_tree_close(struct hft_log_tree *tree);
 int hft_log_tree_add(struct hft_log_tree *tree, const void *leaf, size_t size);
 int hft_log_tree_root(struct hft_log_tree *tree, uint8_t root[HFT_LOG_HASH_BYTES]);
+
+/* Of a tree with these leaves */
+int hft_log_root_of(const uint8_t (*hashes)[HFT_LOG_HASH_BYTES], uint64_t nr,
+		    uint8_t root[HFT_LOG_HASH_BYTES]);
 
 /* A stream of a chunk */
 struct hft_log_chain {
@@ -81,10 +88,12 @@ void hft_log_chain_end(struct hft_log_chain *chain);
 
 /*
  * Make the seal of a packet of @bytes whose head and records are complete, and count it.
- * Nothing has changed when that fails.
+ * When that fails, it is not counted.
  */
 int hft_log_chain_add(struct hft_log_chain *chain, void *packet, size_t bytes, uint64_t records,
 		      uint64_t synced);
+int hft_log_chain_count(struct hft_log_chain *chain, const uint8_t hash[HFT_LOG_HASH_BYTES],
+			size_t bytes, uint64_t records, uint64_t lost);
 
 /* Private key, from a PEM file as `openssl genpkey -algorithm ed25519` makes it */
 struct hft_log_key {
@@ -169,5 +178,9 @@ void hft_log_seal_previous(const struct hft_log_sealing *seal,
 
 bool hft_log_hex_read(const char *text, uint8_t *bytes, size_t size);
 void hft_log_hex_print(const uint8_t *bytes, size_t size, char *text);
+
+/* As text, of 36 characters */
+bool hft_log_uuid_read(const char *text, uint8_t uuid[16]);
+void hft_log_uuid_print(const uint8_t uuid[16], char text[37]);
 
 #endif /* HFT_LOG_SEAL_H */

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What is left of a log that was torn by a crash.  See repair.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../api.h"
+#include "../options.h"
+#include "repair.h"
+
+#define HASH	HFT_LOG_HASH_BYTES
+
+static int hft_log_by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The names of the chunk's streams, to be freed */
+static int hft_log_list_streams(int chunk_fd, char ***names, size_t *nr)
+{
+	int fd = openat(chunk_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	uint64_t stream;
+	int err = 0;
+
+	*names = NULL;
+	*nr = 0;
+	if (!dir) {
+		err = hft_fail(errno, "open the folder of the chunk");
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	while (!err && (entry = readdir(dir))) {
+		char **more;
+
+		if (!hft_log_stream_number(entry->d_name, &stream))
+			continue;
+		more = realloc(*names, (*nr + 1) * sizeof(**names));
+		if (more)
+			*names = more;
+		if (!more || !((*names)[*nr] = strdup(entry->d_name)))
+			err = hft_fail(ENOMEM, "names of streams");
+		else
+			++*nr;
+	}
+	closedir(dir);
+	if (*nr)
+		qsort(*names, *nr, sizeof(**names), hft_log_by_name);
+	return err;
+}
+
+static int hft_log_repair_streams(struct hft_log_repairer *repairer)
+{
+	size_t i, nr;
+	char **names;
+	int err;
+
+	err = hft_log_list_streams(repairer->chunk_fd, &names, &nr);
+	for (i = 0; i < nr; i++) {
+		if (!err)
+			err = hft_log_repair_stream(repairer, names[i]);
+		free(names[i]);
+	}
+	free(names);
+	return err;
+}
+
+/* The uuid is that of the packets, or of the chunk before where there is none. */
+static int hft_log_repair_head(struct hft_log_repairer *repairer)
+{
+	if (!*repairer->uuid)
+		return 0;
+	if (json_object_set_new(repairer->seal.json, "uuid", json_string(repairer->uuid)))
+		return hft_fail(ENOMEM, "a seal");
+	return 0;
+}
+
+static int hft_log_repair_files(struct hft_log_repairer *repairer, const struct hft_log_key *key)
+{
+	int err;
+
+	repairer->cuts = json_array();
+	if (!repairer->cuts)
+		return hft_fail(ENOMEM, "what was cut");
+	err = hft_log_repair_streams(repairer);
+	if (!err)
+		err = hft_log_repair_texts(repairer);
+	if (!err)
+		err = hft_log_repair_index(repairer);
+	if (!err)
+		err = hft_log_repair_head(repairer);
+	if (err) {
+		json_decref(repairer->cuts);
+		return err;
+	}
+	err = hft_log_seal_repaired(&repairer->seal, repairer->cuts);
+	if (!err)
+		err = hft_log_seal_end(&repairer->seal, key);
+	return err ? err : hft_log_seal_write(&repairer->seal, repairer->chunk_fd);
+}
+
+static int hft_log_repair_chunk(struct hft_log_repairer *repairer,
+				const struct hft_log_seal_opts *opts,
+				const struct hft_log_key *key)
+{
+	int err;
+
+	repairer->chunk_fd = hft_log_chunk_open(repairer->dir_fd, opts->chunk);
+	if (repairer->chunk_fd < 0)
+		return repairer->chunk_fd;
+	repairer->nr_kept = 0;
+	if (mkdirat(repairer->chunk_fd, "hft", 0755) && errno != EEXIST)
+		err = hft_fail(errno, "make the folder hft");
+	else
+		err = hft_log_seal_begin(&repairer->seal, opts);
+	if (!err) {
+		err = hft_log_repair_files(repairer, key);
+		hft_log_seal_close(&repairer->seal);
+	}
+	close(repairer->chunk_fd);
+	repairer->result.chunks += !err;
+	return err;
+}
+
+static uint64_t hft_log_realtime(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/*
+ * Those behind the last that has a seal; a damaged seal is nothing to repair.  Packets go on
+ * from the root that the chunk before had when it was written: if it has been repaired, that
+ * is not known any more.
+ */
+static int hft_log_repair_chunks(struct hft_log_repairer *repairer,
+				 const struct hft_log_chunks *chunks, const struct hft_log_key *key)
+{
+	struct hft_log_seal_opts opts = { .first = chunks->first };
+	uint8_t previous[HASH];
+	static const uint8_t zeroes[HASH];
+	int err = 0;
+	size_t i;
+
+	repairer->verifier.previous = chunks->chunk[0].number == 1 ? zeroes : NULL;
+	for (i = 0; i < chunks->nr && !err; i++) {
+		const struct hft_log_chunk *chunk = &chunks->chunk[i];
+
+		opts.chunk = chunk->number;
+		opts.closed = hft_log_realtime();
+		opts.final = i + 1 == chunks->nr;
+		if (chunk->err == -ENOENT && chunk->number > chunks->last_sealed) {
+			err = hft_log_repair_chunk(repairer, &opts, key);
+			memcpy(previous, repairer->seal.root, HASH);
+			repairer->verifier.previous = NULL;
+		} else if (chunk->err) {
+			return hft_fail(EBADMSG, "chunk %" PRIu64 ": its seal is missing or damaged, "
+					"which no repair mends", chunk->number);
+		} else {
+			hft_log_uuid_read(chunk->uuid, opts.uuid);
+			strcpy(repairer->uuid, chunk->uuid);
+			memcpy(previous, chunk->root, HASH);
+			repairer->verifier.previous = chunk->root;
+		}
+		opts.previous = previous;
+	}
+	return err;
+}
+
+int hft_log_repair_folder(int dir_fd, const struct hft_log_key *key, bool keeps_cut,
+			  struct hft_log_repair_result *result)
+{
+	struct hft_log_repairer repairer = { .dir_fd = dir_fd, .keeps_cut = keeps_cut };
+	struct hft_log_chunks chunks;
+	int err;
+
+	err = hft_log_chunks_read(&chunks, dir_fd);
+	if (!err && !chunks.nr)
+		err = hft_fail(ENOENT, "there is no chunk of a log");
+	if (!err)
+		err = hft_log_packets_open(&repairer.verifier.packets);
+	if (!err)
+		err = hft_log_repair_chunks(&repairer, &chunks, key);
+	hft_log_packets_close(&repairer.verifier.packets);
+	hft_log_chunks_free(&chunks);
+	free(repairer.kept);
+	*result = repairer.result;
+	return err;
+}
+
+static int hft_log_repair_copy(int dir_fd, const char *output, const struct hft_log_key *key,
+			       struct hft_log_repair_result *result)
+{
+	struct hft_log_chunks chunks;
+	int fd, err;
+
+	err = hft_log_chunks_read(&chunks, dir_fd);
+	if (!err)
+		err = hft_log_copy_chunks(dir_fd, &chunks, output);
+	hft_log_chunks_free(&chunks);
+	if (err)
+		return err;
+	fd = open(output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return hft_fail(errno, "open the folder %s", output);
+	err = hft_log_repair_folder(fd, key, false, result);
+	close(fd);
+	return err;
+}
+
+static int hft_log_repair_locked(int dir_fd, const struct hft_log_repair_opts *opts,
+				 struct hft_log_repair_result *result)
+{
+	struct hft_log_key key = { 0 };
+	int err = opts->key ? hft_log_key_open(&key, opts->key) : 0;
+
+	if (err)
+		return err;
+	err = opts->output ?
+		hft_log_repair_copy(dir_fd, opts->output, opts->key ? &key : NULL, result) :
+		hft_log_repair_folder(dir_fd, opts->key ? &key : NULL, true, result);
+	hft_log_key_close(&key);
+	return err;
+}
+
+/**
+ * hft_log_repair() - keep and seal what a crash has left of a log
+ * @dir: folder of the log, that no one writes to
+ * @user_opts: how, or NULL
+ * @user_result: what was done; its sz is set
+ *
+ * Chunks behind the last that is sealed keep each packet that is whole, and what is no
+ * packet is cut out of their streams.  They are sealed then, and the seal says what was cut
+ * and what was found: hft_log_verify() tells of it.  In place, what is cut is kept in files
+ * whose name begins with ".cut-", in the folder of the chunk.
+ *
+ * Return: 0, also if there was nothing to repair; -EBUSY: the log is being written;
+ * -EBADMSG: a seal is missing or damaged that was there: see hft_log_verify(); -EEXIST:
+ * @user_opts->output is there; -ENOENT, -EINVAL, -ENOMEM, and what the file system says.
+ * Any thread; blocks for the disk.  A repair that failed may be done again.
+ */
+HFT_API int hft_log_repair(const char *dir, const struct hft_log_repair_opts *user_opts,
+			   struct hft_log_repair_result *user_result)
+{
+	struct hft_log_repair_result result = { 0 };
+	struct hft_log_repair_opts opts;
+	int err, fd;
+
+	err = hft_check_answer(user_result);
+	if (!err)
+		err = hft_read_opts(&opts, sizeof(opts), user_opts);
+	if (err)
+		return err;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return hft_fail(errno, "open the log %s", dir);
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		err = hft_fail(errno == EWOULDBLOCK ? EBUSY : errno, "%s is being written", dir);
+	if (!err)
+		err = hft_log_repair_locked(fd, &opts, &result);
+	close(fd);
+	if (!err)
+		hft_answer(user_result, &result, sizeof(result));
+	return err;
+}

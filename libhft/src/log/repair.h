@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Chunks that a crash left without a seal: what is whole in them is kept and sealed.
+ *
+ * A stream loses the bytes that are no packets (repair_stream.c), the metadata and the call
+ * sites an end that was not written whole, the index what it has of packets that are not
+ * there (repair_files.c).  What is cut is kept in a hidden file beside, unless it is zeroes.
+ * The seal says all of that, and what was seen before: tampering does not go away by it.
+ */
+#ifndef HFT_LOG_REPAIR_H
+#define HFT_LOG_REPAIR_H
+
+#include <hft/log_verify.h>
+
+#include "seal.h"
+#include "verify.h"
+
+/* A packet that is kept */
+struct hft_log_kept {
+	uint64_t stream;
+	uint64_t from;		/* offset before */
+	uint64_t offset;	/* now */
+	uint64_t bytes;
+	uint64_t begin;
+	uint64_t end;
+	uint64_t records;
+};
+
+struct hft_log_repairer {
+	int dir_fd;
+	int chunk_fd;
+	uint64_t number;
+	bool keeps_cut;			/* what is cut is kept beside */
+	struct hft_log_sealing seal;
+	struct json_t *cuts;		/* what the seal says of them */
+	struct hft_log_verifier verifier;
+	struct hft_log_kept *kept;
+	size_t nr_kept, room;
+	char uuid[40];
+	struct hft_log_repair_result result;
+};
+
+/*
+ * Seal the chunks of a log that have no seal; the caller has the lock of the folder.
+ * @key: to sign with, or NULL
+ */
+int hft_log_repair_folder(int dir_fd, const struct hft_log_key *key, bool keeps_cut,
+			  struct hft_log_repair_result *result);
+
+int hft_log_repair_stream(struct hft_log_repairer *repairer, const char *file);
+int hft_log_repair_texts(struct hft_log_repairer *repairer);
+int hft_log_repair_index(struct hft_log_repairer *repairer);
+int hft_log_say_cut(struct hft_log_repairer *repairer, const char *file, uint64_t bytes);
+
+/* Write what is at [@offset, +@bytes) of a file behind what is in another. */
+int hft_log_copy(int from_fd, uint64_t offset, uint64_t bytes, int to_fd);
+
+/* Copy the chunks of a log to a new folder. */
+int hft_log_copy_chunks(int dir_fd, const struct hft_log_chunks *chunks, const char *output);
+
+#endif /* HFT_LOG_REPAIR_H */

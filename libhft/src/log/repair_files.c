@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The files of a chunk beside its streams: without an end that was not written whole.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../options.h"
+#include "repair.h"
+
+#define MOST_TEXT	(256u << 20)
+#define ENTRY		sizeof(struct hft_log_index)
+
+/* All of a file, with a NUL behind it; NULL: -errno is in @err */
+static char *hft_log_slurp(int chunk_fd, const char *file, size_t *size, int *err)
+{
+	int fd = openat(chunk_fd, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char *text = NULL;
+	struct stat st;
+
+	*err = 0;
+	if (fd < 0 || fstat(fd, &st)) {
+		*err = fd < 0 ? -errno : hft_fail(errno, "stat %s", file);
+	} else if (st.st_size > MOST_TEXT) {
+		*err = hft_fail(EFBIG, "%s", file);
+	} else {
+		text = malloc((size_t)st.st_size + 1);
+		*size = (size_t)st.st_size;
+		if (!text)
+			*err = hft_fail(ENOMEM, "%s", file);
+		else if (pread(fd, text, *size, 0) != st.st_size)
+			*err = hft_fail(EIO, "read %s", file);
+		else
+			text[*size] = '\0';
+	}
+	if (fd >= 0)
+		close(fd);
+	if (!*err)
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* How much of TSDL is whole: its blocks and declarations end with ";\n" at a line's end. */
+static size_t hft_log_whole_metadata(const char *text, size_t size)
+{
+	const char *end = NULL, *at = text;
+
+	while ((at = strchr(at, '\n'))) {
+		if (at - text >= 2 && at[-1] == ';' && (at[-2] == '}' || at[-2] == ')'))
+			end = (at - text == 2 || at[-3] == '\n') ? at + 1 : end;
+		at++;
+	}
+	(void)size;
+	return end ? (size_t)(end - text) : 0;
+}
+
+/* Of lines of JSON: those that are, and end. */
+static size_t hft_log_whole_lines(const char *text, size_t size)
+{
+	const char *at = text, *end;
+
+	while ((end = memchr(at, '\n', size - (size_t)(at - text)))) {
+		json_t *json = json_loadb(at, (size_t)(end - at), JSON_REJECT_DUPLICATES, NULL);
+
+		if (!json)
+			break;
+		json_decref(json);
+		at = end + 1;
+	}
+	return (size_t)(at - text);
+}
+
+static int hft_log_cut_text(struct hft_log_repairer *repairer, const char *file, size_t size,
+			    size_t whole)
+{
+	const char *base = strrchr(file, '/');
+	char name[64];
+	int fd, to_fd, err = 0;
+
+	fd = openat(repairer->chunk_fd, file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return hft_fail(errno, "open %s to cut it", file);
+	if (repairer->keeps_cut) {
+		snprintf(name, sizeof(name), ".cut-%s", base ? base + 1 : file);
+		to_fd = openat(repairer->chunk_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+			       0600);
+		err = to_fd < 0 ? hft_fail(errno, "create %s", name) :
+				  hft_log_copy(fd, whole, size - whole, to_fd);
+		if (to_fd >= 0)
+			close(to_fd);
+	}
+	if (!err && ftruncate(fd, (off_t)whole))
+		err = hft_fail(errno, "cut %s", file);
+	close(fd);
+	return err ? err : hft_log_say_cut(repairer, file, size - whole);
+}
+
+static int hft_log_repair_text(struct hft_log_repairer *repairer, const char *file,
+			       size_t (*whole_of)(const char *text, size_t size))
+{
+	size_t size, whole;
+	char *text;
+	int err;
+
+	text = hft_log_slurp(repairer->chunk_fd, file, &size, &err);
+	if (err == -ENOENT)
+		return 0;
+	if (err)
+		return err;
+	whole = whole_of(text, size);
+	free(text);
+	if (whole < size)
+		err = hft_log_cut_text(repairer, file, size, whole);
+	return err ? err : hft_log_seal_file(&repairer->seal, repairer->chunk_fd, file);
+}
+
+int hft_log_repair_texts(struct hft_log_repairer *repairer)
+{
+	int err = hft_log_repair_text(repairer, "metadata", hft_log_whole_metadata);
+
+	return err ? err : hft_log_repair_text(repairer, "hft/sites", hft_log_whole_lines);
+}
+
+static int hft_log_by_place(const void *a, const void *b)
+{
+	const struct hft_log_index *one = a, *other = b;
+
+	if (one->stream != other->stream)
+		return one->stream < other->stream ? -1 : 1;
+	return (one->offset > other->offset) - (one->offset < other->offset);
+}
+
+/* What the old index has of a packet, or an entry with which no filter passes it by */
+static void hft_log_entry(const struct hft_log_index *old, size_t nr,
+			  const struct hft_log_kept *kept, struct hft_log_index *entry)
+{
+	const struct hft_log_index key = { .stream = kept->stream, .offset = kept->from };
+	const struct hft_log_index *found = nr ? bsearch(&key, old, nr, ENTRY, hft_log_by_place) :
+						 NULL;
+
+	memset(entry, 0xff, sizeof(*entry));
+	if (found && found->bytes == kept->bytes && found->begin == kept->begin &&
+	    found->end == kept->end && found->records == kept->records)
+		*entry = *found;
+	entry->stream = kept->stream;
+	entry->offset = kept->offset;
+	entry->bytes = kept->bytes;
+	entry->begin = kept->begin;
+	entry->end = kept->end;
+	entry->records = kept->records;
+}
+
+static int hft_log_write_index(struct hft_log_repairer *repairer,
+			       const struct hft_log_index *entries)
+{
+	size_t bytes = repairer->nr_kept * ENTRY;
+	int fd, err = 0;
+
+	fd = openat(repairer->chunk_fd, "hft/.index", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+		    0644);
+	if (fd < 0)
+		return hft_fail(errno, "create hft/.index");
+	if (write(fd, entries, bytes) != (ssize_t)bytes || fsync(fd))
+		err = hft_fail(errno ?: ENOSPC, "write hft/.index");
+	close(fd);
+	if (!err && renameat(repairer->chunk_fd, "hft/.index", repairer->chunk_fd, "hft/index"))
+		err = hft_fail(errno, "rename hft/.index");
+	return err;
+}
+
+/* The packets that stay, in the order of time, as the log writes it. */
+static int hft_log_by_time(const void *a, const void *b)
+{
+	const struct hft_log_index *one = a, *other = b;
+
+	if (one->end != other->end)
+		return one->end < other->end ? -1 : 1;
+	return hft_log_by_place(a, b);
+}
+
+int hft_log_repair_index(struct hft_log_repairer *repairer)
+{
+	struct hft_log_index *entries;
+	size_t i, nr = 0, size = 0;
+	char *old;
+	int err;
+
+	old = hft_log_slurp(repairer->chunk_fd, "hft/index", &size, &err);
+	if (err && err != -ENOENT)
+		return err;
+	entries = calloc(repairer->nr_kept + 1, ENTRY);
+	if (!entries) {
+		free(old);
+		return hft_fail(ENOMEM, "the index");
+	}
+	nr = old ? size / ENTRY : 0;
+	if (nr)
+		qsort(old, nr, ENTRY, hft_log_by_place);
+	for (i = 0; i < repairer->nr_kept; i++)
+		hft_log_entry((const struct hft_log_index *)old, nr, &repairer->kept[i],
+			      &entries[i]);
+	qsort(entries, repairer->nr_kept, ENTRY, hft_log_by_time);
+	err = hft_log_write_index(repairer, entries);
+	free(entries);
+	free(old);
+	return err ? err : hft_log_seal_file(&repairer->seal, repairer->chunk_fd, "hft/index");
+}
+
+static int hft_log_copy_file(int from_dir, const char *file, int to_dir)
+{
+	int from = openat(from_dir, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	int to, err = 0;
+	struct stat st;
+
+	if (from < 0 || fstat(from, &st)) {
+		err = hft_fail(errno, "open %s", file);
+		if (from >= 0)
+			close(from);
+		return err;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		close(from);
+		return 0;
+	}
+	to = openat(to_dir, file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st.st_mode & 0777);
+	err = to < 0 ? hft_fail(errno, "create %s", file) :
+		       hft_log_copy(from, 0, (uint64_t)st.st_size, to);
+	if (to >= 0)
+		close(to);
+	close(from);
+	return err;
+}
+
+static int hft_log_copy_folder(int from_dir, int to_dir, const char *folder)
+{
+	int from = openat(from_dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = from < 0 ? NULL : fdopendir(from);
+	struct dirent *entry;
+	int to, err = 0;
+
+	if (!dir) {
+		err = hft_fail(errno, "open %s", folder);
+		if (from >= 0)
+			close(from);
+		return err;
+	}
+	if (mkdirat(to_dir, folder, 0755) ||
+	    (to = openat(to_dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+		err = hft_fail(errno, "make the folder %s", folder);
+		closedir(dir);
+		return err;
+	}
+	while (!err && (entry = readdir(dir))) {
+		if (*entry->d_name == '.')
+			continue;
+		if (!strcmp(entry->d_name, "hft") && strcmp(folder, "hft"))
+			err = hft_log_copy_folder(from, to, "hft");
+		else
+			err = hft_log_copy_file(from, entry->d_name, to);
+	}
+	close(to);
+	closedir(dir);
+	return err;
+}
+
+int hft_log_copy_chunks(int dir_fd, const struct hft_log_chunks *chunks, const char *output)
+{
+	char name[48];
+	int err = 0, fd;
+	size_t i;
+
+	if (mkdir(output, 0755))
+		return hft_fail(errno, "make the folder %s", output);
+	fd = open(output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return hft_fail(errno, "open the folder %s", output);
+	for (i = 0; i < chunks->nr && !err; i++) {
+		snprintf(name, sizeof(name), "chunk-%08" PRIu64, chunks->chunk[i].number);
+		err = hft_log_copy_folder(dir_fd, fd, name);
+	}
+	close(fd);
+	return err;
+}
