@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Messages and numbers of the command line. */
+/* Messages and numbers of the command line, and its end by a signal. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -66,4 +66,20 @@ bool parse_real(const char *text, double least, double most, double *number)
 
 	*number = strtod(text, &end);
 	return end != text && !*end && *number >= least && *number <= most;
+}
+
+volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+void catch_signals(void)
+{
+	const struct sigaction action = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
 }

@@ -3,6 +3,7 @@
 #ifndef TOOLS_COMMON_TOOL_H
 #define TOOLS_COMMON_TOOL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,5 +28,12 @@ int wrong_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
  */
 bool parse_number(const char *text, int base, uint64_t least, uint64_t most, uint64_t *number);
 bool parse_real(const char *text, double least, double most, double *number);
+
+/*
+ * SIGINT and SIGTERM set this from then on.  Without SA_RESTART: a wait ends, and what was
+ * done until then is reported.
+ */
+extern volatile sig_atomic_t interrupted;
+void catch_signals(void);
 
 #endif /* TOOLS_COMMON_TOOL_H */

@@ -2,7 +2,6 @@
 /* Read packets, submit their tasks ahead of time, wait for the last of them. */
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,22 +35,6 @@ struct demo {
 	struct hft_task batch[BATCH];
 	unsigned int nr_batch;
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signal)
-{
-	(void)signal;
-	interrupted = 1;
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = on_signal };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
 
 static void sleep_until(uint64_t when)
 {

@@ -2,7 +2,6 @@
 /* Periodic tasks, run by this thread as the ring's worker. */
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -13,23 +12,6 @@
 #define AHEAD		64		/* tasks that are queued at a time; those that ran may keep a slot */
 #define START_NS	(20 * NSEC_PER_MSEC)
 #define CLOCK_READS	1000
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signal)
-{
-	(void)signal;
-	interrupted = 1;
-}
-
-static void catch_signals(void)
-{
-	/* Without SA_RESTART: a wait ends, and what was measured is reported. */
-	struct sigaction action = { .sa_handler = on_signal };
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
 
 static int become_worker(const struct config *config)
 {
