@@ -39,16 +39,6 @@ static void spawn(hft_spawn_fn fn, uint64_t i, struct hft_spawn_opts opts)
 	model_check(!hft_spawn_opts(pool, fn, &i, sizeof(i), &opts, NULL));
 }
 
-static void finish(unsigned int nr)
-{
-	unsigned int i;
-
-	model_check(!hft_group_wait(&group, UINT64_MAX));
-	for (i = 0; i < nr; i++)
-		model_check(ran[i] == 1);
-	hft_pool_close(pool);
-}
-
 /* Nobody relies on the one that is reserved to find a task, though it looks for its own. */
 static void reserve(uint32_t flags)
 {
@@ -83,12 +73,6 @@ static void run_home(void)
 	spawn(task_on_second, 0, (struct hft_spawn_opts){ .memory = &book, .cost_ns = 1 });
 	finish(1);
 	model_check(book.last == 1 + 1);
-}
-
-static void *remove_second(void *arg)
-{
-	model_check(!hft_pool_remove_worker(pool, 1));
-	return arg;
 }
 
 /* Whoever has the task then, it runs. */

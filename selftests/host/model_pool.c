@@ -60,16 +60,6 @@ static void spawn(hft_spawn_fn fn, uint64_t i)
 	model_check(!hft_group_spawn(&group, fn, &i, sizeof(i)));
 }
 
-static void finish(unsigned int nr)
-{
-	unsigned int i;
-
-	model_check(!hft_group_wait(&group, UINT64_MAX));
-	for (i = 0; i < nr; i++)
-		model_check(ran[i] == 1);
-	hft_pool_close(pool);
-}
-
 static void run_one(void)
 {
 	open_pool(1, 0);
@@ -232,17 +222,11 @@ static void run_timeout(void)
 	finish(1);
 }
 
-static void *remove_worker(void *arg)
-{
-	model_check(!hft_pool_remove_worker(pool, 1));
-	return arg;
-}
-
 /* The tasks that one of them had are the other's. */
 static void run_remove(void)
 {
 	open_pool(2, 0);
-	model_start(remove_worker, NULL);
+	model_start(remove_second, NULL);
 	spawn(task_with_children, 0);
 	model_join();
 	finish(3);

@@ -39,16 +39,6 @@ static int64_t wait_for_flag(void *args)
 	return 0;
 }
 
-static void finish(unsigned int nr)
-{
-	unsigned int i;
-
-	model_check(!hft_group_wait(&group, UINT64_MAX));
-	for (i = 0; i < nr; i++)
-		model_check(ran[i] == 1);
-	hft_pool_close(pool);
-}
-
 static void run_one(void)
 {
 	open_pool(1);
@@ -141,7 +131,7 @@ static void run_change(void)
 	finish(3);
 }
 
-static void *remove_worker(void *arg)
+static void *remove_first(void *arg)
 {
 	model_check(!hft_pool_remove_worker(pool, 0));
 	return arg;
@@ -153,7 +143,7 @@ static void run_remove(void)
 	int err;
 
 	open_pool(2);
-	model_start(remove_worker, NULL);
+	model_start(remove_first, NULL);
 	err = spawn(task, 0, 1);
 	model_check(!err || err == -ENODEV);
 	model_check(!spawn(task, 1, 0));

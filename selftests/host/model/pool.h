@@ -35,4 +35,22 @@ static inline int64_t set_flag(void *args)
 	return task(args);
 }
 
+/* Each of the tasks below @nr has run once. */
+static inline void finish(unsigned int nr)
+{
+	unsigned int i;
+
+	model_check(!hft_group_wait(&group, UINT64_MAX));
+	for (i = 0; i < nr; i++)
+		model_check(ran[i] == 1);
+	hft_pool_close(pool);
+}
+
+/* The second one leaves. */
+static inline void *remove_second(void *arg)
+{
+	model_check(!hft_pool_remove_worker(pool, 1));
+	return arg;
+}
+
 #endif /* HFT_MODEL_POOL_H */
