@@ -4,7 +4,7 @@
  * a task starts when its own clock says so, and never before.
  */
 #include "kselftest_harness.h"
-#include "hft_test.h"
+#include "clock.h"
 
 #define TASKS	64
 #define HOUR	(3600 * NSEC_PER_SEC)
@@ -28,17 +28,6 @@ FIXTURE_SETUP(clocks)
 	ASSERT_LT(0, self->context);
 	ASSERT_EQ(0, hft_test_ring_add(self->context, hft_test_cpus() - 1, 64, 64, HFT_POLICY_EDF,
 				       &self->ring));
-}
-
-static int step(int64_t *stepped, int64_t by)
-{
-	uint64_t to = hft_test_now_on(CLOCK_REALTIME) + by;
-	struct timespec ts = { to / NSEC_PER_SEC, to % NSEC_PER_SEC };
-
-	if (clock_settime(CLOCK_REALTIME, &ts))
-		return -errno;
-	*stepped += by;
-	return 0;
 }
 
 FIXTURE_TEARDOWN(clocks)

@@ -6,7 +6,7 @@
 #include <sys/timex.h>
 
 #include "kselftest_harness.h"
-#include "hft_test.h"
+#include "clock.h"
 
 #define TASKS		16
 #define HOUR		(3600 * NSEC_PER_SEC)
@@ -35,18 +35,6 @@ FIXTURE_SETUP(fault)
 	ASSERT_EQ(0, hft_test_ring_add(self->context, hft_test_cpus() - 1, 16, 16, HFT_POLICY_FIFO,
 				       &self->ring));
 	ASSERT_EQ(0, hft_test_ring_make(self->context, &add, &self->monitor));
-}
-
-/* Move CLOCK_REALTIME, and CLOCK_TAI with it. */
-static int step(int64_t *stepped, int64_t by)
-{
-	uint64_t to = hft_test_now_on(CLOCK_REALTIME) + by;
-	struct timespec ts = { to / NSEC_PER_SEC, to % NSEC_PER_SEC };
-
-	if (clock_settime(CLOCK_REALTIME, &ts))
-		return -errno;
-	*stepped += by;
-	return 0;
 }
 
 /* Move CLOCK_TAI alone. */

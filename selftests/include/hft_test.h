@@ -131,10 +131,9 @@ static inline bool hft_test_module_loaded(void)
 	return !access("/sys/module/hft", F_OK);
 }
 
-static inline int hft_test_module_load_as(const char *parameters)
+static inline int hft_test_insmod(const char *path, const char *parameters)
 {
-	const char *path = getenv("HFT_KO");
-	int fd = open(path ? path : "/hft.ko", O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int err;
 
 	if (fd < 0)
@@ -144,15 +143,27 @@ static inline int hft_test_module_load_as(const char *parameters)
 	return err;
 }
 
+/* -EWOULDBLOCK: it is in use. */
+static inline int hft_test_rmmod(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
+static inline int hft_test_module_load_as(const char *parameters)
+{
+	const char *path = getenv("HFT_KO");
+
+	return hft_test_insmod(path ? path : "/hft.ko", parameters);
+}
+
 static inline int hft_test_module_load(void)
 {
 	return hft_test_module_load_as("late_ns=0");
 }
 
-/* -EWOULDBLOCK: it is in use. */
 static inline int hft_test_module_unload(void)
 {
-	return syscall(SYS_delete_module, "hft", O_NONBLOCK) ? -errno : 0;
+	return hft_test_rmmod("hft");
 }
 
 /* Wait until no file refers to the module. */

@@ -13,19 +13,14 @@
 
 static inline int pmu_load(void)
 {
-	int fd = open(PMU_KO, O_RDONLY | O_CLOEXEC);
-	int err;
+	int err = hft_test_insmod(PMU_KO, "");
 
-	if (fd < 0)
-		return -errno;
-	err = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
-	close(fd);
 	return err == -EEXIST ? 0 : err;
 }
 
 static inline int pmu_unload(void)
 {
-	return syscall(SYS_delete_module, "hft_test_pmu", O_NONBLOCK) ? -errno : 0;
+	return hft_test_rmmod("hft_test_pmu");
 }
 
 /* How many events of it there are. */

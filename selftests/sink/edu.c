@@ -17,23 +17,6 @@
 #define DRIVER	"/samples/hft_edu.ko"
 #define TRADER	1000
 
-static int load_driver(const char *parameters)
-{
-	int fd = open(DRIVER, O_RDONLY | O_CLOEXEC);
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	err = syscall(SYS_finit_module, fd, parameters, 0) ? -errno : 0;
-	close(fd);
-	return err;
-}
-
-static int unload_driver(void)
-{
-	return syscall(SYS_delete_module, "hft_edu", O_NONBLOCK) ? -errno : 0;
-}
-
 static int find_sink(int context, struct hft_sink_info *info)
 {
 	memset(info, 0, sizeof(*info));
@@ -83,7 +66,7 @@ FIXTURE(sink) {
 
 FIXTURE_SETUP(sink)
 {
-	int err = load_driver("");
+	int err = hft_test_insmod(DRIVER, "");
 
 	ASSERT_TRUE(!err || err == -ENOENT);
 	self->context = hft_test_context(TASKS);
@@ -104,7 +87,7 @@ FIXTURE_TEARDOWN(sink)
 	hft_test_ring_close(&self->ring);
 	close(self->context);
 	EXPECT_TRUE(!plug() || !self->found);
-	EXPECT_TRUE(!unload_driver() || !self->found);
+	EXPECT_TRUE(!hft_test_rmmod("hft_edu") || !self->found);
 }
 
 TEST_F(sink, tasks_come_back)
@@ -280,7 +263,7 @@ TEST_F(sink, refused)
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	ASSERT_EQ(0, status);
 	/* Its driver stays while a ring has it. */
-	ASSERT_EQ(-EWOULDBLOCK, unload_driver());
+	ASSERT_EQ(-EWOULDBLOCK, hft_test_rmmod("hft_edu"));
 }
 
 /* Take all events of @ring that come; mark them.  Returns how many say -ENODEV, or -1. */
@@ -383,8 +366,8 @@ TEST_F(sink, by_dma)
 
 	NEED_SINK();
 	hft_test_ring_close(&self->ring);
-	ASSERT_EQ(0, unload_driver());
-	ASSERT_EQ(0, load_driver("dma=1"));
+	ASSERT_EQ(0, hft_test_rmmod("hft_edu"));
+	ASSERT_EQ(0, hft_test_insmod(DRIVER, "dma=1"));
 	if (find_sink(self->context, &self->info))
 		SKIP(return, "this kernel has no memory that the device can address");
 	ASSERT_EQ(0, add_ring(self->context, self->info.sink, 16, &self->ring));
