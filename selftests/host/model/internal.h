@@ -126,4 +126,12 @@ void model_tls_save(void *tls);
 void model_tls_load(const void *tls);
 bool model_is_tls(uintptr_t address);
 
+/* choices.c */
+void model_choices_begin(bool again);
+void model_choices_forget(void);
+unsigned int model_choose(unsigned int nr, uint32_t costs, unsigned int guess);
+bool model_choices_next(unsigned int bound);
+void model_choices_print(const char *name);
+bool model_choices_read(const char *name);
+
 #endif /* HFT_MODEL_INTERNAL_H */

@@ -13,7 +13,6 @@
 #include "random.h"
 
 #define STACK		(256UL << 10)
-#define DECISIONS	100000
 #define TRACE		128
 #define STEPS_DEFAULT	20000
 #define TICK_DEFAULT	100
@@ -34,14 +33,6 @@ unsigned int model_nr_fibers;
 struct fiber *model_current;
 struct model_mutant model_mutant;
 uint64_t model_clock, model_tick;
-
-/* A place where more than one thing could happen next. */
-struct decision {
-	uint32_t costs;			/* a bit for each that is a preemption */
-	uint8_t nr;
-	uint8_t chosen;
-	uint8_t spent;			/* preemptions before */
-};
 
 struct option {
 	struct fiber *fiber;
@@ -64,8 +55,6 @@ enum explore {
 
 static const struct model_scenario *scenario;
 static enum explore explore;
-static struct decision decisions[DECISIONS];
-static unsigned long nr_decided, nr_known;	/* in this run; of those that are given */
 static unsigned int bound;
 static unsigned long steps, longest, next_change;
 static uint64_t random_state;
@@ -106,50 +95,6 @@ void model_fail(const char *format, ...)
 	failed = true;
 	model_current = NULL;
 	_longjmp(runner, 1);
-}
-
-static unsigned int cost_of(const struct decision *decision, unsigned int i)
-{
-	return decision->costs >> i & 1;
-}
-
-/* Which of @nr, of which those in @costs are preemptions; the first is none. */
-static unsigned int decide(unsigned int nr, uint32_t costs, unsigned int guess)
-{
-	struct decision *decision = &decisions[nr_decided];
-	unsigned int spent;
-
-	if (nr == 1)
-		return 0;
-	if (nr_decided == DECISIONS)
-		model_fail("more than %d decisions", DECISIONS);
-	if (nr_decided++ < nr_known) {
-		if (explore == EXPLORE_ALL && (decision->nr != nr || decision->costs != costs))
-			model_fail("the scenario is another the second time");
-		return decision->chosen < nr ? decision->chosen : 0;
-	}
-	spent = decision == decisions ? 0 :
-		decision[-1].spent + !!(decision[-1].costs & 1U << decision[-1].chosen);
-	*decision = (struct decision){ costs, (uint8_t)nr, (uint8_t)guess, (uint8_t)spent };
-	return guess;
-}
-
-/* The next schedule with at most @bound preemptions. */
-static bool next_schedule(void)
-{
-	struct decision *last;
-	unsigned int chosen;
-
-	for (nr_known = nr_decided; nr_known; nr_known--) {
-		last = &decisions[nr_known - 1];
-		for (chosen = last->chosen + 1U; chosen < last->nr; chosen++) {
-			if (last->spent + cost_of(last, chosen) <= bound) {
-				last->chosen = (uint8_t)chosen;
-				return true;
-			}
-		}
-	}
-	return false;
 }
 
 static bool expires(const struct fiber *fiber)
@@ -257,7 +202,7 @@ static unsigned int guess(const struct option *options, unsigned int nr_run, uns
 static void keep_stores(struct fiber *fiber)
 {
 	unsigned int nr = fiber->nr_stores + 1, most = explore == EXPLORE_ALL ? 0 : nr;
-	unsigned int keep = decide(nr, 0, most ? random_below(&random_state, nr) : 0);
+	unsigned int keep = model_choose(nr, 0, most ? random_below(&random_state, nr) : 0);
 
 	while (fiber->nr_stores > keep)
 		model_flush_one(fiber);
@@ -321,7 +266,7 @@ static void schedule(void)
 		nr = list_options(options, &nr_run);
 		/* Who can not go on gives way to any that can at no cost. */
 		costs = can_go_on(model_current) ? ~1U : ~0U << nr_run & ~1U;
-		option = &options[decide(nr, costs, guess(options, nr_run, nr))];
+		option = &options[model_choose(nr, costs, guess(options, nr_run, nr))];
 		if (option->flushes)
 			model_flush_one(option->fiber);
 	} while (option->flushes);
@@ -476,7 +421,7 @@ static void prepare(void)
 
 static void execute(void)
 {
-	nr_decided = 0;
+	model_choices_begin(explore == EXPLORE_ALL);
 	steps = 0;
 	model_nr_fibers = 0;
 	model_clock = 1000000000;
@@ -491,20 +436,6 @@ static void execute(void)
 		longest = steps;
 }
 
-static void print_schedule(void)
-{
-	unsigned long i, same;
-
-	fprintf(stderr, "# HFT_MODEL_REPLAY=\"%s", scenario->name);
-	for (i = 0; i < nr_decided; i += same) {
-		for (same = 1; i + same < nr_decided &&
-		     decisions[i + same].chosen == decisions[i].chosen; same++)
-			;
-		fprintf(stderr, " %ux%lu", decisions[i].chosen, same);
-	}
-	fprintf(stderr, "\"\n");
-}
-
 static void report(unsigned long nr)
 {
 	unsigned long i;
@@ -515,32 +446,14 @@ static void report(unsigned long nr)
 		return;
 	for (i = steps > TRACE ? steps - TRACE : 0; i < steps && !verbose; i++)
 		print_step(&trace[i % TRACE]);
-	print_schedule();
-}
-
-static bool read_schedule(void)
-{
-	const char *text = getenv("HFT_MODEL_REPLAY");
-	size_t length = strlen(scenario->name);
-	unsigned int chosen;
-	unsigned long same;
-	int read;
-
-	if (!text || strncmp(text, scenario->name, length) || text[length] != ' ')
-		return false;
-	nr_known = 0;
-	for (text += length; sscanf(text, " %ux%lu%n", &chosen, &same, &read) == 2; text += read) {
-		while (same-- && nr_known < DECISIONS)
-			decisions[nr_known++].chosen = (uint8_t)chosen;
-	}
-	return true;
+	model_choices_print(scenario->name);
 }
 
 static bool replay(void)
 {
-	nr_known = 0;
+	model_choices_forget();
 	execute();
-	verbose = read_schedule();
+	verbose = model_choices_read(scenario->name);
 	execute();
 	verbose = false;
 	if (failed)
@@ -554,11 +467,11 @@ static bool explore_all(void)
 
 	explore = EXPLORE_ALL;
 	/* The first makes what the library keeps from one to the next. */
-	nr_known = 0;
+	model_choices_forget();
 	execute();
 	for (bound = 0; !failed && bound <= scenario->preemptions; bound++) {
 		of_bound = 0;
-		nr_known = 0;
+		model_choices_forget();
 		do {
 			if (++nr > scenario->schedules) {
 				fprintf(stderr, "# %s: more than %lu schedules\n", scenario->name,
@@ -567,7 +480,7 @@ static bool explore_all(void)
 			}
 			of_bound++;
 			execute();
-		} while (!failed && next_schedule());
+		} while (!failed && model_choices_next(bound));
 	}
 	if (failed) {
 		report(nr);
@@ -586,7 +499,7 @@ static bool explore_random(void)
 	for (nr = 1; nr <= scenario->schedules; nr++) {
 		/* As that of explore_all(). */
 		explore = nr == 1 ? EXPLORE_ALL : nr % 2 ? EXPLORE_WALK : EXPLORE_PRIORITIES;
-		nr_known = 0;
+		model_choices_forget();
 		random_state = nr;
 		execute();
 		if (failed) {
@@ -607,7 +520,7 @@ bool model_holds(const struct model_scenario *what)
 	longest = 0;
 	prepare();
 	explore = EXPLORE_REPLAY;
-	if (read_schedule())
+	if (model_choices_read(scenario->name))
 		return replay();
 	return scenario->preemptions ? explore_all() : explore_random();
 }
