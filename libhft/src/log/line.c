@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "../api.h"
+#include "read.h"
 #include "text.h"
 
 #define HFT_NS_PER_S	1000000000ull
@@ -51,30 +52,44 @@ static void hft_put_monotonic(struct hft_text *text, uint64_t time)
 	hft_text_put(text, digits, 9);
 }
 
-static void hft_put_level(struct hft_text *text, uint32_t level)
+size_t hft_read_site_title(const struct hft_log_view_site *site, char *to)
 {
 	static const char names[][8] = {
 		" ERROR ", " WARN  ", " NOTICE", " INFO  ", " DEBUG ", " TRACE "
 	};
+	size_t length = strlen(site->subsystem);
 
-	hft_text_put(text, level < sizeof(names) / sizeof(names[0]) ? names[level] : " ?     ", 7);
-	hft_text_put(text, " ", 1);
+	if (to) {
+		memcpy(to, names[site->level], 7);
+		to[7] = ' ';
+		memcpy(to + 8, site->subsystem, length);
+		to[8 + length] = ' ';
+	}
+	return length + 9;
 }
 
-static void hft_put_who(struct hft_text *text, const struct hft_log_view_stream *stream,
-			uint32_t flags)
+size_t hft_read_stream_title(const struct hft_log_view_stream *stream, char *to)
 {
-	if (flags & HFT_LOG_VIEW_HOST) {
-		hft_text_string(text, stream->log->host);
-		hft_text_put(text, " ", 1);
-		hft_text_string(text, stream->log->program);
-		hft_text_put(text, "[", 1);
-		hft_text_number(text, stream->log->pid);
-		hft_text_put(text, "] ", 2);
+	size_t length = strlen(stream->thread);
+	char tid[HFT_TEXT_DIGITS];
+	unsigned int digits = hft_text_decimal(tid, stream->tid);
+
+	if (to) {
+		memcpy(to, stream->thread, length);
+		to[length] = '[';
+		memcpy(to + length + 1, tid, digits);
+		memcpy(to + length + 1 + digits, "] ", 2);
 	}
-	hft_text_string(text, stream->thread);
+	return length + digits + 3;
+}
+
+static void hft_put_process(struct hft_text *text, const struct hft_log_view_log *log)
+{
+	hft_text_string(text, log->host);
+	hft_text_put(text, " ", 1);
+	hft_text_string(text, log->program);
 	hft_text_put(text, "[", 1);
-	hft_text_number(text, stream->tid);
+	hft_text_number(text, log->pid);
 	hft_text_put(text, "] ", 2);
 }
 
@@ -92,8 +107,9 @@ static inline bool hft_is_control(unsigned char c)
 	return c < ' ' || c == 0x7f;
 }
 
-static bool hft_is_plain(const char *at, const char *end)
+bool hft_read_is_clean(const char *at, size_t length)
 {
+	const char *end = at + length;
 	uint64_t word;
 
 	for (; end - at >= 8; at += 8) {
@@ -158,20 +174,23 @@ static void hft_escape(struct hft_text *text, char *from)
 HFT_API size_t hft_log_view_line(const struct hft_log_view *view, uint32_t flags, char *text,
 				 size_t size)
 {
+	const struct hft_read_stream *stream = (const struct hft_read_stream *)view->stream;
+	const struct hft_read_site *site = (const struct hft_read_site *)view->site;
 	struct hft_text out = hft_text_begin(text, size);
 
 	if (flags & HFT_LOG_VIEW_MONOTONIC)
 		hft_put_monotonic(&out, view->monotonic);
 	else
 		hft_text_time(&out, view->time);
-	hft_put_level(&out, view->site->level);
-	hft_text_string(&out, view->site->subsystem);
-	hft_text_put(&out, " ", 1);
-	hft_put_who(&out, view->stream, flags);
+	hft_text_short(&out, site->title, site->title_length);
+	if (flags & HFT_LOG_VIEW_HOST)
+		hft_put_process(&out, stream->view.log);
+	hft_text_short(&out, stream->title, stream->title_length);
 	hft_text_message(&out, view);
 	if (!out.lost && out.at > text && out.at[-1] == '\n')
 		out.at--;
-	if (!hft_is_plain(text, out.at))
+	if ((!site->clean || !stream->clean || flags & HFT_LOG_VIEW_HOST) &&
+	    !hft_read_is_clean(text, (size_t)(out.at - text)))
 		hft_escape(&out, text);
 	return hft_text_end(&out, text, size);
 }

@@ -27,20 +27,40 @@ struct hft_read_piece {
 	int16_t precision;		/* -1: none given */
 	uint8_t flags;
 	uint8_t size;			/* bytes of the integer that printf() would take; 0: all */
+	uint8_t quick;			/* enum hft_read_quick */
 	char conversion;
 };
+
+/* Conversions without width, precision and flags, of arguments of their type. */
+enum hft_read_quick {
+	HFT_QUICK_NONE,
+	HFT_QUICK_TEXT,			/* no conversion */
+	HFT_QUICK_SIGNED,
+	HFT_QUICK_UNSIGNED,
+	HFT_QUICK_FIXED,		/* %f, with a precision that hft_text_fixed() takes */
+	HFT_QUICK_STRING,
+};
+
+/* Behind the texts of a site, so that short ones may be copied by more than they have. */
+#define HFT_READ_PADDING	16u
 
 struct hft_read_site {
 	struct hft_log_view_site view;
 	struct hft_read_site *next;	/* of the same hash */
 	struct hft_read_piece *pieces;
 	uint32_t nr_pieces;
+	const char *title;		/* " INFO   feed ", of a line */
+	uint32_t title_length;
 	bool wanted;			/* by level, subsystem and kinds of fields */
+	bool clean;			/* no argument can bring a control character into a line */
 };
 
 struct hft_read_stream {
 	struct hft_log_view_stream view;
 	struct hft_read_stream *next;
+	const char *title;		/* "thread[tid] ", of a line */
+	uint32_t title_length;
+	bool clean;
 };
 
 struct hft_read_log {
@@ -214,6 +234,11 @@ void hft_read_folder_close(struct hft_read_folder *folder);
 
 /* read_format.c */
 int hft_read_format(struct hft_read_site *site);
+
+/* line.c: @to has room for what is counted when it is NULL */
+size_t hft_read_site_title(const struct hft_log_view_site *site, char *to);
+size_t hft_read_stream_title(const struct hft_log_view_stream *stream, char *to);
+bool hft_read_is_clean(const char *text, size_t length);
 
 /* glob.c */
 bool hft_glob(const char *pattern, size_t length, const char *text);

@@ -14,13 +14,6 @@
 
 #include "read.h"
 
-#ifndef HFT_LOG_HAS_PACKED	/* until the store packs */
-#define hft_log_packed_open(packed, fd)	(-EOPNOTSUPP)
-#define hft_log_packed_size(packed)	0
-#define hft_log_packed_read(packed, offset, to, bytes)	(-EOPNOTSUPP)
-#define hft_log_packed_close(packed)	((void)0)
-#endif
-
 static int hft_try_open(struct hft_read_file *file, const char *chunk, uint64_t stream,
 			const char *suffix)
 {
@@ -102,7 +95,8 @@ static int64_t hft_fill(struct hft_read_file *file, uint64_t offset, size_t size
 const void *hft_read_file_bytes(struct hft_read_file *file, uint64_t offset, size_t size,
 				size_t ahead, int *err)
 {
-	size_t want = ahead > size ? ahead : size;
+	/* A compressed file has the packet that it unpacked at hand. */
+	size_t want = ahead > size && !file->packed ? ahead : size;
 	int64_t got;
 	void *window;
 

@@ -7,11 +7,6 @@
 
 #include "read.h"
 
-#ifndef HFT_LOG_HAS_PACKED	/* until the store has an index */
-#define hft_log_bloom_task(filter, task)	((void)(filter), (void)(task), 1)
-#define hft_log_bloom_symbol(filter, symbol, bytes)	((void)(filter), (void)(symbol), 1)
-#endif
-
 #define HFT_ASKED(type)	(1u << ((type) - 'a'))
 
 void hft_read_filter_begin(struct hft_log_reader *reader)

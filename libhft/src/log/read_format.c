@@ -140,8 +140,61 @@ static void hft_parse_next(const char **at, struct hft_read_piece *piece, uint32
 	*next = before;
 }
 
+static bool hft_is_integer(uint8_t type)
+{
+	return type != HFT_LOG_STRING && type != HFT_LOG_SYMBOL && type != HFT_LOG_DOUBLE;
+}
+
+static uint8_t hft_quick_kind(const struct hft_read_piece *piece, uint8_t type)
+{
+	bool plain = !piece->flags && !piece->width && piece->width_argument < 0 &&
+		     piece->precision_argument < 0;
+
+	if (!plain)
+		return HFT_QUICK_NONE;
+	if (type == HFT_LOG_DOUBLE)
+		return (piece->conversion == 'f' || piece->conversion == 'F') &&
+		       piece->precision <= (int)HFT_TEXT_FIXED_MAX ? HFT_QUICK_FIXED :
+								     HFT_QUICK_NONE;
+	if (piece->precision >= 0)
+		return HFT_QUICK_NONE;
+	if (!hft_is_integer(type))
+		return piece->conversion == 's' ? HFT_QUICK_STRING : HFT_QUICK_NONE;
+	if (piece->conversion == 'd' || piece->conversion == 'i')
+		return HFT_QUICK_SIGNED;
+	return piece->conversion == 'u' ? HFT_QUICK_UNSIGNED : HFT_QUICK_NONE;
+}
+
+/* Texts of arguments may have anything in them; of the format's, a newline at its end goes. */
+static bool hft_line_is_clean(const struct hft_read_site *site)
+{
+	const char *format = site->view.format;
+	size_t length = strlen(format);
+	uint32_t i;
+
+	if (length && format[length - 1] == '\n')
+		length--;
+	if (!hft_read_is_clean(format, length) ||
+	    !hft_read_is_clean(site->title, site->title_length) ||
+	    !hft_read_is_clean(site->view.name, strlen(site->view.name)))
+		return false;
+	for (i = 0; i < site->view.nr_fields; i++)
+		if (!hft_is_integer(site->view.fields[i].type) &&
+		    site->view.fields[i].type != HFT_LOG_DOUBLE)
+			return false;
+	for (i = 0; i < site->view.nr_fields && !*format; i++)
+		if (!hft_read_is_clean(site->view.fields[i].name,
+				       strlen(site->view.fields[i].name)))
+			return false;
+	for (i = 0; i < site->nr_pieces; i++)
+		if (site->pieces[i].argument >= 0 && site->pieces[i].conversion == 'c')
+			return false;
+	return true;
+}
+
 int hft_read_format(struct hft_read_site *site)
 {
+	struct hft_read_piece *piece;
 	const char *at = site->view.format;
 	uint32_t next = 0, room = 1;
 
@@ -152,8 +205,13 @@ int hft_read_format(struct hft_read_site *site)
 	site->pieces = calloc(room, sizeof(*site->pieces));
 	if (!site->pieces)
 		return -ENOMEM;
-	for (at = site->view.format; *at; site->nr_pieces++)
-		hft_parse_next(&at, &site->pieces[site->nr_pieces], site->view.nr_fields, &next);
+	for (at = site->view.format; *at; site->nr_pieces++) {
+		piece = &site->pieces[site->nr_pieces];
+		hft_parse_next(&at, piece, site->view.nr_fields, &next);
+		piece->quick = piece->argument < 0 ? HFT_QUICK_TEXT :
+			hft_quick_kind(piece, site->view.fields[piece->argument].type);
+	}
+	site->clean = hft_line_is_clean(site);
 	return 0;
 }
 
@@ -372,11 +430,6 @@ void hft_text_value(struct hft_text *text, uint8_t type,
 	}
 }
 
-static bool hft_is_integer(uint8_t type)
-{
-	return type != HFT_LOG_STRING && type != HFT_LOG_SYMBOL && type != HFT_LOG_DOUBLE;
-}
-
 static bool hft_takes(char conversion, uint8_t type)
 {
 	if (type == HFT_LOG_DOUBLE)
@@ -441,14 +494,11 @@ static void hft_take_stars(struct hft_read_piece *piece, const struct hft_log_vi
 	}
 }
 
-static void hft_put_piece(struct hft_text *text, const struct hft_read_piece *piece,
-			  const struct hft_log_view *view)
+static void hft_put_odd_piece(struct hft_text *text, const struct hft_read_piece *piece,
+			      const struct hft_log_view *view)
 {
 	struct hft_read_piece own;
 
-	hft_text_put(text, piece->text, piece->length);
-	if (piece->argument < 0)
-		return;
 	if (piece->width_argument >= 0 || piece->precision_argument >= 0) {
 		own = *piece;
 		hft_take_stars(&own, view);
@@ -456,6 +506,56 @@ static void hft_put_piece(struct hft_text *text, const struct hft_read_piece *pi
 	}
 	hft_put_argument(text, piece, view->site->fields[piece->argument].type,
 			 &view->values[piece->argument]);
+}
+
+static inline void hft_put_quick_signed(struct hft_text *text, int64_t number)
+{
+	if (number < 0)
+		hft_text_put(text, "-", 1);
+	hft_text_number(text, number < 0 ? -(uint64_t)number : (uint64_t)number);
+}
+
+static inline bool hft_put_quick_fixed(struct hft_text *text, const struct hft_read_piece *piece,
+				       double number)
+{
+	unsigned int digits = piece->precision < 0 ? 6 : (unsigned int)piece->precision;
+
+	if (!hft_text_fits_fixed(number, digits) ||
+	    text->end - text->at < (ptrdiff_t)HFT_TEXT_REAL)
+		return false;
+	text->at += hft_text_fixed(text->at, number, digits);
+	return true;
+}
+
+/* Most conversions are of these kinds. */
+static void hft_put_piece(struct hft_text *text, const struct hft_read_piece *piece,
+			  const struct hft_log_view *view)
+{
+	const union hft_log_view_value *value =
+		&view->values[piece->argument < 0 ? 0 : piece->argument];
+
+	hft_text_short(text, piece->text, piece->length);
+	switch (piece->quick) {
+	case HFT_QUICK_TEXT:
+		return;
+	case HFT_QUICK_SIGNED:
+		hft_put_quick_signed(text, hft_cut_signed(value->u, piece->size));
+		return;
+	case HFT_QUICK_UNSIGNED:
+		hft_text_number(text, piece->size < 8 ?
+				value->u & ((1ull << 8 * piece->size) - 1) : value->u);
+		return;
+	case HFT_QUICK_STRING:
+		hft_text_string(text, value->s);
+		return;
+	case HFT_QUICK_FIXED:
+		if (hft_put_quick_fixed(text, piece, value->d))
+			return;
+		break;
+	default:
+		break;
+	}
+	hft_put_odd_piece(text, piece, view);
 }
 
 /* NAME FIELD=VALUE FIELD=VALUE ... */
@@ -467,7 +567,7 @@ static void hft_put_event(struct hft_text *text, const struct hft_log_view *view
 	hft_text_put(text, site->name, strlen(site->name));
 	for (i = 0; i < site->nr_fields; i++) {
 		hft_text_put(text, " ", 1);
-		hft_text_put(text, site->fields[i].name, strlen(site->fields[i].name));
+		hft_text_string(text, site->fields[i].name);
 		hft_text_put(text, "=", 1);
 		hft_text_value(text, site->fields[i].type, &view->values[i]);
 	}

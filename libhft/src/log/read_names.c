@@ -62,13 +62,17 @@ struct hft_read_stream *hft_read_stream_get(struct hft_log_reader *reader,
 	for (stream = reader->streams; stream; stream = stream->next)
 		if (hft_stream_is(&stream->view, view))
 			return stream;
-	stream = malloc(sizeof(*stream) + strlen(view->thread) + strlen(view->policy) + 2);
+	stream = malloc(sizeof(*stream) + strlen(view->thread) + strlen(view->policy) + 2 +
+			hft_read_stream_title(view, NULL) + HFT_READ_PADDING);
 	if (!stream)
 		return NULL;
 	text = (char *)(stream + 1);
 	stream->view = *view;
 	stream->view.thread = hft_put_text(&text, view->thread);
 	stream->view.policy = hft_put_text(&text, view->policy);
+	stream->title = text;
+	stream->title_length = (uint32_t)hft_read_stream_title(view, text);
+	stream->clean = hft_read_is_clean(stream->title, stream->title_length);
 	stream->view.number = reader->nr_streams++;
 	stream->next = reader->streams;
 	reader->streams = stream;
@@ -111,7 +115,8 @@ static bool hft_site_is(const struct hft_log_view_site *a, const struct hft_log_
 static size_t hft_site_size(const struct hft_log_view_site *site)
 {
 	size_t size = sizeof(struct hft_read_site) + strlen(site->subsystem) +
-		      strlen(site->name) + strlen(site->format) + strlen(site->file) + 4;
+		      strlen(site->name) + strlen(site->format) + strlen(site->file) + 4 +
+		      hft_read_site_title(site, NULL) + HFT_READ_PADDING;
 	uint32_t i;
 
 	for (i = 0; i < site->nr_fields; i++)
@@ -135,6 +140,8 @@ static void hft_copy_site(struct hft_read_site *site, const struct hft_log_view_
 		fields[i].type = view->fields[i].type;
 		fields[i].name = hft_put_text(&text, view->fields[i].name);
 	}
+	site->title = text;
+	site->title_length = (uint32_t)hft_read_site_title(view, text);
 }
 
 struct hft_read_site *hft_read_site_get(struct hft_log_reader *reader,

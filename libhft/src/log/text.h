@@ -43,6 +43,17 @@ static inline void hft_text_put(struct hft_text *text, const char *bytes, size_t
 	text->at += size;
 }
 
+/* @bytes may be read, but not all put, up to HFT_READ_PADDING. */
+static inline void hft_text_short(struct hft_text *text, const char *bytes, size_t size)
+{
+	if (size > 16 || text->end - text->at < 16) {
+		hft_text_put(text, bytes, size);
+		return;
+	}
+	memcpy(text->at, bytes, 16);
+	text->at += size;
+}
+
 static inline void hft_text_string(struct hft_text *text, const char *string)
 {
 	hft_text_put(text, string, strlen(string));
@@ -96,6 +107,10 @@ static inline void hft_text_number(struct hft_text *text, uint64_t number)
 {
 	char digits[HFT_TEXT_DIGITS];
 
+	if (text->end - text->at >= (ptrdiff_t)HFT_TEXT_DIGITS) {
+		text->at += hft_text_decimal(text->at, number);
+		return;
+	}
 	hft_text_put(text, digits, hft_text_decimal(digits, number));
 }
 
