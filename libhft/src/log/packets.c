@@ -15,13 +15,6 @@
 #include "../options.h"
 #include "verify.h"
 
-#ifndef HFT_LOG_HAS_PACKED	/* until the store packs */
-#define hft_log_packed_open(packed, fd)	(-EOPNOTSUPP)
-#define hft_log_packed_size(packed)	0
-#define hft_log_packed_read(packed, offset, to, bytes)	(-EOPNOTSUPP)
-#define hft_log_packed_close(packed)	((void)0)
-#endif
-
 #define HASH		HFT_LOG_HASH_BYTES
 #define LEAST		(sizeof(struct hft_log_packet) + sizeof(struct hft_log_seal))
 #define FIRST_READ	65536u
