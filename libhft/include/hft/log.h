@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The log: what a thread does, recorded for some nanoseconds.
+ *
+ *	hft_log_open(&log, "/var/log/desk", NULL);
+ *	hft_log(HFT_LOG_INFO, "order=%lu of %s at price=%f", id, symbol, price);
+ *	hft_log_close(log);
+ *
+ * A call puts the number of its place in the program, a stamp and its arguments as they are
+ * into a ring of the calling thread, which the drainer, a thread of the library, writes to
+ * files: nothing is formatted, allocated or asked of the kernel.  Rings are files in memory:
+ * what a call has put there survives the process.
+ *
+ * A thread has two rings, made at its first call or by hft_log_thread(): hft_log() writes
+ * to the plain one, whose policy says what happens when it is full; hft_log_audit() to the
+ * other, where a call waits for room, and answers when there is none.
+ *
+ * A call answers 0 or a negative errno, and does not touch errno:
+ *
+ *	-ENOTCONN	no log is open, or this is a child of the process that has opened it
+ *	-ENOBUFS	the ring is full and drops what is new: counted
+ *	-ETIMEDOUT	the ring is full and was for &hft_log_opts.block_ns: counted
+ *	-ENOMEM, -ENOSPC, -EMFILE, ...	no ring can be made for this thread
+ *	-EMSGSIZE	the record is longer than a quarter of the ring, and there is not so
+ *			much room at the moment
+ *	-EBUSY		in a signal handler, which has interrupted a call of this thread that
+ *			waits, or is about to: counted
+ *	-EOVERFLOW	C++: more than 65,519 places log
+ *
+ * What is counted is told in the ring by a record, "hft:lost", as soon as there is room:
+ * how many, and the stamps of the first and the last.
+ *
+ * Levels: a place whose level is not wanted costs a branch.  See hft_log_set_level() and
+ * `hftctl log`.  Until there is a rule, all up to %HFT_LOG_INFO is.
+ *
+ * In signal handlers calls may be made, by threads that have their rings.
+ */
+#ifndef HFT_LOG_H
+#define HFT_LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hft/log_call.h>
+#include <hft/log_store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct hft_log;
+
+enum hft_log_level {
+	HFT_LOG_ERROR,
+	HFT_LOG_WARN,
+	HFT_LOG_NOTICE,
+	HFT_LOG_INFO,
+	HFT_LOG_DEBUG,
+	HFT_LOG_TRACE,
+	HFT_LOG_LEVELS
+};
+
+#define HFT_LOG_OFF		(-1)	/* as a level to set: nothing is wanted */
+
+/* What a call does when its ring is full.  Audit rings block. */
+enum hft_log_policy {
+	HFT_LOG_DROP,			/* answer -ENOBUFS */
+	HFT_LOG_OVERWRITE,		/* the oldest records */
+	HFT_LOG_BLOCK,			/* wait for the drainer */
+	HFT_LOG_POLICIES
+};
+
+/* The subsystem of the calls of a file: to be defined before this is included. */
+#ifndef HFT_LOG_SUBSYSTEM
+#define HFT_LOG_SUBSYSTEM	"app"
+#endif
+
+/**
+ * hft_log() - log to the plain ring of the calling thread
+ * @level: &enum hft_log_level, a constant
+ * @format: as of printf(), a literal; an argument is named by what is before its '='
+ * @...: up to 64 arguments: integers, floating-point numbers, strings (the first 1,020
+ *	bytes and "..." of what is longer than %HFT_LOG_TEXT_MAX), void pointers
+ *
+ * Arguments are not evaluated where the level is not wanted.
+ *
+ * Return: see above.  Any thread, and signal handlers; no system call but at the first call
+ * of a thread, and when a ring is half full.  Wait-free, but for rings that block.
+ */
+#define hft_log(level, format, ...)						\
+	HFT_LOG_PRINT(HFT_LOG_PLAIN, level, format, ##__VA_ARGS__)
+
+/**
+ * hft_log_audit() - log to the audit ring of the calling thread
+ * @level: as in hft_log()
+ * @format: likewise
+ * @...: likewise
+ *
+ * Return: as hft_log().  What it has answered 0 for is not lost.
+ */
+#define hft_log_audit(level, format, ...)					\
+	HFT_LOG_PRINT(HFT_LOG_AUDIT, level, format, ##__VA_ARGS__)
+
+#define HFT_LOG_PRINT(lane, level, format, ...)					\
+	__extension__({								\
+		static const char hft_log_types_[] = {				\
+			HFT_LOG_EACH(HFT_LOG_LETTER, ##__VA_ARGS__) 0		\
+		};								\
+		HFT_LOG_SITE(hft_log_site_, "" format, NULL, NULL, hft_log_types_,	\
+			     HFT_LOG_SUBSYSTEM, level);				\
+		int hft_log_error_ = 0;						\
+										\
+		if (0)								\
+			hft_log_check(format, ##__VA_ARGS__);			\
+		if (HFT_LOG_IS_ENABLED(&hft_log_site_, level))			\
+			HFT_LOG_WRITE(hft_log_error_, lane, &hft_log_site_,	\
+				      HFT_LOG_TAKE, ##__VA_ARGS__);		\
+		hft_log_error_;							\
+	})
+
+/**
+ * HFT_LOG_EVENT() - make a function that logs an event with named fields
+ * @function: its name
+ * @subsystem: a literal
+ * @name: of the event, a literal
+ * @level: &enum hft_log_level
+ * @lane: %HFT_LOG_PLAIN or %HFT_LOG_AUDIT
+ * @...: its arguments, 1 to 64 pairs: (u64, name), or i64, double, string, pointer (shown in
+ *	hex), task (the id of a task), class (of a task), symbol (a string, an instrument's),
+ *	stamp (ns of CLOCK_MONOTONIC)
+ *
+ * The function answers as hft_log(), and its place is where this is.
+ */
+#define HFT_LOG_EVENT(function, subsystem, name, level, lane, ...)		\
+	static inline int function(HFT_LOG_LIST(HFT_LOG_PARAMETER, __VA_ARGS__))	\
+	{									\
+		static const char hft_log_types_[] = {				\
+			HFT_LOG_EACH(HFT_LOG_TYPE, __VA_ARGS__) 0		\
+		};								\
+		HFT_LOG_SITE(hft_log_site_, NULL, name,				\
+			     HFT_LOG_EACH(HFT_LOG_FIELD, __VA_ARGS__), hft_log_types_,	\
+			     subsystem, level);					\
+		int hft_log_error_ = 0;						\
+										\
+		if (HFT_LOG_IS_ENABLED(&hft_log_site_, level))			\
+			HFT_LOG_WRITE(hft_log_error_, lane, &hft_log_site_,	\
+				      HFT_LOG_TAKE_PAIR, __VA_ARGS__);		\
+		return hft_log_error_;						\
+	}
+
+/**
+ * struct hft_log_opts - options of a log; zero is the default of each
+ * @sz: of the struct
+ * @flags: zero
+ * @policy: &enum hft_log_policy, of plain rings
+ * @ring_bytes: of a plain ring, rounded up to a power of two; 64 KiB to 1 GiB, default 4 MiB
+ * @audit_bytes: the same, of an audit ring; default 1 MiB
+ * @block_ns: how long a call waits for room, where it does; default 1 s
+ * @idle_ns: the drainer looks after so long at the latest; default 20 ms
+ * @ring_dir: the folder that rings are in, which must be on a tmpfs: a folder of the log's
+ *	own is made there; default /dev/shm
+ * @cpus: the drainer's CPUs, as "0,2-3"; default: those of the process that are neither
+ *	isolated nor nohz_full, if there are such
+ * @store: how files are written; NULL: the defaults
+ */
+struct hft_log_opts {
+	size_t sz;
+	uint32_t flags;
+	uint32_t policy;
+	uint64_t ring_bytes;
+	uint64_t audit_bytes;
+	uint64_t block_ns;
+	uint64_t idle_ns;
+	const char *ring_dir;
+	const char *cpus;
+	const struct hft_log_store_opts *store;
+};
+
+/**
+ * struct hft_log_stats - how a log is doing
+ * @sz: of the struct
+ * @rings: that there are
+ * @sites: places that are known
+ * @bytes: of records that were taken from rings
+ * @lost: records that rings have lost: not written, or overwritten
+ * @timeouts: calls that waited too long, which are of @lost
+ */
+struct hft_log_stats {
+	size_t sz;
+	uint32_t rings;
+	uint32_t sites;
+	uint64_t bytes;
+	uint64_t lost;
+	uint64_t timeouts;
+};
+
+#define HFT_LOG_FLUSH_SYNC	(1U << 0)	/* and survives a loss of power */
+
+int hft_log_open(struct hft_log **log, const char *dir, const struct hft_log_opts *opts);
+int hft_log_close(struct hft_log *log);
+int hft_log_thread(struct hft_log *log);
+int hft_log_flush(struct hft_log *log, uint32_t flags, uint64_t timeout_ns);
+int hft_log_set_level(struct hft_log *log, const char *pattern, int level);
+int hft_log_stats(struct hft_log *log, struct hft_log_stats *stats);
+int hft_log_write(struct hft_log_site *site, enum hft_log_lane lane, uint64_t stamp,
+		  const void *arguments, size_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* HFT_LOG_H */

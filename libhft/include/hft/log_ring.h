@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The ring of a thread, and what a log call does to it, inlined: for hft/log.h only.
+ *
+ * One thread writes, with its signal handlers, and the drainer reads.
+ *
+ *	@reserved	position and number of the next record: the writer alone moves it, by a
+ *			compare-and-swap that is atomic to signals only.  A handler that
+ *			comes between the load and the swap makes it fail; one that comes
+ *			later writes behind the record that it has interrupted
+ *	@head		what is before it is complete: a release store of the outermost call,
+ *			the reader's acquire load
+ *	@limit		how far the writer may go without a look at @tail.  Less than there
+ *			is room for: the slow path has something to do
+ *	@tail		what is before it is in files: the reader's release store, the
+ *			writer's acquire load before it overwrites
+ *
+ * A ring that overwrites: @reserved is moved before what it covers is overwritten.  The
+ * reader copies, and then looks at @reserved for what of the copy is worth nothing: a
+ * seqlock (H.-J. Boehm, "Can Seqlocks Get Along With Programming Language Memory Models?",
+ * MSPC 2012), whose fences pair below and in src/log/ring_read.c.
+ */
+#ifndef HFT_LOG_RING_H
+#define HFT_LOG_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#include <hft/log_format.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HFT_LOG_RING_MAGIC	0x676e6972746668ull
+#define HFT_LOG_RING_VERSION	1u
+#define HFT_LOG_RING_HEAD	4096u		/* bytes before the records */
+#define HFT_LOG_RING_MARKS	16u
+
+#define HFT_LOG_TEXT_MAX	1023u		/* bytes of a string */
+
+#define hft_log_likely(condition)	__builtin_expect(!!(condition), 1)
+#define hft_log_unlikely(condition)	__builtin_expect(!!(condition), 0)
+#define HFT_LOG_INLINE			static inline __attribute__((always_inline))
+
+/* Which of its rings a thread writes to. */
+enum hft_log_lane {
+	HFT_LOG_PLAIN,		/* its policy may lose records */
+	HFT_LOG_AUDIT,		/* none is lost without its call's answer saying so */
+	HFT_LOG_LANES
+};
+
+/**
+ * struct hft_log_ring - the first page of a ring's file; records follow, mapped twice
+ * @magic: %HFT_LOG_RING_MAGIC
+ * @version: %HFT_LOG_RING_VERSION
+ * @bytes: of the records' room, a power of two
+ * @stream: the number of the ring in its log
+ * @uuid: of the log
+ * @pid: of the process
+ * @tid: of the thread
+ * @policy: &enum hft_log_policy
+ * @lane: &enum hft_log_lane
+ * @cpu: that the thread was bound to, or -1
+ * @thread: its name
+ * @block_ns: how long a call waits for room
+ * @reserved: number of the next record in the upper half, its position / 8 in the lower
+ * @head: position, in bytes, up to which records are complete
+ * @limit: position / 8 up to which there is room
+ * @mask: of positions / 8
+ * @tsc: stamps are of the TSC; 0: CLOCK_MONOTONIC, ns
+ * @closed: its log has been closed: no more calls
+ * @done: its thread has ended
+ * @busy: the writer is in its slow path
+ * @refused: calls that came in there, from signal handlers
+ * @lost: records of calls that were not written
+ * @untold: of these, no loss record says so yet
+ * @first: stamp of the first of those
+ * @last: of the last
+ * @timeouts: calls that waited too long
+ * @tail: position, in bytes, up to which records are in files
+ * @drained: position up to which they were read
+ * @overwritten: records that the reader has not seen
+ * @space: a futex: changes when @tail does
+ * @waiters: somebody waits for it
+ * @marks: where a record begins: the first in each 1/%HFT_LOG_RING_MARKS of the room
+ */
+struct hft_log_ring {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t policy;
+	uint64_t bytes;
+	uint64_t stream;
+	uint8_t uuid[16];
+	uint32_t pid;
+	uint32_t tid;
+	int32_t cpu;
+	uint32_t lane;
+	char thread[16];
+	uint64_t block_ns;
+
+	uint64_t reserved __attribute__((aligned(128)));
+	uint64_t head;
+	uint32_t limit;
+	uint32_t mask;
+	uint32_t tsc;
+	uint32_t closed;
+	uint32_t done;
+	uint32_t busy;
+	uint64_t refused;
+	uint64_t lost;
+	uint64_t untold;
+	uint64_t first;
+	uint64_t last;
+	uint64_t timeouts;
+
+	uint64_t tail __attribute__((aligned(128)));
+	uint64_t drained;
+	uint64_t overwritten;
+	uint32_t space;
+	uint32_t waiters;
+
+	uint64_t marks[HFT_LOG_RING_MARKS] __attribute__((aligned(128)));
+};
+
+/**
+ * struct hft_log_site - a place in a program that logs
+ * @format: as of printf(), or NULL
+ * @name: of a typed event, or NULL
+ * @fields: names of a typed event's arguments, each before a comma
+ * @types: &enum hft_log_type of each argument
+ * @subsystem: of the program
+ * @file: of the source
+ * @line: in it
+ * @id: in its records; 0: it is not known yet
+ * @level: &enum hft_log_level
+ * @enabled: its records are written
+ * @reserved: 0
+ */
+struct hft_log_site {
+	const char *format;
+	const char *name;
+	const char *fields;
+	const char *types;
+	const char *subsystem;
+	const char *file;
+	uint32_t line;
+	uint16_t id;
+	uint8_t level;
+	uint8_t enabled;
+	uint64_t reserved;
+} __attribute__((aligned(64)));
+
+/* An argument: a number, or text and its length without the NUL. */
+struct hft_log_arg {
+	uint64_t number;
+	const char *text;
+	size_t length;
+};
+
+/* Where a record is being written. */
+struct hft_log_slot {
+	struct hft_log_ring *ring;
+	uint64_t reserved;
+	uint64_t stamp;
+};
+
+extern __thread struct hft_log_ring *hft_log_self[HFT_LOG_LANES]
+	__attribute__((tls_model("initial-exec")));
+
+int hft_log_make_room(unsigned int lane, uint32_t words, struct hft_log_slot *slot)
+	__attribute__((cold));
+uint64_t hft_log_monotonic(void);
+size_t hft_log_text_length(const char *text) __attribute__((cold));
+int hft_log_site_add(struct hft_log_site *site, void *object) __attribute__((cold));
+void hft_log_object_add(void *object, struct hft_log_site *begin, struct hft_log_site *end);
+void hft_log_object_remove(void *object);
+
+/* Atomic to the signal handlers of this thread, not to other threads. */
+HFT_LOG_INLINE bool hft_log_swap(uint64_t *word, uint64_t from, uint64_t to)
+{
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+	bool done;
+
+	__asm__ volatile("cmpxchgq %3, %1" : "=@ccz"(done), "+m"(*word), "+a"(from)
+			 : "r"(to) : "memory");
+	return done;
+#else
+	bool done = __atomic_compare_exchange_n(word, &from, to, false, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED);
+
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	return done;
+#endif
+}
+
+HFT_LOG_INLINE uint64_t hft_log_stamp(uint32_t tsc)
+{
+#ifdef __x86_64__
+	if (hft_log_likely(tsc))
+		return __builtin_ia32_rdtsc();
+#endif
+	(void)tsc;
+	return hft_log_monotonic();
+}
+
+/* The state of @reserved behind a record. */
+HFT_LOG_INLINE uint64_t hft_log_behind(uint64_t reserved, uint32_t words)
+{
+	uint64_t number = (reserved >> 32) + 1;
+
+	return number << 32 | (uint32_t)((uint32_t)reserved + words);
+}
+
+HFT_LOG_INLINE char *hft_log_place(struct hft_log_ring *ring, uint64_t reserved)
+{
+	return (char *)ring + HFT_LOG_RING_HEAD + 8 * (size_t)((uint32_t)reserved & ring->mask);
+}
+
+/* TSan knows of the words of a ring that overwrites, which are read while they change. */
+HFT_LOG_INLINE void hft_log_put_word(char *at, uint64_t word)
+{
+	__atomic_store_n((uint64_t *)(void *)at, word, __ATOMIC_RELAXED);
+}
+
+HFT_LOG_INLINE void hft_log_put_bytes(char *at, const char *from, size_t length)
+{
+#ifdef __SANITIZE_THREAD__
+	while (length--)
+		__atomic_store_n(at++, *from++, __ATOMIC_RELAXED);
+#else
+	memcpy(at, from, length);
+#endif
+}
+
+/*
+ * The stamp is taken between the load and the swap, so that those of a ring do not go back
+ * where a handler comes between.
+ */
+HFT_LOG_INLINE bool hft_log_reserve(uint32_t words, struct hft_log_slot *slot)
+{
+	struct hft_log_ring *ring = slot->ring;
+	uint32_t limit;
+
+	slot->reserved = __atomic_load_n(&ring->reserved, __ATOMIC_RELAXED);
+	slot->stamp = hft_log_stamp(ring->tsc);
+	limit = __atomic_load_n(&ring->limit, __ATOMIC_RELAXED);
+	return hft_log_likely((int32_t)(limit - (uint32_t)slot->reserved) >= (int32_t)words) &&
+	       hft_log_swap(&ring->reserved, slot->reserved,
+			    hft_log_behind(slot->reserved, words));
+}
+
+/* Begin a record: room for it and its head. */
+HFT_LOG_INLINE int hft_log_begin(unsigned int lane, const struct hft_log_site *site,
+				 uint32_t words, struct hft_log_slot *slot)
+{
+	struct hft_log_slot slow;
+	char *at;
+	int err;
+
+	slot->ring = hft_log_self[lane];
+	if (hft_log_likely(slot->ring) && hft_log_likely(hft_log_reserve(words, slot)))
+		goto write;
+	err = hft_log_make_room(lane, words, &slow);
+	if (err)
+		return err;
+	*slot = slow;
+write:
+	at = hft_log_place(slot->ring, slot->reserved);
+	hft_log_put_word(at, (slot->reserved >> 32) << 32 | (uint64_t)words << 16 | site->id);
+	hft_log_put_word(at + 8, slot->stamp);
+	return 0;
+}
+
+/* Complete it.  Who has interrupted another call leaves it to that one to show both. */
+HFT_LOG_INLINE void hft_log_end(const struct hft_log_slot *slot)
+{
+	struct hft_log_ring *ring = slot->ring;
+	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED), reserved;
+
+	if (hft_log_unlikely((uint32_t)(head >> 3) != (uint32_t)slot->reserved))
+		return;
+	do {
+		reserved = __atomic_load_n(&ring->reserved, __ATOMIC_RELAXED);
+		head += 8 * (uint64_t)(uint32_t)((uint32_t)reserved - (uint32_t)(head >> 3));
+		__atomic_store_n(&ring->head, head, __ATOMIC_RELEASE);
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	} while (hft_log_unlikely(__atomic_load_n(&ring->reserved, __ATOMIC_RELAXED) != reserved));
+}
+
+HFT_LOG_INLINE size_t hft_log_space(size_t bytes, struct hft_log_arg arg)
+{
+	return arg.text ? bytes + arg.length + 1 : ((bytes + 7) & ~(size_t)7) + 8;
+}
+
+/*
+ * Put an argument of the record at @at behind its first @bytes; returns how many it has
+ * then.  The word in which a text ends is cleared first: all padding is written.
+ */
+HFT_LOG_INLINE size_t hft_log_put(char *at, size_t bytes, struct hft_log_arg arg)
+{
+	size_t end;
+
+	if (!arg.text) {
+		bytes = (bytes + 7) & ~(size_t)7;
+		hft_log_put_word(at + bytes, arg.number);
+		return bytes + 8;
+	}
+	end = (bytes + arg.length) & ~(size_t)7;
+	if (end >= bytes)
+		hft_log_put_word(at + end, 0);
+	hft_log_put_bytes(at + bytes, arg.text, arg.length);
+	if (hft_log_unlikely(arg.number))
+		hft_log_put_bytes(at + bytes + arg.length - 3, "...", 3);
+	return bytes + arg.length + 1;
+}
+
+HFT_LOG_INLINE struct hft_log_arg hft_log_of_u64(uint64_t value)
+{
+	struct hft_log_arg arg = { value, NULL, 0 };
+
+	return arg;
+}
+
+HFT_LOG_INLINE struct hft_log_arg hft_log_of_i64(int64_t value)
+{
+	return hft_log_of_u64((uint64_t)value);
+}
+
+HFT_LOG_INLINE struct hft_log_arg hft_log_of_double(double value)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return hft_log_of_u64(bits);
+}
+
+HFT_LOG_INLINE struct hft_log_arg hft_log_of_pointer(const void *value)
+{
+	return hft_log_of_u64((uintptr_t)value);
+}
+
+/* Cut where it is longer than a string may be: then @number is set. */
+HFT_LOG_INLINE struct hft_log_arg hft_log_of_string(const char *text)
+{
+	struct hft_log_arg arg = { 0, text ? text : "(null)", 0 };
+
+	arg.length = strlen(arg.text);
+	if (hft_log_unlikely(arg.length > HFT_LOG_TEXT_MAX)) {
+		arg.length = hft_log_text_length(arg.text);
+		arg.number = 1;
+	}
+	return arg;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* HFT_LOG_RING_H */

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * DIR/control: a file of a log that its process has mapped, and others look into: where its
+ * rings are, and the rules for levels.
+ *
+ * Who writes rules has the file locked, by flock(2), and leaves an odd generation while it
+ * does; the drainer applies them when it sees another even one.
+ */
+#ifndef HFT_LOG_CONTROL_H
+#define HFT_LOG_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "site.h"
+#include "store.h"
+
+#define LOG_CONTROL_MAGIC	0x6c6f72746e6f63ull
+#define LOG_CONTROL_VERSION	1u
+#define LOG_CONTROL_PATH	256
+
+/**
+ * struct log_control - the file
+ * @magic: %LOG_CONTROL_MAGIC
+ * @version: %LOG_CONTROL_VERSION
+ * @pid: of the process
+ * @uuid: of the log
+ * @open: 1 until it has been closed, and all that was in rings is in files
+ * @generation: of the rules: odd while they change
+ * @nr_rules: how many
+ * @reserved: 0
+ * @ring_dir: the folder with the rings
+ * @program: name of the process
+ * @clock: that stamps are of
+ * @rules: the last that fits is the one
+ */
+struct log_control {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t pid;
+	uint8_t uuid[16];
+	uint32_t open;
+	uint32_t generation;
+	uint32_t nr_rules;
+	uint32_t reserved;
+	char ring_dir[LOG_CONTROL_PATH];
+	char program[64];
+	struct hft_log_store_clock clock;
+	struct log_rule rules[LOG_RULES];
+};
+
+/* Errors as hft_fail() has them. */
+int log_control_make(struct log_control **control, const char *dir);
+int log_control_map(struct log_control **control, const char *dir, bool write, int *fd);
+void log_control_unmap(struct log_control *control);
+
+/* Append a rule, or replace that of the pattern.  Who else writes is waited for. */
+int log_control_set_level(const char *dir, const char *pattern, int level);
+
+/* The rules, if they are not those of *@generation any more; how many, or -1. */
+int log_control_rules(struct log_control *control, uint32_t *generation,
+		      struct log_rule rules[LOG_RULES]);
+
+#endif /* HFT_LOG_CONTROL_H */

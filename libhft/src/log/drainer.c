@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The drainer: takes whole records of all rings to the store, and lets a ring have its room
+ * again when they are in files.
+ *
+ * It looks in intervals, which are longer while there is nothing, and is woken by who finds
+ * its ring half full.  A disk in trouble is not waited for: rings fill, and their policies
+ * say what happens then.
+ */
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../futex.h"
+#include "log.h"
+#include "../options.h"
+
+#define LEAST_SLEEP_NS	100000ull
+#define QUIET_LOOK_NS	50000		/* closing: is a call under way? */
+#define FLUSH_STEP_NS	(20 * 1000000ull)
+#define BUSY_BYTES	(64u << 10)	/* more in one turn: the next at once */
+
+/* Of the one drainer that there is */
+static _Atomic uint32_t wakes;
+static _Atomic uint32_t sleeping;
+
+void log_drainer_wake(void)
+{
+	if (!atomic_load(&sleeping))
+		return;
+	atomic_fetch_add(&wakes, 1);
+	hft_futex_wake(&wakes, 1);
+}
+
+void log_sites_changed(void)
+{
+	log_drainer_wake();
+}
+
+static int tell_site(void *store, const struct hft_log_store_site *site)
+{
+	return hft_log_store_site_add(store, site);
+}
+
+/* A site is known before its records are in a ring: after a look at the ring they all are. */
+static int tell_sites(struct hft_log *log)
+{
+	int nr;
+
+	if (log_sites_count() == log->told)
+		return 0;
+	nr = log_sites_visit(log->told, tell_site, log->store);
+	if (nr < 0)
+		return nr;
+	log->told = (unsigned int)nr;
+	return 0;
+}
+
+static int add_queue(struct hft_log *log, struct log_queue *queue)
+{
+	const struct hft_log_ring *ring = queue->ring;
+	const struct hft_log_store_stream stream = {
+		.id = queue->stream,
+		.tid = ring->tid,
+		.cpu = ring->cpu,
+		.thread = ring->thread,
+		.policy = queue->audit ? "audit" : queue->overwrites ? "overwrite" : "drop",
+		.audit = queue->audit,
+	};
+	int err = hft_log_store_stream_add(log->store, &stream);
+
+	if (err)
+		return err;
+	queue->next = log->queues;
+	log->queues = queue;
+	atomic_fetch_add(&log->rings, 1);
+	return 0;
+}
+
+/* Those that can not be added now are tried again. */
+static void take_incoming(struct hft_log *log)
+{
+	struct log_queue *queue = atomic_exchange(&log->incoming, NULL), *next;
+
+	for (; queue; queue = next) {
+		next = queue->next;
+		if (!add_queue(log, queue))
+			continue;
+		queue->next = atomic_load(&log->incoming);
+		while (!atomic_compare_exchange_weak(&log->incoming, &queue->next, queue))
+			;
+	}
+}
+
+static void remove_queue(struct hft_log *log, struct log_queue *queue)
+{
+	struct log_queue **link = &log->queues;
+
+	while (*link != queue)
+		link = &(*link)->next;
+	*link = queue->next;
+	atomic_fetch_sub(&log->rings, 1);
+	unlinkat(log->ring_fd, queue->name, 0);
+	log_queue_put(queue);
+}
+
+/* What the ring counts, as far as it was not counted before. */
+static void count(struct hft_log *log, struct log_queue *queue)
+{
+	uint64_t lost = __atomic_load_n(&queue->ring->lost, __ATOMIC_RELAXED) +
+			queue->ring->overwritten;
+	uint64_t timeouts = __atomic_load_n(&queue->ring->timeouts, __ATOMIC_RELAXED);
+
+	log->lost += lost - queue->counted_lost;
+	log->timeouts += timeouts - queue->counted_timeouts;
+	queue->counted_lost = lost;
+	queue->counted_timeouts = timeouts;
+}
+
+/* Returns how many bytes the store took, or a negative errno. */
+static int64_t drain(struct hft_log *log, struct log_queue *queue)
+{
+	const void *records;
+	int64_t bytes, took;
+	int err;
+
+	bytes = log_queue_read(queue, &records);
+	if (bytes <= 0)
+		return bytes;
+	err = tell_sites(log);
+	if (err)
+		return err;
+	took = hft_log_store_append(log->store, queue->stream, records, (size_t)bytes,
+				    log_queue_lost(queue, records, (size_t)bytes));
+	if (took > 0) {
+		log_queue_take(queue, (size_t)took);
+		log->bytes += (uint64_t)took;
+	}
+	return took;
+}
+
+/* Something wrote where it should not have: the file stays, and its thread gets a new ring. */
+static void give_up(struct hft_log *log, struct log_queue *queue)
+{
+	log_ring_close(queue->ring);
+	queue->broken = true;
+	hft_log_store_stream_end(log->store, queue->stream);
+	queue->ended = true;
+}
+
+static bool is_over(const struct log_queue *queue)
+{
+	return __atomic_load_n(&queue->ring->done, __ATOMIC_ACQUIRE) &&
+	       log_queue_is_empty(queue);
+}
+
+/* The store has all of it, and has written it. */
+static bool is_written(const struct hft_log *log, const struct log_queue *queue)
+{
+	return log_queue_is_empty(queue) &&
+	       hft_log_store_written(log->store, queue->stream) == queue->given;
+}
+
+/* Returns how many bytes were taken. */
+static uint64_t turn(struct hft_log *log)
+{
+	struct log_queue *queue, *next;
+	uint64_t sum = 0;
+	int64_t took;
+
+	take_incoming(log);
+	for (queue = log->queues; queue; queue = next) {
+		next = queue->next;
+		if (queue->broken)
+			continue;
+		took = drain(log, queue);
+		if (took == -EBADMSG)
+			give_up(log, queue);
+		sum += took > 0 ? (uint64_t)took : 0;
+		log_queue_free(queue, hft_log_store_written(log->store, queue->stream));
+		count(log, queue);
+		if (!queue->ended && is_over(queue))
+			queue->ended = !hft_log_store_stream_end(log->store, queue->stream);
+		if (queue->ended && !queue->broken && is_written(log, queue))
+			remove_queue(log, queue);
+	}
+	return sum;
+}
+
+static void look_at_rules(struct hft_log *log)
+{
+	struct log_rule rules[LOG_RULES];
+	int nr = log_control_rules(log->control, &log->generation, rules);
+
+	if (nr >= 0)
+		log_sites_set_rules(rules, (unsigned int)nr);
+}
+
+/* What was taken has the old meaning: records of this time may be wrong by what it was off. */
+static void look_at_clock(struct hft_log *log, uint64_t now)
+{
+	struct hft_log_store_clock clock = log->origin.clock;
+
+	if (now < log->look)
+		return;
+	log->look = now + LOG_NS_PER_S;
+	if (!log_clock_renew(&clock) || hft_log_store_clock(log->store, &clock))
+		return;
+	log->origin.clock = clock;
+	log->control->clock = clock;
+}
+
+static void sleep_until(uint64_t until)
+{
+	uint32_t value = atomic_load(&wakes);
+
+	hft_futex_sleep(&wakes, value, until);
+	atomic_store(&sleeping, 0);
+}
+
+/* Is the flush over?  Then its thread is told. */
+static void look_at_flush(struct hft_log *log, uint64_t now)
+{
+	bool written = true, sync, wanted;
+	struct log_queue *queue;
+	uint64_t until;
+	int err = 0;
+
+	pthread_mutex_lock(&log->lock);
+	wanted = log->flush.wanted && log->flush.begun;
+	sync = log->flush.sync;
+	until = log->flush.until;
+	pthread_mutex_unlock(&log->lock);
+	if (!wanted)
+		return;
+	for (queue = log->queues; queue; queue = queue->next)
+		written &= queue->broken || queue->position >= queue->flush_to;
+	if (written && !atomic_load(&log->incoming))
+		err = hft_log_store_flush(log->store, sync, FLUSH_STEP_NS);
+	if ((!written || err) && now < until)
+		return;
+	pthread_mutex_lock(&log->lock);
+	log->flush.wanted = false;
+	log->flush.err = !written ? -ETIMEDOUT : err;
+	pthread_cond_broadcast(&log->changed);
+	pthread_mutex_unlock(&log->lock);
+}
+
+/* A flush is of what there is now. */
+static void begin_flush(struct hft_log *log)
+{
+	struct log_queue *queue;
+	bool begins;
+
+	pthread_mutex_lock(&log->lock);
+	begins = log->flush.wanted && !log->flush.begun;
+	log->flush.begun = log->flush.wanted;
+	pthread_mutex_unlock(&log->lock);
+	if (!begins)
+		return;
+	take_incoming(log);
+	for (queue = log->queues; queue; queue = queue->next)
+		queue->flush_to = __atomic_load_n(&queue->ring->head, __ATOMIC_ACQUIRE);
+}
+
+static bool is_ending(struct hft_log *log)
+{
+	bool ends;
+
+	pthread_mutex_lock(&log->lock);
+	ends = log->phase == LOG_ENDS;
+	pthread_mutex_unlock(&log->lock);
+	return ends;
+}
+
+static bool has_request(struct hft_log *log)
+{
+	bool has;
+
+	pthread_mutex_lock(&log->lock);
+	has = log->phase == LOG_ENDS || log->flush.wanted;
+	pthread_mutex_unlock(&log->lock);
+	return has;
+}
+
+static void run(struct hft_log *log)
+{
+	uint64_t interval = LEAST_SLEEP_NS, now, next, taken;
+
+	while (!is_ending(log)) {
+		begin_flush(log);
+		taken = turn(log);
+		now = hft_log_monotonic();
+		next = hft_log_store_poll(log->store, now);
+		look_at_rules(log);
+		look_at_clock(log, now);
+		look_at_flush(log, now);
+		interval = taken ? LEAST_SLEEP_NS : 2 * interval;
+		if (interval > log->opts.idle_ns)
+			interval = log->opts.idle_ns;
+		if (taken >= BUSY_BYTES)
+			continue;
+		atomic_store(&sleeping, 1);
+		if (has_request(log))
+			interval = LEAST_SLEEP_NS;
+		sleep_until(next < now + interval ? next : now + interval);
+	}
+}
+
+static void close_rings(struct hft_log *log)
+{
+	struct log_queue *queue;
+
+	take_incoming(log);
+	for (queue = log->queues; queue; queue = queue->next)
+		log_ring_close(queue->ring);
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0))
+		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+/* Is all that was logged in files? */
+static bool is_drained(struct hft_log *log)
+{
+	struct log_queue *queue;
+
+	if (atomic_load(&log->incoming))
+		return false;
+	for (queue = log->queues; queue; queue = queue->next) {
+		if (queue->broken)
+			continue;
+		if (!log_ring_is_quiet(queue->ring) || !log_queue_is_empty(queue))
+			return false;
+	}
+	return true;
+}
+
+static int finish_rings(struct hft_log *log)
+{
+	const struct timespec pause = { .tv_nsec = QUIET_LOOK_NS };
+	uint64_t end = hft_log_monotonic() + LOG_CLOSE_NS;
+
+	for (;;) {
+		turn(log);
+		hft_log_store_poll(log->store, hft_log_monotonic());
+		if (is_drained(log))
+			return hft_log_store_flush(log->store, false, LOG_CLOSE_NS);
+		if (hft_log_monotonic() >= end)
+			return hft_fail(ETIMEDOUT, "the files of %s take no more", log->dir);
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* What is not in files stays in its ring. */
+static int finish(struct hft_log *log)
+{
+	struct log_queue *queue;
+	bool kept = false;
+	int err, close_err;
+
+	close_rings(log);
+	err = finish_rings(log);
+	for (queue = log->queues; queue; queue = queue->next)
+		kept |= queue->broken || !is_written(log, queue);
+	close_err = hft_log_store_close(log->store, LOG_CLOSE_NS);
+	while ((queue = log->queues)) {
+		if (kept) {
+			log->queues = queue->next;
+			log_queue_put(queue);
+		} else {
+			remove_queue(log, queue);
+		}
+	}
+	if (!kept)
+		log->control->open = 0;
+	return err ? err : close_err;
+}
+
+/* Signals are for the program's threads. */
+static void settle(struct hft_log *log)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_NAME, "hft-log");
+	sched_setaffinity(0, sizeof(log->cpus), &log->cpus);
+	syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+}
+
+static void tell_phase(struct hft_log *log, enum log_phase phase)
+{
+	pthread_mutex_lock(&log->lock);
+	if (phase == LOG_FAILED)
+		hft_save_error(&log->error);
+	if (log->phase == LOG_STARTS)
+		log->phase = phase;
+	pthread_cond_broadcast(&log->changed);
+	pthread_mutex_unlock(&log->lock);
+}
+
+static int start(struct hft_log *log)
+{
+	int err = hft_log_store_open(&log->store, log->dir, &log->origin, log->store_opts);
+
+	if (err)
+		return err;
+	err = log_begin_control(log);
+	if (err)
+		hft_log_store_close(log->store, LOG_CLOSE_NS);
+	return err;
+}
+
+void *log_drainer_run(void *arg)
+{
+	struct hft_log *log = arg;
+
+	settle(log);
+	if (start(log)) {
+		tell_phase(log, LOG_FAILED);
+		return NULL;
+	}
+	tell_phase(log, LOG_RUNS);
+	run(log);
+	log->err = finish(log);
+	hft_save_error(&log->error);
+	log_control_unmap(log->control);
+	return NULL;
+}

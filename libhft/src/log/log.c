@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The log is opened, flushed and closed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../api.h"
+#include "../cpulist.h"
+#include "../engine/internal.h"
+#include "log.h"
+#include "../options.h"
+#include "../sysfs.h"
+
+#define DEFAULT_RING	(4ull << 20)
+#define DEFAULT_AUDIT	(1ull << 20)
+#define DEFAULT_DIR	"/dev/shm"
+#define DEFAULT_IDLE_NS	20000000ull
+
+static int round_ring(uint64_t *bytes, uint64_t usual)
+{
+	uint64_t wanted = *bytes ? *bytes : usual;
+
+	if (wanted > LOG_RING_MOST)
+		return hft_fail(EINVAL, "rings of %llu bytes: they have up to 1 GiB",
+				(unsigned long long)wanted);
+	for (*bytes = LOG_RING_LEAST; *bytes < wanted; *bytes *= 2)
+		;
+	return 0;
+}
+
+static int read_opts(struct hft_log *log, const struct hft_log_opts *user)
+{
+	struct hft_log_opts *opts = &log->opts;
+	int err = hft_read_opts(opts, sizeof(*opts), user);
+
+	if (err)
+		return err;
+	if (opts->flags)
+		return hft_fail(EINVAL, "unknown flags 0x%x of a log", opts->flags);
+	if (opts->policy >= HFT_LOG_POLICIES)
+		return hft_fail(EINVAL, "no such policy of a log's rings, %u", opts->policy);
+	err = round_ring(&opts->ring_bytes, DEFAULT_RING);
+	if (!err)
+		err = round_ring(&opts->audit_bytes, DEFAULT_AUDIT);
+	if (!opts->block_ns)
+		opts->block_ns = LOG_NS_PER_S;
+	if (!opts->idle_ns)
+		opts->idle_ns = DEFAULT_IDLE_NS;
+	if (!opts->ring_dir)
+		opts->ring_dir = DEFAULT_DIR;
+	log->store_opts = opts->store;
+	return err;
+}
+
+/* Those of the process without those that are for work alone, if any are left. */
+static int choose_cpus(struct hft_log *log)
+{
+	cpu_set_t mine, others;
+
+	if (log->opts.cpus) {
+		if (!hft_cpulist_parse(log->opts.cpus, false, &log->cpus) ||
+		    !CPU_COUNT(&log->cpus))
+			return hft_fail(EINVAL, "no list of CPUs: %s", log->opts.cpus);
+		return 0;
+	}
+	/* Of the first thread: the caller may be bound to a CPU that is to be left alone. */
+	if (sched_getaffinity(getpid(), sizeof(mine), &mine))
+		return hft_fail(errno, "the CPUs of this process");
+	log->cpus = mine;
+	if (hft_read_cpus("", &others, "/sys/devices/system/cpu/isolated") >= 0)
+		hft_cpus_without(&log->cpus, &others);
+	if (hft_read_cpus("", &others, "/sys/devices/system/cpu/nohz_full") >= 0)
+		hft_cpus_without(&log->cpus, &others);
+	if (!CPU_COUNT(&log->cpus))
+		log->cpus = mine;
+	return 0;
+}
+
+static int make_uuid(uint8_t uuid[16])
+{
+	if (getrandom(uuid, 16, 0) != 16)
+		return hft_fail(errno, "a random number");
+	uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
+	uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+	return 0;
+}
+
+static int make_origin(struct hft_log *log)
+{
+	struct hft_log_store_origin *origin = &log->origin;
+	int err = make_uuid(origin->uuid);
+
+	if (err)
+		return err;
+	snprintf(log->program, sizeof(log->program), "%s", program_invocation_short_name);
+	origin->pid = (uint32_t)getpid();
+	origin->program = log->program;
+	return log_clock_measure(&origin->clock, hft_clock_is_tsc());
+}
+
+/* Of a tmpfs: the kernel writes no page of it back, for which a writer would wait. */
+static int check_ring_dir(const struct hft_log *log)
+{
+	struct statfs fs;
+
+	if (fstatfs(log->ring_fd, &fs))
+		return hft_fail(errno, "%s", log->ring_dir);
+	if (fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC)
+		return hft_fail(EINVAL, "%s is not on a tmpfs, as rings have to be",
+				log->opts.ring_dir);
+	return 0;
+}
+
+static void remove_ring_dir(struct hft_log *log)
+{
+	close(log->ring_fd);
+	rmdir(log->ring_dir);
+}
+
+static int make_ring_dir(struct hft_log *log)
+{
+	const uint8_t *u = log->origin.uuid;
+	char *name = log->ring_dir;
+	size_t room = sizeof(log->ring_dir);
+	int length, i, err;
+
+	length = snprintf(name, room, "%s/hft-log-", log->opts.ring_dir);
+	if (length < 0 || (size_t)length + 2 * 16 + 4 >= room)
+		return hft_fail(ENAMETOOLONG, "the folder for rings");
+	for (i = 0; i < 16; i++)
+		length += sprintf(name + length, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" :
+				  "%02x", u[i]);
+	if (mkdir(name, 0700))
+		return hft_fail(errno, "make %s, for rings", name);
+	log->ring_fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (log->ring_fd < 0) {
+		err = hft_fail(errno, "open %s", name);
+		rmdir(name);
+		return err;
+	}
+	err = flock(log->ring_fd, LOCK_EX | LOCK_NB) ? hft_fail(errno, "lock %s", name) :
+						       check_ring_dir(log);
+	if (err)
+		remove_ring_dir(log);
+	return err;
+}
+
+/* Returns when the drainer runs, or why it does not. */
+static int start_drainer(struct hft_log *log)
+{
+	int err = pthread_create(&log->thread, NULL, log_drainer_run, log);
+
+	if (err)
+		return hft_fail(err, "the drainer's thread");
+	pthread_mutex_lock(&log->lock);
+	while (log->phase == LOG_STARTS)
+		pthread_cond_wait(&log->changed, &log->lock);
+	pthread_mutex_unlock(&log->lock);
+	if (log->phase == LOG_RUNS)
+		return 0;
+	pthread_join(log->thread, NULL);
+	return hft_take_error(&log->error);
+}
+
+static int stop_drainer(struct hft_log *log)
+{
+	pthread_mutex_lock(&log->lock);
+	log->phase = LOG_ENDS;
+	pthread_mutex_unlock(&log->lock);
+	log_drainer_wake();
+	pthread_join(log->thread, NULL);
+	return log->err ? hft_take_error(&log->error) : 0;
+}
+
+/* For the drainer, when nobody else writes to the log. */
+int log_begin_control(struct hft_log *log)
+{
+	struct log_control *control;
+	int err = log_control_make(&log->control, log->dir);
+
+	if (err)
+		return err;
+	control = log->control;
+	control->version = LOG_CONTROL_VERSION;
+	control->pid = log->origin.pid;
+	memcpy(control->uuid, log->origin.uuid, sizeof(control->uuid));
+	control->open = 1;
+	memcpy(control->ring_dir, log->ring_dir, sizeof(control->ring_dir));
+	memcpy(control->program, log->program, sizeof(control->program));
+	control->clock = log->origin.clock;
+	__atomic_store_n(&control->magic, LOG_CONTROL_MAGIC, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static int start(struct hft_log *log)
+{
+	int err = make_ring_dir(log);
+
+	if (err)
+		return err;
+	err = start_drainer(log);
+	if (!err) {
+		err = log_current_set(log);
+		if (err)
+			stop_drainer(log);
+	}
+	if (err)
+		remove_ring_dir(log);
+	return err;
+}
+
+static void free_log(struct hft_log *log)
+{
+	pthread_mutex_destroy(&log->lock);
+	pthread_mutex_destroy(&log->flushing);
+	pthread_cond_destroy(&log->changed);
+	free(log);
+}
+
+static struct hft_log *new_log(void)
+{
+	struct hft_log *log = calloc(1, sizeof(*log));
+	pthread_condattr_t attr;
+
+	if (!log)
+		return NULL;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&log->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	pthread_mutex_init(&log->lock, NULL);
+	pthread_mutex_init(&log->flushing, NULL);
+	return log;
+}
+
+static int prepare(struct hft_log *log, const char *dir, const struct hft_log_opts *opts)
+{
+	int err = read_opts(log, opts);
+
+	if (err)
+		return err;
+	if (snprintf(log->dir, sizeof(log->dir), "%s", dir) >= (int)sizeof(log->dir))
+		return hft_fail(ENAMETOOLONG, "the folder of a log");
+	if (log_current())
+		return hft_fail(EBUSY, "this process has a log, %s", log_current()->dir);
+	return choose_cpus(log);
+}
+
+/**
+ * hft_log_open() - open the log of this process
+ * @log: answered
+ * @dir: its folder, which is made if there is none; what it has stays
+ * @opts: NULL for the defaults
+ *
+ * Return: 0; -EBUSY: this process has a log, or another one writes to this; -EINVAL, -E2BIG:
+ * bad options, or rings that would not be on a tmpfs; -ENOMEM, -ENOSPC, -EACCES and what else
+ * files say.  Takes 20 ms and more.
+ */
+HFT_API int hft_log_open(struct hft_log **log, const char *dir, const struct hft_log_opts *opts)
+{
+	struct hft_log *it;
+	int err;
+
+	if (!log || !dir || !*dir)
+		return hft_fail(EINVAL, "a log has a folder");
+	it = new_log();
+	if (!it)
+		return hft_fail(ENOMEM, "a log");
+	err = prepare(it, dir, opts);
+	if (err)
+		goto bad;
+	err = hft_clock_open(NULL);
+	if (err)
+		goto bad;
+	err = make_origin(it);
+	if (!err)
+		err = start(it);
+	if (!err) {
+		*log = it;
+		return 0;
+	}
+	hft_clock_close();
+bad:
+	free_log(it);
+	return err;
+}
+
+/**
+ * hft_log_close() - close it: all that was logged is in files, and the last chunk is sealed
+ * @log: is gone afterwards, whatever is returned; NULL: nothing happens
+ *
+ * Calls that are under way are waited for; later ones answer -ENOTCONN.
+ *
+ * Return: 0, -ETIMEDOUT, -ENOSPC, -EIO, ...: the disk did not take it for 10 s; what is not
+ * in files stays in the rings.  Not for signal handlers.
+ */
+HFT_API int hft_log_close(struct hft_log *log)
+{
+	int err;
+
+	if (!log)
+		return 0;
+	if (log != log_current())
+		return hft_fail(EINVAL, "a log that is open");
+	log_current_clear();
+	err = stop_drainer(log);
+	remove_ring_dir(log);
+	hft_clock_close();
+	free_log(log);
+	return err;
+}
+
+/* A program that ends without closing it has not meant to lose what it has logged. */
+static __attribute__((destructor)) void close_at_exit(void)
+{
+	hft_log_close(log_current());
+}
+
+/**
+ * hft_log_flush() - wait until what was logged is in files
+ * @log: the log
+ * @flags: %HFT_LOG_FLUSH_SYNC: and survives a loss of power
+ * @timeout_ns: wait no longer
+ *
+ * That is: by calls that have returned, of any thread.
+ *
+ * Return: 0, -EINVAL, -ETIMEDOUT, or what the disk says: -ENOSPC, -EIO.  Any thread, not
+ * signal handlers; blocks.
+ */
+HFT_API int hft_log_flush(struct hft_log *log, uint32_t flags, uint64_t timeout_ns)
+{
+	uint64_t now = hft_log_monotonic();
+	int err;
+
+	if (!log || log != log_current() || flags & ~HFT_LOG_FLUSH_SYNC)
+		return hft_fail(EINVAL, "flush a log that is open");
+	pthread_mutex_lock(&log->flushing);
+	pthread_mutex_lock(&log->lock);
+	log->flush = (struct log_flush){
+		.wanted = true,
+		.sync = flags & HFT_LOG_FLUSH_SYNC,
+		.until = now + timeout_ns < now ? UINT64_MAX : now + timeout_ns,
+	};
+	pthread_mutex_unlock(&log->lock);
+	log_drainer_wake();
+	pthread_mutex_lock(&log->lock);
+	while (log->flush.wanted)
+		pthread_cond_wait(&log->changed, &log->lock);
+	err = log->flush.err;
+	pthread_mutex_unlock(&log->lock);
+	pthread_mutex_unlock(&log->flushing);
+	return err ? hft_fail(-err, "flush %s", log->dir) : 0;
+}
+
+/**
+ * hft_log_set_level() - say which calls are wanted
+ * @log: the log
+ * @pattern: a subsystem, in which '*', '?' and [] are as in file names, or FILE:LINE of one
+ *	call, of which the folders may be left out
+ * @level: &enum hft_log_level: up to this one, or %HFT_LOG_OFF
+ *
+ * The last of the rules that fit a call is its; a rule for the same pattern goes.  Rules
+ * stay with the folder of the log until it is opened again.  `hftctl log` does the same to
+ * a process from outside.
+ *
+ * Return: 0, -EINVAL, -E2BIG: there are 64 rules.  Any thread; blocks for a moment.
+ */
+HFT_API int hft_log_set_level(struct hft_log *log, const char *pattern, int level)
+{
+	struct log_rule rules[LOG_RULES];
+	uint32_t generation = 1;
+	int err, nr;
+
+	if (!log || log != log_current() || !pattern)
+		return hft_fail(EINVAL, "a level is for a log that is open");
+	err = log_control_set_level(log->dir, pattern, level);
+	if (err)
+		return err;
+	nr = log_control_rules(log->control, &generation, rules);
+	if (nr >= 0)
+		log_sites_set_rules(rules, (unsigned int)nr);
+	return 0;
+}
+
+/**
+ * hft_log_stats() - how is it doing?
+ * @log: the log
+ * @stats: answered; its sz is set
+ *
+ * Return: 0 or -EINVAL.  Any thread; does not block.
+ */
+HFT_API int hft_log_stats(struct hft_log *log, struct hft_log_stats *stats)
+{
+	struct hft_log_stats it = {};
+	int err;
+
+	if (!log || log != log_current() || !stats)
+		return hft_fail(EINVAL, "statistics of a log that is open");
+	err = hft_check_answer(stats);
+	if (err)
+		return err;
+	it.rings = log->rings;
+	it.sites = log_sites_count();
+	it.bytes = log->bytes;
+	it.lost = log->lost;
+	it.timeouts = log->timeouts;
+	hft_answer(stats, &it, sizeof(it));
+	return 0;
+}

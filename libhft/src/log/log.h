@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The log of the process: what its files share. */
+#ifndef HFT_LOG_INTERNAL_H
+#define HFT_LOG_INTERNAL_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <hft/log.h>
+
+#include "../engine/internal.h"
+#include "control.h"
+#include "ring.h"
+#include "store.h"
+
+#define LOG_NS_PER_S		1000000000ull
+
+/* How long closing waits for calls that are under way, and for a disk that takes nothing. */
+#define LOG_QUIET_NS		(2 * LOG_NS_PER_S)
+#define LOG_CLOSE_NS		(10 * LOG_NS_PER_S)
+
+enum log_phase {
+	LOG_STARTS,
+	LOG_RUNS,
+	LOG_FAILED,
+	LOG_ENDS,		/* it is being closed */
+};
+
+/**
+ * struct log_flush - what a thread waits for, one at a time
+ * @wanted: there is one
+ * @begun: the drainer knows where rings end
+ * @sync: to the disk
+ * @until: the time is over then, CLOCK_MONOTONIC, ns
+ * @err: the answer
+ */
+struct log_flush {
+	bool wanted;
+	bool begun;
+	bool sync;
+	uint64_t until;
+	int err;
+};
+
+/**
+ * struct hft_log - a log
+ * @opts: no longer zero where that is a default; its pointers are not valid
+ * @dir: its folder
+ * @ring_dir: that of its rings
+ * @ring_fd: it, locked as long as the process lives
+ * @control: the file
+ * @origin: whose it is
+ * @program: name of the process
+ * @cpus: of the drainer
+ * @streams: numbers of rings that were given
+ * @incoming: rings that the drainer has not seen
+ * @lock: under which are @phase, @flush, @error, @err
+ * @changed: one of these is
+ * @phase: of the drainer
+ * @flush: what is waited for
+ * @error: why the drainer has failed
+ * @err: what closing answers
+ * @flushing: one thread at a time
+ * @thread: the drainer's
+ * @store_opts: until it has begun
+ * @store: where records go; this and what follows is the drainer's
+ * @queues: of rings
+ * @told: sites that the store knows
+ * @generation: of the rules that were applied
+ * @look: when to look at the clocks
+ * @clock: that stamps are of
+ * @records: taken; what follows is written by the drainer and read by others
+ * @bytes: of these
+ * @rings: that there are
+ * @lost: of rings
+ * @timeouts: likewise
+ */
+struct hft_log {
+	struct hft_log_opts opts;
+	char dir[PATH_MAX];
+	char ring_dir[LOG_CONTROL_PATH];
+	int ring_fd;
+	struct log_control *control;
+	struct hft_log_store_origin origin;
+	char program[64];
+	cpu_set_t cpus;
+	_Atomic uint64_t streams;
+	_Atomic(struct log_queue *) incoming;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	enum log_phase phase;
+	struct log_flush flush;
+	struct hft_error error;
+	int err;
+	pthread_mutex_t flushing;
+	pthread_t thread;
+	const struct hft_log_store_opts *store_opts;
+	struct hft_log_store *store;
+	struct log_queue *queues;
+	unsigned int told;
+	uint32_t generation;
+	uint64_t look;
+	_Atomic uint64_t bytes;
+	_Atomic uint32_t rings;
+	_Atomic uint64_t lost;
+	_Atomic uint64_t timeouts;
+};
+
+/* log.c */
+int log_begin_control(struct hft_log *log);
+
+/* thread.c: the log that calls go to */
+int log_current_set(struct hft_log *log);
+void log_current_clear(void);
+struct hft_log *log_current(void);
+
+/* drainer.c */
+void *log_drainer_run(void *log);
+
+/* log_clock.c: @tsc: of the TSC; errors as hft_fail() has them */
+int log_clock_measure(struct hft_log_store_clock *clock, bool tsc);
+
+/* Is what it says wrong by more than some microseconds?  Then it is measured anew. */
+bool log_clock_renew(struct hft_log_store_clock *clock);
+
+#endif /* HFT_LOG_INTERNAL_H */

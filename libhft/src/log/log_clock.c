@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What stamps mean: a line from the counter to the time, as CTF has it.  Its slope is that
+ * of the library's own clock, and it is drawn anew when it is off.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "../engine/clock.h"
+#include "log.h"
+#include "../options.h"
+
+#define OFF_NS		20000		/* a line that is further off is drawn anew */
+#define TRIES		8
+
+struct moment {
+	uint64_t stamp;
+	uint64_t monotonic;
+	uint64_t realtime;
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * LOG_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+/* The narrowest of some tries: an interrupt may be between. */
+static struct moment take_moment(bool tsc)
+{
+	struct moment best = {}, it;
+	uint64_t width, narrow = UINT64_MAX, end;
+	int i;
+
+	for (i = 0; i < TRIES; i++) {
+		it.stamp = hft_log_stamp(tsc);
+		it.monotonic = clock_ns(CLOCK_MONOTONIC);
+		it.realtime = clock_ns(CLOCK_REALTIME);
+		end = hft_log_stamp(tsc);
+		width = end - it.stamp;
+		if (width >= narrow)
+			continue;
+		narrow = width;
+		it.stamp += width / 2;
+		best = it;
+	}
+	return best;
+}
+
+static uint64_t to_ns(uint64_t stamp, uint64_t freq)
+{
+	return (uint64_t)((unsigned __int128)stamp * LOG_NS_PER_S / freq);
+}
+
+static uint64_t to_cycles(uint64_t ns, uint64_t freq)
+{
+	return (uint64_t)((unsigned __int128)ns * freq / LOG_NS_PER_S);
+}
+
+static uint64_t tsc_freq(void)
+{
+	struct hft_base_copy base = hft_base_read();
+
+	return (uint64_t)(((unsigned __int128)base.cycles_per_ns * LOG_NS_PER_S) >> HFT_SHIFT);
+}
+
+int log_clock_measure(struct hft_log_store_clock *clock, bool tsc)
+{
+	uint64_t freq = tsc ? tsc_freq() : LOG_NS_PER_S, cycles;
+	struct moment now;
+
+	if (!freq)
+		return hft_fail(EAGAIN, "the TSC's frequency is not known");
+	now = take_moment(tsc);
+	memset(clock, 0, sizeof(*clock));
+	strcpy(clock->name, tsc ? "tsc" : "monotonic");
+	clock->freq = freq;
+	clock->monotonic_at_0 = (int64_t)(now.monotonic - to_ns(now.stamp, freq));
+	/* When the stamp was 0, in whole seconds and the rest of one. */
+	clock->offset_s = (int64_t)(now.realtime / LOG_NS_PER_S);
+	cycles = to_cycles(now.realtime % LOG_NS_PER_S, freq);
+	clock->offset_s -= (int64_t)(now.stamp / freq);
+	if (cycles < now.stamp % freq) {
+		clock->offset_s--;
+		cycles += freq;
+	}
+	clock->offset = cycles - now.stamp % freq;
+	return 0;
+}
+
+static bool is_off(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b > OFF_NS : b - a > OFF_NS;
+}
+
+bool log_clock_renew(struct hft_log_store_clock *clock)
+{
+	bool tsc = !strcmp(clock->name, "tsc");
+	struct moment now = take_moment(tsc);
+	uint64_t realtime;
+
+	realtime = (uint64_t)clock->offset_s * LOG_NS_PER_S +
+		   to_ns(clock->offset + now.stamp % clock->freq, clock->freq) +
+		   now.stamp / clock->freq * LOG_NS_PER_S;
+	if (!is_off(realtime, now.realtime) &&
+	    !is_off((uint64_t)clock->monotonic_at_0 + to_ns(now.stamp, clock->freq),
+		    now.monotonic))
+		return false;
+	return !log_clock_measure(clock, tsc);
+}

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What a log call does when the way that is inlined ends: there is no ring, or no room up
+ * to its limit.
+ *
+ * One call of a thread at a time is in here: @busy.  It takes the limit away first, so that
+ * signal handlers come here, too, and are refused: numbers of records, and the losses among
+ * them, are this call's alone.  What it has refused is counted as lost by the next one.
+ */
+#include <errno.h>
+#include <time.h>
+
+#include "../api.h"
+#include "../futex.h"
+#include "ring.h"
+
+#define LOG_LOOK_NS	10000000ull	/* who waits for room looks by itself */
+
+/**
+ * hft_log_monotonic() - read the clock, for the inlined call where the TSC is not to be trusted
+ *
+ * Return: CLOCK_MONOTONIC, ns.  Any thread, and signal handlers.
+ */
+HFT_API uint64_t hft_log_monotonic(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static inline uint64_t ring_reserved(const struct hft_log_ring *ring)
+{
+	return __atomic_load_n(&ring->reserved, __ATOMIC_RELAXED);
+}
+
+/* Position of the next record, in bytes. */
+static uint64_t ring_position(const struct hft_log_ring *ring)
+{
+	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+
+	return head + 8 * (uint64_t)(uint32_t)((uint32_t)ring_reserved(ring) -
+					       (uint32_t)(head >> 3));
+}
+
+static void set_limit(struct hft_log_ring *ring, uint32_t limit)
+{
+	__atomic_store_n(&ring->limit, limit, __ATOMIC_RELAXED);
+}
+
+static void take_limit_away(struct hft_log_ring *ring)
+{
+	set_limit(ring, (uint32_t)ring_reserved(ring) - 1);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* With the fence in log_ring_close(): either that one has the last word, or this. */
+static void give_limit(struct hft_log_ring *ring, uint32_t limit)
+{
+	set_limit(ring, limit);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&ring->closed, __ATOMIC_RELAXED))
+		take_limit_away(ring);
+}
+
+static void lose(struct hft_log_ring *ring, uint64_t nr, uint64_t stamp)
+{
+	if (!ring->untold)
+		ring->first = stamp;
+	ring->last = stamp;
+	ring->untold += nr;
+	__atomic_store_n(&ring->lost, ring->lost + nr, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->reserved, ring_reserved(ring) + (nr << 32), __ATOMIC_RELAXED);
+}
+
+static void lose_refused(struct hft_log_ring *ring)
+{
+	uint64_t nr = __atomic_exchange_n(&ring->refused, 0, __ATOMIC_RELAXED);
+
+	if (nr)
+		lose(ring, nr, hft_log_stamp(ring->tsc));
+}
+
+/* There is room.  The record has the number of the last one that was lost. */
+static void tell_losses(struct hft_log_ring *ring)
+{
+	struct hft_log_slot slot = { ring, ring_reserved(ring), hft_log_stamp(ring->tsc) };
+	char *at = hft_log_place(ring, slot.reserved);
+	uint64_t number = (slot.reserved >> 32) - 1;
+
+	__atomic_store_n(&ring->reserved, (slot.reserved >> 32) << 32 |
+			 (uint32_t)((uint32_t)slot.reserved + LOG_LOST_WORDS), __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	hft_log_put_word(at, number << 32 | (uint64_t)LOG_LOST_WORDS << 16 | HFT_LOG_ID_LOST);
+	hft_log_put_word(at + 8, slot.stamp);
+	hft_log_put_word(at + 16, ring->untold);
+	hft_log_put_word(at + 24, ring->first);
+	hft_log_put_word(at + 32, ring->last);
+	hft_log_end(&slot);
+	ring->untold = 0;
+}
+
+static void reserve(struct hft_log_slot *slot, uint32_t words)
+{
+	slot->stamp = hft_log_stamp(slot->ring->tsc);
+	slot->reserved = ring_reserved(slot->ring);
+	__atomic_store_n(&slot->ring->reserved, hft_log_behind(slot->reserved, words),
+			 __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+/* Words that are taken; @tail is answered. */
+static uint32_t ring_used(const struct hft_log_ring *ring, uint64_t *tail)
+{
+	*tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+	return (uint32_t)ring_reserved(ring) - (uint32_t)(*tail >> 3);
+}
+
+/* @space is changed behind @tail, and this looks at @tail behind @space. */
+static void wait_for_space(struct hft_log_ring *ring, uint32_t used, uint64_t until)
+{
+	_Atomic uint32_t *space = (_Atomic uint32_t *)&ring->space;
+	uint64_t tail;
+	uint32_t value;
+
+	__atomic_store_n(&ring->waiters, 1, __ATOMIC_SEQ_CST);
+	value = atomic_load(space);
+	if (ring_used(ring, &tail) == used)
+		hft_futex_sleep(space, value, until);
+}
+
+static int wait_for_room(struct hft_log_ring *ring, uint32_t words, uint64_t *tail)
+{
+	uint32_t room = ring->mask + 1, used;
+	uint64_t end = 0, now;
+
+	for (;;) {
+		used = ring_used(ring, tail);
+		if (room - used >= words + (ring->untold ? LOG_LOST_WORDS : 0))
+			return 0;
+		log_drainer_wake();
+		if (ring->policy != HFT_LOG_BLOCK)
+			return -ENOBUFS;
+		now = hft_log_monotonic();
+		if (!end)
+			end = now + ring->block_ns < now ? UINT64_MAX : now + ring->block_ns;
+		if (now >= end)
+			return -ETIMEDOUT;
+		if (__atomic_load_n(&ring->closed, __ATOMIC_RELAXED))
+			return -ESHUTDOWN;
+		wait_for_space(ring, used, end - now < LOG_LOOK_NS ? end : now + LOG_LOOK_NS);
+	}
+}
+
+/* The reader is told when half of the room is taken, and the writer stops there for that. */
+static int find_room(struct hft_log_slot *slot, uint32_t words)
+{
+	struct hft_log_ring *ring = slot->ring;
+	uint32_t room = ring->mask + 1;
+	uint64_t tail;
+	int err;
+
+	err = wait_for_room(ring, words, &tail);
+	if (err == -ENOBUFS || err == -ETIMEDOUT)
+		lose(ring, 1, hft_log_stamp(ring->tsc));
+	if (err == -ETIMEDOUT)
+		__atomic_store_n(&ring->timeouts, ring->timeouts + 1, __ATOMIC_RELAXED);
+	if (err)
+		return err;
+	if (ring->untold)
+		tell_losses(ring);
+	reserve(slot, words);
+	if (2 * ring_used(ring, &tail) >= room) {
+		log_drainer_wake();
+		give_limit(ring, (uint32_t)(tail >> 3) + room);
+	} else {
+		give_limit(ring, (uint32_t)(tail >> 3) + room / 2);
+	}
+	return 0;
+}
+
+/* Where a record begins, for a reader who has lost his place. */
+static void mark(struct hft_log_ring *ring, uint64_t from, uint64_t to, uint64_t step)
+{
+	uint64_t at;
+
+	for (at = (from + step - 1) / step * step; at <= to; at += step)
+		__atomic_store_n(&ring->marks[at / step % HFT_LOG_RING_MARKS],
+				 at == from ? from : to, __ATOMIC_RELAXED);
+}
+
+/* The writer stops where there is a mark to be made. */
+static int overwrite(struct hft_log_slot *slot, uint32_t words)
+{
+	struct hft_log_ring *ring = slot->ring;
+	uint64_t step = 8 * (uint64_t)(ring->mask + 1) / HFT_LOG_RING_MARKS;
+	uint64_t from = ring_position(ring), to = from + 8 * (uint64_t)words;
+
+	if (ring->untold) {
+		to += sizeof(struct log_loss);
+		mark(ring, from, from + sizeof(struct log_loss), step);
+		from += sizeof(struct log_loss);
+		tell_losses(ring);
+	}
+	mark(ring, from, to, step);
+	reserve(slot, words);
+	if (to - __atomic_load_n(&ring->drained, __ATOMIC_RELAXED) > 8 * (uint64_t)ring->mask / 2)
+		log_drainer_wake();
+	give_limit(ring, (uint32_t)((to / step + 1) * step >> 3));
+	return 0;
+}
+
+static int find_room_alone(struct hft_log_slot *slot, uint32_t words)
+{
+	struct hft_log_ring *ring = slot->ring;
+	int err;
+
+	__atomic_store_n(&ring->busy, 1, __ATOMIC_SEQ_CST);
+	take_limit_away(ring);
+	if (__atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST)) {
+		err = -ESHUTDOWN;
+	} else {
+		lose_refused(ring);
+		err = ring->policy == HFT_LOG_OVERWRITE ? overwrite(slot, words) :
+							  find_room(slot, words);
+	}
+	__atomic_store_n(&ring->busy, 0, __ATOMIC_RELEASE);
+	return err;
+}
+
+static int ring_make_room(struct hft_log_slot *slot, uint32_t words)
+{
+	struct hft_log_ring *ring = slot->ring;
+
+	if (words > (ring->mask + 1) / 4)
+		return -EMSGSIZE;
+	/* A signal handler may be all that came between. */
+	if (hft_log_reserve(words, slot))
+		return 0;
+	if (__atomic_load_n(&ring->busy, __ATOMIC_RELAXED)) {
+		__atomic_fetch_add(&ring->refused, 1, __ATOMIC_RELAXED);
+		return -EBUSY;
+	}
+	return find_room_alone(slot, words);
+}
+
+/**
+ * hft_log_make_room() - find a place for a record, for the inlined call
+ * @lane: &enum hft_log_lane
+ * @words: of the record
+ * @slot: answered: the place
+ *
+ * Return: as a log call.
+ */
+HFT_API int hft_log_make_room(unsigned int lane, uint32_t words, struct hft_log_slot *slot)
+{
+	int saved = errno, err;
+
+	do {
+		slot->ring = hft_log_self[lane];
+		if (!slot->ring)
+			err = log_thread_attach(lane);
+		else
+			err = ring_make_room(slot, words);
+		if (err == -ESHUTDOWN)
+			log_thread_detach(lane);
+	} while (err == -ESHUTDOWN || (!err && !slot->ring));
+	errno = saved;
+	return err;
+}
+
+/**
+ * hft_log_text_length() - how much of a text that is too long is kept, for the inlined call
+ * @text: longer than %HFT_LOG_TEXT_MAX
+ *
+ * Return: its bytes up to the end of a character of UTF-8, and 3 for "...".  Any thread.
+ */
+HFT_API size_t hft_log_text_length(const char *text)
+{
+	size_t kept = HFT_LOG_TEXT_MAX - 3;
+
+	while (kept && ((unsigned char)text[kept] & 0xc0) == 0x80)
+		kept--;
+	return kept + 3;
+}
+
+/**
+ * hft_log_write() - log what has been laid out already
+ * @site: of it; added if it is not known
+ * @lane: &enum hft_log_lane
+ * @stamp: of the log's clock, see &struct hft_log_record; 0: now
+ * @arguments: as hft/log_format.h has them
+ * @bytes: of these
+ *
+ * For what was not seen here, or not now: readers take the records of a thread to be in the
+ * order of time.
+ *
+ * Return: as hft_log(); -EINVAL.
+ */
+HFT_API int hft_log_write(struct hft_log_site *site, enum hft_log_lane lane, uint64_t stamp,
+			  const void *arguments, size_t bytes)
+{
+	uint32_t words = (uint32_t)((sizeof(struct hft_log_record) + bytes + 7) / 8);
+	struct hft_log_slot slot;
+	int err = 0;
+	char *at;
+
+	if (bytes > HFT_LOG_RECORD_MAX - sizeof(struct hft_log_record) || lane >= HFT_LOG_LANES)
+		return -EINVAL;
+	if (!__atomic_load_n(&site->id, __ATOMIC_ACQUIRE))
+		err = hft_log_site_add(site, &hft_log_self);
+	if (err || !__atomic_load_n(&site->enabled, __ATOMIC_RELAXED))
+		return err;
+	err = hft_log_begin(lane, site, words, &slot);
+	if (err)
+		return err;
+	at = hft_log_place(slot.ring, slot.reserved);
+	if (stamp)
+		hft_log_put_word(at + 8, stamp);
+	if (bytes)
+		hft_log_put_word(at + 8 * (size_t)words - 8, 0);
+	hft_log_put_bytes(at + sizeof(struct hft_log_record), arguments, bytes);
+	hft_log_end(&slot);
+	return 0;
+}
+
+/* A call that is under way may go on: see log_ring_is_quiet(). */
+void log_ring_close(struct hft_log_ring *ring)
+{
+	__atomic_store_n(&ring->closed, 1, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	take_limit_away(ring);
+}
+
+/* After log_ring_close() and a barrier in all threads: is no call under way? */
+bool log_ring_is_quiet(const struct hft_log_ring *ring)
+{
+	if (__atomic_load_n(&ring->busy, __ATOMIC_ACQUIRE))
+		return false;
+	return (uint32_t)(__atomic_load_n(&ring->head, __ATOMIC_ACQUIRE) >> 3) ==
+	       (uint32_t)ring_reserved(ring);
+}
+
+/* Its thread makes no more calls: tell of what it has lost, if there is room. */
+void log_ring_end(struct hft_log_ring *ring)
+{
+	uint64_t tail;
+
+	ring->busy = 1;
+	take_limit_away(ring);
+	lose_refused(ring);
+	if (ring->untold && (ring->policy == HFT_LOG_OVERWRITE ||
+			     ring->mask + 1 - ring_used(ring, &tail) >= LOG_LOST_WORDS))
+		tell_losses(ring);
+	ring->busy = 0;
+	__atomic_store_n(&ring->done, 1, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Sites: those of an object come when it is loaded, by a constructor that hft/log_call.h
+ * has in each of its files, and those of C++ when they are reached.  What is told of a site
+ * is copied: records of it are read when its object may be gone.  A site that comes again,
+ * with its object, has the number that it had.
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hft/log.h>
+
+#include "../api.h"
+#include "fields.h"
+#include "site.h"
+
+/**
+ * struct known - a site
+ * @site: it; NULL: its object is gone
+ * @object: that it is in
+ * @info: a copy of what there is to tell
+ */
+struct known {
+	struct hft_log_site *site;
+	void *object;
+	struct hft_log_store_site info;
+};
+
+/* Under the lock, but for the count. */
+static pthread_mutex_t sites_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct known *sites;
+static unsigned int sites_room;
+static atomic_uint sites_count;
+static struct log_rule rules[LOG_RULES];
+static unsigned int nr_rules;
+
+void log_sites_lock(void)
+{
+	pthread_mutex_lock(&sites_lock);
+}
+
+void log_sites_unlock(void)
+{
+	pthread_mutex_unlock(&sites_lock);
+}
+
+static bool is_file(const char *file, const char *name, size_t length)
+{
+	size_t all = strlen(file);
+
+	if (all < length || memcmp(file + all - length, name, length))
+		return false;
+	return all == length || file[all - length - 1] == '/';
+}
+
+bool log_rule_fits(const char *pattern, const char *subsystem, const char *file, uint32_t line)
+{
+	const char *colon = strrchr(pattern, ':');
+	unsigned long wanted;
+	char *end;
+
+	if (colon && colon[1] >= '0' && colon[1] <= '9') {
+		wanted = strtoul(colon + 1, &end, 10);
+		if (!*end)
+			return wanted == line && is_file(file, pattern, (size_t)(colon - pattern));
+	}
+	return !fnmatch(pattern, subsystem, 0);
+}
+
+static void apply_rules(struct hft_log_site *site)
+{
+	int level = HFT_LOG_INFO;
+	unsigned int i;
+
+	for (i = 0; i < nr_rules; i++) {
+		if (log_rule_fits(rules[i].pattern, site->subsystem, site->file, site->line))
+			level = rules[i].level;
+	}
+	__atomic_store_n(&site->enabled, site->level <= level, __ATOMIC_RELAXED);
+}
+
+void log_sites_set_rules(const struct log_rule *new_rules, unsigned int nr)
+{
+	unsigned int i;
+
+	log_sites_lock();
+	nr_rules = nr < LOG_RULES ? nr : LOG_RULES;
+	memcpy(rules, new_rules, nr_rules * sizeof(*rules));
+	for (i = 0; i < sites_count; i++) {
+		if (sites[i].site)
+			apply_rules(sites[i].site);
+	}
+	log_sites_unlock();
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool is_same_types(const struct hft_log_store_site *info, const char *types)
+{
+	unsigned int i;
+
+	for (i = 0; i < info->nr_fields; i++) {
+		if (types[i] != (char)info->fields[i].type)
+			return false;
+	}
+	return !types[i];
+}
+
+/* Is this the site of an object that was gone? */
+static bool is_back(const struct known *known, const struct hft_log_site *site)
+{
+	const struct hft_log_store_site *info = &known->info;
+
+	return !known->site && info->line == site->line && info->level == site->level &&
+	       is_same_text(info->file, site->file) && is_same_text(info->format, site->format) &&
+	       is_same_text(info->name, site->name) &&
+	       is_same_text(info->subsystem, site->subsystem) && is_same_types(info, site->types);
+}
+
+static struct known *find_gone(const struct hft_log_site *site)
+{
+	unsigned int i;
+
+	for (i = 0; i < sites_count; i++) {
+		if (is_back(&sites[i], site))
+			return &sites[i];
+	}
+	return NULL;
+}
+
+static char *copy_text(const char *text, bool *failed)
+{
+	char *copy = text ? strdup(text) : NULL;
+
+	*failed |= text && !copy;
+	return copy;
+}
+
+static void forget_info(struct hft_log_store_site *info)
+{
+	free((void *)info->name);
+	free((void *)info->subsystem);
+	free((void *)info->format);
+	free((void *)info->file);
+	log_fields_free((struct hft_log_store_field *)info->fields, info->nr_fields);
+}
+
+static int copy_info(struct hft_log_store_site *info, const struct hft_log_site *site)
+{
+	struct hft_log_store_field *fields;
+	bool failed = false;
+	int nr;
+
+	nr = log_fields_make(&fields, site->format, site->fields, site->types);
+	if (nr < 0)
+		return nr;
+	*info = (struct hft_log_store_site){
+		.level = site->level,
+		.line = site->line,
+		.nr_fields = (uint32_t)nr,
+		.name = copy_text(site->name, &failed),
+		.subsystem = copy_text(site->subsystem, &failed),
+		.format = copy_text(site->format, &failed),
+		.file = copy_text(site->file, &failed),
+		.fields = fields,
+	};
+	if (!failed)
+		return 0;
+	forget_info(info);
+	return -ENOMEM;
+}
+
+static struct known *find_place(void)
+{
+	struct known *more;
+	unsigned int room;
+
+	if (sites_count == UINT16_MAX - HFT_LOG_SITE_FIRST + 1)
+		return NULL;
+	if (sites_count < sites_room)
+		return &sites[sites_count];
+	room = sites_room ? 2 * sites_room : 64;
+	more = realloc(sites, room * sizeof(*more));
+	if (!more)
+		return NULL;
+	sites = more;
+	sites_room = room;
+	return &sites[sites_count];
+}
+
+/* Under the lock.  The id is seen by who sees that it is enabled, or the count. */
+static int add_site(struct hft_log_site *site, void *object)
+{
+	struct known *known = find_gone(site);
+	int err;
+
+	if (!known) {
+		known = find_place();
+		if (!known)
+			return sites_count < sites_room ? -EOVERFLOW : -ENOMEM;
+		err = copy_info(&known->info, site);
+		if (err)
+			return err;
+		known->info.id = (uint16_t)(HFT_LOG_SITE_FIRST + sites_count);
+		sites_count++;
+	}
+	known->site = site;
+	known->object = object;
+	apply_rules(site);
+	__atomic_store_n(&site->id, known->info.id, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/**
+ * hft_log_site_add() - make a site known, for calls from C++
+ * @site: of the call
+ * @object: that it is in: an address of its own
+ *
+ * Return: 0, -ENOMEM or -EOVERFLOW: there are too many.  Any thread.
+ */
+HFT_API int hft_log_site_add(struct hft_log_site *site, void *object)
+{
+	int saved = errno, err = 0;
+
+	log_sites_lock();
+	if (!site->id)
+		err = add_site(site, object);
+	log_sites_unlock();
+	if (!err)
+		log_sites_changed();
+	errno = saved;
+	return err;
+}
+
+/**
+ * hft_log_object_add() - make the sites of an object known, for its constructors
+ * @object: an address of its own
+ * @begin: its sites
+ * @end: of them
+ *
+ * A site that can not be known, as there are too many or there is no memory, is disabled.
+ *
+ * Any thread.
+ */
+HFT_API void hft_log_object_add(void *object, struct hft_log_site *begin, struct hft_log_site *end)
+{
+	struct hft_log_site *site;
+
+	log_sites_lock();
+	for (site = begin; site < end; site++) {
+		if (!site->id && add_site(site, object))
+			__atomic_store_n(&site->enabled, 0, __ATOMIC_RELAXED);
+	}
+	log_sites_unlock();
+	log_sites_changed();
+}
+
+/**
+ * hft_log_object_remove() - an object is about to go, for its destructors
+ * @object: as it was added
+ *
+ * What was logged by its calls is still read.  Any thread.
+ */
+HFT_API void hft_log_object_remove(void *object)
+{
+	unsigned int i;
+
+	log_sites_lock();
+	for (i = 0; i < sites_count; i++) {
+		if (sites[i].object != object || !sites[i].site)
+			continue;
+		sites[i].site->id = 0;
+		sites[i].site = NULL;
+	}
+	log_sites_unlock();
+}
+
+unsigned int log_sites_count(void)
+{
+	return atomic_load_explicit(&sites_count, memory_order_acquire);
+}
+
+int log_sites_visit(unsigned int from, int (*fn)(void *arg, const struct hft_log_store_site *site),
+		    void *arg)
+{
+	unsigned int i;
+	int err = 0;
+
+	log_sites_lock();
+	for (i = from; i < sites_count && err >= 0; i++)
+		err = fn(arg, &sites[i].info);
+	if (err >= 0)
+		err = (int)sites_count;
+	log_sites_unlock();
+	return err;
+}

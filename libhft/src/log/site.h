@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Places of the process that log, and which of them are enabled. */
+#ifndef HFT_LOG_SITE_INTERNAL_H
+#define HFT_LOG_SITE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store.h"
+
+#define LOG_RULES	64
+#define LOG_PATTERN	112
+
+/* The last rule whose pattern fits a site is its. */
+struct log_rule {
+	char pattern[LOG_PATTERN];
+	int32_t level;
+	uint32_t reserved;
+};
+
+/*
+ * @pattern: a subsystem, as of fnmatch(3), or FILE:LINE, of which the file may be without
+ * the folders that it is in.
+ */
+bool log_rule_fits(const char *pattern, const char *subsystem, const char *file, uint32_t line);
+
+/* Instead of the rules that there are; -E2BIG: too many. */
+void log_sites_set_rules(const struct log_rule *rules, unsigned int nr);
+
+/*
+ * Call @fn for each site from the @from-th on, those of objects that are gone, too.  Returns
+ * how many there are, or what @fn has returned if it was negative.
+ */
+int log_sites_visit(unsigned int from, int (*fn)(void *arg, const struct hft_log_store_site *site),
+		    void *arg);
+
+/* How many; without a lock, and what is before them can be seen. */
+unsigned int log_sites_count(void);
+
+/* drainer.c: there are more of them, or others */
+void log_sites_changed(void);
+
+/* Around a fork: a child finds the sites whole. */
+void log_sites_lock(void);
+void log_sites_unlock(void);
+
+#endif /* HFT_LOG_SITE_INTERNAL_H */

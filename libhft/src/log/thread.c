@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Threads and their rings: made at the first call, given back at the thread's end, not had
+ * by children of the process.
+ *
+ * A handler may come while its thread makes a ring: @inside.  Nothing is asked of malloc().
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "../api.h"
+#include "log.h"
+#include "../options.h"
+
+HFT_API __thread struct hft_log_ring *hft_log_self[HFT_LOG_LANES]
+	__attribute__((tls_model("initial-exec")));
+
+static __thread struct log_queue *queues[HFT_LOG_LANES];
+static __thread bool inside;
+
+static pthread_mutex_t current_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic(struct hft_log *) current;
+static pthread_key_t exit_key;
+static int start_err;
+
+void log_thread_detach(unsigned int lane)
+{
+	struct log_queue *queue = queues[lane];
+
+	hft_log_self[lane] = NULL;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	queues[lane] = NULL;
+	if (queue)
+		log_queue_put(queue);
+}
+
+static void thread_exits(void *unused)
+{
+	unsigned int lane;
+
+	(void)unused;
+	for (lane = 0; lane < HFT_LOG_LANES; lane++) {
+		if (queues[lane])
+			log_ring_end(queues[lane]->ring);
+		log_thread_detach(lane);
+	}
+	log_drainer_wake();
+}
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&current_lock);
+	log_sites_lock();
+}
+
+static void in_parent(void)
+{
+	log_sites_unlock();
+	pthread_mutex_unlock(&current_lock);
+}
+
+/* The rings are not mapped here, and their folder's lock is the parent's alone. */
+static void in_child(void)
+{
+	struct hft_log *log = current;
+
+	memset(hft_log_self, 0, sizeof(hft_log_self));
+	memset(queues, 0, sizeof(queues));
+	if (log)
+		close(log->ring_fd);
+	current = NULL;
+	log_sites_unlock();
+	pthread_mutex_unlock(&current_lock);
+}
+
+static void start_watching(void)
+{
+	start_err = pthread_key_create(&exit_key, thread_exits);
+	if (!start_err)
+		start_err = pthread_atfork(before_fork, in_parent, in_child);
+}
+
+int log_current_set(struct hft_log *log)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	int err = 0;
+
+	pthread_once(&once, start_watching);
+	if (start_err)
+		return hft_fail(start_err, "watch the ends of threads");
+	pthread_mutex_lock(&current_lock);
+	if (current)
+		err = hft_fail(EBUSY, "this process has a log, %s",
+			       atomic_load(&current)->dir);
+	else
+		current = log;
+	pthread_mutex_unlock(&current_lock);
+	return err;
+}
+
+/* No ring is made from here on. */
+void log_current_clear(void)
+{
+	pthread_mutex_lock(&current_lock);
+	current = NULL;
+	pthread_mutex_unlock(&current_lock);
+}
+
+struct hft_log *log_current(void)
+{
+	return atomic_load_explicit(&current, memory_order_acquire);
+}
+
+static int make_ring(struct hft_log *log, unsigned int lane, struct log_queue **queue)
+{
+	const struct log_ring_spec spec = {
+		.dir_fd = log->ring_fd,
+		.stream = atomic_fetch_add(&log->streams, 1) + 1,
+		.uuid = log->origin.uuid,
+		.lane = lane,
+		.policy = lane == HFT_LOG_AUDIT ? HFT_LOG_BLOCK : log->opts.policy,
+		.bytes = lane == HFT_LOG_AUDIT ? log->opts.audit_bytes : log->opts.ring_bytes,
+		.block_ns = log->opts.block_ns,
+		.tsc = !strcmp(log->origin.clock.name, "tsc"),
+	};
+	int err = log_queue_make(queue, &spec);
+
+	if (err)
+		return err;
+	atomic_store(&(*queue)->users, 2);
+	(*queue)->next = atomic_load(&log->incoming);
+	while (!atomic_compare_exchange_weak(&log->incoming, &(*queue)->next, *queue))
+		;
+	return 0;
+}
+
+static int attach(unsigned int lane)
+{
+	struct log_queue *queue;
+	struct hft_log *log;
+	int err = -ENOTCONN;
+
+	pthread_mutex_lock(&current_lock);
+	log = current;
+	if (log)
+		err = make_ring(log, lane, &queue);
+	pthread_mutex_unlock(&current_lock);
+	if (err)
+		return err;
+	queues[lane] = queue;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	hft_log_self[lane] = queue->ring;
+	pthread_setspecific(exit_key, queues);
+	return 0;
+}
+
+int log_thread_attach(unsigned int lane)
+{
+	int err;
+
+	if (!log_current())
+		return -ENOTCONN;
+	if (inside)
+		return -EBUSY;
+	inside = true;
+	err = hft_log_self[lane] ? 0 : attach(lane);
+	inside = false;
+	return err;
+}
+
+/**
+ * hft_log_thread() - make the rings of the calling thread, before its first call does
+ * @log: the log
+ *
+ * They are on the NUMA node that the thread runs on, and their memory is there.
+ *
+ * Return: 0, -EINVAL, -ENOTCONN, -ENOMEM, -ENOSPC: there is not so much memory where rings
+ * are, -EMFILE, -ENFILE.  Any thread; takes milliseconds for each MiB.
+ */
+HFT_API int hft_log_thread(struct hft_log *log)
+{
+	unsigned int lane;
+	int err = 0;
+
+	if (!log || log != log_current())
+		return hft_fail(log ? ENOTCONN : EINVAL, "a log that is open");
+	for (lane = 0; lane < HFT_LOG_LANES && !err; lane++)
+		err = log_thread_attach(lane);
+	return err;
+}
