@@ -144,7 +144,8 @@ static void resize(struct make_file *file, size_t at, size_t was, const uint8_t 
 	uint8_t *room = malloc(file->size - was + is + 1);
 
 	memcpy(room, file->bytes, at);
-	memcpy(room + at, bytes, is);
+	if (is)
+		memcpy(room + at, bytes, is);
 	memcpy(room + at + is, file->bytes + at + was, behind);
 	free(file->bytes);
 	file->bytes = room;
