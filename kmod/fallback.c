@@ -46,27 +46,25 @@ static struct hft_ring *hft_ring_spare(struct hft_ring *ring)
 
 /**
  * hft_fallback_redirect() - after %HFT_SCHED_AWAY of hft_sched_insert()
- * @ring: which does not take the task
- * @slot: the task, prepared: from here on it is for another ring
+ * @ring: which sends the task away
+ * @slot: the task, prepared
  *
- * Under the lock of the ring's queue.
+ * Under the lock of the ring's queue.  What a rule sends away the ring takes itself for as long
+ * as there is no spare.
  *
- * Return: 0, or -ENODEV: there is no other.
+ * Return: %HFT_SCHED_AWAY: it is for another ring, -ENODEV: there is none; or as
+ * hft_sched_insert(), into this one.
  */
 int hft_fallback_redirect(struct hft_ring *ring, struct hft_slot *slot)
 {
 	bool rule = READ_ONCE(ring->ready.away) == HFT_AWAY_RULE;
 	struct hft_ring *to = rule ? hft_ring_spare(ring) : hft_ring_fallback(ring);
 
-	if (!to && rule) {
-		/* There is no spare any more: it takes the task itself. */
-		hft_ready_redirect(&ring->ready, HFT_AWAY_RULE, false);
-		return 0;
-	}
 	if (!to)
-		return -ENODEV;
+		return rule ? hft_fallback_keep(&ring->ready, slot) : -ENODEV;
+	hft_rule_lower(&ring->ready, slot);
 	WRITE_ONCE(slot->ring_number, to->ready.number);
-	return 0;
+	return HFT_SCHED_AWAY;
 }
 
 static int hft_fallback_put_locked(struct hft_ring *to, struct hft_slot *slot,

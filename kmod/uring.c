@@ -46,12 +46,14 @@ static __always_inline unsigned int hft_queue_run(struct hft_context *context,
 			hft_queue_clock(queue, slots[i]->clock);
 		err = hft_sched_insert(&queue->release, &ring->ready, slots[i]);
 		if (unlikely(err)) {
-			if (err == HFT_CHAIN_REMOTE)
-				goto remote;
 			if (err == HFT_SCHED_AWAY)
 				err = hft_fallback_redirect(ring, slots[i]);
 			if (!err)
+				continue;
+			if (err == HFT_SCHED_AWAY)
 				break;
+			if (err == HFT_CHAIN_REMOTE)
+				goto remote;
 			hft_refuse(context, &slots[i], err);
 			(*refused)++;
 		}

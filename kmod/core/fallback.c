@@ -36,6 +36,24 @@ void hft_ready_redirect(struct hft_ready_queue *ready, u32 why, bool on)
 }
 
 /**
+ * hft_fallback_keep() - queue a task in the ring that a rule sends it away from
+ * @ready: the ring's, whose queue is locked
+ * @slot: the task
+ *
+ * Return: as hft_sched_insert().
+ */
+int hft_fallback_keep(struct hft_ready_queue *ready, struct hft_slot *slot)
+{
+	u32 away = ready->away;
+	int err;
+
+	WRITE_ONCE(ready->away, 0);
+	err = hft_sched_insert(ready->release, ready, slot);
+	WRITE_ONCE(ready->away, away);
+	return err;
+}
+
+/**
  * hft_fallback_first() - the place of the first of a ring's tasks
  * @ready: the ring's, whose queue is locked
  * @first: the first that is known; U64_MAX: none

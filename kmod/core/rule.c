@@ -331,6 +331,22 @@ static void hft_rule_reserve(struct hft_ready_queue *ready)
 	}
 }
 
+/* Is what @rule may cost admitted, in the place of what the one before it may? */
+static bool hft_rule_fits(struct hft_ready_queue *ready, const struct hft_rule *rule)
+{
+	const struct hft_rule *before = &ready->detect->rules[rule->number].rule;
+	struct hft_admission_demand more = hft_rule_demand(rule), less = hft_rule_demand(before);
+	struct hft_admission *admission = &ready->release->admission;
+	bool fits;
+
+	if (more.density <= less.density)
+		return true;
+	hft_admission_remove(admission, &less);
+	fits = hft_job_fits(ready, &more);
+	hft_admission_add(admission, &less);
+	return fits;
+}
+
 /**
  * hft_rule_begin() - a rule is to be set
  * @ready: of its ring, which is judged
@@ -344,7 +360,6 @@ static void hft_rule_reserve(struct hft_ready_queue *ready)
  */
 int hft_rule_begin(struct hft_ready_queue *ready, const struct hft_rule *rule)
 {
-	struct hft_admission_demand demand = hft_rule_demand(rule);
 	struct hft_detect *d = ready->detect;
 
 	if (ready->dead)
@@ -357,9 +372,7 @@ int hft_rule_begin(struct hft_ready_queue *ready, const struct hft_rule *rule)
 	}
 	if (rule->action == HFT_ACTION_LEAD && rule->most > d->lead_most)
 		d->lead_most = rule->most;
-	if (demand.density && !hft_job_fits(ready, &demand))
-		return -EBUSY;
-	return 0;
+	return hft_rule_fits(ready, rule) ? 0 : -EBUSY;
 }
 
 /**
@@ -480,17 +493,24 @@ int hft_rule_admit(const struct hft_ready_queue *ready, struct hft_slot *slot)
 /**
  * hft_rule_send() - is a task for the fallback ring?
  * @ready: of the ring, whose tasks are
- * @slot: the task, whose level there is no higher than the rule's
+ * @slot: the task
  *
  * By a rule no hard one is.
  */
-bool hft_rule_send(const struct hft_ready_queue *ready, struct hft_slot *slot)
+bool hft_rule_send(const struct hft_ready_queue *ready, const struct hft_slot *slot)
 {
-	if (!(ready->away & HFT_AWAY_RULE))
-		return true;
-	if (hft_slot_is_hard(slot))
-		return ready->away != HFT_AWAY_RULE;
+	return ready->away != HFT_AWAY_RULE || !hft_slot_is_hard(slot);
+}
+
+/**
+ * hft_rule_lower() - a task goes to the fallback ring
+ * @ready: of the ring that it leaves
+ * @slot: the task, whose level is no higher than that of a rule in force from there on
+ */
+void hft_rule_lower(const struct hft_ready_queue *ready, struct hft_slot *slot)
+{
+	if (!(ready->away & HFT_AWAY_RULE) || hft_slot_is_hard(slot))
+		return;
 	if (slot->level > ready->detect->spare_level)
 		slot->level = ready->detect->spare_level;
-	return true;
 }

@@ -296,6 +296,7 @@ int hft_rule_visit(const struct hft_ready_queue *ready, struct hft_slot *slot);
 void hft_rule_end(struct hft_ready_queue *ready, const struct hft_rule *rule, int err, u64 now);
 void hft_rule_info_fill(const struct hft_ready_queue *ready, struct hft_rule_info *info);
 int hft_rule_admit(const struct hft_ready_queue *ready, struct hft_slot *slot);
-bool hft_rule_send(const struct hft_ready_queue *ready, struct hft_slot *slot);
+bool hft_rule_send(const struct hft_ready_queue *ready, const struct hft_slot *slot);
+void hft_rule_lower(const struct hft_ready_queue *ready, struct hft_slot *slot);
 
 #endif /* HFT_CORE_RULE_H */

@@ -334,6 +334,7 @@ struct hft_moving {
 };
 
 void hft_ready_redirect(struct hft_ready_queue *ready, u32 why, bool on);
+int hft_fallback_keep(struct hft_ready_queue *ready, struct hft_slot *slot);
 u64 hft_fallback_first(const struct hft_ready_queue *ready, u64 first, u32 from, u32 to);
 void hft_fallback_reserve(struct hft_release_queue *queue, struct hft_fallback_order *order);
 bool hft_fallback_begin(struct hft_ready_queue *ready, const struct hft_fallback_order *order);
