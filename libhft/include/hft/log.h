@@ -9,7 +9,7 @@
  * A call puts the number of its place in the program, a stamp and its arguments as they are
  * into a ring of the calling thread, which the drainer, a thread of the library, writes to
  * files: nothing is formatted, allocated or asked of the kernel.  Rings are files in memory:
- * what a call has put there survives the process.
+ * what a call has put there survives the process, see hft_log_recover().
  *
  * A thread has two rings, made at its first call or by hft_log_thread(): hft_log() writes
  * to the plain one, whose policy says what happens when it is full; hft_log_audit() to the
@@ -202,6 +202,7 @@ int hft_log_thread(struct hft_log *log);
 int hft_log_flush(struct hft_log *log, uint32_t flags, uint64_t timeout_ns);
 int hft_log_set_level(struct hft_log *log, const char *pattern, int level);
 int hft_log_stats(struct hft_log *log, struct hft_log_stats *stats);
+int hft_log_recover(const char *dir, const struct hft_log_store_opts *opts);
 int hft_log_write(struct hft_log_site *site, enum hft_log_lane lane, uint64_t stamp,
 		  const void *arguments, size_t bytes);
 

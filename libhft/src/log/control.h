@@ -29,6 +29,7 @@
  * @generation: of the rules: odd while they change
  * @nr_rules: how many
  * @reserved: 0
+ * @streams: the highest number of a ring that there was in this log
  * @ring_dir: the folder with the rings
  * @program: name of the process
  * @clock: that stamps are of
@@ -43,6 +44,7 @@ struct log_control {
 	uint32_t generation;
 	uint32_t nr_rules;
 	uint32_t reserved;
+	uint64_t streams;
 	char ring_dir[LOG_CONTROL_PATH];
 	char program[64];
 	struct hft_log_store_clock clock;

@@ -62,7 +62,7 @@ static int tell_sites(struct hft_log *log)
 	return 0;
 }
 
-static int add_queue(struct hft_log *log, struct log_queue *queue)
+int log_store_add_ring(struct hft_log_store *store, const struct log_queue *queue)
 {
 	const struct hft_log_ring *ring = queue->ring;
 	const struct hft_log_store_stream stream = {
@@ -73,7 +73,13 @@ static int add_queue(struct hft_log *log, struct log_queue *queue)
 		.policy = queue->audit ? "audit" : queue->overwrites ? "overwrite" : "drop",
 		.audit = queue->audit,
 	};
-	int err = hft_log_store_stream_add(log->store, &stream);
+
+	return hft_log_store_stream_add(store, &stream);
+}
+
+static int add_queue(struct hft_log *log, struct log_queue *queue)
+{
+	int err = log_store_add_ring(log->store, queue);
 
 	if (err)
 		return err;
@@ -356,27 +362,26 @@ static int finish_rings(struct hft_log *log)
 	}
 }
 
-/* What is not in files stays in its ring. */
+/* What is not in files stays in its ring, for hft_log_recover(). */
 static int finish(struct hft_log *log)
 {
 	struct log_queue *queue;
-	bool kept = false;
 	int err, close_err;
 
 	close_rings(log);
 	err = finish_rings(log);
 	for (queue = log->queues; queue; queue = queue->next)
-		kept |= queue->broken || !is_written(log, queue);
+		log->kept |= queue->broken || !is_written(log, queue);
 	close_err = hft_log_store_close(log->store, LOG_CLOSE_NS);
 	while ((queue = log->queues)) {
-		if (kept) {
+		if (log->kept) {
 			log->queues = queue->next;
 			log_queue_put(queue);
 		} else {
 			remove_queue(log, queue);
 		}
 	}
-	if (!kept)
+	if (!log->kept)
 		log->control->open = 0;
 	return err ? err : close_err;
 }

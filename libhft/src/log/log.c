@@ -94,10 +94,26 @@ static int make_uuid(uint8_t uuid[16])
 	return 0;
 }
 
+/* A log that goes on has its number, and rings have those that no other had. */
+static int go_on(struct hft_log *log)
+{
+	struct log_control *control;
+	int fd, err;
+
+	err = log_control_map(&control, log->dir, false, &fd);
+	if (err)
+		return err == -ENOENT ? make_uuid(log->origin.uuid) : err;
+	memcpy(log->origin.uuid, control->uuid, sizeof(log->origin.uuid));
+	log->streams = control->streams;
+	log_control_unmap(control);
+	close(fd);
+	return 0;
+}
+
 static int make_origin(struct hft_log *log)
 {
 	struct hft_log_store_origin *origin = &log->origin;
-	int err = make_uuid(origin->uuid);
+	int err = go_on(log);
 
 	if (err)
 		return err;
@@ -122,8 +138,18 @@ static int check_ring_dir(const struct hft_log *log)
 
 static void remove_ring_dir(struct hft_log *log)
 {
+	log_sites_close_journal(log->ring_fd);
 	close(log->ring_fd);
 	rmdir(log->ring_dir);
+}
+
+/* Rings that are left in it are for hft_log_recover(), as is the file with sites. */
+static void keep_ring_dir(struct hft_log *log)
+{
+	log_sites_lock();
+	log_sites_forget_journal();
+	log_sites_unlock();
+	close(log->ring_fd);
 }
 
 static int make_ring_dir(struct hft_log *log)
@@ -149,6 +175,8 @@ static int make_ring_dir(struct hft_log *log)
 	}
 	err = flock(log->ring_fd, LOCK_EX | LOCK_NB) ? hft_fail(errno, "lock %s", name) :
 						       check_ring_dir(log);
+	if (!err)
+		err = log_sites_open_journal(log->ring_fd);
 	if (err)
 		remove_ring_dir(log);
 	return err;
@@ -194,6 +222,7 @@ int log_begin_control(struct hft_log *log)
 	control->pid = log->origin.pid;
 	memcpy(control->uuid, log->origin.uuid, sizeof(control->uuid));
 	control->open = 1;
+	control->streams = log->streams;
 	memcpy(control->ring_dir, log->ring_dir, sizeof(control->ring_dir));
 	memcpy(control->program, log->program, sizeof(control->program));
 	control->clock = log->origin.clock;
@@ -252,7 +281,8 @@ static int prepare(struct hft_log *log, const char *dir, const struct hft_log_op
 		return hft_fail(ENAMETOOLONG, "the folder of a log");
 	if (log_current())
 		return hft_fail(EBUSY, "this process has a log, %s", log_current()->dir);
-	return choose_cpus(log);
+	err = hft_log_recover(dir, log->store_opts);
+	return err && err != -ENOENT ? err : choose_cpus(log);
 }
 
 /**
@@ -260,6 +290,9 @@ static int prepare(struct hft_log *log, const char *dir, const struct hft_log_op
  * @log: answered
  * @dir: its folder, which is made if there is none; what it has stays
  * @opts: NULL for the defaults
+ *
+ * What a process that was killed has left in rings of this log is written first, as by
+ * hft_log_recover().
  *
  * Return: 0; -EBUSY: this process has a log, or another one writes to this; -EINVAL, -E2BIG:
  * bad options, or rings that would not be on a tmpfs; -ENOMEM, -ENOSPC, -EACCES and what else
@@ -301,7 +334,7 @@ bad:
  * Calls that are under way are waited for; later ones answer -ENOTCONN.
  *
  * Return: 0, -ETIMEDOUT, -ENOSPC, -EIO, ...: the disk did not take it for 10 s; what is not
- * in files stays in the rings.  Not for signal handlers.
+ * in files stays in the rings, for hft_log_recover().  Not for signal handlers.
  */
 HFT_API int hft_log_close(struct hft_log *log)
 {
@@ -313,7 +346,10 @@ HFT_API int hft_log_close(struct hft_log *log)
 		return hft_fail(EINVAL, "a log that is open");
 	log_current_clear();
 	err = stop_drainer(log);
-	remove_ring_dir(log);
+	if (log->kept)
+		keep_ring_dir(log);
+	else
+		remove_ring_dir(log);
 	hft_clock_close();
 	free_log(log);
 	return err;

@@ -56,7 +56,7 @@ struct log_flush {
  * @origin: whose it is
  * @program: name of the process
  * @cpus: of the drainer
- * @streams: numbers of rings that were given
+ * @streams: the last number of a ring that was given; under the lock of thread.c
  * @incoming: rings that the drainer has not seen
  * @lock: under which are @phase, @flush, @error, @err
  * @changed: one of these is
@@ -64,6 +64,7 @@ struct log_flush {
  * @flush: what is waited for
  * @error: why the drainer has failed
  * @err: what closing answers
+ * @kept: rings are left that were not all written
  * @flushing: one thread at a time
  * @thread: the drainer's
  * @store_opts: until it has begun
@@ -88,7 +89,7 @@ struct hft_log {
 	struct hft_log_store_origin origin;
 	char program[64];
 	cpu_set_t cpus;
-	_Atomic uint64_t streams;
+	uint64_t streams;
 	_Atomic(struct log_queue *) incoming;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -96,6 +97,7 @@ struct hft_log {
 	struct log_flush flush;
 	struct hft_error error;
 	int err;
+	bool kept;
 	pthread_mutex_t flushing;
 	pthread_t thread;
 	const struct hft_log_store_opts *store_opts;
@@ -119,6 +121,7 @@ void log_current_clear(void);
 struct hft_log *log_current(void);
 
 /* drainer.c */
+int log_store_add_ring(struct hft_log_store *store, const struct log_queue *queue);
 void *log_drainer_run(void *log);
 
 /* log_clock.c: @tsc: of the TSC; errors as hft_fail() has them */

@@ -201,6 +201,19 @@ int log_queue_map(struct log_queue **queue, int dir_fd, const char *name)
 	return 0;
 }
 
+bool log_ring_is_unborn(int dir_fd, const char *name)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	uint64_t magic = 0;
+	ssize_t size;
+
+	if (fd < 0)
+		return false;
+	size = pread(fd, &magic, sizeof(magic), 0);
+	close(fd);
+	return size >= 0 && !magic;
+}
+
 void log_queue_put(struct log_queue *queue)
 {
 	if (atomic_fetch_sub(&queue->users, 1) != 1)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Rings of the log, and who reads them: the drainer of the process.  See hft/log_ring.h for
- * what happens between the two sides.
+ * Rings of the log, and who reads them: the drainer of the process, or after its end
+ * hft_log_recover().  See hft/log_ring.h for what happens between the two sides.
  */
 #ifndef HFT_LOG_RING_INTERNAL_H
 #define HFT_LOG_RING_INTERNAL_H
@@ -112,6 +112,9 @@ int log_queue_make(struct log_queue **queue, const struct log_ring_spec *spec);
 int log_queue_map(struct log_queue **queue, int dir_fd, const char *name);
 void log_queue_put(struct log_queue *queue);
 
+/* Is the file that of a ring which nobody has got? */
+bool log_ring_is_unborn(int dir_fd, const char *name);
+
 /* ring_room.c: no more calls, and then: those that were under way are over */
 void log_ring_close(struct hft_log_ring *ring);
 bool log_ring_is_quiet(const struct hft_log_ring *ring);
@@ -133,6 +136,12 @@ void log_queue_take(struct log_queue *queue, size_t bytes);
 /* The first @bytes of all that it took are in files: room for the writer. */
 void log_queue_free(struct log_queue *queue, uint64_t bytes);
 bool log_queue_is_empty(const struct log_queue *queue);
+
+/* Of a process that has ended: the stamp of what is read first, if there is something. */
+bool log_queue_first_stamp(const struct log_queue *queue, uint64_t *stamp);
+
+/* Its records are read from where they are not in files; @last is one that is, if any. */
+void log_queue_resume(struct log_queue *queue, bool has_last, uint32_t last);
 
 /* thread.c: a ring for the calling thread; and: it has none any more.  Errors as there */
 int log_thread_attach(unsigned int lane);

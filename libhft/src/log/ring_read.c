@@ -309,6 +309,42 @@ void log_queue_free(struct log_queue *queue, uint64_t bytes)
 		hft_futex_wake(space, INT32_MAX);
 }
 
+/* Is the record at the position as it was written? */
+static bool is_kept(const struct log_queue *queue, uint64_t head)
+{
+	return queue->position < head &&
+	       (!queue->overwrites || queue->position >= first_kept(queue, head));
+}
+
+bool log_queue_first_stamp(const struct log_queue *queue, uint64_t *stamp)
+{
+	uint64_t head = queue_head(queue), position = queue->position;
+
+	if (position < head && !is_kept(queue, head))
+		position = find_mark(queue, head);
+	if (position >= head)
+		return false;
+	*stamp = ((const struct hft_log_record *)queue_place(queue, position))->stamp;
+	return true;
+}
+
+/* Of a ring that was not overwritten up to there, numbers go on as they are. */
+void log_queue_resume(struct log_queue *queue, bool has_last, uint32_t last)
+{
+	uint64_t head = queue_head(queue);
+	const struct hft_log_record *record = queue_place(queue, queue->position);
+
+	if (is_kept(queue, head) && record->id != HFT_LOG_ID_LOST) {
+		queue->number = record->sequence;
+	} else if (has_last) {
+		queue->number = last + 1;
+	} else if (queue->position && queue->position < head) {
+		queue->position = find_mark(queue, head);
+		record = queue_place(queue, queue->position);
+		queue->number = record->sequence;
+	}
+}
+
 bool log_queue_is_empty(const struct log_queue *queue)
 {
 	return !queue->gap && queue->position == queue_head(queue) && !left_untold(queue);

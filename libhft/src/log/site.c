@@ -6,17 +6,21 @@
  * with its object, has the number that it had.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <hft/log.h>
 
 #include "../api.h"
+#include "../options.h"
 #include "fields.h"
+#include "journal.h"
 #include "site.h"
 
 /**
@@ -38,6 +42,7 @@ static unsigned int sites_room;
 static atomic_uint sites_count;
 static struct log_rule rules[LOG_RULES];
 static unsigned int nr_rules;
+static int journal_fd = -1;
 
 void log_sites_lock(void)
 {
@@ -47,6 +52,38 @@ void log_sites_lock(void)
 void log_sites_unlock(void)
 {
 	pthread_mutex_unlock(&sites_lock);
+}
+
+int log_sites_open_journal(int dir_fd)
+{
+	unsigned int i;
+	int err = 0;
+
+	log_sites_lock();
+	journal_fd = openat(dir_fd, LOG_JOURNAL, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
+			    0600);
+	if (journal_fd < 0)
+		err = hft_fail(errno, "make a file for sites");
+	for (i = 0; i < sites_count && !err; i++)
+		err = log_journal_add(journal_fd, &sites[i].info);
+	log_sites_unlock();
+	return err;
+}
+
+/* In a child of the process, too, which has the lock then. */
+void log_sites_forget_journal(void)
+{
+	if (journal_fd >= 0)
+		close(journal_fd);
+	journal_fd = -1;
+}
+
+void log_sites_close_journal(int dir_fd)
+{
+	log_sites_lock();
+	log_sites_forget_journal();
+	unlinkat(dir_fd, LOG_JOURNAL, 0);
+	log_sites_unlock();
 }
 
 static bool is_file(const char *file, const char *name, size_t length)
@@ -210,6 +247,11 @@ static int add_site(struct hft_log_site *site, void *object)
 		if (err)
 			return err;
 		known->info.id = (uint16_t)(HFT_LOG_SITE_FIRST + sites_count);
+		err = journal_fd < 0 ? 0 : log_journal_add(journal_fd, &known->info);
+		if (err) {
+			forget_info(&known->info);
+			return err;
+		}
 		sites_count++;
 	}
 	known->site = site;

@@ -38,6 +38,11 @@ int log_sites_visit(unsigned int from, int (*fn)(void *arg, const struct hft_log
 /* How many; without a lock, and what is before them can be seen. */
 unsigned int log_sites_count(void);
 
+/* Keep the sites in a file of that folder, those that come, too; and no longer. */
+int log_sites_open_journal(int dir_fd);
+void log_sites_close_journal(int dir_fd);
+void log_sites_forget_journal(void);
+
 /* drainer.c: there are more of them, or others */
 void log_sites_changed(void);
 

@@ -72,6 +72,7 @@ static void in_child(void)
 	if (log)
 		close(log->ring_fd);
 	current = NULL;
+	log_sites_forget_journal();
 	log_sites_unlock();
 	pthread_mutex_unlock(&current_lock);
 }
@@ -118,7 +119,7 @@ static int make_ring(struct hft_log *log, unsigned int lane, struct log_queue **
 {
 	const struct log_ring_spec spec = {
 		.dir_fd = log->ring_fd,
-		.stream = atomic_fetch_add(&log->streams, 1) + 1,
+		.stream = ++log->streams,
 		.uuid = log->origin.uuid,
 		.lane = lane,
 		.policy = lane == HFT_LOG_AUDIT ? HFT_LOG_BLOCK : log->opts.policy,
@@ -126,8 +127,10 @@ static int make_ring(struct hft_log *log, unsigned int lane, struct log_queue **
 		.block_ns = log->opts.block_ns,
 		.tsc = !strcmp(log->origin.clock.name, "tsc"),
 	};
-	int err = log_queue_make(queue, &spec);
+	int err;
 
+	log->control->streams = spec.stream;
+	err = log_queue_make(queue, &spec);
 	if (err)
 		return err;
 	atomic_store(&(*queue)->users, 2);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <jansson.h>
+#include <hft/log_read.h>
+
+#include "../options.h"
+#include "journal.h"
+#include "store_internal.h"
+
+int log_journal_add(int fd, const struct hft_log_store_site *site)
+{
+	struct log_text text = { .fd = -1 };
+	int err = hft_store_sites_site(&text, site);
+
+	/* One write: another thread's line is not amid this one. */
+	if (!err && write(fd, text.at, text.bytes) != (ssize_t)text.bytes)
+		err = hft_fail(errno ? errno : EIO, "write a site beside the rings");
+	hft_store_text_close(&text);
+	return err;
+}
+
+static bool read_fields(const json_t *list, struct hft_log_store_field *fields)
+{
+	const json_t *item;
+	const char *type;
+	size_t i;
+
+	json_array_foreach(list, i, item) {
+		fields[i].name = json_string_value(json_object_get(item, "name"));
+		type = json_string_value(json_object_get(item, "type"));
+		if (!fields[i].name || !type)
+			return false;
+		fields[i].type = (enum hft_log_type)*type;
+	}
+	return true;
+}
+
+/* An empty text stands for none. */
+static const char *text_of(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	return text && *text ? text : NULL;
+}
+
+static int add_site(struct hft_log_store *store, const json_t *json)
+{
+	const json_t *list = json_object_get(json, "fields");
+	const char *level = text_of(json, "level");
+	json_int_t id = json_integer_value(json_object_get(json, "id"));
+	struct hft_log_store_site site = {
+		.id = (uint16_t)id,
+		.level = (uint8_t)(level ? hft_log_level_parse(level) : 0),
+		.line = (uint32_t)json_integer_value(json_object_get(json, "line")),
+		.nr_fields = (uint32_t)json_array_size(list),
+		.name = text_of(json, "name"),
+		.subsystem = json_string_value(json_object_get(json, "subsystem")),
+		.format = json_string_value(json_object_get(json, "format")),
+		.file = json_string_value(json_object_get(json, "file")),
+	};
+	struct hft_log_store_field *fields = calloc(site.nr_fields + 1, sizeof(*fields));
+	int err = -EBADMSG;
+
+	if (!fields)
+		return hft_fail(ENOMEM, "a site");
+	site.fields = fields;
+	if (id >= HFT_LOG_SITE_FIRST && id <= UINT16_MAX && read_fields(list, fields))
+		err = hft_log_store_site_add(store, &site);
+	free(fields);
+	return err;
+}
+
+static int add_line(struct hft_log_store *store, const char *line)
+{
+	json_t *json = json_loads(line, 0, NULL);
+	int err;
+
+	if (!json)
+		return 0;
+	err = add_site(store, json_object_get(json, "site"));
+	json_decref(json);
+	return err;
+}
+
+int log_journal_read(int dir_fd, struct hft_log_store *store)
+{
+	int fd = openat(dir_fd, LOG_JOURNAL, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), err = 0;
+	char *line = NULL;
+	size_t room = 0;
+	FILE *file;
+
+	if (fd < 0)
+		return hft_fail(errno, "the sites of what is in rings");
+	file = fdopen(fd, "r");
+	if (!file) {
+		close(fd);
+		return hft_fail(ENOMEM, "the sites of what is in rings");
+	}
+	while (!err && getline(&line, &room, file) > 0)
+		err = add_line(store, line);
+	free(line);
+	fclose(file);
+	return err;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The sites of a process beside its rings, as lines of JSON as in a chunk's hft/sites: what
+ * they mean is known before anything is logged there, and survives the process.
+ */
+#ifndef HFT_LOG_JOURNAL_H
+#define HFT_LOG_JOURNAL_H
+
+#include "store.h"
+
+#define LOG_JOURNAL	"sites"
+
+/* Append a site to the file.  Errors as hft_fail() has them. */
+int log_journal_add(int fd, const struct hft_log_store_site *site);
+
+/* Add the sites of the file in that folder to a store; lines that are not whole are no sites. */
+int log_journal_read(int dir_fd, struct hft_log_store *store);
+
+#endif /* HFT_LOG_JOURNAL_H */

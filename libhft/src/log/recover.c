@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What a process has left in its rings when it was killed is written to its log.
+ *
+ * Its files may have more than its rings know of: a write was over, and it could not say so.
+ * Numbers of records tell what is there already.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <hft/log_read.h>
+
+#include "../api.h"
+#include "../options.h"
+#include "journal.h"
+#include "log.h"
+
+#define BEFORE_NS	LOG_NS_PER_S	/* files are looked at from so long before the rings */
+#define PAUSE_NS	1000000
+
+/**
+ * struct left - a ring that was left
+ * @queue: it
+ * @has_last: files have records of it that they may share with it
+ * @last: number of the last of those
+ */
+struct left {
+	struct log_queue *queue;
+	bool has_last;
+	uint32_t last;
+};
+
+struct recovery {
+	const char *dir;
+	struct log_control *control;
+	int control_fd;
+	int ring_fd;
+	struct left *left;
+	size_t nr_left;
+	struct hft_log_store *store;
+};
+
+static int no_memory(void)
+{
+	return hft_fail(ENOMEM, "what is left of a log");
+}
+
+/* One that its thread has not finished was never logged to. */
+static int add_ring(struct recovery *it, const char *name)
+{
+	struct log_queue *queue;
+	struct left *more;
+	int err = log_queue_map(&queue, it->ring_fd, name);
+
+	if (err == -EBADMSG && log_ring_is_unborn(it->ring_fd, name)) {
+		unlinkat(it->ring_fd, name, 0);
+		return 0;
+	}
+	if (err)
+		return err;
+	more = realloc(it->left, (it->nr_left + 1) * sizeof(*more));
+	if (!more) {
+		log_queue_put(queue);
+		return no_memory();
+	}
+	it->left = more;
+	it->left[it->nr_left++] = (struct left){ .queue = queue };
+	/* What it has lost and not told is told now. */
+	queue->ring->done = 1;
+	return 0;
+}
+
+static int add_rings(struct recovery *it)
+{
+	DIR *folder = fdopendir(openat(it->ring_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	struct dirent *entry;
+	int err = 0;
+
+	if (!folder)
+		return hft_fail(errno, "the folder with rings of %s", it->dir);
+	while (!err && (entry = readdir(folder))) {
+		if (!strncmp(entry->d_name, "ring-", 5))
+			err = add_ring(it, entry->d_name);
+	}
+	closedir(folder);
+	return err;
+}
+
+static struct left *find_left(const struct recovery *it, uint64_t stream)
+{
+	size_t i;
+
+	for (i = 0; i < it->nr_left; i++) {
+		if (it->left[i].queue->stream == stream)
+			return &it->left[i];
+	}
+	return NULL;
+}
+
+/* When the first of what is in rings was logged, UTC, ns; 0: there is nothing */
+static uint64_t first_time(const struct recovery *it)
+{
+	const struct hft_log_store_clock *clock = &it->control->clock;
+	uint64_t first = UINT64_MAX, stamp;
+	size_t i;
+
+	for (i = 0; i < it->nr_left; i++) {
+		if (log_queue_first_stamp(it->left[i].queue, &stamp) && stamp < first)
+			first = stamp;
+	}
+	if (first == UINT64_MAX || !clock->freq)
+		return 0;
+	return (uint64_t)clock->offset_s * LOG_NS_PER_S +
+	       (uint64_t)((unsigned __int128)(clock->offset + first) * LOG_NS_PER_S / clock->freq);
+}
+
+static void print_uuid(const uint8_t *u, char text[37])
+{
+	int i;
+
+	for (i = 0; i < 16; i++)
+		text += sprintf(text, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x",
+				u[i]);
+}
+
+/* The last number of each stream that is in files. */
+static int find_last(struct recovery *it)
+{
+	HFT_OPTS(hft_log_reader_opts, opts, .from = first_time(it));
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	struct left *left;
+	char uuid[37];
+	int ret;
+
+	if (!opts.from)
+		return 0;
+	opts.from = opts.from > BEFORE_NS ? opts.from - BEFORE_NS : 0;
+	print_uuid(it->control->uuid, uuid);
+	ret = hft_log_reader_open(&reader, &it->dir, 1, &opts);
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	while ((ret = hft_log_reader_next(reader, &view)) > 0) {
+		left = find_left(it, view->stream->id);
+		if (!left || strcmp(view->stream->log->uuid, uuid))
+			continue;
+		left->has_last = true;
+		left->last = view->sequence;
+	}
+	hft_log_reader_close(reader);
+	return ret;
+}
+
+/* Of @bytes at @records, those that are in files. */
+static size_t known_bytes(const struct left *left, const void *records, size_t bytes)
+{
+	const struct hft_log_record *record;
+	size_t offset = 0;
+
+	while (left->has_last && bytes - offset >= sizeof(*record)) {
+		record = (const void *)((const char *)records + offset);
+		if ((int32_t)(record->sequence - left->last) > 0)
+			break;
+		if (record->words < 2 || 8 * (size_t)record->words > bytes - offset)
+			break;
+		offset += 8 * (size_t)record->words;
+	}
+	return offset;
+}
+
+/* Until @until, CLOCK_MONOTONIC, for a disk that is in trouble. */
+static int write_ring(struct recovery *it, struct left *left, uint64_t until)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	struct log_queue *queue = left->queue;
+	const void *records;
+	int64_t bytes, took;
+	size_t known;
+
+	while ((bytes = log_queue_read(queue, &records)) > 0) {
+		known = known_bytes(left, records, (size_t)bytes);
+		if (known) {
+			log_queue_take(queue, known);
+			continue;
+		}
+		took = hft_log_store_append(it->store, queue->stream, records, (size_t)bytes,
+					    log_queue_lost(queue, records, (size_t)bytes));
+		if (took > 0) {
+			log_queue_take(queue, (size_t)took);
+			continue;
+		}
+		if (took == -EBADMSG || hft_log_monotonic() > until)
+			return (int)took;
+		hft_log_store_poll(it->store, hft_log_monotonic());
+		nanosleep(&pause, NULL);
+	}
+	return (int)bytes;
+}
+
+static int write_rings(struct recovery *it)
+{
+	uint64_t until = hft_log_monotonic() + LOG_CLOSE_NS;
+	int err = 0;
+	size_t i;
+
+	for (i = 0; i < it->nr_left && !err; i++) {
+		log_queue_resume(it->left[i].queue, it->left[i].has_last, it->left[i].last);
+		err = log_store_add_ring(it->store, it->left[i].queue);
+		if (!err)
+			err = write_ring(it, &it->left[i], until);
+	}
+	return err;
+}
+
+static int write_log(struct recovery *it, const struct hft_log_store_opts *opts)
+{
+	struct hft_log_store_origin origin = {
+		.pid = it->control->pid,
+		.program = it->control->program,
+		.clock = it->control->clock,
+	};
+	int err, close_err;
+
+	memcpy(origin.uuid, it->control->uuid, sizeof(origin.uuid));
+	err = hft_log_store_open(&it->store, it->dir, &origin, opts);
+	if (err)
+		return err;
+	err = log_journal_read(it->ring_fd, it->store);
+	if (!err)
+		err = write_rings(it);
+	close_err = hft_log_store_close(it->store, LOG_CLOSE_NS);
+	return err ? err : close_err;
+}
+
+static void remove_rings(struct recovery *it)
+{
+	size_t i;
+
+	for (i = 0; i < it->nr_left; i++)
+		unlinkat(it->ring_fd, it->left[i].queue->name, 0);
+	unlinkat(it->ring_fd, LOG_JOURNAL, 0);
+	rmdir(it->control->ring_dir);
+	it->control->open = 0;
+}
+
+static int recover_rings(struct recovery *it, const struct hft_log_store_opts *opts)
+{
+	int err = add_rings(it);
+	size_t i;
+
+	if (!err)
+		err = find_last(it);
+	if (!err)
+		err = write_log(it, opts);
+	if (!err)
+		remove_rings(it);
+	for (i = 0; i < it->nr_left; i++)
+		log_queue_put(it->left[i].queue);
+	free(it->left);
+	return err;
+}
+
+/* It is locked as long as its process lives; who has been before us has removed it. */
+static int open_ring_dir(struct recovery *it)
+{
+	const char *name = it->control->ring_dir;
+	int err;
+
+	it->ring_fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (it->ring_fd < 0)
+		return errno == ENOENT ? -ENOENT : hft_fail(errno, "the rings of %s", it->dir);
+	if (!flock(it->ring_fd, LOCK_EX | LOCK_NB))
+		return 0;
+	err = errno == EWOULDBLOCK ?
+		hft_fail(EBUSY, "process %u writes to %s", it->control->pid, it->dir) :
+		hft_fail(errno, "lock the rings of %s", it->dir);
+	close(it->ring_fd);
+	return err;
+}
+
+static int recover(struct recovery *it, const struct hft_log_store_opts *opts)
+{
+	int err;
+
+	if (!it->control->open)
+		return 0;
+	if (!memchr(it->control->ring_dir, '\0', sizeof(it->control->ring_dir)) ||
+	    !memchr(it->control->program, '\0', sizeof(it->control->program)) ||
+	    !memchr(it->control->clock.name, '\0', sizeof(it->control->clock.name)))
+		return hft_fail(EBADMSG, "%s/control", it->dir);
+	err = open_ring_dir(it);
+	/* The machine was switched off since. */
+	if (err == -ENOENT) {
+		it->control->open = 0;
+		return 0;
+	}
+	if (err)
+		return err;
+	err = recover_rings(it, opts);
+	close(it->ring_fd);
+	return err;
+}
+
+/**
+ * hft_log_recover() - write what a process has left in its rings when it was killed
+ * @dir: the folder of its log
+ * @opts: how files are written; NULL: the defaults
+ *
+ * All whose call had returned is in the log then, in chunks behind those that there are,
+ * and the rings are gone.  A signal handler's record is with the call that it has
+ * interrupted.  A log that was closed, or whose rings have gone with the machine, has none.
+ *
+ * Return: 0; -ENOENT: there is no log; -EBUSY: its process lives, or another one is at it;
+ * -EBADMSG: what is there is not of a log; or what the disk says: the rings stay then.
+ */
+HFT_API int hft_log_recover(const char *dir, const struct hft_log_store_opts *opts)
+{
+	struct recovery it = { .dir = dir };
+	int err;
+
+	if (!dir)
+		return hft_fail(EINVAL, "a log has a folder");
+	err = log_control_map(&it.control, dir, true, &it.control_fd);
+	if (err)
+		return err;
+	err = recover(&it, opts);
+	log_control_unmap(it.control);
+	close(it.control_fd);
+	return err;
+}
