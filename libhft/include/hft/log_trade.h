@@ -347,6 +347,12 @@ struct hft_trade_control {
 	uint64_t event_ns;
 };
 
+int hft_trade_log_order(enum hft_trade_order_event event, const struct hft_trade_order *order);
+int hft_trade_log_fill(const struct hft_trade_fill *fill);
+int hft_trade_log_trade(const struct hft_trade_trade *trade);
+int hft_trade_log_control(enum hft_trade_control_event event,
+			  const struct hft_trade_control *control);
+
 #ifdef __cplusplus
 }
 #endif

@@ -85,6 +85,7 @@ struct hft {
 	struct hft_recorder *recorder;	/* NULL: nothing is recorded */
 	struct hft_query query;
 	uint64_t lead_ns;		/* what HFT_LEAD_AUTO is; that itself: it is measured */
+	uint32_t tasks;			/* most that are queued at a time */
 	hft_warn_fn warn;
 	void *warn_arg;
 	unsigned int forks;		/* hft_forks when it was opened */
@@ -161,6 +162,8 @@ struct hft_ring {
 	bool learns;			/* HFT_RING_LEAD */
 	uint64_t own_lead;		/* of a module that does not tell it; else 0 */
 	uint64_t gap_ns;
+	uint64_t noticed;		/* of a monitor ring: notices before are evidence.c's */
+	struct hft_event anomaly;	/* the last, of one */
 	size_t consumer_size;
 	size_t pages_size;
 	void *pages;

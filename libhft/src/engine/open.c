@@ -198,6 +198,7 @@ HFT_API int hft_open(struct hft **out, const struct hft_opts *user_opts)
 	pthread_mutex_init(&h->lock, NULL);
 
 	err = hft_open_backend(h, &opts);
+	h->tasks = opts.tasks;
 	if (err) {
 		pthread_mutex_destroy(&h->lock);
 		free(h);

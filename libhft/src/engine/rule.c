@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <hft/rule.h>
 
+#include "evidence.h"
 #include "internal.h"
 
 /**
@@ -135,6 +136,8 @@ void hft_ring_notice(struct hft_ring *ring, const struct hft_event *event)
 
 	if (event->type == HFT_EVENT_CLOCK)
 		hft_ring_clock_fault(ring, event);
+	else
+		hft_evidence_notice(ring, event);
 	if (event->type != HFT_EVENT_ANOMALY && event->type != HFT_EVENT_RESPONSE)
 		return;
 	watch = __atomic_load_n(&ring->watch, __ATOMIC_ACQUIRE);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "evidence.h"
 #include "internal.h"
 
 static int hft_submit_error(int err)
@@ -28,6 +29,13 @@ static int hft_submit_error(int err)
 	default:
 		return hft_fail(-err, "submit");
 	}
+}
+
+static int __attribute__((cold)) hft_submit_refused(struct hft *h, const struct hft_task *task,
+						    int err)
+{
+	hft_evidence_refused(h, task, err);
+	return hft_submit_error(err);
 }
 
 static inline bool hft_measures_submits(const struct hft *h)
@@ -64,6 +72,19 @@ static int hft_submit_batch_measured(struct hft *h, const struct hft_submit_batc
 	return taken;
 }
 
+static void __attribute__((cold)) hft_batch_refused(struct hft *h,
+						    const struct hft_submit_batch *batch)
+{
+	const struct hft_task *tasks = (const void *)(uintptr_t)batch->tasks;
+	const int64_t *results = (const void *)(uintptr_t)batch->results;
+	uint32_t i;
+
+	for (i = 0; i < batch->nr; i++) {
+		if (results[i] < 0)
+			hft_evidence_refused(h, &tasks[i], (int)results[i]);
+	}
+}
+
 /**
  * hft_submit() - submit a task
  * @h: handle
@@ -73,7 +94,8 @@ static int hft_submit_batch_measured(struct hft *h, const struct hft_submit_batc
  * Enters the kernel (not with %HFT_OPEN_SQPOLL while its thread is awake); does
  * not sleep or allocate.  Any thread; lock-free: no thread waits for another.
  * Backend soft: takes the lock of the CPU's queue, and enters the kernel only to
- * wake a worker or for a lock that another thread has.
+ * wake a worker or for a lock that another thread has.  Where a log is open (hft/log.h),
+ * -EDQUOT, -EBUSY and -ENOBUFS are logged as evidence: as hft_trade_log_control() then.
  *
  * Return: 0, or -EINVAL a field is out of range, -ENOENT no such ring, -ENODEV its
  * CPU is offline, -EDQUOT all tasks of the handle are queued, -EBUSY it is not admitted,
@@ -85,7 +107,7 @@ HFT_API int hft_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
 	int err = hft_measures_submits(h) ? hft_submit_measured(h, task, id) :
 					    h->backend->submit(h, task, id);
 
-	return __builtin_expect(!err, 1) ? 0 : hft_submit_error(err);
+	return __builtin_expect(!err, 1) ? 0 : hft_submit_refused(h, task, err);
 }
 
 /**
@@ -118,6 +140,8 @@ HFT_API int hft_submit_batch(struct hft *h, const struct hft_task *tasks, unsign
 
 		if (ret < 0)
 			return done ? taken : hft_submit_error(ret);
+		if (__builtin_expect(ret < (int)batch.nr, 0))
+			hft_batch_refused(h, &batch);
 		taken += ret;
 		done += batch.nr;
 	}
@@ -426,7 +450,8 @@ HFT_API int hft_signal(struct hft *h, int number, pid_t tid)
  * an inbox either: hft_ring_run() has entered the body of what it took before, for which
  * this waits, and hft_ring_peek() has returned it.  Room that %HFT_HALT_CANCEL makes in an
  * inbox is there when its worker has looked.  Allocates nothing.  Enters the kernel; waits
- * for no task.  Any thread, but no signal handler.
+ * for no task.  Where a log is open (hft/log.h) it is logged as evidence, when it has been
+ * done: as hft_trade_log_control() then.  Any thread, but no signal handler.
  *
  * Return: 0, or -EINVAL, or -EPERM for %HFT_HALT_GLOBAL without CAP_SYS_ADMIN or by a
  * backend other than kernel.
@@ -441,6 +466,7 @@ HFT_API int hft_halt(struct hft *h, enum hft_halt_mode mode, uint32_t flags,
 		return hft_fail(-err, "halt mode %u, flags 0x%x", (unsigned int)mode, flags);
 	if (!hft_is_inherited(h->forks))
 		hft_halt_inboxes(h, &halt);
+	hft_evidence_halt(h, &halt);
 	if (result)
 		*result = halt;
 	return 0;
