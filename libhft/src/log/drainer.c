@@ -222,6 +222,24 @@ static void look_at_clock(struct hft_log *log, uint64_t now)
 	log->control->clock = clock;
 }
 
+/* What the store does not take now is tried again. */
+static void look_at_evidence(struct hft_log *log, uint64_t now)
+{
+	struct hft_log_store_state state = { .sz = sizeof(state) };
+	const void *records;
+	int64_t took;
+	size_t bytes;
+
+	hft_log_store_state(log->store, &state);
+	bytes = hft_log_evidence_poll(log->evidence, now, &log->origin.clock, state.chunk,
+				      &records);
+	if (!bytes)
+		return;
+	took = hft_log_store_append(log->store, HFT_LOG_EVIDENCE_STREAM, records, bytes, 0);
+	if (took > 0)
+		hft_log_evidence_taken(log->evidence, (size_t)took);
+}
+
 static void sleep_until(uint64_t until)
 {
 	uint32_t value = atomic_load(&wakes);
@@ -306,6 +324,7 @@ static void run(struct hft_log *log)
 		next = hft_log_store_poll(log->store, now);
 		look_at_rules(log);
 		look_at_clock(log, now);
+		look_at_evidence(log, now);
 		look_at_flush(log, now);
 		interval = taken ? LEAST_SLEEP_NS : 2 * interval;
 		if (interval > log->opts.idle_ns)
@@ -409,13 +428,25 @@ static void tell_phase(struct hft_log *log, enum log_phase phase)
 	pthread_mutex_unlock(&log->lock);
 }
 
+static int start_evidence(struct hft_log *log)
+{
+	int err = hft_log_store_stream_add(log->store, &hft_log_evidence_stream);
+	unsigned int i;
+
+	for (i = 0; i < HFT_LOG_EVIDENCE_SITES && !err; i++)
+		err = hft_log_store_site_add(log->store, &hft_log_evidence_sites[i]);
+	return err ? err : hft_log_evidence_open(&log->evidence, NULL);
+}
+
 static int start(struct hft_log *log)
 {
 	int err = hft_log_store_open(&log->store, log->dir, &log->origin, log->store_opts);
 
 	if (err)
 		return err;
-	err = log_begin_control(log);
+	err = start_evidence(log);
+	if (!err)
+		err = log_begin_control(log);
 	if (err)
 		hft_log_store_close(log->store, LOG_CLOSE_NS);
 	return err;
@@ -427,12 +458,14 @@ void *log_drainer_run(void *arg)
 
 	settle(log);
 	if (start(log)) {
+		hft_log_evidence_close(log->evidence);
 		tell_phase(log, LOG_FAILED);
 		return NULL;
 	}
 	tell_phase(log, LOG_RUNS);
 	run(log);
 	log->err = finish(log);
+	hft_log_evidence_close(log->evidence);
 	hft_save_error(&log->error);
 	log_control_unmap(log->control);
 	return NULL;

@@ -14,6 +14,7 @@
 
 #include "../engine/internal.h"
 #include "control.h"
+#include "evidence.h"
 #include "ring.h"
 #include "store.h"
 
@@ -73,6 +74,7 @@ struct log_flush {
  * @told: sites that the store knows
  * @generation: of the rules that were applied
  * @look: when to look at the clocks
+ * @evidence: of what they show
  * @clock: that stamps are of
  * @records: taken; what follows is written by the drainer and read by others
  * @bytes: of these
@@ -106,6 +108,7 @@ struct hft_log {
 	unsigned int told;
 	uint32_t generation;
 	uint64_t look;
+	struct hft_log_evidence *evidence;
 	_Atomic uint64_t bytes;
 	_Atomic uint32_t rings;
 	_Atomic uint64_t lost;
