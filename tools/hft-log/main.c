@@ -16,6 +16,9 @@ static const struct command {
 	{ "follow", cmd_follow, "print records as they are written" },
 	{ "stat", cmd_stat, "count records, rates, losses and gaps" },
 	{ "diff", cmd_diff, "find where two logs part" },
+	{ "verify", cmd_verify, "find what was changed since a log was written" },
+	{ "repair", cmd_repair, "keep and seal what a crash has left of a log" },
+	{ "clock", cmd_clock, "show what the times of a log are worth" },
 	{ "report", cmd_report, "make a regulator's view of trading decisions" },
 };
 

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* hft-log repair: keep and seal what a crash has left of a log. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <common/tool.h>
+#include <hft/log_verify.h>
+
+#include "hft-log.h"
+
+static const struct option options[] = {
+	{ "json", no_argument, NULL, 'j' },
+	{ "key", required_argument, NULL, 'k' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "help", no_argument, NULL, 'h' },
+	{ }
+};
+
+static void usage(void)
+{
+	fputs("Usage: hft-log repair [OPTION]... LOG\n"
+	      "Seal the chunks that a crash left unsealed, with each packet in them that is whole.\n"
+	      "What is no whole packet is cut out, and kept beside, in files whose names begin with\n"
+	      "\".cut-\".  The seals say that they are of a repair, what was found and what was cut;\n"
+	      "hft-log verify tells of it from then on.  Tampering is not mended by this.\n"
+	      "\n"
+	      "  -o, --output DIR  leave the log alone: write a repaired copy to this folder, which\n"
+	      "                    is made\n"
+	      "  -k, --key FILE    sign the seals with this private Ed25519 key, of a PEM file\n"
+	      "  -j, --json        print JSON\n"
+	      "  -h, --help        this text\n"
+	      "\n"
+	      "A program that opens its log again repairs it first: this is for logs that no one\n"
+	      "writes to any more.\n"
+	      "\n"
+	      "Exit status: 0: done, also if there was nothing to do; 1: a seal is missing or damaged\n"
+	      "that was there (see hft-log verify), or the log is being written; 2: wrong usage, or\n"
+	      "files could not be read or written.\n", stdout);
+}
+
+static void print_text(const struct hft_log_repair_result *result)
+{
+	printf("sealed %" PRIu64 " chunks with %" PRIu64 " packets of %" PRIu64 " records; cut %" PRIu64
+	       " bytes of %" PRIu64 " streams\n", result->chunks, result->packets, result->records,
+	       result->cut_bytes, result->cut_streams);
+}
+
+static void print_json(const struct hft_log_repair_result *result)
+{
+	json_t *json;
+
+	json = json_pack("{s:I, s:I, s:I, s:I, s:I}", "chunks", (json_int_t)result->chunks,
+			 "packets", (json_int_t)result->packets,
+			 "records", (json_int_t)result->records,
+			 "cut_bytes", (json_int_t)result->cut_bytes,
+			 "cut_streams", (json_int_t)result->cut_streams);
+	json_dumpf(json, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(json);
+}
+
+int cmd_repair(int argc, char **argv)
+{
+	struct hft_log_repair_result result = { .sz = sizeof(result) };
+	struct hft_log_repair_opts opts = { .sz = sizeof(opts) };
+	bool json = false;
+	int option, err;
+
+	tool_help = "hft-log repair --help";
+	while ((option = getopt_long(argc, argv, "jk:o:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'j':
+			json = true;
+			break;
+		case 'k':
+			opts.key = optarg;
+			break;
+		case 'o':
+			opts.output = optarg;
+			break;
+		case 'h':
+			usage();
+			return STATUS_OK;
+		default:
+			return wrong_usage("no such option");
+		}
+	}
+	if (optind + 1 != argc)
+		return wrong_usage(optind < argc ? "one log at a time" : "which log?");
+	err = hft_log_repair(argv[optind], &opts, &result);
+	if (err) {
+		fail_hft(err, argv[optind]);
+		return err == -EBADMSG || err == -EBUSY ? STATUS_DAMAGED : STATUS_USAGE;
+	}
+	if (json)
+		print_json(&result);
+	else
+		print_text(&result);
+	return STATUS_OK;
+}
