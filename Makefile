@@ -26,7 +26,7 @@ DEPS := babeltrace2 bc binutils bison busybox-static ca-certificates cpio curl d
 
 .DEFAULT_GOAL := all
 .PHONY: all help deps require module samples lib tools selftests demo check check-debug \
-	coverage bench docs install uninstall clean
+	coverage bench fuzz docs install uninstall clean
 
 all: module lib tools	## build hft.ko, libhft and the tools into build/
 
@@ -96,6 +96,13 @@ coverage: deps		## line coverage of kmod (in the VM) and of the host-tested code
 bench: DEPS += libck-dev libconcurrentqueue-dev libdpdk-dev valgrind
 bench: deps lib tools	## the figures, into build/bench.json; ONLY=name for one
 	ONLY="$(ONLY)" tools/hft-bench/bench.sh
+
+# In seconds, of all fuzzers together.
+FUZZ_TIME ?= 1800
+
+fuzz: DEPS += clang libclang-rt-14-dev
+fuzz: deps		## all readers of files with libFuzzer, for FUZZ_TIME=1800 seconds
+	$(MAKE) -C selftests/fuzz run FUZZ_TIME=$(FUZZ_TIME)
 
 docs:			## Documentation/ and the kernel-doc comments as HTML
 	$(MAKE) -C Documentation

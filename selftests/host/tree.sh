@@ -17,7 +17,7 @@ check() {
 }
 
 list_files() {
-	git ls-files 2>/dev/null | grep -v '^LICENSES/'
+	git ls-files 2>/dev/null | grep -vE '^(LICENSES|selftests/fuzz/corpus)/'
 }
 
 # The licence of a file is that of its folder.

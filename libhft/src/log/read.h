@@ -14,7 +14,6 @@
 #include <hft/log_store.h>
 
 #define HFT_READ_PACKET_LEAST	(sizeof(struct hft_log_packet) + sizeof(struct hft_log_seal))
-#define HFT_READ_IDS		(UINT16_MAX + 1u)
 
 /* A piece of a message: text, or an argument with how to print it.  read_format.c */
 struct hft_read_piece {
@@ -90,6 +89,7 @@ struct hft_read_chunk {
 	struct hft_read_log *log;
 	struct hft_read_clock clock;
 	struct hft_read_site **sites;	/* by id */
+	uint32_t nr_sites;
 	struct hft_read_stream **streams;
 	uint32_t nr_streams;
 	struct hft_log_index *index;
@@ -175,6 +175,8 @@ int hft_read_chunk_use(struct hft_log_reader *reader, struct hft_read_folder *fo
 void hft_read_chunk_put(struct hft_read_chunk *chunk);
 int hft_read_chunk_more(struct hft_log_reader *reader, struct hft_read_folder *folder,
 			struct hft_read_chunk *chunk);
+int hft_read_chunk_set_site(struct hft_read_chunk *chunk, uint32_t id,
+			    struct hft_read_site *site);
 bool hft_read_chunk_sealed(struct hft_read_chunk *chunk);
 struct hft_read_stream *hft_read_chunk_stream(struct hft_log_reader *reader,
 					      struct hft_read_chunk *chunk, uint64_t id);

@@ -155,6 +155,26 @@ static int hft_read_fields(const json_t *list, struct hft_log_view_site *site)
 	return 0;
 }
 
+int hft_read_chunk_set_site(struct hft_read_chunk *chunk, uint32_t id,
+			    struct hft_read_site *site)
+{
+	uint32_t room = chunk->nr_sites ? chunk->nr_sites : 32;
+	struct hft_read_site **sites;
+
+	while (room <= id)
+		room *= 2;
+	if (room > chunk->nr_sites) {
+		sites = reallocarray(chunk->sites, room, sizeof(*sites));
+		if (!sites)
+			return -ENOMEM;
+		memset(sites + chunk->nr_sites, 0, (room - chunk->nr_sites) * sizeof(*sites));
+		chunk->sites = sites;
+		chunk->nr_sites = room;
+	}
+	chunk->sites[id] = site;
+	return 0;
+}
+
 static int hft_read_site_line(struct hft_log_reader *reader, struct hft_read_chunk *chunk,
 			      const json_t *line)
 {
@@ -169,14 +189,15 @@ static int hft_read_site_line(struct hft_log_reader *reader, struct hft_read_chu
 		.level = (uint32_t)level,
 		.id = (uint32_t)id,
 	};
+	struct hft_read_site *known;
 	int err;
 
 	if (id < 0 || level < 0)
 		return -EBADMSG;
 	err = hft_read_fields(json_object_get(line, "fields"), &site);
 	if (!err) {
-		chunk->sites[id] = hft_read_site_get(reader, &site);
-		err = chunk->sites[id] ? 0 : -ENOMEM;
+		known = hft_read_site_get(reader, &site);
+		err = known ? hft_read_chunk_set_site(chunk, (uint32_t)id, known) : -ENOMEM;
 	}
 	free((void *)site.fields);
 	return err;
@@ -262,7 +283,7 @@ int hft_read_chunk_more(struct hft_log_reader *reader, struct hft_read_folder *f
 
 	if (fd < 0)
 		return fd;
-	text = malloc(HFT_SITES_LINE_MAX);
+	text = malloc(HFT_SITES_LINE_MAX);	/* untouched where there is less */
 	while (text && done > 0) {
 		done = pread(fd, text, HFT_SITES_LINE_MAX, (off_t)chunk->sites_read);
 		if (done < 0)
@@ -317,6 +338,7 @@ static void hft_read_chunk_drop(struct hft_read_chunk *chunk)
 	chunk->sites = NULL;
 	chunk->streams = NULL;
 	chunk->index = NULL;
+	chunk->nr_sites = 0;
 	chunk->nr_streams = 0;
 	chunk->nr_index = 0;
 	chunk->sites_read = 0;
@@ -327,15 +349,11 @@ static void hft_read_chunk_drop(struct hft_read_chunk *chunk)
 int hft_read_chunk_use(struct hft_log_reader *reader, struct hft_read_folder *folder,
 		       struct hft_read_chunk *chunk)
 {
-	int err = 0;
+	int err;
 
 	if (chunk->users++)
 		return 0;
-	chunk->sites = calloc(HFT_READ_IDS, sizeof(*chunk->sites));
-	if (!chunk->sites)
-		err = -ENOMEM;
-	if (!err)
-		err = hft_read_chunk_more(reader, folder, chunk);
+	err = hft_read_chunk_more(reader, folder, chunk);
 	if (!err && !chunk->known)
 		err = -ENODATA;
 	if (!err && reader->filters && hft_read_chunk_sealed(chunk))

@@ -531,13 +531,13 @@ static inline bool hft_put_quick_fixed(struct hft_text *text, const struct hft_r
 static void hft_put_piece(struct hft_text *text, const struct hft_read_piece *piece,
 			  const struct hft_log_view *view)
 {
-	const union hft_log_view_value *value =
-		&view->values[piece->argument < 0 ? 0 : piece->argument];
+	const union hft_log_view_value *value;
 
 	hft_text_short(text, piece->text, piece->length);
-	switch (piece->quick) {
-	case HFT_QUICK_TEXT:
+	if (piece->quick == HFT_QUICK_TEXT)
 		return;
+	value = &view->values[piece->argument];
+	switch (piece->quick) {
 	case HFT_QUICK_SIGNED:
 		hft_put_quick_signed(text, hft_cut_signed(value->u, piece->size));
 		return;

@@ -77,11 +77,11 @@ static struct hft_read_site *hft_late_site(struct hft_read_input *input, uint16_
 	if (*err == -ENOMEM)
 		return NULL;
 	*err = 0;
-	if (chunk->sites[id])
+	if (id < chunk->nr_sites && chunk->sites[id])
 		return chunk->sites[id];
 	hft_read_notice(input->reader, HFT_LOG_NOTICE_UNKNOWN, input->file.path, input->offset,
 			input->stream, "a record of a call site that the chunk does not list");
-	chunk->sites[id] = &unknown;
+	*err = hft_read_chunk_set_site(chunk, id, &unknown);
 	return NULL;
 }
 
@@ -89,7 +89,8 @@ static struct hft_read_site *hft_late_site(struct hft_read_input *input, uint16_
 static int hft_take_record(struct hft_read_input *input, const struct hft_log_record *record,
 			   size_t bytes)
 {
-	struct hft_read_site *site = input->chunk->sites[record->id];
+	struct hft_read_site *site = record->id < input->chunk->nr_sites ?
+				     input->chunk->sites[record->id] : NULL;
 	struct hft_log_reader *reader = input->reader;
 	struct hft_log_view *view = &input->view;
 	int err;

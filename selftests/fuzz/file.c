@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define _XOPEN_SOURCE 700
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+
+static char folder[] = "/dev/shm/hft-fuzz-XXXXXX";
+static char path[256];
+
+static int remove_one(const char *name, const struct stat *stat, int type, struct FTW *ftw)
+{
+	(void)stat;
+	(void)type;
+	(void)ftw;
+	return remove(name);
+}
+
+static void remove_folder(void)
+{
+	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void must(int good, const char *what)
+{
+	if (good)
+		return;
+	perror(what);
+	exit(2);
+}
+
+const char *fuzz_folder(void)
+{
+	static int made;
+
+	if (!made) {
+		must(!!mkdtemp(folder), folder);
+		atexit(remove_folder);
+		made = 1;
+	}
+	return folder;
+}
+
+const char *fuzz_file(const char *name, const uint8_t *data, size_t size)
+{
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", fuzz_folder(), name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	must(fd >= 0 && write(fd, data, size) == (ssize_t)size, path);
+	close(fd);
+	return path;
+}
+
+void fuzz_no_file(const char *name)
+{
+	snprintf(path, sizeof(path), "%s/%s", fuzz_folder(), name);
+	unlink(path);
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The index of a chunk. */
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	fuzz_log();
+	fuzz_file(FUZZ_CHUNK "/hft/index", data, size);
+	fuzz_read_log();
+	fuzz_verify_log();
+	return 0;
+}
