@@ -75,7 +75,7 @@ struct hft_read_clock {
 	/* The second that was last asked for. */
 	uint64_t second_stamp;		/* its first stamp */
 	uint64_t second_time;		/* UTC, ns */
-	int64_t to_monotonic;		/* from UTC, ns */
+	uint64_t to_monotonic;		/* from UTC, ns, modulo 2^64 */
 };
 
 struct hft_read_chunk {

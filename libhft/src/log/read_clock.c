@@ -36,8 +36,7 @@ void hft_read_clock_second(struct hft_read_clock *clock, uint64_t stamp)
 		first -= (__int128)freq;
 	clock->second_stamp = (uint64_t)(first - clock->offset);
 	clock->second_time = (uint64_t)(first / (__int128)freq) * HFT_NS_PER_S;
-	clock->to_monotonic = clock->monotonic +
-		(int64_t)((__int128)stamp * HFT_NS_PER_S / (__int128)freq) -
-		(int64_t)(clock->second_time + (stamp - clock->second_stamp) *
-			  HFT_NS_PER_S / clock->freq);
+	clock->to_monotonic = (uint64_t)clock->monotonic +
+		(uint64_t)((unsigned __int128)stamp * HFT_NS_PER_S / freq) -
+		(clock->second_time + (stamp - clock->second_stamp) * HFT_NS_PER_S / clock->freq);
 }

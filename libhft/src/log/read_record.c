@@ -111,7 +111,7 @@ static int hft_take_record(struct hft_read_input *input, const struct hft_log_re
 		return err;
 	if (!hft_take_values(input->values, &site->view, (const void *)record, bytes))
 		return hft_bad_record(input, "arguments of a record reach beyond it");
-	view->monotonic = view->time + (uint64_t)input->chunk->clock.to_monotonic;
+	view->monotonic = view->time + input->chunk->clock.to_monotonic;
 	view->site = &site->view;
 	view->stream = &input->stream->view;
 	view->values = input->values;
