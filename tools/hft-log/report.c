@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include <hft/hft.h>
 #include <common/tool.h>
+#include "filter.h"
 #include "hft-log.h"
 #include "report.h"
 
@@ -81,24 +81,31 @@ static void check_ring(struct report *r, const struct hft_log_view *e)
 		report_problem(r, e, NULL, "came by a ring that may lose records");
 }
 
-static int visit(struct report *r, const char *const *paths, unsigned int nr_paths,
+static int visit(struct report *r, char *const *paths, int nr_paths,
 		 int (*each)(struct report *r, const struct hft_log_view *e))
 {
-	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = r->make->subsystems,
-		 .notice = notice, .context = r);
 	const struct hft_log_view *view;
 	struct hft_log_reader *reader;
+	struct filter filter;
 	int err;
 
-	err = hft_log_reader_open(&reader, paths, nr_paths, &opts);
-	if (err)
-		return fail_hft(err, NULL);
-	while ((err = hft_log_reader_next(reader, &view)) > 0) {
+	filter_begin(&filter);
+	filter.opts.subsystems = r->make->subsystems;
+	filter.opts.notice = notice;
+	filter.opts.context = r;
+	if (filter_open(&filter, &reader, paths, nr_paths)) {
+		filter_end(&filter);
+		return -EIO;
+	}
+	while ((err = filter_next(&filter, reader, &view)) > 0) {
 		err = each(r, view);
 		if (err)
 			break;
 	}
+	if (filter_status(&filter, err) && !err)
+		err = -EIO;
 	hft_log_reader_close(reader);
+	filter_end(&filter);
 	return err;
 }
 
@@ -118,7 +125,7 @@ static int make(struct report *r, const struct hft_log_view *e)
 	return err ? fail(-err, "report") : r->make->add(r, e);
 }
 
-static int make_all(struct report *r, const char *const *paths, unsigned int nr_paths)
+static int make_all(struct report *r, char *const *paths, int nr_paths)
 {
 	int err;
 
@@ -148,8 +155,7 @@ static int check_needs(const struct report *r, const char *path)
 	return 0;
 }
 
-static int report(struct report *r, const struct args *args, const char *const *paths,
-		  unsigned int nr_paths)
+static int report(struct report *r, const struct args *args, char *const *paths, int nr_paths)
 {
 	int err = 0;
 
@@ -301,5 +307,5 @@ int cmd_report(int argc, char **argv)
 	if (ret)
 		return ret;
 	set_now(&r);
-	return report(&r, &args, (const char *const *)&argv[optind], (unsigned int)(argc - optind));
+	return report(&r, &args, &argv[optind], argc - optind);
 }

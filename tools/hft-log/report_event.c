@@ -8,24 +8,34 @@
 #include <common/tool.h>
 #include "report.h"
 
+/* What a program has logged does not move the cursor of who reads of it. */
+static void print_plain(const char *text)
+{
+	for (; *text; text++)
+		putc(*text >= ' ' && *text <= '~' ? *text : '?', stderr);
+}
+
 /* @field: NULL: of the event as a whole */
 void report_problem(struct report *r, const struct hft_log_view *e, const char *field,
 		    const char *format, ...)
 {
-	char time[40];
+	char time[40], text[512];
 	va_list args;
 
 	if (++r->problems > REPORT_PROBLEMS)
 		return;
 	utc(e->time, time, sizeof(time));
-	fprintf(stderr, "%s: %s, stream %" PRIu64 ", record %" PRIu32 ", %s: %s:%s: ",
+	fprintf(stderr, "%s: %s, stream %" PRIu64 ", record %" PRIu32 ", %s: ",
 		program_invocation_short_name, e->stream->log->path, e->stream->id, e->sequence,
-		time, e->site->subsystem, e->site->name);
-	if (field)
-		fprintf(stderr, "%s ", field);
+		time);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	print_plain(e->site->subsystem);
+	putc(':', stderr);
+	print_plain(e->site->name);
+	fprintf(stderr, ": %s%s", field ? field : "", field ? " " : "");
+	print_plain(text);
 	putc('\n', stderr);
 }
 

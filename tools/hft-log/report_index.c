@@ -17,8 +17,10 @@
 #define KEY	800u
 #define KEPT	'r'			/* first letter of the key of what stays */
 
+/* @hash: of @key: what is compared first, since keys begin alike */
 struct node {
 	uint64_t value;
+	uint64_t hash;
 	char key[];
 };
 
@@ -26,9 +28,22 @@ struct report_index {
 	void *nodes;			/* of tsearch() */
 };
 
-static int compare(const void *a, const void *b)
+static int compare(const void *one, const void *other)
 {
-	return strcmp(((const struct node *)a)->key, ((const struct node *)b)->key);
+	const struct node *a = one, *b = other;
+
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	return strcmp(a->key, b->key);
+}
+
+/* FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo, 1991) */
+static void set_key(struct node *node, const char *key)
+{
+	strcpy(node->key, key);
+	node->hash = 0xcbf29ce484222325;
+	for (; *key; key++)
+		node->hash = (node->hash ^ (unsigned char)*key) * 0x100000001b3;
 }
 
 struct report_index *index_new(void)
@@ -63,7 +78,7 @@ static struct node *find(const struct report_index *index, const char *key)
 {
 	struct node *probe = alloca(sizeof(*probe) + strlen(key) + 1), **found;
 
-	strcpy(probe->key, key);
+	set_key(probe, key);
 	found = tfind(probe, &index->nodes, compare);
 	return found ? *found : NULL;
 }
@@ -76,7 +91,7 @@ static int set(struct report_index *index, const char *key, uint64_t value)
 		node = malloc(sizeof(*node) + strlen(key) + 1);
 		if (!node)
 			return -ENOMEM;
-		strcpy(node->key, key);
+		set_key(node, key);
 		if (!tsearch(node, &index->nodes, compare)) {
 			free(node);
 			return -ENOMEM;

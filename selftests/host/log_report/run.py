@@ -320,6 +320,9 @@ def test_bad():
 			(day.NEW, {"price_e8": 2 ** 62}, "limitPrice")):
 		refused("rts24: %r" % values, run("rts24", events=[changed(event, **values)]), field)
 	refused("control: text", run("control", events=[changed(day.HALT, who=b"\xff")]), "who has")
+	done = run("cat", events=[changed(day.NEW, order="a\x1b[2Jb")])
+	result("\x1b" not in done.stderr and "a?[2Jb" in done.stderr, "no control characters",
+	       done.stderr)
 	many = [changed(day.NEW, side=9)] * 150
 	done = run("cat", events=many)
 	refused("150 errors", done, "errors: 150, not all of them printed")
