@@ -5,116 +5,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <dirent.h>
 #include <fcntl.h>
-#include <stdbool.h>
-#include <time.h>
-#include <unistd.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
 
-#include <hft/hft.h>
-
-#include "log_records.h"
-
-#define LONG_NS		(600 * 1000000000ull)
-#define STREAMS		3
-
-static char top[] = "/tmp/hft-log-store-XXXXXX";
-static char dir[64];
-
-static const struct hft_log_store_origin origin = {
-	.uuid = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 },
-	.pid = 42,
-	.program = "a \"program\"",
-	.clock = { "tsc", 3000000000ull, 1700000000, 123456, -5 },
-};
-
-struct load {
-	struct hft_log_store *store;
-	struct record_source sources[STREAMS];
-	uint64_t bytes[STREAMS];
-};
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
-}
-
-static void new_folder(const char *name)
-{
-	snprintf(dir, sizeof(dir), "%s/%s", top, name);
-}
-
-static void open_store(struct load *load, struct hft_log_store_opts *opts)
-{
-	const struct hft_log_store_stream streams[STREAMS] = {
-		{ 0, 0, -1, "log", "drop", false }, { 7, 100, 1, "fast \"1\"", "overwrite", false },
-		{ 8, 100, 1, "fast", "audit", true },
-	};
-	size_t i;
-
-	memset(load, 0, sizeof(*load));
-	opts->sz = sizeof(*opts);
-	assert_int_equal(hft_log_store_open(&load->store, dir, &origin, opts), 0);
-	for (i = 0; i < sizeof(record_sites) / sizeof(record_sites[0]); i++)
-		assert_int_equal(hft_log_store_site_add(load->store, &record_sites[i]), 0);
-	for (i = 0; i < STREAMS; i++) {
-		assert_int_equal(hft_log_store_stream_add(load->store, &streams[i]), 0);
-		load->sources[i].random = 88172645463325252ull + i;
-		load->sources[i].stamp = 1000000;
-	}
-}
-
-static uint64_t stream_id(int i)
-{
-	return i ? 6 + (uint64_t)i : 0;
-}
-
-/* All of it, however long that takes. */
-static void append_all(struct load *load, int i, const uint8_t *from, size_t bytes)
-{
-	uint64_t id = stream_id(i);
-	int64_t took;
-	size_t at = 0;
-
-	while (at < bytes) {
-		took = hft_log_store_append(load->store, id, from + at, bytes - at, 0);
-		assert_true(took >= 0 || took == -EAGAIN);
-		at += took > 0 ? (size_t)took : 0;
-		hft_log_store_poll(load->store, now_ns());
-	}
-	load->bytes[i] += bytes;
-}
-
-static void append_random(struct load *load, uint32_t times, uint32_t most)
-{
-	static uint8_t buffer[1 << 20];
-	size_t bytes;
-	int i;
-
-	while (times--) {
-		i = (int)(record_random(&load->sources[0]) % STREAMS);
-		bytes = records_make(&load->sources[i], buffer, sizeof(buffer),
-				     1 + (uint32_t)(record_random(&load->sources[i]) % most));
-		append_all(load, i, buffer, bytes);
-	}
-}
-
-static uint64_t all_made(const struct load *load)
-{
-	uint64_t made = 0;
-	int i, site;
-
-	for (i = 0; i < STREAMS; i++)
-		for (site = 0; site < SITES_END; site++)
-			made += load->sources[i].made[site];
-	return made;
-}
+#include "log_load.h"
 
 static bool has_seal(const char *chunk)
 {
@@ -122,11 +18,6 @@ static bool has_seal(const char *chunk)
 
 	snprintf(path, sizeof(path), "%s/hft/seal", chunk);
 	return !access(path, F_OK);
-}
-
-static int only_chunks(const struct dirent *entry)
-{
-	return !strncmp(entry->d_name, "chunk-", 6);
 }
 
 /* What was compressed is put beside it as it was. */
@@ -207,18 +98,6 @@ static void check_counts(struct load *load, const struct hft_log_store_state *st
 		assert_int_equal(events, made);
 }
 
-static void check_written(struct load *load, bool synced)
-{
-	int i;
-
-	for (i = 0; i < STREAMS; i++) {
-		assert_int_equal(hft_log_store_written(load->store, stream_id(i)), load->bytes[i]);
-		if (synced)
-			assert_int_equal(hft_log_store_synced(load->store, stream_id(i)),
-					 load->bytes[i]);
-	}
-}
-
 static void check_load(struct hft_log_store_opts *opts, const char *name)
 {
 	struct hft_log_store_state state = { .sz = sizeof(state) };
@@ -238,7 +117,9 @@ static void check_load(struct hft_log_store_opts *opts, const char *name)
 	assert_int_equal(state.err, 0);
 	assert_int_equal(state.waiting_bytes, 0);
 	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	check_chain(false);
 	check_counts(&load, &state);
+	check_chain(false);
 }
 
 static void test_uring(void **unused)
@@ -276,21 +157,6 @@ static void test_pwrite(void **unused)
 
 	(void)unused;
 	check_load(&opts, "pwrite");
-}
-
-static int make_folder(void **unused)
-{
-	(void)unused;
-	return mkdtemp(top) ? 0 : -1;
-}
-
-static int remove_folder(void **unused)
-{
-	char command[64];
-
-	(void)unused;
-	snprintf(command, sizeof(command), getenv("HFT_KEEP") ? "echo %s" : "rm -r %s", top);
-	return system(command);
 }
 
 int main(void)

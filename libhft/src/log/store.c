@@ -265,8 +265,10 @@ int hft_log_store_clock(struct hft_log_store *store, const struct hft_log_store_
 	if (!clock->freq || clock->offset >= clock->freq)
 		return hft_fail(EINVAL, "a clock of %llu Hz", (unsigned long long)clock->freq);
 	store->now = hft_store_monotonic();
+	err = hft_store_packets_close(store);
 	store->origin.clock = *clock;		/* of the next chunk */
-	err = hft_store_chunk_rotate(store);
+	if (!err)
+		err = hft_store_chunk_rotate(store);
 	if (!err || store->chunk != open)
 		return 0;
 	store->origin.clock = old;
@@ -274,24 +276,31 @@ int hft_log_store_clock(struct hft_log_store *store, const struct hft_log_store_
 	return err;
 }
 
-/* Gives what is READY to the disk; what has no place gets one. */
+/* What has no place in a chunk, as it lost that or never had one. */
+static int bind_packet(struct hft_log_store *store, struct log_packet *packet)
+{
+	int err = store->chunk ? 0 : hft_store_chunk_open(store);
+
+	if (!err)
+		err = hft_store_packet_bind(store, packet);
+	store->blocked = err;
+	if (err)
+		hft_store_failed(store, -err, "making a chunk");
+	return err;
+}
+
+/* Gives what is READY to the disk: a packet that it takes at once is free afterwards. */
 static void write_waiting(struct hft_log_store *store)
 {
 	struct log_stream *stream;
-	struct log_packet *packet;
-	int err = 0;
+	struct log_packet *packet, *next;
 
-	for (stream = store->streams; stream && !store->retry; stream = stream->next)
-		for (packet = stream->first; packet && !store->retry; packet = packet->next) {
-			if (!packet->file) {
-				err = store->chunk ? 0 : hft_store_chunk_open(store);
-				if (!err)
-					err = hft_store_packet_bind(store, packet);
-				store->blocked = err;
-			}
-			if (err)
-				hft_store_failed(store, -err, "making a chunk");
-			else if (packet->state == LOG_PACKET_READY)
+	for (stream = store->streams; stream; stream = stream->next)
+		for (packet = stream->first; packet; packet = next) {
+			next = packet->next;
+			if (store->retry || (!packet->file && bind_packet(store, packet)))
+				return;
+			if (packet->state == LOG_PACKET_READY)
 				hft_store_write(store, packet);
 		}
 }

@@ -308,6 +308,9 @@ static uint64_t wall_clock(void)
 /* All that will be in it is known: so are its seal and its root. */
 static int make_seal(struct hft_log_store *store, struct log_chunk *chunk)
 {
+	struct log_kept kept = {
+		.number = chunk->number, .audit = chunk->audit, .bytes = chunk->bytes,
+	};
 	struct hft_log_seal_opts opts = {
 		.chunk = chunk->number,
 		.closed = wall_clock(),
@@ -320,26 +323,20 @@ static int make_seal(struct hft_log_store *store, struct log_chunk *chunk)
 	chunk->first = hft_store_retain_first(store, chunk->number, chunk->bytes, opts.closed);
 	pthread_mutex_unlock(&store->lock);
 	opts.first = chunk->first;
-	chunk->closed = opts.closed;
+	kept.closed = opts.closed;
 	memcpy(opts.uuid, store->origin.uuid, sizeof(opts.uuid));
 	err = hft_log_seal_begin(&chunk->seal, &opts);
 	if (!err)
 		err = add_files(chunk);
 	if (!err)
 		err = hft_log_seal_end(&chunk->seal, store->has_key ? &store->key : NULL);
+	if (!err) {
+		pthread_mutex_lock(&store->lock);
+		err = hft_store_kept_add(store, &kept);
+		pthread_mutex_unlock(&store->lock);
+	}
 	if (err)
 		hft_log_seal_close(&chunk->seal);
-	return err;
-}
-
-static int close_packets(struct hft_log_store *store)
-{
-	struct log_stream *stream;
-	int err = 0;
-
-	for (stream = store->streams; !err && stream; stream = stream->next)
-		if (stream->filling && stream->filling->index.records)
-			err = hft_store_packet_close(store, stream->filling);
 	return err;
 }
 
@@ -352,7 +349,7 @@ int hft_store_chunk_rotate(struct hft_log_store *store)
 {
 	struct log_chunk *chunk;
 	struct log_stream *stream;
-	int err = close_packets(store);
+	int err = hft_store_packets_close(store);
 
 	chunk = store->chunk;
 	if (err || !chunk)
@@ -467,6 +464,7 @@ bool hft_store_chunk_gone(struct hft_log_store *store)
 	}
 	while ((chunk = store->closing)) {
 		store->closing = chunk->next;
+		hft_store_kept_drop(store, chunk->number);
 		abandon(chunk);
 	}
 	store->closing_last = NULL;

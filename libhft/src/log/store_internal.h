@@ -114,7 +114,6 @@ struct log_chunk {
 	uint8_t previous[HFT_LOG_HASH_BYTES];
 	bool has_previous;
 	uint32_t first;			/* the oldest to be kept */
-	uint64_t closed;		/* CLOCK_REALTIME, ns */
 	struct hft_log_sealing seal;
 };
 
@@ -141,10 +140,11 @@ struct log_site {
 	char *types;
 };
 
-/* A chunk that is sealed. */
+/* A chunk that is closed. */
 struct log_kept {
 	uint32_t number;
 	bool audit;
+	bool sealed;
 	uint64_t bytes;
 	uint64_t closed;		/* CLOCK_REALTIME, ns */
 };
@@ -247,6 +247,7 @@ struct log_packet *hft_store_packet_take(struct hft_log_store *store, struct log
 int64_t hft_store_packet_fill(struct hft_log_store *store, struct log_packet *packet,
 			const void *records, size_t bytes);
 int hft_store_packet_close(struct hft_log_store *store, struct log_packet *packet);
+int hft_store_packets_close(struct hft_log_store *store);
 void hft_store_packet_written(struct hft_log_store *store, struct log_packet *packet);
 int hft_store_packet_bind(struct hft_log_store *store, struct log_packet *packet);
 
@@ -307,6 +308,8 @@ uint32_t hft_store_retain_first(struct hft_log_store *store, uint32_t number, ui
 void hft_store_retain(struct hft_log_store *store, uint32_t first);
 int hft_store_kept_add(struct hft_log_store *store, const struct log_kept *kept);
 int hft_store_kept_scan(struct hft_log_store *store);
+void hft_store_kept_sealed(struct hft_log_store *store, uint32_t number, uint64_t bytes);
+void hft_store_kept_drop(struct hft_log_store *store, uint32_t number);
 void hft_store_kept_packed(struct hft_log_store *store, uint32_t number, uint64_t bytes);
 uint64_t hft_store_folder_bytes(int fd);
 

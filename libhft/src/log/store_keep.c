@@ -73,20 +73,12 @@ static int seal(struct hft_log_store *store, struct log_chunk *chunk)
 
 static void keep(struct hft_log_store *store, struct log_chunk *chunk)
 {
-	struct log_kept kept = {
-		.number = chunk->number,
-		.audit = chunk->audit,
-		.bytes = hft_store_folder_bytes(chunk->fd),
-		.closed = chunk->closed,
-	};
-
 	chunk->sealed = !seal(store, chunk);
-	if (!chunk->sealed)
+	if (!chunk->sealed) {
+		hft_store_kept_drop(store, chunk->number);
 		return;
-	pthread_mutex_lock(&store->lock);
-	store->state.chunks++;
-	hft_store_kept_add(store, &kept);
-	pthread_mutex_unlock(&store->lock);
+	}
+	hft_store_kept_sealed(store, chunk->number, hft_store_folder_bytes(chunk->fd));
 	hft_store_retain(store, chunk->first);
 	if (!(store->opts.flags & HFT_LOG_STORE_NO_PACK))
 		hft_store_packer_give(store, chunk->number);

@@ -172,6 +172,18 @@ int hft_store_packet_close(struct hft_log_store *store, struct log_packet *packe
 	return 0;
 }
 
+/* Of all streams. */
+int hft_store_packets_close(struct hft_log_store *store)
+{
+	struct log_stream *stream;
+	int err = 0;
+
+	for (stream = store->streams; !err && stream; stream = stream->next)
+		if (stream->filling && stream->filling->index.records)
+			err = hft_store_packet_close(store, stream->filling);
+	return err;
+}
+
 static void free_packet(struct hft_log_store *store, struct log_packet *packet)
 {
 	struct log_file *file = packet->file;

@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "../options.h"
+#include "repair.h"
 #include "store_internal.h"
 
 static uint64_t age(const struct log_kept *kept, uint64_t now)
@@ -48,7 +49,7 @@ uint32_t hft_store_retain_first(struct hft_log_store *store, uint32_t number, ui
 	for (i = 0; i < store->nr_kept; i++)
 		bytes += store->kept[i].bytes;
 	for (i = 0; i < store->nr_kept; i++) {
-		if (must_stay(store, &store->kept[i], now) ||
+		if (!store->kept[i].sealed || must_stay(store, &store->kept[i], now) ||
 		    !is_over(store, &store->kept[i], bytes, chunks, now))
 			return store->kept[i].number;
 		bytes -= store->kept[i].bytes;
@@ -76,11 +77,24 @@ static uint32_t next_to_remove(struct hft_log_store *store, uint32_t first)
 	uint32_t number = 0;
 
 	pthread_mutex_lock(&store->lock);
-	if (store->nr_kept > 1 && store->kept[0].number < first &&
+	if (store->nr_kept > 1 && store->kept[0].sealed && store->kept[0].number < first &&
 	    store->kept[0].number != store->packer.busy)
 		number = store->kept[0].number;
 	pthread_mutex_unlock(&store->lock);
 	return number;
+}
+
+/* It is not there any more. */
+void hft_store_kept_drop(struct hft_log_store *store, uint32_t number)
+{
+	uint32_t i, to = 0;
+
+	pthread_mutex_lock(&store->lock);
+	for (i = 0; i < store->nr_kept; i++)
+		if (store->kept[i].number != number)
+			store->kept[to++] = store->kept[i];
+	store->nr_kept = to;
+	pthread_mutex_unlock(&store->lock);
 }
 
 /* Remove those before @first: its seal is on the disk. */
@@ -97,9 +111,8 @@ void hft_store_retain(struct hft_log_store *store, uint32_t first)
 				       strerror(-err));
 			return;
 		}
+		hft_store_kept_drop(store, number);
 		pthread_mutex_lock(&store->lock);
-		store->nr_kept--;
-		memmove(store->kept, store->kept + 1, store->nr_kept * sizeof(*store->kept));
 		store->state.removed_chunks++;
 		pthread_mutex_unlock(&store->lock);
 	}
@@ -122,15 +135,39 @@ int hft_store_kept_add(struct hft_log_store *store, const struct log_kept *kept)
 	return 0;
 }
 
-/* It is smaller now. */
-void hft_store_kept_packed(struct hft_log_store *store, uint32_t number, uint64_t bytes)
+static struct log_kept *find_kept(struct hft_log_store *store, uint32_t number)
 {
 	uint32_t i;
 
-	pthread_mutex_lock(&store->lock);
 	for (i = 0; i < store->nr_kept; i++)
 		if (store->kept[i].number == number)
-			store->kept[i].bytes = bytes;
+			return &store->kept[i];
+	return NULL;
+}
+
+/* It is smaller now. */
+void hft_store_kept_packed(struct hft_log_store *store, uint32_t number, uint64_t bytes)
+{
+	struct log_kept *kept;
+
+	pthread_mutex_lock(&store->lock);
+	kept = find_kept(store, number);
+	if (kept)
+		kept->bytes = bytes;
+	pthread_mutex_unlock(&store->lock);
+}
+
+void hft_store_kept_sealed(struct hft_log_store *store, uint32_t number, uint64_t bytes)
+{
+	struct log_kept *kept;
+
+	pthread_mutex_lock(&store->lock);
+	store->state.chunks++;
+	kept = find_kept(store, number);
+	if (kept) {
+		kept->bytes = bytes;
+		kept->sealed = true;
+	}
 	pthread_mutex_unlock(&store->lock);
 }
 
@@ -219,6 +256,7 @@ static int look_at(struct hft_log_store *store, const char *name, uint32_t numbe
 	if (fd < 0)
 		return hft_fail(errno, "opening %s/%s", store->dir, name);
 	sealed = !fstatat(fd, "hft/seal", &stat, 0);
+	kept.sealed = sealed;
 	if (sealed) {
 		kept.closed = (uint64_t)stat.st_mtim.tv_sec * NSEC_PER_SEC;
 		kept.bytes = hft_store_folder_bytes(fd);
@@ -272,18 +310,38 @@ static int scan_folder(struct hft_log_store *store, DIR *dir, uint32_t *unsealed
 	return 0;
 }
 
-/* Finds what is there already. */
-int hft_store_kept_scan(struct hft_log_store *store)
+static int scan(struct hft_log_store *store, uint32_t *unsealed)
 {
 	int copy = openat(store->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	uint32_t unsealed = 0;
 	int err;
 
-	if (!dir)
-		return hft_fail(errno, "reading %s", store->dir);
-	err = scan_folder(store, dir, &unsealed);
+	if (!dir) {
+		err = hft_fail(errno, "reading %s", store->dir);
+		if (copy >= 0)
+			close(copy);
+		return err;
+	}
+	store->nr_kept = 0;
+	*unsealed = 0;
+	err = scan_folder(store, dir, unsealed);
 	closedir(dir);
+	return err;
+}
+
+/* Finds what is there already; what a crash has left is sealed, and its seal says so. */
+int hft_store_kept_scan(struct hft_log_store *store)
+{
+	struct hft_log_repair_result result = { .sz = sizeof(result) };
+	uint32_t unsealed;
+	int err = scan(store, &unsealed);
+
+	if (!err && unsealed) {
+		err = hft_log_repair_folder(store->dir_fd, store->has_key ? &store->key : NULL,
+					    true, &result);
+		if (!err)
+			err = scan(store, &unsealed);
+	}
 	if (err)
 		return err;
 	if (store->nr_kept)
