@@ -11,6 +11,9 @@
  * With dma=1 the device first fetches the struct hft_sink_event from memory into its own
  * buffer, and the doorbell is the DMA engine's; the factorial follows in the interrupt that
  * says that the event is there.  (QEMU's takes 100 ms for that.)
+ *
+ * With 1 in its attribute paused the device gets no more tasks, as for its upkeep: they wait
+ * in their rings until there is 0 again.
  */
 #include <linux/dma-mapping.h>
 #include <linux/hft_sink.h>
@@ -59,6 +62,7 @@ MODULE_PARM_DESC(dma, "have the device fetch the event first (0)");
  * @token: of the task that it has; 0: none.  One at a time, so nobody else looks at it
  * @event: for its DMA
  * @event_dma: where that is for the device
+ * @paused: it gets none
  * @doorbell_ns: from the begin of the last dispatch to the doorbell
  */
 struct edu {
@@ -66,6 +70,7 @@ struct edu {
 	void __iomem *regs;
 	struct hft_sink *sink;
 	u64 token;
+	bool paused;
 	struct hft_sink_event *event;
 	dma_addr_t event_dma;
 	u64 doorbell_ns;
@@ -94,6 +99,8 @@ static int edu_dispatch(struct hft_sink *sink, void *data, const struct hft_sink
 {
 	struct edu *edu = data;
 
+	if (unlikely(READ_ONCE(edu->paused)))
+		return -EBUSY;
 	edu->sink = sink;
 	edu->token = event->token;
 	if (edu_dma)
@@ -155,9 +162,33 @@ static ssize_t clock_ns_show(struct device *dev, struct device_attribute *attr, 
 }
 static DEVICE_ATTR_RO(clock_ns);
 
+static ssize_t paused_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct edu *edu = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%d\n", READ_ONCE(edu->paused));
+}
+
+static ssize_t paused_store(struct device *dev, struct device_attribute *attr, const char *buf,
+			    size_t count)
+{
+	struct edu *edu = dev_get_drvdata(dev);
+	bool paused;
+	int err = kstrtobool(buf, &paused);
+
+	if (err)
+		return err;
+	WRITE_ONCE(edu->paused, paused);
+	if (!paused)
+		hft_sink_kick(edu->sink);
+	return count;
+}
+static DEVICE_ATTR_RW(paused);
+
 static struct attribute *edu_attrs[] = {
 	&dev_attr_doorbell_ns.attr,
 	&dev_attr_clock_ns.attr,
+	&dev_attr_paused.attr,
 	NULL
 };
 ATTRIBUTE_GROUPS(edu);

@@ -382,6 +382,71 @@ TEST_F(sink, by_dma)
 	}
 }
 
+static int set_paused(const char *name, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/paused", name);
+	return hft_test_write_file(path, text);
+}
+
+/* Submit @nr from cookie @from on, due and soon to be. */
+static int submit_many(int context, int from, int nr)
+{
+	int i, err = 0;
+
+	for (i = from; i < from + nr && !err; i++) {
+		struct hft_task task = hft_test_task(0, i, i & 1 ? hft_test_now() + i * 1000 : 0);
+
+		err = hft_test_submit(context, &task, NULL);
+	}
+	return err;
+}
+
+/* What the driver is too busy for waits, and is had when the driver says so, each once. */
+TEST_F(sink, a_busy_driver)
+{
+	struct hft_sink_info info;
+	struct hft_event event;
+	int i, n, err;
+
+	NEED_SINK();
+	EXPECT_EQ(-EINVAL, set_paused(self->info.name, "perhaps"));
+	for (n = 0; n < 20; n++) {
+		unsigned char seen[TASKS] = {};
+
+		ASSERT_EQ(0, set_paused(self->info.name, "1"));
+		ASSERT_EQ(0, find_sink(self->context, &info));
+		ASSERT_EQ(0, submit_many(self->context, 0, 8));
+		hft_test_sleep(NSEC_PER_MSEC);
+		ASSERT_EQ(-ETIMEDOUT, hft_test_wait(&self->ring, 0));
+		self->info = info;
+		ASSERT_EQ(0, find_sink(self->context, &info));
+		ASSERT_EQ(self->info.handed, info.handed);
+		/* More come just when it goes on. */
+		ASSERT_EQ(0, set_paused(self->info.name, "0"));
+		ASSERT_EQ(0, submit_many(self->context, 8, 8));
+		for (i = 0; i < 16; i++) {
+			err = hft_test_take(&self->ring, &event, LONG);
+			ASSERT_EQ(0, err);
+			ASSERT_EQ(HFT_EVENT_SINK, event.type);
+			ASSERT_GT(16, event.cookie);
+			ASSERT_EQ(0, seen[event.cookie]++);
+			ASSERT_EQ(factorial(event.cookie), event.result);
+		}
+	}
+
+	/* It is pulled out meanwhile: each ends with that. */
+	ASSERT_EQ(0, set_paused(self->info.name, "1"));
+	ASSERT_EQ(0, submit_many(self->context, 0, 8));
+	ASSERT_EQ(0, pull(self->info.name));
+	for (i = 0; i < 8; i++) {
+		ASSERT_EQ(0, hft_test_take(&self->ring, &event, LONG));
+		ASSERT_EQ(-ENODEV, event.result);
+	}
+	ASSERT_EQ(-ETIMEDOUT, hft_test_wait(&self->ring, 0));
+}
+
 /* The ring goes while the device has a task of it; what comes back then is nobody's. */
 TEST_F(sink, closed_with_tasks)
 {
