@@ -48,18 +48,16 @@ static char *hft_log_slurp(int chunk_fd, const char *file, size_t *size, int *er
 	return NULL;
 }
 
-/* How much of TSDL is whole: its blocks and declarations end with ";\n" at a line's end. */
+/* How much of TSDL is whole: a block ends with a line of its own. */
 static size_t hft_log_whole_metadata(const char *text, size_t size)
 {
-	const char *end = NULL, *at = text;
+	static const char block_end[] = "\n};\n";
+	const size_t length = sizeof(block_end) - 1;
+	size_t whole = size;
 
-	while ((at = strchr(at, '\n'))) {
-		if (at - text >= 2 && at[-1] == ';' && (at[-2] == '}' || at[-2] == ')'))
-			end = (at - text == 2 || at[-3] == '\n') ? at + 1 : end;
-		at++;
-	}
-	(void)size;
-	return end ? (size_t)(end - text) : 0;
+	while (whole >= length && memcmp(text + whole - length, block_end, length))
+		whole--;
+	return whole >= length ? whole : 0;
 }
 
 /* Of lines of JSON: those that are, and end. */
