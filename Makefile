@@ -93,7 +93,8 @@ coverage: deps		## line coverage of kmod (in the VM) and of the host-tested code
 	tools/vm/coverage
 
 # What the figures are set against.  DPDK alone is 150 MB, which nothing else needs.
-bench: DEPS += libck-dev libconcurrentqueue-dev libdpdk-dev valgrind
+bench: DEPS += libck-dev libconcurrentqueue-dev libdpdk-dev liblttng-ust-dev libspdlog-dev \
+	lttng-tools valgrind
 bench: deps lib tools	## the figures, into build/bench.json; ONLY=name for one
 	ONLY="$(ONLY)" tools/hft-bench/bench.sh
 

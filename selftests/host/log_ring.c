@@ -361,6 +361,52 @@ static void test_threads(void **state)
 	check_threads(HFT_LOG_OVERWRITE);
 }
 
+/* Positions and numbers that wrap, each by itself. */
+static void check_wrap(enum hft_log_policy policy, uint64_t start)
+{
+	struct reader reader = {};
+	struct test_ring it;
+	struct hft_log_ring *ring;
+	uint64_t number, random = 7;
+
+	test_ring_open(&it, policy, HFT_LOG_PLAIN, LEAST, 0);
+	ring = it.queue->ring;
+	ring->reserved = start;
+	ring->head = start;
+	ring->tail = 8 * (uint64_t)(uint32_t)start;
+	ring->position = ring->tail;
+	ring->room += (uint32_t)start;
+	ring->limit = (uint32_t)start - 1;
+	it.queue->position = ring->tail;
+	it.queue->level_position = ring->tail;
+	it.queue->number = (uint32_t)(start >> 32);
+	reader.audit.number = it.queue->number;
+	for (number = 0; number < 4000; number++) {
+		log_one(number, &random);
+		if (!random_below(&random, 50))
+			audit_ring(&reader.audit, it.queue, NULL);
+	}
+	log_ring_end(ring);
+	while (!log_queue_is_empty(it.queue))
+		audit_ring(&reader.audit, it.queue, NULL);
+	assert_int_equal(reader.audit.next, 4000);
+	test_ring_close(&it);
+}
+
+static void test_wrap(void **state)
+{
+	static const uint64_t starts[] = {
+		0xfffff000, 0xffffffff, 0x7ffff000, 0xfffffff000000000, 0xfffffe00fffffe00,
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		check_wrap(HFT_LOG_DROP, starts[i]);
+		check_wrap(HFT_LOG_OVERWRITE, starts[i]);
+	}
+}
+
 static volatile sig_atomic_t handled;
 static uint64_t refused;
 
@@ -505,7 +551,7 @@ static void test_map(void **state)
 	ring->head = 0;
 	assert_int_equal(log_queue_map(&queue, it.dir_fd, it.queue->name), -EBADMSG);
 	*ring = good;
-	ring->head = LEAST + 8;
+	ring->head = LEAST / 8 + 1;
 	assert_int_equal(log_queue_map(&queue, it.dir_fd, it.queue->name), -EBADMSG);
 	*ring = good;
 	ring->bytes *= 2;
@@ -530,6 +576,7 @@ int main(void)
 		cmocka_unit_test(test_overwrite),
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_wrap),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_map),

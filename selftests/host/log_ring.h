@@ -24,6 +24,9 @@ static inline void test_ring_open(struct test_ring *it, enum hft_log_policy poli
 	struct log_ring_spec spec = {
 		.stream = 1, .uuid = uuid, .lane = lane, .policy = policy, .bytes = bytes,
 		.block_ns = block_ns,
+#ifdef __x86_64__
+		.tsc = true,
+#endif
 	};
 
 	strcpy(it->dir, "/dev/shm/hft-test-XXXXXX");

@@ -82,6 +82,7 @@ run_native() {
 		heap-*) measure env GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
 				"$BUILD/bench/heap" "heap_${group#heap-}_ratio" "$(size "${group#heap-}")" ;;
 		affine) measure "$HERE/affine.sh" ;;
+		log) measure "$HERE/log.sh" ;;
 		*) measure "$BUILD/bench/$group" ;;
 		esac
 	done

@@ -186,8 +186,7 @@ template<typename T> HFT_LOG_INLINE struct hft_log_arg hft_log_of(T value)
 					&hft_log_slot_);			\
 		if (hft_log_unlikely(error))					\
 			break;							\
-		hft_log_at = hft_log_place(hft_log_slot_.ring,			\
-					   hft_log_slot_.reserved);		\
+		hft_log_at = hft_log_slot_.at;					\
 		hft_log_bytes = sizeof(struct hft_log_record);			\
 		HFT_LOG_EACH(HFT_LOG_PUT, __VA_ARGS__)				\
 		(void)hft_log_at;						\

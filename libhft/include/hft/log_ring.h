@@ -4,12 +4,12 @@
  *
  * One thread writes, with its signal handlers, and the drainer reads.
  *
- *	@reserved	position and number of the next record: the writer alone moves it, by a
+ *	@reserved	place and number of the next record: the writer alone moves it, by a
  *			compare-and-swap that is atomic to signals only.  A handler that
  *			comes between the load and the swap makes it fail; one that comes
  *			later writes behind the record that it has interrupted
- *	@head		what is before it is complete: a release store of the outermost call,
- *			the reader's acquire load
+ *	@head		@reserved when all before it was complete: a release store of the
+ *			outermost call, the reader's acquire load
  *	@limit		how far the writer may go without a look at @tail.  Less than there
  *			is room for: the slow path has something to do
  *	@tail		what is before it is in files: the reader's release store, the
@@ -40,6 +40,7 @@ extern "C" {
 #define HFT_LOG_RING_HEAD	4096u		/* bytes before the records */
 #define HFT_LOG_RING_MARKS	16u
 
+#define HFT_LOG_AHEAD		1024u		/* bytes: as many as are on their way at once */
 #define HFT_LOG_TEXT_MAX	1023u		/* bytes of a string */
 
 #define hft_log_likely(condition)	__builtin_expect(!!(condition), 1)
@@ -68,8 +69,10 @@ enum hft_log_lane {
  * @thread: its name
  * @block_ns: how long a call waits for room
  * @reserved: number of the next record in the upper half, its position / 8 in the lower
- * @head: position, in bytes, up to which records are complete
- * @limit: position / 8 up to which there is room
+ * @head: the same, up to which records are complete
+ * @limit: position / 8 up to which there is room for the inlined call: not beyond where it
+ *	wraps, and none where stamps are not of the TSC
+ * @room: the same for the slow path
  * @mask: of positions / 8
  * @tsc: stamps are of the TSC; 0: CLOCK_MONOTONIC, ns
  * @closed: its log has been closed: no more calls
@@ -81,6 +84,7 @@ enum hft_log_lane {
  * @first: stamp of the first of those
  * @last: of the last
  * @timeouts: calls that waited too long
+ * @position: of the next record at the last call of the slow path, in bytes
  * @tail: position, in bytes, up to which records are in files
  * @drained: position up to which they were read
  * @overwritten: records that the reader has not seen
@@ -106,6 +110,7 @@ struct hft_log_ring {
 	uint64_t head;
 	uint32_t limit;
 	uint32_t mask;
+	uint32_t room;
 	uint32_t tsc;
 	uint32_t closed;
 	uint32_t done;
@@ -116,6 +121,7 @@ struct hft_log_ring {
 	uint64_t first;
 	uint64_t last;
 	uint64_t timeouts;
+	uint64_t position;
 
 	uint64_t tail __attribute__((aligned(128)));
 	uint64_t drained;
@@ -165,7 +171,9 @@ struct hft_log_arg {
 struct hft_log_slot {
 	struct hft_log_ring *ring;
 	uint64_t reserved;
+	uint64_t next;
 	uint64_t stamp;
+	char *at;
 };
 
 extern __thread struct hft_log_ring *hft_log_self[HFT_LOG_LANES]
@@ -207,17 +215,32 @@ HFT_LOG_INLINE uint64_t hft_log_stamp(uint32_t tsc)
 	return hft_log_monotonic();
 }
 
-/* The state of @reserved behind a record. */
-HFT_LOG_INLINE uint64_t hft_log_behind(uint64_t reserved, uint32_t words)
-{
-	uint64_t number = (reserved >> 32) + 1;
-
-	return number << 32 | (uint32_t)((uint32_t)reserved + words);
-}
-
 HFT_LOG_INLINE char *hft_log_place(struct hft_log_ring *ring, uint64_t reserved)
 {
 	return (char *)ring + HFT_LOG_RING_HEAD + 8 * (size_t)((uint32_t)reserved & ring->mask);
+}
+
+/* For writing: the drainer, on another CPU, has read it a while ago. */
+HFT_LOG_INLINE void hft_log_prefetch(const char *at)
+{
+#ifdef __x86_64__
+	__asm__ volatile("prefetchw %0" : : "m"(*at));
+#else
+	__builtin_prefetch(at, 1);
+#endif
+}
+
+/* As many lines as a record has, of what comes some records later. */
+HFT_LOG_INLINE void hft_log_prefetch_ahead(const char *at, uint32_t words)
+{
+	at += HFT_LOG_AHEAD;
+	hft_log_prefetch(at);
+	if (words > 8)
+		hft_log_prefetch(at + 64);
+	if (words > 16)
+		hft_log_prefetch(at + 128);
+	if (words > 24)
+		hft_log_prefetch(at + 192);
 }
 
 /* TSan knows of the words of a ring that overwrites, which are read while they change. */
@@ -238,7 +261,7 @@ HFT_LOG_INLINE void hft_log_put_bytes(char *at, const char *from, size_t length)
 
 /*
  * The stamp is taken between the load and the swap, so that those of a ring do not go back
- * where a handler comes between.
+ * where a handler comes between.  Below the limit no position wraps.
  */
 HFT_LOG_INLINE bool hft_log_reserve(uint32_t words, struct hft_log_slot *slot)
 {
@@ -246,11 +269,11 @@ HFT_LOG_INLINE bool hft_log_reserve(uint32_t words, struct hft_log_slot *slot)
 	uint32_t limit;
 
 	slot->reserved = __atomic_load_n(&ring->reserved, __ATOMIC_RELAXED);
-	slot->stamp = hft_log_stamp(ring->tsc);
+	slot->next = slot->reserved + (1ull << 32 | words);
+	slot->stamp = hft_log_stamp(true);
 	limit = __atomic_load_n(&ring->limit, __ATOMIC_RELAXED);
 	return hft_log_likely((int32_t)(limit - (uint32_t)slot->reserved) >= (int32_t)words) &&
-	       hft_log_swap(&ring->reserved, slot->reserved,
-			    hft_log_behind(slot->reserved, words));
+	       hft_log_swap(&ring->reserved, slot->reserved, slot->next);
 }
 
 /* Begin a record: room for it and its head. */
@@ -270,8 +293,12 @@ HFT_LOG_INLINE int hft_log_begin(unsigned int lane, const struct hft_log_site *s
 	*slot = slow;
 write:
 	at = hft_log_place(slot->ring, slot->reserved);
-	hft_log_put_word(at, (slot->reserved >> 32) << 32 | (uint64_t)words << 16 | site->id);
+	slot->at = at;
+	__atomic_store_n((uint32_t *)(void *)at, words << 16 | site->id, __ATOMIC_RELAXED);
+	__atomic_store_n((uint32_t *)(void *)(at + 4), (uint32_t)(slot->reserved >> 32),
+			 __ATOMIC_RELAXED);
 	hft_log_put_word(at + 8, slot->stamp);
+	hft_log_prefetch_ahead(at, words);
 	return 0;
 }
 
@@ -279,16 +306,18 @@ write:
 HFT_LOG_INLINE void hft_log_end(const struct hft_log_slot *slot)
 {
 	struct hft_log_ring *ring = slot->ring;
-	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED), reserved;
+	uint64_t next = slot->next, now;
 
-	if (hft_log_unlikely((uint32_t)(head >> 3) != (uint32_t)slot->reserved))
+	if (hft_log_unlikely(__atomic_load_n(&ring->head, __ATOMIC_RELAXED) != slot->reserved))
 		return;
-	do {
-		reserved = __atomic_load_n(&ring->reserved, __ATOMIC_RELAXED);
-		head += 8 * (uint64_t)(uint32_t)((uint32_t)reserved - (uint32_t)(head >> 3));
-		__atomic_store_n(&ring->head, head, __ATOMIC_RELEASE);
+	for (;;) {
+		__atomic_store_n(&ring->head, next, __ATOMIC_RELEASE);
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	} while (hft_log_unlikely(__atomic_load_n(&ring->reserved, __ATOMIC_RELAXED) != reserved));
+		now = __atomic_load_n(&ring->reserved, __ATOMIC_RELAXED);
+		if (hft_log_likely(now == next))
+			return;
+		next = now;
+	}
 }
 
 HFT_LOG_INLINE size_t hft_log_space(size_t bytes, struct hft_log_arg arg)

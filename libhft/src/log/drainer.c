@@ -21,7 +21,7 @@
 #include "log.h"
 #include "../options.h"
 
-#define LEAST_SLEEP_NS	100000ull
+#define LEAST_SLEEP_NS	1000000ull
 #define QUIET_LOOK_NS	50000		/* closing: is a call under way? */
 #define FLUSH_STEP_NS	(20 * 1000000ull)
 #define BUSY_BYTES	(64u << 10)	/* more in one turn: the next at once */
@@ -290,7 +290,7 @@ static void begin_flush(struct hft_log *log)
 		return;
 	take_incoming(log);
 	for (queue = log->queues; queue; queue = queue->next)
-		queue->flush_to = __atomic_load_n(&queue->ring->head, __ATOMIC_ACQUIRE);
+		queue->flush_to = log_queue_head(queue);
 }
 
 static bool is_ending(struct hft_log *log)

@@ -90,8 +90,9 @@ static void ring_init(struct hft_log_ring *ring, const struct log_ring_spec *spe
 	prctl(PR_GET_NAME, ring->thread);
 	ring->block_ns = spec->block_ns;
 	ring->mask = room - 1;
-	ring->limit = spec->policy == HFT_LOG_OVERWRITE ? room / HFT_LOG_RING_MARKS : room / 2;
+	ring->room = spec->policy == HFT_LOG_OVERWRITE ? room / HFT_LOG_RING_MARKS : room / 2;
 	ring->tsc = spec->tsc;
+	ring->limit = ring->tsc ? ring->room : UINT32_MAX;
 	/* Last: who finds it in the file finds the rest. */
 	__atomic_store_n(&ring->magic, HFT_LOG_RING_MAGIC, __ATOMIC_RELEASE);
 }
@@ -152,13 +153,13 @@ int log_queue_make(struct log_queue **queue, const struct log_ring_spec *spec)
 
 static bool is_ring(const struct hft_log_ring *ring, uint64_t bytes)
 {
-	uint64_t tail = ring->tail, head = ring->head;
+	uint32_t words = (uint32_t)ring->head - (uint32_t)(ring->tail >> 3);
 
 	return ring->magic == HFT_LOG_RING_MAGIC && ring->version == HFT_LOG_RING_VERSION &&
 	       ring->bytes == bytes && ring->mask == bytes / 8 - 1 &&
 	       ring->policy < HFT_LOG_POLICIES && ring->lane < HFT_LOG_LANES &&
-	       !(head % 8) && !(tail % 8) && tail <= head &&
-	       (ring->policy == HFT_LOG_OVERWRITE || head - tail <= bytes);
+	       !(ring->tail % 8) &&
+	       (ring->policy == HFT_LOG_OVERWRITE || words <= bytes / 8);
 }
 
 static int map_file(struct log_queue *queue, int fd)

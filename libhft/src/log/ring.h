@@ -137,6 +137,9 @@ void log_queue_take(struct log_queue *queue, size_t bytes);
 void log_queue_free(struct log_queue *queue, uint64_t bytes);
 bool log_queue_is_empty(const struct log_queue *queue);
 
+/* Position of the end of what is complete. */
+uint64_t log_queue_head(const struct log_queue *queue);
+
 /* Of a process that has ended: the stamp of what is read first, if there is something. */
 bool log_queue_first_stamp(const struct log_queue *queue, uint64_t *stamp);
 

@@ -28,9 +28,12 @@ static const void *queue_place(const struct log_queue *queue, uint64_t position)
 	return (const char *)queue->ring + HFT_LOG_RING_HEAD + (position & (queue->bytes - 1));
 }
 
-static uint64_t queue_head(const struct log_queue *queue)
+/* What is shown of it is less than all positions, of which there are enough. */
+uint64_t log_queue_head(const struct log_queue *queue)
 {
-	return __atomic_load_n(&queue->ring->head, __ATOMIC_ACQUIRE);
+	uint32_t head = (uint32_t)__atomic_load_n(&queue->ring->head, __ATOMIC_ACQUIRE);
+
+	return queue->position + 8 * (uint64_t)(uint32_t)(head - (uint32_t)(queue->position >> 3));
 }
 
 static int bad_ring(const struct log_queue *queue)
@@ -46,7 +49,7 @@ static uint64_t left_untold(const struct log_queue *queue)
 
 	if (queue->telling || !__atomic_load_n(&ring->done, __ATOMIC_ACQUIRE))
 		return 0;
-	return queue->position == queue_head(queue) ? ring->untold : 0;
+	return queue->position == log_queue_head(queue) ? ring->untold : 0;
 }
 
 static int64_t tell_for(struct log_queue *queue, const void **records)
@@ -68,9 +71,9 @@ static int64_t tell_for(struct log_queue *queue, const void **records)
 
 static int64_t read_in_place(struct log_queue *queue, const void **records)
 {
-	uint64_t bytes = queue_head(queue) - queue->position;
+	uint64_t bytes = log_queue_head(queue) - queue->position;
 
-	if (bytes > queue->bytes || bytes % 8)
+	if (bytes > queue->bytes)
 		return bad_ring(queue);
 	*records = queue_place(queue, queue->position);
 	return (int64_t)bytes;
@@ -168,11 +171,9 @@ static int64_t read_copy(struct log_queue *queue, const void **records)
 	unsigned int tries;
 
 	for (tries = 0; tries < 8; tries++) {
-		head = queue_head(queue);
+		head = log_queue_head(queue);
 		if (queue->position < first_kept(queue, head))
 			queue->position = find_mark(queue, head);
-		if (head < queue->position)
-			return bad_ring(queue);
 		bytes = head - queue->position;
 		if (!bytes)
 			return 0;
@@ -318,7 +319,7 @@ static bool is_kept(const struct log_queue *queue, uint64_t head)
 
 bool log_queue_first_stamp(const struct log_queue *queue, uint64_t *stamp)
 {
-	uint64_t head = queue_head(queue), position = queue->position;
+	uint64_t head = log_queue_head(queue), position = queue->position;
 
 	if (position < head && !is_kept(queue, head))
 		position = find_mark(queue, head);
@@ -331,7 +332,7 @@ bool log_queue_first_stamp(const struct log_queue *queue, uint64_t *stamp)
 /* Of a ring that was not overwritten up to there, numbers go on as they are. */
 void log_queue_resume(struct log_queue *queue, bool has_last, uint32_t last)
 {
-	uint64_t head = queue_head(queue);
+	uint64_t head = log_queue_head(queue);
 	const struct hft_log_record *record = queue_place(queue, queue->position);
 
 	if (is_kept(queue, head) && record->id != HFT_LOG_ID_LOST) {
@@ -347,5 +348,5 @@ void log_queue_resume(struct log_queue *queue, bool has_last, uint32_t last)
 
 bool log_queue_is_empty(const struct log_queue *queue)
 {
-	return !queue->gap && queue->position == queue_head(queue) && !left_untold(queue);
+	return !queue->gap && queue->position == log_queue_head(queue) && !left_untold(queue);
 }

@@ -35,16 +35,23 @@ static inline uint64_t ring_reserved(const struct hft_log_ring *ring)
 }
 
 /* Position of the next record, in bytes. */
-static uint64_t ring_position(const struct hft_log_ring *ring)
+static uint64_t ring_position(struct hft_log_ring *ring)
 {
-	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
-
-	return head + 8 * (uint64_t)(uint32_t)((uint32_t)ring_reserved(ring) -
-					       (uint32_t)(head >> 3));
+	ring->position += 8 * (uint64_t)(uint32_t)((uint32_t)ring_reserved(ring) -
+						   (uint32_t)(ring->position >> 3));
+	return ring->position;
 }
 
+/* The inlined call may not go beyond where positions wrap, or has no clock. */
 static void set_limit(struct hft_log_ring *ring, uint32_t limit)
 {
+	uint32_t at = (uint32_t)ring_reserved(ring);
+
+	__atomic_store_n(&ring->room, limit, __ATOMIC_RELAXED);
+	if (!ring->tsc)
+		limit = at - 1;
+	else if ((int32_t)(limit - at) >= 0 && limit < at)
+		limit = UINT32_MAX;
 	__atomic_store_n(&ring->limit, limit, __ATOMIC_RELAXED);
 }
 
@@ -63,6 +70,24 @@ static void give_limit(struct hft_log_ring *ring, uint32_t limit)
 		take_limit_away(ring);
 }
 
+/* Without a record: nothing is to be completed, if nothing was. */
+static void move_reserved(struct hft_log_ring *ring, uint64_t to)
+{
+	bool complete = __atomic_load_n(&ring->head, __ATOMIC_RELAXED) == ring_reserved(ring);
+
+	__atomic_store_n(&ring->reserved, to, __ATOMIC_RELAXED);
+	if (complete)
+		__atomic_store_n(&ring->head, to, __ATOMIC_RELEASE);
+}
+
+/* What @reserved is behind a record; its halves do not know of each other. */
+static uint64_t behind(uint64_t reserved, uint32_t words, uint32_t records)
+{
+	uint64_t number = (reserved >> 32) + records;
+
+	return number << 32 | (uint32_t)((uint32_t)reserved + words);
+}
+
 static void lose(struct hft_log_ring *ring, uint64_t nr, uint64_t stamp)
 {
 	if (!ring->untold)
@@ -70,7 +95,7 @@ static void lose(struct hft_log_ring *ring, uint64_t nr, uint64_t stamp)
 	ring->last = stamp;
 	ring->untold += nr;
 	__atomic_store_n(&ring->lost, ring->lost + nr, __ATOMIC_RELAXED);
-	__atomic_store_n(&ring->reserved, ring_reserved(ring) + (nr << 32), __ATOMIC_RELAXED);
+	move_reserved(ring, ring_reserved(ring) + (nr << 32));
 }
 
 static void lose_refused(struct hft_log_ring *ring)
@@ -81,16 +106,26 @@ static void lose_refused(struct hft_log_ring *ring)
 		lose(ring, nr, hft_log_stamp(ring->tsc));
 }
 
+/* All that comes now is this call's: the limit was taken away. */
+static void reserve(struct hft_log_slot *slot, uint32_t words, uint32_t records)
+{
+	slot->stamp = hft_log_stamp(slot->ring->tsc);
+	slot->reserved = ring_reserved(slot->ring);
+	slot->next = behind(slot->reserved, words, records);
+	__atomic_store_n(&slot->ring->reserved, slot->next, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
 /* There is room.  The record has the number of the last one that was lost. */
 static void tell_losses(struct hft_log_ring *ring)
 {
-	struct hft_log_slot slot = { ring, ring_reserved(ring), hft_log_stamp(ring->tsc) };
-	char *at = hft_log_place(ring, slot.reserved);
-	uint64_t number = (slot.reserved >> 32) - 1;
+	struct hft_log_slot slot = { .ring = ring };
+	uint64_t number;
+	char *at;
 
-	__atomic_store_n(&ring->reserved, (slot.reserved >> 32) << 32 |
-			 (uint32_t)((uint32_t)slot.reserved + LOG_LOST_WORDS), __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	reserve(&slot, LOG_LOST_WORDS, 0);
+	at = hft_log_place(ring, slot.reserved);
+	number = (slot.reserved >> 32) - 1;
 	hft_log_put_word(at, number << 32 | (uint64_t)LOG_LOST_WORDS << 16 | HFT_LOG_ID_LOST);
 	hft_log_put_word(at + 8, slot.stamp);
 	hft_log_put_word(at + 16, ring->untold);
@@ -98,15 +133,6 @@ static void tell_losses(struct hft_log_ring *ring)
 	hft_log_put_word(at + 32, ring->last);
 	hft_log_end(&slot);
 	ring->untold = 0;
-}
-
-static void reserve(struct hft_log_slot *slot, uint32_t words)
-{
-	slot->stamp = hft_log_stamp(slot->ring->tsc);
-	slot->reserved = ring_reserved(slot->ring);
-	__atomic_store_n(&slot->ring->reserved, hft_log_behind(slot->reserved, words),
-			 __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 /* Words that are taken; @tail is answered. */
@@ -169,7 +195,7 @@ static int find_room(struct hft_log_slot *slot, uint32_t words)
 		return err;
 	if (ring->untold)
 		tell_losses(ring);
-	reserve(slot, words);
+	reserve(slot, words, 1);
 	if (2 * ring_used(ring, &tail) >= room) {
 		log_drainer_wake();
 		give_limit(ring, (uint32_t)(tail >> 3) + room);
@@ -203,11 +229,25 @@ static int overwrite(struct hft_log_slot *slot, uint32_t words)
 		tell_losses(ring);
 	}
 	mark(ring, from, to, step);
-	reserve(slot, words);
+	reserve(slot, words, 1);
 	if (to - __atomic_load_n(&ring->drained, __ATOMIC_RELAXED) > 8 * (uint64_t)ring->mask / 2)
 		log_drainer_wake();
 	give_limit(ring, (uint32_t)((to / step + 1) * step >> 3));
 	return 0;
+}
+
+/* As the inlined call, of any clock and at any position. */
+static bool reserve_in_room(struct hft_log_slot *slot, uint32_t words)
+{
+	struct hft_log_ring *ring = slot->ring;
+	uint32_t room;
+
+	slot->reserved = ring_reserved(ring);
+	slot->next = behind(slot->reserved, words, 1);
+	slot->stamp = hft_log_stamp(ring->tsc);
+	room = __atomic_load_n(&ring->room, __ATOMIC_RELAXED);
+	return (int32_t)(room - (uint32_t)slot->reserved) >= (int32_t)words &&
+	       hft_log_swap(&ring->reserved, slot->reserved, slot->next);
 }
 
 static int find_room_alone(struct hft_log_slot *slot, uint32_t words)
@@ -234,8 +274,7 @@ static int ring_make_room(struct hft_log_slot *slot, uint32_t words)
 
 	if (words > (ring->mask + 1) / 4)
 		return -EMSGSIZE;
-	/* A signal handler may be all that came between. */
-	if (hft_log_reserve(words, slot))
+	if (reserve_in_room(slot, words))
 		return 0;
 	if (__atomic_load_n(&ring->busy, __ATOMIC_RELAXED)) {
 		__atomic_fetch_add(&ring->refused, 1, __ATOMIC_RELAXED);
@@ -314,7 +353,7 @@ HFT_API int hft_log_write(struct hft_log_site *site, enum hft_log_lane lane, uin
 	err = hft_log_begin(lane, site, words, &slot);
 	if (err)
 		return err;
-	at = hft_log_place(slot.ring, slot.reserved);
+	at = slot.at;
 	if (stamp)
 		hft_log_put_word(at + 8, stamp);
 	if (bytes)
@@ -337,8 +376,7 @@ bool log_ring_is_quiet(const struct hft_log_ring *ring)
 {
 	if (__atomic_load_n(&ring->busy, __ATOMIC_ACQUIRE))
 		return false;
-	return (uint32_t)(__atomic_load_n(&ring->head, __ATOMIC_ACQUIRE) >> 3) ==
-	       (uint32_t)ring_reserved(ring);
+	return __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE) == ring_reserved(ring);
 }
 
 /* Its thread makes no more calls: tell of what it has lost, if there is room. */
