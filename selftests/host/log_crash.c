@@ -174,7 +174,8 @@ static void check_records(const char *dir)
 static void tell_finding(void *context, const struct hft_log_finding *finding)
 {
 	(void)context;
-	print_error("%s: %s\n", hft_log_finding_name(finding->kind), finding->text);
+	if (finding->verdict != HFT_LOG_WHOLE)
+		print_error("%s: %s\n", hft_log_finding_name(finding->kind), finding->text);
 }
 
 static void check_chain(const char *dir)
