@@ -15,7 +15,7 @@
 #include "log/read.h"
 #include "log/text.h"
 
-#define TURNS	200000
+#define TURNS	50000
 
 static uint64_t state = 88172645463325252ull;
 

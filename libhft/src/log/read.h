@@ -179,6 +179,7 @@ int hft_read_chunk_set_site(struct hft_read_chunk *chunk, uint32_t id,
 			    struct hft_read_site *site);
 bool hft_read_chunk_sealed(struct hft_read_chunk *chunk);
 struct hft_read_stream *hft_read_chunk_stream(struct hft_log_reader *reader,
+					      struct hft_read_folder *folder,
 					      struct hft_read_chunk *chunk, uint64_t id);
 
 /* read_clock.c */

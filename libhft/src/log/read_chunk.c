@@ -369,17 +369,27 @@ void hft_read_chunk_put(struct hft_read_chunk *chunk)
 		hft_read_chunk_drop(chunk);
 }
 
-/* Who wrote stream @id; NULL: no memory. */
-struct hft_read_stream *hft_read_chunk_stream(struct hft_log_reader *reader,
-					      struct hft_read_chunk *chunk, uint64_t id)
+static struct hft_read_stream *hft_find_stream(const struct hft_read_chunk *chunk, uint64_t id)
 {
-	struct hft_log_view_stream view = {
-		.log = &chunk->log->view, .id = id, .cpu = -1, .thread = "", .policy = ""
-	};
 	uint32_t i;
 
 	for (i = 0; i < chunk->nr_streams; i++)
 		if (chunk->streams[i]->view.id == id)
 			return chunk->streams[i];
-	return hft_read_stream_get(reader, &view);
+	return NULL;
+}
+
+/* Who wrote stream @id, which a chunk that is open may have come to list; NULL: no memory. */
+struct hft_read_stream *hft_read_chunk_stream(struct hft_log_reader *reader,
+					      struct hft_read_folder *folder,
+					      struct hft_read_chunk *chunk, uint64_t id)
+{
+	struct hft_log_view_stream view = {
+		.log = &chunk->log->view, .id = id, .cpu = -1, .thread = "", .policy = ""
+	};
+	struct hft_read_stream *stream = hft_find_stream(chunk, id);
+
+	if (!stream && hft_read_chunk_more(reader, folder, chunk) != -ENOMEM)
+		stream = hft_find_stream(chunk, id);
+	return stream ? stream : hft_read_stream_get(reader, &view);
 }

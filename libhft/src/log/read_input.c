@@ -68,7 +68,7 @@ static int hft_open_stream(struct hft_read_input *input, struct hft_read_chunk *
 
 	if (err)
 		return err;
-	stream = hft_read_chunk_stream(input->reader, chunk, input->id);
+	stream = hft_read_chunk_stream(input->reader, input->folder, chunk, input->id);
 	if (!stream)
 		return -ENOMEM;
 	/* Another process counts what it loses from 0. */
@@ -82,6 +82,21 @@ static int hft_open_stream(struct hft_read_input *input, struct hft_read_chunk *
 	return 0;
 }
 
+/* -ENOENT: the chunk has no such stream, or is gone. */
+static int hft_try_chunk(struct hft_read_input *input, struct hft_read_chunk *chunk)
+{
+	int err = hft_read_chunk_use(input->reader, input->folder, chunk);
+
+	if (err)
+		return err;
+	err = hft_open_stream(input, chunk);
+	if (err) {
+		hft_read_file_close(&input->file);
+		hft_read_chunk_put(chunk);
+	}
+	return err;
+}
+
 /* 1: in the next chunk that has the stream, 0: there is none yet, or -ENOMEM. */
 static int hft_enter_chunk(struct hft_read_input *input)
 {
@@ -91,24 +106,18 @@ static int hft_enter_chunk(struct hft_read_input *input)
 
 	while (input->next_chunk < folder->nr_chunks) {
 		chunk = folder->chunks[input->next_chunk];
-		err = hft_read_chunk_use(input->reader, folder, chunk);
+		err = hft_try_chunk(input, chunk);
+		/* What is not there yet may come to the newest chunk. */
 		if ((err == -ENODATA || err == -ENOENT) &&
 		    input->next_chunk + 1 == folder->nr_chunks)
 			return 0;
-		input->next_chunk++;
-		if (!err) {
-			err = hft_open_stream(input, chunk);
-			if (!err)
-				return 1;
-			if (err != -ENOENT && err != -ENOMEM)
-				hft_cannot_read(input, chunk, err);
-			hft_read_file_close(&input->file);
-			hft_read_chunk_put(chunk);
-		} else if (err != -ENOENT && err != -ENOMEM) {
-			hft_cannot_read(input, chunk, err);
-		}
 		if (err == -ENOMEM)
 			return err;
+		input->next_chunk++;
+		if (!err)
+			return 1;
+		if (err != -ENOENT)
+			hft_cannot_read(input, chunk, err);
 	}
 	return 0;
 }
