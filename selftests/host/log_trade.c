@@ -311,7 +311,7 @@ static void they_are_reported(void **state)
 		tree_remove(dir);
 		skip();
 	}
-	snprintf(command, sizeof(command), "%s report control %s", tool, dir);
+	snprintf(command, sizeof(command), "%s report control --verify %s", tool, dir);
 	pipe = popen(command, "r");
 	assert_non_null(pipe);
 	assert_non_null(fgets(line, sizeof(line), pipe));

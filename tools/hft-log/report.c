@@ -8,6 +8,8 @@
 #include <time.h>
 
 #include <common/tool.h>
+#include <hft/hft.h>
+#include <hft/log_verify.h>
 #include "filter.h"
 #include "hft-log.h"
 #include "report.h"
@@ -18,6 +20,8 @@
 struct args {
 	const char *config;
 	const char *firm;
+	const char *key;		/* a public key; NULL: none */
+	bool verify;
 	bool fields;
 };
 
@@ -49,6 +53,9 @@ static void usage(FILE *out)
 	      "      --records N       most records of a file (1000000)\n"
 	      "      --all             control: also the verdicts that let an order pass\n"
 	      "      --fields          print the fields, in their order, and end\n"
+	      "      --verify          the logs have to be whole, as hft-log verify has it: sealed, and\n"
+	      "                        not changed since\n"
+	      "  -k, --key FILE        likewise, and signed with this key, of a PEM file\n"
 	      "  -h, --help            this text\n"
 	      "\n"
 	      "Exit status: 0, 1 when the report could not be made, 2 for wrong usage.\n",
@@ -142,6 +149,31 @@ static int make_all(struct report *r, char *const *paths, int nr_paths)
 	return file_finish(r);
 }
 
+static void found(void *arg, const struct hft_log_finding *finding)
+{
+	struct report *r = arg;
+
+	if (finding->verdict == HFT_LOG_WHOLE || ++r->problems > REPORT_PROBLEMS)
+		return;
+	fail(0, "chunk %" PRIu64 "%s%s: %s", finding->chunk, *finding->file ? ", " : "",
+	     finding->file, finding->text);
+}
+
+static int verify(struct report *r, const struct args *args, char *const *paths, int nr_paths)
+{
+	HFT_OPTS(hft_log_verify_opts, opts, .nr_keys = !!args->key, .keys = &args->key);
+	int i, err;
+
+	for (i = 0; i < nr_paths; i++) {
+		struct hft_log_verify_result result = { .sz = sizeof(result) };
+
+		err = hft_log_verify(paths[i], &opts, found, r, &result);
+		if (err < 0)
+			return fail_hft(err, paths[i]);
+	}
+	return 0;
+}
+
 static int check_needs(const struct report *r, const char *path)
 {
 	char needs[128], *rest = needs, *key;
@@ -163,9 +195,11 @@ static int report(struct report *r, const struct args *args, char *const *paths,
 		err = firm_load(r, args->config, args->firm);
 	if (!err && r->make->needs)
 		err = check_needs(r, args->config);
-	if (!err)
+	if (!err && args->verify)
+		err = verify(r, args, paths, nr_paths);
+	if (!err && !r->problems)
 		err = file_open(r);
-	if (!err)
+	if (!err && !r->problems)
 		err = make_all(r, paths, nr_paths);
 	if (r->problems)
 		err = fail(0, "report %s: no output; errors: %" PRIu64 "%s", r->make->name,
@@ -198,7 +232,7 @@ static const struct report_view *find_view(const char *name)
 	return NULL;
 }
 
-enum { OPT_FILE_DATE = 256, OPT_NUMBER, OPT_RECORDS, OPT_ALL, OPT_FIELDS };
+enum { OPT_FILE_DATE = 256, OPT_NUMBER, OPT_RECORDS, OPT_ALL, OPT_FIELDS, OPT_VERIFY };
 
 /* Returns 0, or the status to exit with. */
 static int parse_option(int c, struct report *r, struct args *args)
@@ -211,6 +245,13 @@ static int parse_option(int c, struct report *r, struct args *args)
 		return 0;
 	case 'F':
 		args->firm = optarg;
+		return 0;
+	case 'k':
+		args->key = optarg;
+		args->verify = true;
+		return 0;
+	case OPT_VERIFY:
+		args->verify = true;
 		return 0;
 	case 'o':
 		r->output = optarg;
@@ -279,6 +320,8 @@ int cmd_report(int argc, char **argv)
 		{ "records", required_argument, NULL, OPT_RECORDS },
 		{ "all", no_argument, NULL, OPT_ALL },
 		{ "fields", no_argument, NULL, OPT_FIELDS },
+		{ "verify", no_argument, NULL, OPT_VERIFY },
+		{ "key", required_argument, NULL, 'k' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -287,7 +330,7 @@ int cmd_report(int argc, char **argv)
 	int c, ret;
 
 	tool_help = "hft-log report --help";
-	while ((c = getopt_long(argc, argv, "c:F:d:o:f:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:F:d:o:f:k:h", options, NULL)) != -1) {
 		if (c == 'h' || c == '?') {
 			usage(c == 'h' ? stdout : stderr);
 			return c == 'h' ? 0 : 2;

@@ -428,6 +428,9 @@ def test_evidence():
 	refused("a torn log", run("cat"), "stream-3")
 	open(stream, "wb").write(whole[:80] + b"\xff" * 8 + whole[88:])
 	refused("a damaged log", run("cat"), "stream-3")
+	make.write(LOG, day.EVENTS)
+	refused("a log without a seal", run("cat", "--verify"), "chunk 1", "errors: ")
+	refused("no key", run("cat", "--key", "/nonexistent"), "nonexistent")
 	refused("no log", run("cat", log="/nonexistent"), "nonexistent")
 
 
