@@ -19,7 +19,7 @@
 #define MAKE_CHUNKS	4
 #define MAKE_STREAMS	3
 #define MAKE_FILES	8		/* of a chunk at most */
-#define MAKE_PACKETS	24		/* of a stream at most */
+#define MAKE_PACKETS	12		/* of a stream at most */
 #define MAKE_NS		1000		/* between records; the clock begins with 2023-11-14 */
 
 struct make_packet {
@@ -73,7 +73,7 @@ static inline void make_text(struct make_file *file, const void *text, size_t si
 static inline size_t make_one(uint8_t *packet, const uint8_t uuid[16], uint64_t stream,
 			      uint64_t number, uint64_t stamp, uint64_t *random)
 {
-	size_t bytes = 4096 * (1 + random_u64(random) % 4), records, i;
+	size_t bytes = 4096 * (1 + random_u64(random) % 2), records, i;
 	struct hft_log_packet *head = (void *)packet;
 	struct hft_log_record *record = (void *)(head + 1);
 
@@ -107,7 +107,7 @@ static inline void make_stream(struct make_log *log, unsigned int chunk, uint64_
 			       uint64_t *random, struct hft_log_chain *chain,
 			       struct make_file *index)
 {
-	static uint8_t packet[4 * 4096];
+	static uint8_t packet[2 * 4096];
 	struct make_file *file;
 	unsigned int i;
 	char name[32];
@@ -236,27 +236,58 @@ static inline void make_free(struct make_log *log)
 		free(log->files[--log->nr].bytes);
 }
 
-static inline void make_write(const struct make_log *log, const char *dir)
+static inline void make_write_file(const struct make_file *file, const char *dir)
 {
 	char path[256];
-	unsigned int i;
 	int fd;
 
-	for (i = 0; i < log->nr; i++) {
-		const struct make_file *file = &log->files[i];
+	snprintf(path, sizeof(path), "%s/%.14s", dir, file->path);
+	mkdir(path, 0755);
+	strcat(path, "/hft");
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "%s/%s", dir, file->path);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	if (fd < 0 || write(fd, file->bytes, file->size) != (ssize_t)file->size)
+		abort();
+	close(fd);
+}
 
-		if (!*file->path)
-			continue;
-		snprintf(path, sizeof(path), "%s/%.14s", dir, file->path);
-		mkdir(path, 0755);
-		strcat(path, "/hft");
-		mkdir(path, 0755);
-		snprintf(path, sizeof(path), "%s/%s", dir, file->path);
-		fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
-		if (fd < 0 || write(fd, file->bytes, file->size) != (ssize_t)file->size)
-			abort();
-		close(fd);
+static inline void make_remove_file(const struct make_file *file, const char *dir)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file->path);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/%.14s/hft", dir, file->path);
+	rmdir(path);
+	snprintf(path, sizeof(path), "%s/%.14s", dir, file->path);
+	rmdir(path);
+}
+
+/* What is in the folder is @from, and then @to: files have the same places in both. */
+static inline void make_change(const char *dir, const struct make_log *from,
+			       const struct make_log *to)
+{
+	static const struct make_file none;
+	unsigned int i;
+
+	for (i = 0; i < from->nr || i < to->nr; i++) {
+		const struct make_file *was = i < from->nr ? &from->files[i] : &none;
+		const struct make_file *is = i < to->nr ? &to->files[i] : &none;
+
+		if (*was->path && !*is->path)
+			make_remove_file(was, dir);
+		else if (*is->path && (!*was->path || was->size != is->size ||
+				       memcmp(was->bytes, is->bytes, is->size)))
+			make_write_file(is, dir);
 	}
+}
+
+static inline void make_write(const struct make_log *log, const char *dir)
+{
+	static const struct make_log nothing;
+
+	make_change(dir, &nothing, log);
 }
 
 static inline int make_unlink(const char *path, const struct stat *st, int type, struct FTW *ftw)

@@ -502,7 +502,7 @@ static void test_untouched(void **state)
 	unsigned int i;
 
 	(void)state;
-	for (i = 0; i < 30; i++) {
+	for (i = 0; i < 10; i++) {
 		const struct make_opts opts = { .seed = i, .key = &own_key };
 
 		make_log(&log, &opts);
@@ -518,39 +518,49 @@ static void test_untouched(void **state)
 	}
 }
 
+static void test_edit(const struct make_log *whole, unsigned int number)
+{
+	unsigned int nr = sizeof(edits) / sizeof(edits[0]);
+	struct hft_log_verify_result result;
+	struct wanted wanted = { 0 };
+	uint64_t random = number;
+	struct make_log log;
+
+	make_copy(&log, whole);
+	edits[number % nr](&log, &wanted, &random);
+	make_change(log_dir, whole, &log);
+	verify(&wanted, &result);
+	if (!wanted.is_seen && !(wanted.may_be_whole && !*wanted.text))
+		fail_msg("edit %u (%u): no %s of chunk %u %s packet %lld, but:\n%s", number,
+			 number % nr, hft_log_finding_name(wanted.kind), wanted.chunk,
+			 wanted.file ?: "", (long long)wanted.packet, wanted.text);
+	if (!wanted.may_be_whole && !wanted.is_torn && !result.tampered)
+		fail_msg("edit %u is not tampering:\n%s", number, wanted.text);
+	if (wanted.is_torn && !result.torn)
+		fail_msg("edit %u is not seen:\n%s", number, wanted.text);
+	make_change(log_dir, &log, whole);
+	make_free(&log);
+}
+
 static void test_edits(void **state)
 {
-	struct hft_log_verify_result result;
-	unsigned int i, nr = sizeof(edits) / sizeof(edits[0]);
 	struct make_opts opts = { .key = &own_key };
-	struct make_log whole, log;
-	struct wanted wanted;
-	uint64_t random;
+	struct make_log whole;
+	unsigned int i;
 
 	(void)state;
 	for (i = 0; i < EDITS; i++) {
-		random = i;
-		seed_of_log = i / 50;
-		opts.seed = seed_of_log;
-		if (i % 50 == 0)
+		if (i % 100 == 0) {
+			seed_of_log = i;
+			opts.seed = seed_of_log;
 			make_log(&whole, &opts);
-		make_copy(&log, &whole);
-		memset(&wanted, 0, sizeof(wanted));
-		edits[i % nr](&log, &wanted, &random);
-		write_log(&log);
-		verify(&wanted, &result);
-		if (!wanted.is_seen && !(wanted.may_be_whole && !*wanted.text))
-			fail_msg("edit %u (%u): no %s of chunk %u %s packet %lld, but:\n%s", i, i % nr,
-				 hft_log_finding_name(wanted.kind), wanted.chunk,
-				 wanted.file ?: "", (long long)wanted.packet, wanted.text);
-		if (!wanted.may_be_whole && !wanted.is_torn && !result.tampered)
-			fail_msg("edit %u is not tampering:\n%s", i, wanted.text);
-		if (wanted.is_torn && !result.torn)
-			fail_msg("edit %u is not seen:\n%s", i, wanted.text);
-		make_remove(log_dir);
-		make_free(&log);
-		if (i % 50 == 49)
+			write_log(&whole);
+		}
+		test_edit(&whole, i);
+		if (i % 100 == 99) {
+			make_remove(log_dir);
 			make_free(&whole);
+		}
 	}
 }
 
@@ -593,6 +603,7 @@ static void test_torn(void **state)
 
 	(void)state;
 	make_log(&whole, &opts);
+	write_log(&whole);
 	for (i = 0; i < 300; i++) {
 		random = i;
 		make_copy(&log, &whole);
@@ -604,13 +615,14 @@ static void test_torn(void **state)
 		want(&wanted, file, HFT_LOG_TORN, HFT_LOG_NO_PACKET);
 		wanted.or_kind = HFT_LOG_UNSEALED;
 		wanted.file = NULL;
-		write_log(&log);
+		make_change(log_dir, &whole, &log);
 		verify(&wanted, &result);
 		if (!wanted.is_seen || result.tampered || !result.torn)
 			fail_msg("%u: torn from %u of %u, but:\n%s", i, from, file->nr, wanted.text);
-		make_remove(log_dir);
+		make_change(log_dir, &log, &whole);
 		make_free(&log);
 	}
+	make_remove(log_dir);
 	make_free(&whole);
 }
 
@@ -628,6 +640,7 @@ static void test_not_torn(void **state)
 
 	(void)state;
 	make_log(&whole, &opts);
+	write_log(&whole);
 	for (i = 0; i < 300; i++) {
 		random = i;
 		make_copy(&log, &whole);
@@ -641,13 +654,14 @@ static void test_not_torn(void **state)
 		else
 			resize(file, file->packets[at].offset, file->packets[at].bytes, NULL, 0);
 		wanted.or_kind = i % 3 ? HFT_LOG_CHANGED : HFT_LOG_DROPPED;
-		write_log(&log);
+		make_change(log_dir, &whole, &log);
 		verify(&wanted, &result);
 		if (!wanted.is_seen || !result.tampered)
 			fail_msg("%u: changed at %u of %u, but:\n%s", i, at, file->nr, wanted.text);
-		make_remove(log_dir);
+		make_change(log_dir, &log, &whole);
 		make_free(&log);
 	}
+	make_remove(log_dir);
 	make_free(&whole);
 }
 
@@ -664,7 +678,7 @@ static void test_repair(void **state)
 	uint64_t random;
 
 	(void)state;
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 80; i++) {
 		random = i;
 		opts.seed = i / 20;
 		opts.open_chunks = 1 + i / 20 % 2;

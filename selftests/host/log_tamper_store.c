@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <cmocka.h>
@@ -22,9 +23,9 @@
 #include "log_records.h"
 
 #define STREAM	3
-#define EDITS	400
+#define EDITS	200
 
-static char top[] = "/tmp/hft-log-packed-XXXXXX";
+static char top[] = "/dev/shm/hft-log-packed-XXXXXX";
 static char dir[64];
 
 static const struct hft_log_store_origin origin = {
@@ -154,6 +155,7 @@ static void test_written(void **state)
 
 	(void)state;
 	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			hft_log_store_close(write_log(&opts, 400000), 60000000000);
 	}

@@ -282,6 +282,24 @@ static int hft_log_sync_file(int chunk_fd, const char *name)
 	return hft_log_sync(chunk_fd, compressed, 0);
 }
 
+/* Jansson writes and reads descriptors in bytes: by stdio. */
+static int hft_log_seal_print(const json_t *json, int fd)
+{
+	FILE *f = fdopen(fd, "w");
+	int err = 0;
+
+	if (!f) {
+		close(fd);
+		return hft_fail(ENOMEM, "write %s", SEAL_NEW);
+	}
+	errno = EIO;
+	if (json_dumpf(json, f, JSON_INDENT(1)) || putc('\n', f) == EOF || fflush(f) ||
+	    fsync(fileno(f)))
+		err = hft_fail(errno, "write %s", SEAL_NEW);
+	fclose(f);
+	return err;
+}
+
 static int hft_log_seal_save(const json_t *json, int chunk_fd)
 {
 	int fd = openat(chunk_fd, SEAL_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -289,10 +307,7 @@ static int hft_log_seal_save(const json_t *json, int chunk_fd)
 
 	if (fd < 0)
 		return hft_fail(errno, "create %s", SEAL_NEW);
-	errno = EIO;
-	if (json_dumpfd(json, fd, JSON_INDENT(1)) || write(fd, "\n", 1) != 1 || fsync(fd))
-		err = hft_fail(errno, "write %s", SEAL_NEW);
-	close(fd);
+	err = hft_log_seal_print(json, fd);
 	if (!err && renameat(chunk_fd, SEAL_NEW, chunk_fd, SEAL))
 		err = hft_fail(errno, "rename %s", SEAL_NEW);
 	if (err)
@@ -380,28 +395,38 @@ static bool hft_log_is_seal(const json_t *json)
 	       hft_log_is_hex(json, "previous", HASH) && hft_log_is_hex(json, "root", HASH);
 }
 
+static bool hft_log_is_loadable(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size <= SEAL_MOST;
+}
+
 static json_t *hft_log_seal_load(int chunk_fd)
 {
-	int fd = openat(chunk_fd, SEAL, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = openat(chunk_fd, SEAL, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = EBADMSG;
 	json_error_t error;
-	struct stat st;
 	json_t *json;
+	FILE *f;
 
 	if (fd < 0) {
 		hft_fail(errno, "open %s", SEAL);
 		return NULL;
 	}
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size > SEAL_MOST) {
+	f = hft_log_is_loadable(fd) ? fdopen(fd, "r") : NULL;
+	if (!f) {
 		close(fd);
-		errno = EBADMSG;
-		hft_fail(EBADMSG, "%s is no seal", SEAL);
+		hft_fail(err, "%s is no seal", SEAL);
+		errno = err;
 		return NULL;
 	}
-	json = json_loadfd(fd, JSON_REJECT_DUPLICATES, &error);
-	close(fd);
+	json = json_loadf(f, JSON_REJECT_DUPLICATES, &error);
+	fclose(f);
 	if (!json) {
-		errno = json_error_code(&error) == json_error_out_of_memory ? ENOMEM : EBADMSG;
-		hft_fail(errno, "%s, line %d: %s", SEAL, error.line, error.text);
+		if (json_error_code(&error) == json_error_out_of_memory)
+			err = ENOMEM;
+		hft_fail(err, "%s, line %d: %s", SEAL, error.line, error.text);
+		errno = err;
 	}
 	return json;
 }

@@ -38,11 +38,30 @@ static void hft_log_find_file(struct hft_log_verifier *verifier, const char *fil
 	verifier->file = "";
 }
 
+/*
+ * By retention, which is at it, or was when its process died, or has been since the chunks
+ * were listed.
+ */
+static bool hft_log_is_removed(const struct hft_log_verifier *verifier)
+{
+	struct hft_log_chunks now;
+	bool is_removed;
+
+	if (verifier->chunk->number < verifier->chunks.first)
+		return true;
+	is_removed = !hft_log_chunks_read(&now, verifier->dir_fd) &&
+		verifier->chunk->number < now.first;
+	hft_log_chunks_free(&now);
+	return is_removed;
+}
+
 /* That is what a file is, which can not be read: -ENOMEM alone is no finding. */
 static int hft_log_find_unread(struct hft_log_verifier *verifier, const char *file, int err)
 {
 	if (err == -ENOMEM || err == -EMFILE || err == -ENFILE)
 		return err;
+	if (err == -ENOENT && hft_log_is_removed(verifier))
+		return 0;
 	if (err == -ENOENT)
 		hft_log_find_file(verifier, file, HFT_LOG_FILE_MISSING, "the file is not there");
 	else if (err == -EBADMSG)
@@ -263,6 +282,8 @@ static int hft_log_verify_by_chain(struct hft_log_verifier *verifier)
 	const struct hft_log_chunk *chunk = verifier->chunk;
 	int err;
 
+	if (chunk->err == -ENOENT && hft_log_is_removed(verifier))
+		return 0;
 	err = hft_log_each_file(verifier, ".", hft_log_look_for_packed, NULL);
 	if (err)
 		return err;
@@ -310,25 +331,11 @@ static void hft_log_read_clock(struct hft_log_verifier *verifier)
 		close(fd);
 }
 
-/* By retention, since the chunks were listed */
-static bool hft_log_is_removed(const struct hft_log_verifier *verifier)
-{
-	struct hft_log_chunks now;
-	bool is_removed;
-
-	is_removed = !hft_log_chunks_read(&now, verifier->dir_fd) &&
-		verifier->chunk->number < now.first;
-	hft_log_chunks_free(&now);
-	return is_removed;
-}
-
 int hft_log_verify_chunk(struct hft_log_verifier *verifier)
 {
 	int err;
 
 	verifier->chunk_fd = hft_log_chunk_open(verifier->dir_fd, verifier->chunk->number);
-	if (verifier->chunk_fd == -ENOENT && hft_log_is_removed(verifier))
-		return 0;
 	if (verifier->chunk_fd < 0)
 		return hft_log_find_unread(verifier, "", verifier->chunk_fd);
 	hft_log_read_clock(verifier);
