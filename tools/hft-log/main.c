@@ -15,6 +15,7 @@ static const struct command {
 	{ "cat", cmd_cat, "print records, in the order of time" },
 	{ "follow", cmd_follow, "print records as they are written" },
 	{ "stat", cmd_stat, "count records, rates, losses and gaps" },
+	{ "merge", cmd_merge, "make one log of many, of threads and hosts" },
 	{ "diff", cmd_diff, "find where two logs part" },
 	{ "verify", cmd_verify, "find what was changed since a log was written" },
 	{ "repair", cmd_repair, "keep and seal what a crash has left of a log" },

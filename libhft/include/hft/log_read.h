@@ -238,6 +238,11 @@ int hft_log_reader_refresh(struct hft_log_reader *reader);
 int hft_log_reader_progress(const struct hft_log_reader *reader,
 			    struct hft_log_reader_progress *progress);
 
+struct hft_log_store_opts;
+
+int hft_log_merge(struct hft_log_reader *reader, const char *dir,
+		  const struct hft_log_store_opts *opts, uint64_t *records);
+
 /**
  * struct hft_log_where_error - what is wrong with an expression
  * @position: in the text, from 0
@@ -253,6 +258,7 @@ int hft_log_where_parse(struct hft_log_where **where, const char *text,
 void hft_log_where_free(struct hft_log_where *where);
 bool hft_log_where_test(struct hft_log_where *where, const struct hft_log_view *view);
 
+/* Here, too, for those who have no need of hft/log.h. */
 const char *hft_log_level_name(int level);
 int hft_log_level_parse(const char *name);
 

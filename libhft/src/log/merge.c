@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Many logs to one: what a reader gives, as a log whose stamps are ns of UTC.  Ids of sites and
+ * streams are given anew; sequences and losses stay those of their stream.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../api.h"
+#include "../options.h"
+#include "read.h"
+#include "store.h"
+
+#define HFT_NS_PER_S	1000000000ull
+#define HFT_CLOSE_NS	(60 * HFT_NS_PER_S)
+#define HFT_NAP_MS	1
+
+struct hft_merge {
+	struct hft_log_reader *reader;
+	struct hft_log_store *store;
+	uint8_t *known_sites, *known_streams;	/* by number */
+	uint64_t *lost;				/* by number of the stream */
+	uint32_t room_sites, room_streams;
+	uint8_t *record;
+	uint64_t records;
+	int err;				/* of a notice */
+	void (*notice)(void *context, const struct hft_log_notice *notice);
+	void *context;
+};
+
+static uint64_t hft_merge_now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * HFT_NS_PER_S + (uint64_t)time.tv_nsec;
+}
+
+static int hft_merge_grow(void **array, uint32_t from, uint32_t to, size_t size)
+{
+	char *grown = reallocarray(*array, to, size);
+
+	if (!grown)
+		return -ENOMEM;
+	memset(grown + from * size, 0, (to - from) * size);
+	*array = grown;
+	return 0;
+}
+
+static int hft_merge_room_streams(struct hft_merge *merge, uint32_t number)
+{
+	uint32_t room = merge->room_streams ? merge->room_streams : 64;
+	int err;
+
+	if (number < merge->room_streams)
+		return 0;
+	while (room <= number)
+		room *= 2;
+	err = hft_merge_grow((void **)&merge->known_streams, merge->room_streams, room, 1);
+	if (!err)
+		err = hft_merge_grow((void **)&merge->lost, merge->room_streams, room,
+				     sizeof(*merge->lost));
+	if (!err)
+		merge->room_streams = room;
+	return err;
+}
+
+static void hft_merge_notice(void *context, const struct hft_log_notice *notice)
+{
+	struct hft_merge *merge = context;
+
+	if (notice->kind == HFT_LOG_NOTICE_LOST) {
+		if (hft_merge_room_streams(merge, notice->stream->number))
+			merge->err = -ENOMEM;
+		else
+			merge->lost[notice->stream->number] += notice->lost;
+	}
+	if (merge->notice)
+		merge->notice(merge->context, notice);
+}
+
+/* The log's own records become events like others. */
+static int hft_merge_add_site(struct hft_merge *merge, const struct hft_log_view_site *view)
+{
+	struct hft_log_store_field *fields = calloc(view->nr_fields + 1u, sizeof(*fields));
+	struct hft_log_store_site site = {
+		.id = (uint16_t)(HFT_LOG_SITE_FIRST + view->number),
+		.level = (uint8_t)view->level,
+		.line = view->line,
+		.nr_fields = view->nr_fields,
+		.name = *view->format ? NULL : view->name,
+		.subsystem = view->subsystem,
+		.format = *view->format ? view->format : NULL,
+		.file = view->file,
+		.fields = fields,
+	};
+	uint32_t i;
+	int err;
+
+	if (!fields)
+		return -ENOMEM;
+	for (i = 0; i < view->nr_fields; i++) {
+		fields[i].name = view->fields[i].name;
+		fields[i].type = (enum hft_log_type)view->fields[i].type;
+	}
+	err = hft_log_store_site_add(merge->store, &site);
+	free(fields);
+	return err;
+}
+
+static int hft_merge_site(struct hft_merge *merge, const struct hft_log_view_site *site)
+{
+	uint32_t room = merge->room_sites ? merge->room_sites : 256;
+	int err;
+
+	if (site->number > UINT16_MAX - HFT_LOG_SITE_FIRST)
+		return hft_fail(E2BIG, "one log has %u call sites at most",
+				UINT16_MAX - HFT_LOG_SITE_FIRST + 1);
+	if (site->number >= merge->room_sites) {
+		while (room <= site->number)
+			room *= 2;
+		err = hft_merge_grow((void **)&merge->known_sites, merge->room_sites, room, 1);
+		if (err)
+			return err;
+		merge->room_sites = room;
+	}
+	if (merge->known_sites[site->number])
+		return 0;
+	merge->known_sites[site->number] = 1;
+	return hft_merge_add_site(merge, site);
+}
+
+static int hft_merge_stream(struct hft_merge *merge, const struct hft_log_view_stream *view)
+{
+	struct hft_log_store_stream stream = {
+		.id = view->number, .tid = view->tid, .cpu = view->cpu, .policy = view->policy,
+	};
+	char *thread;
+	int err = hft_merge_room_streams(merge, view->number);
+
+	if (err || merge->known_streams[view->number])
+		return err;
+	merge->known_streams[view->number] = 1;
+	if (asprintf(&thread, "%s %s[%u] %s", view->log->host, view->log->program, view->log->pid,
+		     view->thread) < 0)
+		return -ENOMEM;
+	stream.thread = thread;
+	err = hft_log_store_stream_add(merge->store, &stream);
+	free(thread);
+	return err;
+}
+
+static bool hft_merge_is_text(uint8_t type)
+{
+	return type == HFT_LOG_STRING || type == HFT_LOG_SYMBOL;
+}
+
+/* As it was: the arguments are no more than they were, so they fit. */
+static size_t hft_merge_record(struct hft_merge *merge, const struct hft_log_view *view)
+{
+	struct hft_log_record *head = (struct hft_log_record *)merge->record;
+	size_t at = sizeof(*head), size;
+	uint32_t i;
+
+	for (i = 0; i < view->site->nr_fields; i++) {
+		if (hft_merge_is_text(view->site->fields[i].type)) {
+			size = strlen(view->values[i].s) + 1;
+			memcpy(merge->record + at, view->values[i].s, size);
+			at += size;
+			continue;
+		}
+		for (; at % 8; at++)
+			merge->record[at] = 0;
+		memcpy(merge->record + at, &view->values[i], 8);
+		at += 8;
+	}
+	for (; at % 8; at++)
+		merge->record[at] = 0;
+	head->id = (uint16_t)(HFT_LOG_SITE_FIRST + view->site->number);
+	head->words = (uint16_t)(at / 8);
+	head->sequence = view->sequence;
+	head->stamp = view->time;
+	return at;
+}
+
+/* Until it is taken: a disk that is slow is waited for, one that is full is not. */
+static int hft_merge_append(struct hft_merge *merge, const struct hft_log_view *view)
+{
+	uint32_t stream = view->stream->number;
+	size_t bytes = hft_merge_record(merge, view);
+	int64_t took;
+
+	for (;;) {
+		took = hft_log_store_append(merge->store, stream, merge->record, bytes,
+					    merge->lost[stream]);
+		if (took != -EAGAIN)
+			break;
+		hft_log_store_poll(merge->store, hft_merge_now());
+		poll(NULL, 0, HFT_NAP_MS);
+	}
+	if (took < 0)
+		return (int)took;
+	if (++merge->records % 1024 == 0)
+		hft_log_store_poll(merge->store, hft_merge_now());
+	return 0;
+}
+
+static int hft_merge_view(struct hft_merge *merge, const struct hft_log_view *view)
+{
+	int err = merge->err;
+
+	if (!err)
+		err = hft_merge_site(merge, view->site);
+	if (!err)
+		err = hft_merge_stream(merge, view->stream);
+	return err ? err : hft_merge_append(merge, view);
+}
+
+/* CLOCK_MONOTONIC is that of the first record's machine. */
+static int hft_merge_open(struct hft_merge *merge, const char *dir,
+			  const struct hft_log_store_opts *opts, const struct hft_log_view *first)
+{
+	struct hft_log_store_origin origin = {
+		.pid = (uint32_t)getpid(),
+		.clock = {
+			.name = "monotonic",	/* in ns */
+			.freq = HFT_NS_PER_S,
+			.monotonic_at_0 = (int64_t)(first->monotonic - first->time),
+		},
+	};
+
+	if (getrandom(origin.uuid, sizeof(origin.uuid), 0) != sizeof(origin.uuid))
+		return hft_fail(errno, "random numbers");
+	return hft_log_store_open(&merge->store, dir, &origin, opts);
+}
+
+static int hft_merge_all(struct hft_merge *merge, const char *dir,
+			 const struct hft_log_store_opts *opts)
+{
+	const struct hft_log_view *view;
+	int ret = hft_log_reader_next(merge->reader, &view);
+	int err;
+
+	if (!ret)
+		return hft_fail(ENODATA, "there is no record to write to %s", dir);
+	if (ret < 0)
+		return ret;
+	err = hft_merge_open(merge, dir, opts, view);
+	if (err)
+		return err;
+	while (ret > 0 && !err) {
+		err = hft_merge_view(merge, view);
+		if (!err)
+			ret = hft_log_reader_next(merge->reader, &view);
+	}
+	if (!err && ret < 0)
+		err = ret;
+	ret = hft_log_store_close(merge->store, HFT_CLOSE_NS);
+	return err ? err : ret;
+}
+
+/**
+ * hft_log_merge() - write what a reader has left to a log of its own
+ * @reader: of one log or of many, with its filters
+ * @dir: folder of the new log, which must not be there
+ * @opts: how it is kept, or NULL
+ * @records: answered with how many were written; NULL: not needed
+ *
+ * The log's stamps are ns of UTC.  A stream's thread is called "HOST PROGRAM[PID] THREAD".
+ * What the reader tells beside records goes to its notice, as ever.
+ *
+ * Blocks for the disk.  One thread, that of the reader.
+ *
+ * Return: 0, -EEXIST for a folder that is there, -ENODATA when there is no record, -E2BIG for
+ * more call sites than one log can have, -ENOMEM, -ENOSPC and others for what the disk says;
+ * what was written before stays.
+ */
+HFT_API int hft_log_merge(struct hft_log_reader *reader, const char *dir,
+			  const struct hft_log_store_opts *opts, uint64_t *records)
+{
+	struct hft_merge merge = {
+		.reader = reader, .notice = reader->opts.notice, .context = reader->opts.context,
+	};
+	int err;
+
+	if (!access(dir, F_OK))
+		return hft_fail(EEXIST, "%s", dir);
+	merge.record = malloc(HFT_LOG_RECORD_MAX);
+	if (!merge.record)
+		return hft_fail(ENOMEM, "a record");
+	reader->opts.notice = hft_merge_notice;
+	reader->opts.context = &merge;
+	err = hft_merge_all(&merge, dir, opts);
+	reader->opts.notice = merge.notice;
+	reader->opts.context = merge.context;
+	free(merge.known_sites);
+	free(merge.known_streams);
+	free(merge.lost);
+	free(merge.record);
+	if (records)
+		*records = merge.records;
+	return err;
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* hft-log merge: make one log of many. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <common/tool.h>
+#include <hft/log_store.h>
+
+#include "filter.h"
+#include "hft-log.h"
+
+enum { MERGE_OUTPUT = FILTER_END, MERGE_NO_PACK };
+
+static const struct option options[] = {
+	FILTER_OPTIONS,
+	{ "output", required_argument, NULL, MERGE_OUTPUT },
+	{ "no-pack", no_argument, NULL, MERGE_NO_PACK },
+	{ "help", no_argument, NULL, 'h' },
+	{ }
+};
+
+static void usage(void)
+{
+	fputs("Usage: hft-log merge [OPTION]... --output DIR LOG...\n"
+	      "Write the records of all LOGs, in the order of time, to a log of its own, which is\n"
+	      "CTF as they are: of threads, processes and hosts.  Its stamps are ns of UTC.\n"
+	      "hft-log cat LOG... shows many logs as text without that.\n"
+	      "\n"
+	      "  --output DIR        folder of the new log, which must not be there yet\n"
+	      "  --no-pack           do not compress it: for babeltrace2 and Trace Compass\n"
+	      FILTER_HELP
+	      "\n"
+	      "Exit status: as hft-log --help tells.\n", stdout);
+}
+
+static int merge(struct filter *filter, struct hft_log_reader *reader, const char *output,
+		 uint32_t flags)
+{
+	struct hft_log_store_opts opts = { .sz = sizeof(opts), .flags = flags };
+	uint64_t records;
+	int err = hft_log_merge(reader, output, &opts, &records);
+
+	if (err)
+		return filter_status(filter, err);
+	printf("%" PRIu64 " records\n", records);
+	return filter_status(filter, 0);
+}
+
+static int run(int argc, char **argv, struct filter *filter)
+{
+	struct hft_log_reader *reader;
+	const char *output = NULL;
+	int option, status = 0;
+	uint32_t flags = 0;
+
+	while (!status && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (option == MERGE_OUTPUT) {
+			output = optarg;
+		} else if (option == MERGE_NO_PACK) {
+			flags = HFT_LOG_STORE_NO_PACK;
+		} else if (option == 'h') {
+			usage();
+			return -1;
+		} else {
+			status = filter_option(filter, option, optarg);
+		}
+	}
+	if (!status && !output)
+		status = wrong_usage("where to?  merge needs --output");
+	if (!status)
+		status = filter_open(filter, &reader, argv + optind, argc - optind);
+	if (status)
+		return status;
+	status = merge(filter, reader, output, flags);
+	hft_log_reader_close(reader);
+	return status;
+}
+
+int cmd_merge(int argc, char **argv)
+{
+	struct filter filter;
+	int status;
+
+	tool_help = "hft-log merge --help";
+	filter_begin(&filter);
+	status = run(argc, argv, &filter);
+	filter_end(&filter);
+	return status < 0 ? STATUS_OK : status;
+}
