@@ -612,6 +612,62 @@ static void test_memory(void **unused)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static uint64_t sum_of(const char *const *paths, unsigned int nr, uint64_t *sum)
+{
+	struct hft_log_reader_opts opts = { .sz = sizeof(opts), .subsystems = "test,trade" };
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	uint64_t count = 0, last = 0;
+	char text[512];
+	size_t i;
+
+	*sum = 0;
+	assert_int_equal(hft_log_reader_open(&reader, paths, nr, &opts), 0);
+	while (hft_log_reader_next(reader, &view) > 0) {
+		assert_true(view->time >= last);
+		last = view->time;
+		/* Two logs have the same times, so the sum is without order. */
+		for (i = 0; i < hft_log_view_message(view, text, sizeof(text)); i++)
+			*sum += (unsigned char)text[i] * (view->time + i);
+		count++;
+	}
+	hft_log_reader_close(reader);
+	return count;
+}
+
+/* Two logs to one: the same records, in one order of time, which babeltrace2 reads, too. */
+static void test_merge(void **unused)
+{
+	struct hft_log_reader_opts opts = { .sz = sizeof(opts), .subsystems = "test,trade" };
+	struct hft_log_store_opts store = { .sz = sizeof(store), .flags = HFT_LOG_STORE_NO_PACK };
+	char first[64], second[64], *paths[] = { first, second };
+	const char *merged = dir;
+	struct hft_log_reader *reader;
+	uint64_t records, sum, merged_sum, count;
+	struct load load;
+	int i;
+
+	(void)unused;
+	for (i = 0; i < 2; i++) {
+		open_store(&load, i ? "second" : "first", 0, 512 << 10);
+		append_many(&load, 20);
+		assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+		strcpy(paths[i], dir);
+	}
+	snprintf(dir, sizeof(dir), "%s/merged", top);
+	assert_int_equal(hft_log_reader_open(&reader, (const char *const *)paths, 2, &opts), 0);
+	assert_int_equal(hft_log_merge(reader, top, &store, &records), -EEXIST);
+	assert_int_equal(hft_log_merge(reader, dir, &store, &records), 0);
+	hft_log_reader_close(reader);
+	count = sum_of((const char *const *)paths, 2, &sum);
+	assert_int_equal(count, 2 * made(&load));
+	assert_int_equal(records, count);
+	assert_int_equal(sum_of(&merged, 1, &merged_sum), count);
+	assert_int_equal(merged_sum, sum);
+	if (have_babeltrace())
+		assert_int_equal(babeltrace_all(), count);
+}
+
 static int set_up(void **unused)
 {
 	(void)unused;
@@ -638,6 +694,7 @@ int main(void)
 		cmocka_unit_test(test_torn),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_memory),
 	};
