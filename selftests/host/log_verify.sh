@@ -55,6 +55,13 @@ status 1 "nothing but the status" "$TOOL" verify --quiet "$LOG"
 result $? "is printed"
 
 make_log "$dir/key"
+: >"$LOG/chunk-00000001/$(printf 'a\033[2J\303')"
+status 1 "a file with a name of its own" "$TOOL" verify "$LOG"
+prints "^TAMPERED added: chunk 1 a\?\[2J\?: " "is shown in letters"
+status 1 "in JSON, too" "$TOOL" verify --json "$LOG"
+prints '"file": "a\?\[2J\?"' "in letters"
+
+make_log "$dir/key"
 rm -r "$LOG/chunk-00000003"
 status 1 "without its last chunk" "$TOOL" verify "$LOG"
 prints "^TAMPERED chunk missing: chunk 3" "it is missing"

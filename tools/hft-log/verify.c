@@ -131,17 +131,32 @@ static void add_json(json_t *findings, const struct hft_log_finding *finding)
 	json_array_append_new(findings, json);
 }
 
-static void hear(void *arg, const struct hft_log_finding *finding)
+/* Names of files and words of a seal may be anyone's: nothing but ASCII is shown of them. */
+static const char *clean(const char *text, char *to, size_t size)
 {
+	size_t i;
+
+	for (i = 0; text[i] && i + 1 < size; i++)
+		to[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	to[i] = '\0';
+	return to;
+}
+
+static void hear(void *arg, const struct hft_log_finding *found)
+{
+	struct hft_log_finding finding = *found;
 	struct args *args = arg;
+	char file[512], text[512];
 
 	if (args->quiet)
 		return;
+	finding.file = clean(found->file, file, sizeof(file));
+	finding.text = clean(found->text, text, sizeof(text));
 	clear_progress(args);
 	if (args->json)
-		add_json(args->findings, finding);
+		add_json(args->findings, &finding);
 	else
-		print_text(finding);
+		print_text(&finding);
 }
 
 /* Once a second, on a terminal */
@@ -246,6 +261,8 @@ static int verify(struct args *args, const char *dir)
 	struct hft_log_verify_result result = { .sz = sizeof(result) };
 	int err;
 
+	char uuid[sizeof(result.uuid)];
+
 	args->opts.sz = sizeof(args->opts);
 	args->opts.keys = args->keys;
 	args->opts.arg = args;
@@ -257,6 +274,7 @@ static int verify(struct args *args, const char *dir)
 		fail_hft(err, dir);
 		return STATUS_USAGE;
 	}
+	strcpy(result.uuid, clean(result.uuid, uuid, sizeof(uuid)));
 	if (!args->quiet && args->json)
 		print_json(args, &result);
 	else if (!args->quiet)
