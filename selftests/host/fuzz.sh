@@ -8,8 +8,6 @@ FUZZERS=${BUILD:-$TOP/build}/selftests/host/asan/fuzz
 
 [ -x "$FUZZERS/log_stream" ] || skip_all "the fuzzers are not built"
 
-out=$(mktemp)
-trap 'rm -f "$out"' EXIT
 for corpus in "$TOP"/selftests/fuzz/corpus/*/; do
 	name=$(basename "$corpus")
 	timeout 300 "$FUZZERS/$name" "$corpus" >"$out" 2>&1

@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# hft-log cat, follow, stat, diff and merge: what they print, and how they exit.
+cd "$(dirname "$0")" || exit 1
+. ../include/tap.sh
+TOP=$(realpath ../..)
+TOOL=${BUILD:-$TOP/build}/tools/hft-log
+
+[ -x "$TOOL" ] || skip_all "hft-log is not built"
+export PYTHONDONTWRITEBYTECODE=1
+log=$dir/log stream=$dir/log/chunk-00000001/stream-1
+
+# counts NAME LINES OPTION...: hft-log cat prints so many lines
+counts() {
+	local name=$1 lines=$2
+
+	shift 2
+	"$TOOL" cat "$@" "$log" >"$out" 2>&1
+	[ $? = 0 ] && [ "$(wc -l <"$out")" = "$lines" ]
+	result $? "cat: $name: $lines"
+}
+
+# same NAME EXPECTED: the first lines that were printed
+same() {
+	[ "$(head -n "$(wc -l <<<"$2")" "$out")" = "$2" ]
+	result $? "$1"
+}
+
+python3 log_tool/make.py "$log" && python3 log_tool/make.py "$dir/other" other
+result $? "two logs"
+
+counts "all" 40
+same "cat: text" "2023-11-14T22:13:20.000000000Z WARN   feed orders[101] late by 0 ns, price=0.00
+2023-11-14T22:13:20.000001000Z NOTICE trade orders[101] order task=1 class=1 symbol=XY quantity=100"
+counts "levels" 10 --level warn
+counts "subsystems" 30 --subsystem "x,tr*"
+counts "classes" 20 --class 1,2
+counts "tasks" 2 --task 1,2,4,77
+counts "symbols" 20 --symbol XY
+counts "times" 5 --from 2023-11-14T22:13:20.000010Z --to 1700000000000015000
+counts "an expression" 4 --where 'quantity >= 3500 && symbol == "XY" || price == 9'
+counts "monotonic times" 40 --monotonic
+same "cat: seconds" "0.000000000 WARN   feed orders[101] late by 0 ns, price=0.00"
+counts "the host" 40 --host
+prints "feed box engine\[12\] orders\[101\] late" "cat: the host and the process"
+counts "JSON" 40 --json
+python3 -c 'import json, sys
+rows = [json.loads(line) for line in sys.stdin]
+assert rows[1]["fields"] == {"task": 1, "class": 1, "symbol": "XY", "quantity": 100}
+assert rows[4]["message"] == "late by -4 ns, price=1.00" and rows[4]["time_ns"] % 10**9 == 4000
+' <"$out"
+result $? "cat: JSON is JSON"
+counts "CSV" 41 --csv --fields quantity,price
+python3 -c 'import csv, sys
+rows = list(csv.DictReader(sys.stdin))
+assert len(rows) == 40 and rows[7]["quantity"] == "700" and rows[7]["price"] == ""
+assert rows[8]["message"] == "late by -8 ns, price=2.00" and rows[8]["price"] == "2"
+' <"$out"
+result $? "cat: CSV is CSV"
+status 0 "cat: a chunk" "$TOOL" cat "$log/chunk-00000001"
+status 0 "cat: a stream" "$TOOL" cat "$stream"
+status 0 "cat: two logs" "$TOOL" cat "$log" "$dir/other"
+[ "$(wc -l <"$out")" = 70 ]
+result $? "cat: two logs are merged"
+
+fails 2 "cat: no log" "$TOOL" cat
+fails 2 "cat: nothing there" "$TOOL" cat "$dir/nothing"
+fails 2 "cat: no chunk" "$TOOL" cat "$dir"
+status 2 "cat: no such option" "$TOOL" cat --nonsense "$log"
+fails 2 "cat: a level that is none" "$TOOL" cat --level loud "$log"
+fails 2 "cat: a time that is none" "$TOOL" cat --from yesterday "$log"
+fails 2 "cat: a class that is none" "$TOOL" cat --class 64 "$log"
+status 2 "cat: half an expression" "$TOOL" cat --where "price >" "$log"
+prints "at 8: the expression ends too early" "cat: and where it ends"
+fails 2 "no such command" "$TOOL" nonsense
+for command in cat follow stat merge diff; do
+	status 0 "$command --help" "$TOOL" "$command" --help
+done
+
+status 0 "stat" "$TOOL" stat "$log"
+prints "40 records, .* 15 lost" "stat: records and losses"
+"$TOOL" stat --json "$log" | python3 -c 'import json, sys
+stat = json.load(sys.stdin)
+assert stat["records"] == 40 and stat["lost"] == 15 and stat["levels"]["warn"] == 10
+assert stat["gaps"]["count"] == 39 and stat["gaps"]["min_ns"] == stat["gaps"]["max_ns"] == 1000
+assert [s["records"] for s in stat["sites"]] == [10, 30] or \
+       [s["records"] for s in stat["sites"]] == [30, 10]
+assert stat["streams"][0]["thread"] == "orders" and stat["streams"][0]["lost"] == 15
+assert abs(stat["records_per_s"] - 1e6) < 1
+'
+result $? "stat: JSON"
+
+status 0 "diff: the same" "$TOOL" diff "$log" "$log"
+status 1 "diff: another" "$TOOL" diff "$log" "$dir/other"
+prints "^25 records are the same; then they differ: quantity" "diff: the first divergence"
+prints "^< .*task=25 .* quantity=2500" "diff: of one"
+prints "^> .*task=25 .* quantity=2501" "diff: of the other"
+status 1 "diff: but for a field" "$TOOL" diff --ignore quantity "$log" "$dir/other"
+prints "^30 records are the same; then they differ: the end" "diff: the end"
+status 0 "diff: of a time" "$TOOL" diff --to 1700000000000025000 "$log" "$dir/other"
+status 0 "diff: of some fields" "$TOOL" diff --fields task --to 1700000000000030000 "$log" \
+	"$dir/other"
+fails 2 "diff: of one log" "$TOOL" diff "$log"
+
+status 0 "merge" "$TOOL" merge --output "$dir/merged" "$log" "$dir/other"
+prints "^70 records" "merge: all"
+"$TOOL" cat --subsystem feed,trade "$dir/merged" >"$dir/a" &&
+	"$TOOL" cat "$log" "$dir/other" >"$dir/b" && [ "$(wc -l <"$dir/a")" = 70 ] &&
+	cmp <(sed 's/.*\] //' "$dir/a") <(sed 's/.*\] //' "$dir/b")
+result $? "merge: the same records"
+fails 2 "merge: a folder that is there" "$TOOL" merge --output "$dir/merged" "$log"
+fails 2 "merge: where to" "$TOOL" merge "$log"
+
+status 0 "follow: what is there, and no more" "$TOOL" follow --all --idle 200 "$log"
+[ "$(wc -l <"$out")" = 40 ]
+result $? "follow: all"
+mkdir "$dir/later"
+"$TOOL" follow --all --idle 20000 "$dir/later" >"$dir/followed" &
+pid=$!
+python3 log_tool/make.py "$dir/made"
+mv "$dir/made/chunk-00000001" "$dir/later"
+for ((i = 0; i < 200; i++)); do
+	[ "$(wc -l <"$dir/followed")" -lt 40 ] || break
+	sleep 0.1
+done
+kill "$pid"
+wait "$pid" && [ "$(wc -l <"$dir/followed")" = 40 ]
+result $? "follow: a log that has no chunk yet, until SIGTERM"
+
+truncate -s -100 "$stream"
+status 3 "cat: a torn end" "$TOOL" cat "$log"
+prints "stream-1: at 12288: the last packet was not written in whole" "cat: where it is torn"
+: >"$log/chunk-00000001/hft/seal"
+status 1 "cat: a sealed chunk that was cut off" "$TOOL" cat "$log"
+finish
