@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* flavours: plain asan gcov */
-/* Records and their replay: the same dispatches, and files that are torn or hostile. */
+/* Records and their replay: the same dispatches, and logs that are torn or hostile. */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <fcntl.h>
-#include <zlib.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
+#include <hft/log.h>
 
 #include "../libhft/record_load.h"
-#include "engine/record.h"
+#include "engine/replay.h"
 
 #define LOADS	10
 
 static char folder[] = "/tmp/hft-record-XXXXXX";
-static unsigned int handles;
-static unsigned char *bytes;
-static size_t nr_bytes;
+static struct hft_recording sample;
 
 static const char *path_of(const char *name)
 {
@@ -28,195 +27,314 @@ static const char *path_of(const char *name)
 	return path;
 }
 
-/* Where the next handle of this process is recorded. */
-static const char *next_file(void)
-{
-	static char path[128];
-
-	if (++handles == 1)
-		snprintf(path, sizeof(path), "%s/record", folder);
-	else
-		snprintf(path, sizeof(path), "%s/record.%u", folder, handles);
-	return path;
-}
-
-static void check_backend(const char *backend)
+static void test_soft(void **state)
 {
 	uint64_t seed;
 
+	(void)state;
 	for (seed = 1; seed <= LOADS; seed++) {
-		int64_t events = load_record(backend, path_of("record"), seed, 600);
-		const char *path = next_file();
+		int64_t events = load_record("soft", path_of("soft"), seed, 600);
 
-		assert_true(load_replays(path, events));
-		unlink(path);
+		assert_true(load_replays(path_of("soft"), events));
+		load_remove(path_of("soft"));
 	}
 }
 
-static void test_soft(void **state)
-{
-	(void)state;
-	check_backend("soft");
-}
-
-/* What is simulated is replayed with nobody late. */
+/* What is simulated is replayed with nobody late, and one log has all handles. */
 static void test_sim(void **state)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = 1);
 	struct hft_replay_result result;
-	uint64_t seed;
+	int64_t events[LOADS];
+	uint32_t i;
 
 	(void)state;
-	for (seed = 1; seed <= LOADS; seed++) {
-		int64_t events = load_record("sim", path_of("record"), seed, 600);
-		const char *path = next_file();
-
-		assert_int_equal(hft_replay(path, &opts, &result), 0);
-		assert_true(result.events >= (uint64_t)events);
+	for (i = 0; i < LOADS; i++)
+		events[i] = load_record("sim", path_of("sim"), i + 1, 600);
+	for (i = 0; i < LOADS; i++) {
+		opts.handle = i + 1;
+		assert_int_equal(hft_replay(path_of("sim"), &opts, &result), 0);
+		assert_true(result.events >= (uint64_t)events[i]);
 		assert_string_equal(result.backend, "sim");
 		assert_int_equal(result.latest_ns, 0);
-		unlink(path);
+		assert_int_equal(result.handles, LOADS);
+		assert_true(result.complete);
+	}
+	opts.handle = LOADS + 1;
+	assert_int_equal(hft_replay(path_of("sim"), &opts, NULL), -ENOENT);
+}
+
+/* Two handles at the same time, of which the log has both. */
+static void test_two_handles(void **state)
+{
+	struct load *loads = calloc(2, sizeof(*loads));
+	int i;
+
+	(void)state;
+	setenv("HFT_RECORD", path_of("two"), 1);
+	for (i = 0; i < 2; i++) {
+		loads[i].random = (uint64_t)i + 1;
+		assert_int_equal(load_open(&loads[i], "soft"), 0);
+	}
+	unsetenv("HFT_RECORD");
+	for (i = 0; i < 400; i++)
+		load_step(&loads[i % 2]);
+	for (i = 0; i < 2; i++)
+		load_close(&loads[i]);
+	for (i = 0; i < 2; i++) {
+		HFT_OPTS(hft_replay_opts, opts, .late_ns = LOAD_LATE_NS, .handle = i + 1);
+		struct hft_replay_result result;
+
+		assert_int_equal(hft_replay(path_of("two"), &opts, &result), 0);
+		assert_int_equal(result.handles, 2);
+		assert_true(result.complete && result.events >= loads[i].events);
+	}
+	free(loads);
+}
+
+/* What the process logs itself is in the same log, which stays open. */
+static void test_own_log(void **state)
+{
+	HFT_OPTS(hft_replay_opts, opts, .late_ns = 1);
+	struct hft_replay_result result;
+	struct hft_log *log;
+
+	(void)state;
+	assert_int_equal(hft_log_open(&log, path_of("own"), NULL), 0);
+	assert_true(load_record("sim", path_of("other"), 1, 100) > 0);
+	assert_int_equal(hft_log_flush(log, 0, 10 * 1000000000ull), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(hft_replay(path_of("own"), &opts, &result), 0);
+	assert_true(result.complete && result.events);
+	assert_int_equal(hft_replay(path_of("other"), &opts, NULL), -ENOENT);
+}
+
+/* A process that runs a load until it is killed.  Returns when it has got somewhere. */
+static pid_t start_victim(const char *path)
+{
+	struct load *l;
+	int fds[2], steps;
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid) {
+		close(fds[1]);
+		assert_int_equal(read(fds[0], &byte, 1), 1);
+		close(fds[0]);
+		return pid;
+	}
+	l = calloc(1, sizeof(*l));
+	l->random = 1;
+	setenv("HFT_RECORD", path, 1);
+	if (load_open(l, "soft"))
+		_exit(1);
+	for (steps = 0;; steps++) {
+		load_step(l);
+		if (steps == 300 && write(fds[1], "", 1) != 1)
+			_exit(1);
 	}
 }
 
-static void read_sample(void)
+static void test_killed(void **state)
 {
-	int64_t events = load_record("sim", path_of("record"), 1, 250);
-	FILE *file = fopen(next_file(), "r");
+	HFT_OPTS(hft_replay_opts, opts, .late_ns = LOAD_LATE_NS);
+	struct hft_replay_result result;
+	pid_t pid = start_victim(path_of("killed"));
+	int status;
 
-	assert_true(events > 0 && file);
-	bytes = malloc(1 << 20);
-	nr_bytes = fread(bytes, 1, 1 << 20, file);
-	fclose(file);
+	(void)state;
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(hft_log_recover(path_of("killed")), 0);
+	assert_int_equal(hft_replay(path_of("killed"), &opts, &result), 0);
+	assert_false(result.complete);
+	assert_true(result.records > 300 && result.events > 0);
 }
 
-static int replay_bytes(const unsigned char *from, size_t size)
+static struct hft_recording copy_of(const struct hft_recording *recording)
+{
+	struct hft_recording copy = *recording;
+
+	copy.records = malloc(copy.nr * sizeof(*copy.records));
+	assert_non_null(copy.records);
+	memcpy(copy.records, recording->records, copy.nr * sizeof(*copy.records));
+	return copy;
+}
+
+static int replay_copy(const struct hft_recording *copy)
 {
 	HFT_OPTS(hft_replay_opts, opts, .max_steps = 100000);
-	const char *path = path_of("bytes");
-	FILE *file = fopen(path, "w");
+	struct hft_replay_result result;
 
-	fwrite(from, 1, size, file);
-	fclose(file);
-	return hft_replay(path, &opts, NULL);
+	return hft_replay_recording(copy, &opts, &result);
 }
 
-static void test_torn(void **state)
+static void test_sample(void **state)
 {
-	size_t size;
+	struct hft_recording copy;
 
 	(void)state;
-	assert_int_equal(replay_bytes(bytes, nr_bytes), 0);
-	for (size = 0; size < nr_bytes; size += size < 400 ? 1 : 97) {
-		assert_int_equal(replay_bytes(bytes, size), -EBADMSG);
-		assert_non_null(strstr(hft_strerror(EBADMSG), "at offset"));
-	}
+	assert_true(load_record("sim", path_of("sample"), 1, 250) > 0);
+	assert_int_equal(hft_recording_read(path_of("sample"), 1, &sample), 0);
+	copy = copy_of(&sample);
+	assert_int_equal(replay_copy(&copy), 0);
+	hft_recording_free(&copy);
 }
 
-static void test_foreign(void **state)
-{
-	unsigned char *copy = malloc(nr_bytes + 1);
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < nr_bytes; i += i < 400 ? 1 : 53) {
-		memcpy(copy, bytes, nr_bytes);
-		copy[i] ^= 0x10;
-		assert_int_equal(replay_bytes(copy, nr_bytes), -EBADMSG);
-	}
-	memcpy(copy, bytes, nr_bytes);
-	copy[nr_bytes] = 0;
-	assert_int_equal(replay_bytes(copy, nr_bytes + 1), -EBADMSG);
-	assert_int_equal(hft_replay("/nonexistent", NULL, NULL), -ENOENT);
-	assert_int_equal(hft_replay(folder, NULL, NULL), -EISDIR);
-	free(copy);
-}
-
-/* Make the checksums right, so that nothing but what the words say is left to be wrong. */
-static void seal(unsigned char *copy, size_t size)
-{
-	size_t at = HFT_RECORD_HEAD_BYTES;
-
-	while (at + HFT_RECORD_FRAME_BYTES <= size) {
-		size_t length = 4 + 8 * (size_t)(copy[at + 4] | copy[at + 5] << 8);
-		uint32_t sum;
-
-		if (at + 4 + length > size)
-			return;
-		sum = (uint32_t)crc32(0, copy + at + 4, (uInt)length);
-		memcpy(copy + at, &sum, sizeof(sum));
-		at += 4 + length;
-	}
-}
-
+/* Records that make no sense, as nothing but their words can say. */
 static void test_hostile(void **state)
 {
-	unsigned char *copy = malloc(nr_bytes);
 	uint64_t random = 1;
-	int trial, i, ret;
+	int trial, i;
 
 	(void)state;
 	for (trial = 0; trial < 1500; trial++) {
-		memcpy(copy, bytes, nr_bytes);
-		for (i = 0; i <= trial % 8; i++) {
-			size_t at = HFT_RECORD_HEAD_BYTES +
-				    random_below(&random, (uint32_t)nr_bytes - HFT_RECORD_HEAD_BYTES);
+		struct hft_recording copy = copy_of(&sample);
 
-			copy[at] = random_below(&random, 3) ? (unsigned char)random_u64(&random) :
-				   0xff;
+		for (i = 0; i <= trial % 8; i++) {
+			struct hft_record *record = &copy.records[1 + random_below(&random,
+							(uint32_t)copy.nr - 2)];
+			uint64_t *word = &record->words[random_below(&random, record->nr)];
+
+			switch (random_below(&random, 4)) {
+			case 0:
+				*word = UINT64_MAX;
+				break;
+			case 1:
+				*word = random_u64(&random);
+				break;
+			case 2:
+				*word ^= 1ull << random_below(&random, 64);
+				break;
+			default:
+				*record = copy.records[1 + random_below(&random,
+							(uint32_t)copy.nr - 2)];
+			}
+			record->words[0] %= HFT_TIME_MAX + 1;
 		}
-		seal(copy, nr_bytes);
-		ret = replay_bytes(copy, nr_bytes);
-		assert_true(ret <= 0);
+		assert_true(replay_copy(&copy) <= 0);
+		hft_recording_free(&copy);
 	}
-	free(copy);
 }
 
-/* The order of two events is another. */
+/* The number of an event is another. */
 static void test_difference(void **state)
 {
-	unsigned char *copy = malloc(nr_bytes);
-	size_t at = HFT_RECORD_HEAD_BYTES, length;
-	bool found = false;
+	struct hft_recording copy = copy_of(&sample);
+	size_t i;
 
 	(void)state;
-	memcpy(copy, bytes, nr_bytes);
-	for (; at < nr_bytes && !found; at += length) {
-		length = HFT_RECORD_FRAME_BYTES + 8 * (size_t)copy[at + 4];
-		found = copy[at + 6] == HFT_RECORD_EVENT;
-		if (found)
-			copy[at + HFT_RECORD_FRAME_BYTES + 7 * 8] ^= 1;	/* its sequence */
+	for (i = 0; copy.records[i].kind != HFT_RECORD_DISPATCH; i++)
+		assert_true(i < copy.nr);
+	copy.records[i].words[7] ^= 1;
+	assert_int_equal(replay_copy(&copy), -EPROTO);
+	assert_non_null(strstr(hft_strerror(EPROTO), "its number is another"));
+	hft_recording_free(&copy);
+}
+
+/* Write records to a log of their own, but for number @without. */
+static void write_log(const char *path, const struct hft_recording *recording, size_t without)
+{
+	struct hft_record_log place;
+	struct hft_log *log;
+	char other[128];
+	size_t i;
+
+	load_remove(path);
+	assert_int_equal(hft_log_open(&log, path, NULL), 0);
+	assert_int_equal(hft_record_log_open(&place, path, other, sizeof(other)), 0);
+	for (i = 0; i < recording->nr; i++) {
+		const struct hft_record *record = &recording->records[i];
+
+		place.order = record->order;
+		if (i != without)
+			assert_int_equal(hft_record_log_add(&place, record->kind, record->words,
+							    i ? NULL : "sim"), 0);
 	}
-	assert_true(found);
-	seal(copy, nr_bytes);
-	assert_int_equal(replay_bytes(copy, nr_bytes), -EPROTO);
-	free(copy);
+	assert_int_equal(hft_record_log_close(), 0);
+	assert_int_equal(hft_log_close(log), 0);
+}
+
+static void expect_bad(const char *text)
+{
+	assert_int_equal(hft_replay(path_of("written"), NULL, NULL), -EBADMSG);
+	assert_non_null(strstr(hft_strerror(EBADMSG), text));
+}
+
+/* A record in the midst that is not there, the first, one twice, another version. */
+static void test_missing(void **state)
+{
+	const char *path = "written";
+	struct hft_recording copy = copy_of(&sample);
+	struct hft_replay_result result;
+	size_t last = copy.nr - 1;
+
+	(void)state;
+	write_log(path_of(path), &copy, SIZE_MAX);
+	assert_int_equal(hft_replay(path_of(path), NULL, &result), 0);
+	assert_true(result.complete);
+	write_log(path_of(path), &copy, 10);
+	expect_bad("record 10: it is missing");
+	write_log(path_of(path), &copy, 0);
+	expect_bad("the first is missing");
+	write_log(path_of(path), &copy, last);
+	assert_int_equal(hft_replay(path_of(path), NULL, &result), 0);
+	assert_false(result.complete);
+	assert_int_equal(result.records, last);
+	copy.records[last - 1].order--;
+	write_log(path_of(path), &copy, SIZE_MAX);
+	expect_bad("it is there twice");
+	copy.records[last - 1].order++;
+	copy.records[last - 1].words[0] = HFT_TIME_MAX + 1;
+	write_log(path_of(path), &copy, SIZE_MAX);
+	expect_bad("a time is out of range");
+	copy.records[0].words[4]++;
+	copy.records[last - 1].words[0] = 1;
+	write_log(path_of(path), &copy, SIZE_MAX);
+	expect_bad("another version");
+	hft_recording_free(&copy);
+}
+
+static void test_no_log(void **state)
+{
+	(void)state;
+	assert_int_equal(hft_replay("/nonexistent", NULL, NULL), -ENOENT);
+	assert_int_equal(hft_replay(folder, NULL, NULL), -ENOENT);
 }
 
 static void count_warning(void *arg, const char *text)
 {
-	*(int *)arg += !!strstr(text, "HFT_RECORD");
+	*(int *)arg += !!strstr(text, "recorded no more");
 }
 
-/* A file that can not be written costs the record, and is told. */
-static void test_full(void **state)
+/* A record that can not be written is told of, and is no record from there on. */
+static void test_left_out(void **state)
 {
 	int warnings = 0;
 	HFT_OPTS(hft_opts, opts, .backend = "sim", .warn = count_warning, .warn_arg = &warnings);
+	struct hft_replay_result result;
+	struct hft_log *log;
 	struct hft *h;
 
 	(void)state;
 	setenv("HFT_RECORD", "/nonexistent/record", 1);
 	assert_int_equal(hft_open(&h, &opts), -ENOENT);
-	unlink(path_of("full"));
-	handles++;
-	/* Numbered, as all after the first are. */
-	assert_int_equal(symlink("/dev/full", next_file()), 0);
-	setenv("HFT_RECORD", path_of("record"), 1);
+	assert_int_equal(hft_log_open(&log, path_of("out"), NULL), 0);
+	setenv("HFT_RECORD", path_of("out"), 1);
 	assert_int_equal(hft_open(&h, &opts), 0);
 	unsetenv("HFT_RECORD");
+	assert_int_equal(hft_log_set_level(log, "rec*", HFT_LOG_OFF), 0);
+	hft_halt(h, HFT_HALT_CANCEL, 0, NULL);
 	hft_close(h);
 	assert_int_equal(warnings, 1);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(hft_replay(path_of("out"), NULL, &result), 0);
+	assert_false(result.complete);
+	assert_int_equal(result.records, 1);
 }
 
 static int make_folder(void **state)
@@ -227,18 +345,10 @@ static int make_folder(void **state)
 
 static int remove_folder(void **state)
 {
-	char command[64];
-
 	(void)state;
-	free(bytes);
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	return system(command);
-}
-
-static void test_sample(void **state)
-{
-	(void)state;
-	read_sample();
+	hft_recording_free(&sample);
+	load_remove(folder);
+	return 0;
 }
 
 int main(void)
@@ -246,12 +356,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_soft),
 		cmocka_unit_test(test_sim),
+		cmocka_unit_test(test_two_handles),
+		cmocka_unit_test(test_own_log),
+		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_sample),
-		cmocka_unit_test(test_torn),
-		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_difference),
-		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_no_log),
+		cmocka_unit_test(test_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -2,22 +2,16 @@
 /* What is recorded of a handle of the kernel is replayed on a simulated machine. */
 #include "record_load.h"
 
-#define FILE_NAME	"/tmp/hft-record"
+#define LOG_NAME	"/tmp/hft-record"
 #define LOADS		20
 #define STEPS		600
 
-/* The first handle of a process has the name to itself. */
 static bool record_and_replay(uint64_t seed)
 {
-	static int handles;
-	char name[64] = FILE_NAME;
-	int64_t events = load_record("kernel", FILE_NAME, seed, STEPS);
-	bool same;
+	int64_t events = load_record("kernel", LOG_NAME, seed, STEPS);
+	bool same = load_replays(LOG_NAME, events);
 
-	if (++handles > 1)
-		snprintf(name, sizeof(name), "%s.%d", FILE_NAME, handles);
-	same = load_replays(name, events);
-	unlink(name);
+	load_remove(LOG_NAME);
 	return same;
 }
 

@@ -270,6 +270,16 @@ static inline int64_t load_record(const char *backend, const char *path, uint64_
 	return ret;
 }
 
+/* A log: not a name from outside. */
+static inline void load_remove(const char *path)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", path);
+	if (system(command))
+		abort();
+}
+
 /* Returns whether a replay has at least @events, and they are the same. */
 static inline bool load_replays(const char *path, int64_t events)
 {
@@ -280,7 +290,7 @@ static inline bool load_replays(const char *path, int64_t events)
 	printf("# %s: %" PRIu64 " records, %" PRIu64 " events, %" PRIu64 " late, by up to %" PRIu64
 	       " ns%s%s\n", result.backend, result.records, result.events, result.late,
 	       result.latest_ns, err ? ": " : "", err ? hft_strerror(err) : "");
-	return !err && events >= 0 && result.events >= (uint64_t)events;
+	return !err && result.complete && events >= 0 && result.events >= (uint64_t)events;
 }
 
 #endif /* SELFTESTS_LIBHFT_RECORD_LOAD_H */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * HFT_RECORD=FILE: what a handle is told, and what it dispatches, in a file for
- * hft_replay().
+ * HFT_RECORD=DIR: what a handle is told, and what it dispatches, in a log for hft_replay().
  *
  * A handle that is recorded has a backend table of its own, which calls the real one: the
  * others pay nothing.  The consumer's advances are in no table: hft_ring_advance() looks.
@@ -10,21 +9,16 @@
  * written.  In a simulation that does not say what was before what: many things happen at
  * one time.  There an event is recorded as soon as the call is over that it came in.
  */
-#include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-#include <zlib.h>
 
 #include "core/task.h"
 #include "internal.h"
 #include "record.h"
-
-#define HFT_RECORD_BUFFER	(256 * 1024)
 
 /* Readings of two clocks, of which the closest count. */
 #define HFT_RECORD_TRIES	20
@@ -37,11 +31,10 @@
  * @forks: hft_forks when it was opened
  * @warn: of the handle, which the rings may outlive
  * @warn_arg: for @warn
- * @lock: of what follows; a record is whole
- * @fd: of the file; -1: it has failed
- * @used: bytes of @buffer
+ * @lock: of what follows; records are in the order of their numbers
+ * @log: where they go
+ * @failed: no more do
  * @rings: by number
- * @buffer: what is to be written
  */
 struct hft_recorder {
 	struct hft_backend table;
@@ -52,49 +45,19 @@ struct hft_recorder {
 	void *warn_arg;
 
 	pthread_mutex_t lock;
-	int fd;
-	size_t used;
+	struct hft_record_log log;
+	bool failed;
 	struct hft_ring *rings[HFT_MAX_RINGS];
-	unsigned char buffer[HFT_RECORD_BUFFER];
 };
 
-static void hft_record_give_up(struct hft_recorder *recorder, int err)
+static void hft_record_warn(const struct hft_recorder *recorder, const char *what,
+			    const char *detail)
 {
-	char text[128];
+	char text[PATH_MAX + 128];
 
-	snprintf(text, sizeof(text), "HFT_RECORD: write: %s: this handle is recorded no more",
-		 strerror(err));
+	snprintf(text, sizeof(text), "HFT_RECORD: %s%s", what, detail);
 	if (recorder->warn)
 		recorder->warn(recorder->warn_arg, text);
-	close(recorder->fd);
-	recorder->fd = -1;
-}
-
-static void hft_record_flush(struct hft_recorder *recorder)
-{
-	size_t done = 0;
-	ssize_t n;
-
-	while (recorder->fd >= 0 && done < recorder->used) {
-		n = write(recorder->fd, recorder->buffer + done, recorder->used - done);
-		if (n > 0)
-			done += (size_t)n;
-		else if (!n || errno != EINTR)
-			hft_record_give_up(recorder, n ? errno : EIO);
-	}
-	recorder->used = 0;
-}
-
-static void hft_record_put32(unsigned char *to, uint32_t value)
-{
-	value = htole32(value);
-	memcpy(to, &value, sizeof(value));
-}
-
-static void hft_record_put64(unsigned char *to, uint64_t value)
-{
-	value = htole64(value);
-	memcpy(to, &value, sizeof(value));
 }
 
 static uint64_t hft_record_clock(clockid_t id)
@@ -113,20 +76,16 @@ static uint64_t hft_record_now(const struct hft_recorder *recorder)
 }
 
 /* Add a record, with the lock. */
-static void hft_record_append(struct hft_recorder *recorder, uint32_t kind, const uint64_t *words)
+static void hft_record_append(struct hft_recorder *recorder, uint32_t kind, const uint64_t *words,
+			      const char *text)
 {
-	uint32_t nr = hft_record_words(kind), i;
-	size_t size = HFT_RECORD_FRAME_BYTES + nr * sizeof(uint64_t);
-	unsigned char *to;
+	int err = recorder->failed ? 0 : hft_record_log_add(&recorder->log, kind, words, text);
 
-	if (recorder->used + size > HFT_RECORD_BUFFER)
-		hft_record_flush(recorder);
-	to = recorder->buffer + recorder->used;
-	hft_record_put32(to + 4, kind << 16 | nr);
-	for (i = 0; i < nr; i++)
-		hft_record_put64(to + HFT_RECORD_FRAME_BYTES + i * sizeof(uint64_t), words[i]);
-	hft_record_put32(to, (uint32_t)crc32(0, to + 4, (uInt)size - 4));
-	recorder->used += size;
+	if (!err)
+		return;
+	recorder->failed = true;
+	hft_record_warn(recorder, "this handle is recorded no more: ",
+			err == -ECANCELED ? "levels of the log leave it out" : strerror(-err));
 }
 
 /* In a forked child, what is left of the parent's stays the parent's. */
@@ -135,7 +94,7 @@ static void hft_record_add(struct hft_recorder *recorder, uint32_t kind, const u
 	if (hft_is_inherited(recorder->forks))
 		return;
 	pthread_mutex_lock(&recorder->lock);
-	hft_record_append(recorder, kind, words);
+	hft_record_append(recorder, kind, words, NULL);
 	pthread_mutex_unlock(&recorder->lock);
 }
 
@@ -144,15 +103,18 @@ static void hft_record_add(struct hft_recorder *recorder, uint32_t kind, const u
 
 static void hft_record_put(struct hft_recorder *recorder)
 {
+	int err;
+
 	if (atomic_fetch_sub(&recorder->refs, 1) != 1)
 		return;
 	if (!hft_is_inherited(recorder->forks)) {
 		RECORD(recorder, HFT_RECORD_CLOSE, hft_record_now(recorder));
-		hft_record_flush(recorder);
+		err = hft_record_log_close();
+		if (err)
+			hft_record_warn(recorder, "the record is not complete: ",
+					hft_strerror(err));
 		pthread_mutex_destroy(&recorder->lock);
 	}
-	if (recorder->fd >= 0 && close(recorder->fd) && !hft_is_inherited(recorder->forks))
-		hft_record_give_up(recorder, errno);
 	free(recorder);
 }
 
@@ -163,7 +125,8 @@ static void hft_record_events(struct hft_ring *ring, uint32_t at)
 
 	while ((int32_t)(at - ring->recorded) >= 0) {
 		event = &ring->events[ring->recorded++ & ring->mask];
-		RECORD(ring->recorder, HFT_RECORD_EVENT, event->published, ring->number,
+		RECORD(ring->recorder, event->type == HFT_EVENT_TASK ? HFT_RECORD_DISPATCH :
+		       HFT_RECORD_NOTICE, event->published, ring->number,
 		       event->task, event->cookie, event->release, event->deadline,
 		       event->irq_entry, event->sequence, (uint64_t)(int64_t)event->result,
 		       event->type, event->clock, event->level);
@@ -271,7 +234,7 @@ static void hft_record_tasks(struct hft_recorder *recorder, const struct hft_tas
 
 		if (ids[i] <= 0)
 			continue;
-		hft_record_append(recorder, HFT_RECORD_SUBMIT, words);
+		hft_record_append(recorder, HFT_RECORD_SUBMIT, words, NULL);
 		more--;
 	}
 	pthread_mutex_unlock(&recorder->lock);
@@ -446,30 +409,14 @@ static uint64_t hft_record_offset(clockid_t id)
 
 static void hft_record_begin(struct hft_recorder *recorder, uint32_t tasks)
 {
-	uint64_t name = 0;
+	const uint64_t words[HFT_RECORD_WORDS] = {
+		hft_record_now(recorder), hft_record_offset(CLOCK_REALTIME),
+		hft_record_offset(CLOCK_TAI), tasks, HFT_RECORD_VERSION,
+	};
 
-	memcpy(recorder->buffer, HFT_RECORD_MAGIC, HFT_RECORD_MAGIC_BYTES);
-	hft_record_put32(recorder->buffer + HFT_RECORD_MAGIC_BYTES, HFT_RECORD_VERSION);
-	hft_record_put32(recorder->buffer + HFT_RECORD_MAGIC_BYTES + 4, 0);
-	recorder->used = HFT_RECORD_HEAD_BYTES;
-	memcpy(&name, recorder->real->name, strnlen(recorder->real->name, sizeof(name)));
-	RECORD(recorder, HFT_RECORD_OPEN, hft_record_now(recorder), hft_record_offset(CLOCK_REALTIME),
-	       hft_record_offset(CLOCK_TAI), tasks, le64toh(name));
-}
-
-/* The first handle of a process is recorded in the file itself, others in FILE.2, ... */
-static int hft_record_open_file(const char *path)
-{
-	static atomic_uint handles;
-	unsigned int number = atomic_fetch_add(&handles, 1) + 1;
-	char name[4096];
-
-	if (snprintf(name, sizeof(name), number > 1 ? "%s.%u" : "%s", path, number) >=
-	    (int)sizeof(name)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	return open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	pthread_mutex_lock(&recorder->lock);
+	hft_record_append(recorder, HFT_RECORD_OPEN, words, recorder->real->name);
+	pthread_mutex_unlock(&recorder->lock);
 }
 
 static void hft_record_wrap(struct hft_recorder *recorder)
@@ -495,25 +442,27 @@ void hft_record_pause(bool pause)
 /* Record a handle that was just opened, if the environment asks for that. */
 int hft_record_start(struct hft *h, uint32_t tasks)
 {
-	const char *path = secure_getenv("HFT_RECORD");
+	const char *dir = secure_getenv("HFT_RECORD");
 	struct hft_recorder *recorder;
+	char other[PATH_MAX];
 	int err;
 
-	if (!path || !*path || hft_record_paused)
+	if (!dir || !*dir || hft_record_paused)
 		return 0;
 	recorder = calloc(1, sizeof(*recorder));
 	if (!recorder)
 		return hft_fail(ENOMEM, "HFT_RECORD");
-	recorder->fd = hft_record_open_file(path);
-	if (recorder->fd < 0) {
-		err = errno;
+	err = hft_record_log_open(&recorder->log, dir, other, sizeof(other));
+	if (err) {
 		free(recorder);
-		return hft_fail(err, "HFT_RECORD: open %s", path);
+		return err;
 	}
 	recorder->real = h->backend;
 	recorder->forks = h->forks;
 	recorder->warn = h->warn;
 	recorder->warn_arg = h->warn_arg;
+	if (*other)
+		hft_record_warn(recorder, "this handle is recorded in ", other);
 	atomic_init(&recorder->refs, 1);
 	pthread_mutex_init(&recorder->lock, NULL);
 	hft_record_wrap(recorder);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Replay a record: what was asked for, when it was, of a simulated machine. */
-#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -46,7 +45,6 @@ static int open_machine(struct replay *r)
 		 PRIu64 ",tai_ns=%" PRIu64, cpus, opened->words[0], opened->words[1],
 		 opened->words[2]);
 	opts.device = device;
-	memcpy(r->result.backend, &(uint64_t){ htole64(opened->words[4]) }, sizeof(uint64_t));
 	hft_record_pause(true);
 	err = hft_open(&r->h, &opts);
 	hft_record_pause(false);
@@ -293,7 +291,9 @@ static int do_record(struct replay *r, size_t index)
 		return do_modify(r, record->words);
 	case HFT_RECORD_HALT:
 		return do_halt(r, record->words, index);
-	case HFT_RECORD_EVENT:
+	case HFT_RECORD_NOTICE:
+		return 0;
+	case HFT_RECORD_DISPATCH:
 		return hft_replay_dispatch(r, record->words, index);
 	case HFT_RECORD_ADVANCE:
 		return hft_replay_advance(r, record->words, index);
@@ -336,7 +336,7 @@ static int replay(struct replay *r)
 
 	if (!err)
 		err = open_machine(r);
-	for (; r->at < r->nr_actions && !err; r->at++)
+	for (; r->at < r->nr_actions && !err && !r->ended; r->at++)
 		err = do_action(r, &r->actions[r->at]);
 	close_machine(r);
 	hft_sim_current = current;
@@ -349,42 +349,82 @@ static int replay(struct replay *r)
 	return err;
 }
 
-/**
- * hft_replay() - do again what was recorded, on a simulated machine
- * @path: file that HFT_RECORD named
- * @user_opts: options, or NULL for the defaults
- * @result: what came of it, also after -EPROTO; or NULL
- *
- * Allocates some 300 bytes a record, and blocks for as long as it takes to read the file
- * and to simulate what it has.  Any thread, in which hft_now() is the machine's meanwhile.
- *
- * Return: 0 the dispatches are the same; -EPROTO they are not, and hft_strerror() tells the
- * first that differs; -EBADMSG the file is torn, foreign or makes no sense; -E2BIG it takes
- * more steps than allowed, or options of a newer library; -EINVAL what it asks for is out
- * of range; -ENOMEM; or why the file can not be read.
- */
-HFT_API int hft_replay(const char *path, const struct hft_replay_opts *user_opts,
-		       struct hft_replay_result *result)
+static void read_result(struct replay *r)
+{
+	const struct hft_recording *recording = &r->recording;
+
+	r->result.records = recording->nr - !recording->complete;
+	r->result.handles = recording->handles;
+	r->result.complete = recording->complete;
+	memcpy(r->result.backend, recording->backend, sizeof(r->result.backend));
+}
+
+static int read_opts(struct hft_replay_opts *opts, const struct hft_replay_opts *user_opts)
+{
+	int err = hft_read_opts(opts, sizeof(*opts), user_opts);
+
+	if (!opts->late_ns)
+		opts->late_ns = REPLAY_LATE_NS;
+	if (!opts->max_steps)
+		opts->max_steps = REPLAY_MAX_STEPS;
+	if (!opts->handle)
+		opts->handle = 1;
+	if (!err && opts->reserved)
+		err = hft_fail(EINVAL, "not zero, and reserved");
+	return err;
+}
+
+/* The records are not what they were afterwards.  Returns as hft_replay(). */
+int hft_replay_recording(const struct hft_recording *recording,
+			 const struct hft_replay_opts *opts, struct hft_replay_result *result)
 {
 	struct replay *r = calloc(1, sizeof(*r));
 	int err;
 
 	if (!r)
 		return hft_fail(ENOMEM, "a replay");
-	err = hft_read_opts(&r->opts, sizeof(r->opts), user_opts);
-	if (!r->opts.late_ns)
-		r->opts.late_ns = REPLAY_LATE_NS;
-	if (!r->opts.max_steps)
-		r->opts.max_steps = REPLAY_MAX_STEPS;
-	if (!err)
-		err = hft_recording_read(path, &r->recording);
+	r->recording = *recording;
+	err = read_opts(&r->opts, opts);
 	if (!err) {
-		r->result.records = r->recording.nr;
+		read_result(r);
 		err = replay(r);
-		hft_recording_free(&r->recording);
 	}
 	if (result)
 		*result = r->result;
 	free(r);
+	return err;
+}
+
+/**
+ * hft_replay() - do again what was recorded, on a simulated machine
+ * @path: folder of the log that HFT_RECORD named
+ * @user_opts: options, or NULL for the defaults
+ * @result: what came of it, also after -EPROTO; or NULL
+ *
+ * Allocates some 300 bytes a record, and blocks for as long as it takes to read the log
+ * and to simulate what it has.  Any thread, in which hft_now() is the machine's meanwhile.
+ *
+ * Return: 0 the dispatches are the same; -EPROTO they are not, and hft_strerror() tells the
+ * first that differs; -EBADMSG the log is damaged, or the record makes no sense; -ENOENT there
+ * is no log, or no such handle in it; -E2BIG it takes more steps than allowed, or options of
+ * a newer library; -EINVAL what it asks for is out of range; -ENOMEM; or why the log can not
+ * be read.
+ */
+HFT_API int hft_replay(const char *path, const struct hft_replay_opts *user_opts,
+		       struct hft_replay_result *result)
+{
+	struct hft_recording recording;
+	struct hft_replay_opts opts;
+	int err = read_opts(&opts, user_opts);
+
+	if (result)
+		*result = (struct hft_replay_result){};
+	if (!err)
+		err = hft_recording_read(path, opts.handle, &recording);
+	if (err)
+		return err;
+	opts.sz = sizeof(opts);
+	err = hft_replay_recording(&recording, &opts, result);
+	hft_recording_free(&recording);
 	return err;
 }

@@ -16,15 +16,21 @@
 #include "sim.h"
 
 /**
- * struct hft_recording - a file that was read, and is whole
- * @path: of the file
+ * struct hft_recording - the record of a handle
+ * @path: of the log
  * @records: they
  * @nr: how many; the first is OPEN, the last CLOSE
+ * @handles: that the log has records of
+ * @complete: the handle was closed
+ * @backend: its name
  */
 struct hft_recording {
 	const char *path;
 	struct hft_record *records;
 	size_t nr;
+	uint32_t handles;
+	bool complete;
+	char backend[16];
 };
 
 struct replay_action {
@@ -84,6 +90,7 @@ struct replay {
 	size_t nr_actions;
 	uint32_t *next_event;		/* of the same task, by index of the record; 0: none */
 	size_t at;			/* action */
+	bool ended;			/* the rest is missing */
 	struct replay_task *tasks;
 	uint32_t nr_tasks;
 	struct hft_task *batch;		/* that is submitted, and its results */
@@ -98,10 +105,12 @@ struct replay {
 };
 
 /* replay_read.c */
-int hft_recording_read(const char *path, struct hft_recording *recording);
+int hft_recording_read(const char *path, uint32_t handle, struct hft_recording *recording);
 void hft_recording_free(struct hft_recording *recording);
 
 /* replay.c */
+int hft_replay_recording(const struct hft_recording *recording,
+			 const struct hft_replay_opts *opts, struct hft_replay_result *result);
 struct replay_task *hft_replay_find_task(struct replay *r, uint64_t id);
 struct replay_ring *hft_replay_ring_at(struct replay *r, uint64_t number);
 int hft_replay_run_to(struct replay *r, uint64_t time);

@@ -326,10 +326,12 @@ int hft_replay_dispatch(struct replay *r, const uint64_t *words, size_t index)
 	const char *what;
 	int err;
 
-	if (recorded.type != HFT_EVENT_TASK)
-		return 0;
 	if (!ring)
 		return hft_replay_malformed(r, index, "no such ring is open");
+	/* The thread that has submitted it was killed before it could say so. */
+	r->ended = !task && !r->recording.complete;
+	if (r->ended)
+		return 0;
 	if (!task)
 		return differs(r, words[1], &recorded, "its submission is not in the record");
 	err = await_ready(r, task, &recorded, &slot);

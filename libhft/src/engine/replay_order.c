@@ -44,7 +44,7 @@ static void add_event(struct replay *r, const struct hft_record *record, size_t 
 {
 	struct replay_task *task = hft_replay_find_task(r, record->words[2]);
 
-	if (!task || record->words[9] != HFT_EVENT_TASK)
+	if (!task)
 		return;
 	if (task->events)
 		r->next_event[task->last] = (uint32_t)index;
@@ -196,7 +196,7 @@ int hft_replay_order(struct replay *r)
 			add_task(r, &records[i], i);
 	}
 	for (i = 1; i + 1 < nr; i++) {
-		if (records[i].kind == HFT_RECORD_EVENT)
+		if (records[i].kind == HFT_RECORD_DISPATCH)
 			add_event(r, &records[i], i);
 	}
 	for (i = 1; i + 1 < nr; i++)

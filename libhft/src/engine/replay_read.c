@@ -1,150 +1,236 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Read a record.  Nothing in the file is believed before it is checked. */
-#include <endian.h>
+/* Read the record of a handle out of a log.  Nothing in it is believed before it is checked. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
+#include <hft/log_read.h>
 
 #include "internal.h"
 #include "replay.h"
 
-struct hft_record_source {
-	const char *path;
-	FILE *file;
-	uint64_t offset;		/* of what is read next */
+/**
+ * struct source - a log that is read
+ * @recording: what comes of it
+ * @capacity: of its records
+ * @handles: names of those that there are, in the order of their first records
+ * @nr_handles: how many
+ * @wanted: the one, from 1 on
+ * @damage: the first that the reader has told of, or ""
+ */
+struct source {
+	struct hft_recording *recording;
+	size_t capacity;
+	uint64_t *handles;
+	uint32_t nr_handles;
+	uint32_t wanted;
+	char damage[512];
 };
 
-static uint32_t get32(const unsigned char *from)
+static int bad(const struct hft_recording *recording, uint64_t order, const char *what)
 {
-	uint32_t value;
-
-	memcpy(&value, from, sizeof(value));
-	return le32toh(value);
+	return hft_fail(EBADMSG, "%s: record %llu: %s", recording->path,
+			(unsigned long long)order, what);
 }
 
-static uint64_t get64(const unsigned char *from)
+/* What is torn was never said to be there. */
+static void take_notice(void *context, const struct hft_log_notice *notice)
 {
-	uint64_t value;
+	struct source *source = context;
 
-	memcpy(&value, from, sizeof(value));
-	return le64toh(value);
+	if (notice->kind == HFT_LOG_NOTICE_TORN || *source->damage)
+		return;
+	snprintf(source->damage, sizeof(source->damage), "%s: %s at offset %llu",
+		 notice->path ? notice->path : source->recording->path, notice->text,
+		 (unsigned long long)notice->offset);
 }
 
-static int bad(const struct hft_record_source *source, const char *what)
+/* Does a place of the log have the fields that it has here? */
+static bool has_shape(const struct hft_log_view_site *site, const struct hft_log_site *ours)
 {
-	return hft_fail(EBADMSG, "%s: %s at offset %llu", source->path, what,
-			(unsigned long long)source->offset);
-}
-
-/* Returns 0, or -EBADMSG when there are not so many bytes, or why they can not be read. */
-static int read_bytes(struct hft_record_source *source, void *to, size_t size)
-{
-	errno = 0;
-	if (fread(to, 1, size, source->file) == size)
-		return 0;
-	if (ferror(source->file))
-		return hft_fail(errno ? errno : EIO, "read %s", source->path);
-	return bad(source, "the record is torn: it ends in what begins");
-}
-
-static int read_head(struct hft_record_source *source)
-{
-	unsigned char head[HFT_RECORD_HEAD_BYTES];
-	int err = read_bytes(source, head, sizeof(head));
-
-	if (err)
-		return err;
-	if (memcmp(head, HFT_RECORD_MAGIC, HFT_RECORD_MAGIC_BYTES))
-		return bad(source, "this is no record of a handle:");
-	source->offset = HFT_RECORD_MAGIC_BYTES;
-	if (get32(head + HFT_RECORD_MAGIC_BYTES) != HFT_RECORD_VERSION)
-		return bad(source, "the record is of another version of the library:");
-	if (get32(head + HFT_RECORD_MAGIC_BYTES + 4))
-		return bad(source, "not zero, and reserved:");
-	source->offset = HFT_RECORD_HEAD_BYTES;
-	return 0;
-}
-
-static int read_record(struct hft_record_source *source, struct hft_record *record)
-{
-	unsigned char bytes[HFT_RECORD_FRAME_BYTES + HFT_RECORD_WORDS * sizeof(uint64_t)];
-	size_t size;
+	const char *name = ours->fields;
 	uint32_t i;
-	int err = read_bytes(source, bytes, HFT_RECORD_FRAME_BYTES);
 
-	if (err)
-		return err;
-	*record = (struct hft_record){ .kind = get32(bytes + 4) >> 16 };
-	record->nr = get32(bytes + 4) & 0xffff;
-	if (!record->nr || record->nr != hft_record_words(record->kind))
-		return bad(source, "no kind of record that is known:");
-	size = record->nr * sizeof(uint64_t);
-	err = read_bytes(source, bytes + HFT_RECORD_FRAME_BYTES, size);
-	if (err)
-		return err;
-	size += HFT_RECORD_FRAME_BYTES;
-	if (get32(bytes) != crc32(0, bytes + 4, (uInt)size - 4))
-		return bad(source, "the checksum is wrong of the record");
-	for (i = 0; i < record->nr; i++)
-		record->words[i] = get64(bytes + HFT_RECORD_FRAME_BYTES + i * sizeof(uint64_t));
-	if (record->words[0] > HFT_TIME_MAX)
-		return bad(source, "a time is out of range in the record");
-	source->offset += size;
-	return 0;
+	if (site->nr_fields != strlen(ours->types))
+		return false;
+	for (i = 0; i < site->nr_fields; i++) {
+		size_t length = strcspn(name, ",");
+
+		if (site->fields[i].type != (uint8_t)ours->types[i] ||
+		    strlen(site->fields[i].name) != length ||
+		    memcmp(site->fields[i].name, name, length))
+			return false;
+		name += length + 1;
+	}
+	return true;
 }
 
-static struct hft_record *add_record(struct hft_recording *recording, size_t *capacity)
+/* The kind of a record; HFT_RECORD_KINDS: it is none. */
+static uint32_t kind_of(const struct hft_log_view_site *site)
 {
-	size_t wanted = *capacity ? 2 * *capacity : 1024;
+	uint32_t kind;
+
+	for (kind = 0; kind < HFT_RECORD_KINDS; kind++) {
+		const struct hft_log_site *ours = &hft_record_sites[kind];
+
+		if (!strcmp(site->name, ours->name) && !strcmp(site->subsystem, ours->subsystem))
+			return kind;
+	}
+	return kind;
+}
+
+/* The number of a handle, from 1 on, or -ENOMEM. */
+static int find_handle(struct source *source, uint64_t handle)
+{
+	uint64_t *more;
+	uint32_t i;
+
+	for (i = source->nr_handles; i; i--) {
+		if (source->handles[i - 1] == handle)
+			return (int)i;
+	}
+	more = reallocarray(source->handles, source->nr_handles + 1, sizeof(*more));
+	if (!more)
+		return hft_fail(ENOMEM, "%u handles", source->nr_handles);
+	source->handles = more;
+	more[source->nr_handles++] = handle;
+	return (int)source->nr_handles;
+}
+
+static struct hft_record *add_record(struct source *source)
+{
+	struct hft_recording *recording = source->recording;
+	size_t wanted = source->capacity ? 2 * source->capacity : 1024;
 	struct hft_record *records;
 
-	if (recording->nr == *capacity) {
+	if (recording->nr == source->capacity) {
 		records = reallocarray(recording->records, wanted, sizeof(*records));
 		if (!records)
 			return NULL;
 		recording->records = records;
-		*capacity = wanted;
+		source->capacity = wanted;
 	}
 	return &recording->records[recording->nr++];
 }
 
-static int read_records(struct hft_record_source *source, struct hft_recording *recording)
+static int take_record(struct source *source, const struct hft_log_view *view, uint32_t kind)
 {
-	struct hft_record *record;
-	size_t capacity = 0;
-	int err;
+	struct hft_recording *recording = source->recording;
+	struct hft_record *record = add_record(source);
+	uint32_t i;
 
-	do {
-		record = add_record(recording, &capacity);
-		if (!record)
-			return hft_fail(ENOMEM, "%zu records", recording->nr);
-		err = read_record(source, record);
-		if (err)
-			return err;
-		if ((record->kind == HFT_RECORD_OPEN) != (recording->nr == 1))
-			return bad(source, "the first record, and no other, is of opening: before");
-	} while (record->kind != HFT_RECORD_CLOSE);
-	if (fgetc(source->file) != EOF)
-		return bad(source, "there is something behind the last record,");
+	if (!record)
+		return hft_fail(ENOMEM, "%zu records", recording->nr);
+	*record = (struct hft_record){ .kind = kind, .nr = hft_record_words(kind),
+				       .order = view->values[1].u };
+	for (i = 0; i < record->nr; i++)
+		record->words[i] = view->values[HFT_RECORD_PREFIX + i].u;
+	if (kind == HFT_RECORD_OPEN)
+		snprintf(recording->backend, sizeof(recording->backend), "%s",
+			 view->values[HFT_RECORD_PREFIX + record->nr].s);
+	if (record->words[0] > HFT_TIME_MAX)
+		return bad(recording, record->order, "a time is out of range");
 	return 0;
 }
 
-/* Returns 0, -EBADMSG when the file is torn or foreign, or why it can not be read. */
-int hft_recording_read(const char *path, struct hft_recording *recording)
+static int take_view(struct source *source, const struct hft_log_view *view)
 {
-	struct hft_record_source source = { .path = path };
+	uint32_t kind = kind_of(view->site);
+	int handle;
+
+	if (kind == HFT_RECORD_KINDS)
+		return 0;
+	if (!has_shape(view->site, &hft_record_sites[kind]))
+		return hft_fail(EBADMSG, "%s: %s:%s is of another version of the library",
+				source->recording->path, view->site->subsystem, view->site->name);
+	handle = find_handle(source, view->values[0].u);
+	if (handle < 0)
+		return handle;
+	return (uint32_t)handle == source->wanted ? take_record(source, view, kind) : 0;
+}
+
+static int read_views(struct source *source)
+{
+	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "record,decision",
+		 .notice = take_notice, .context = source);
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	int ret = hft_log_reader_open(&reader, &source->recording->path, 1, &opts);
+
+	if (ret)
+		return ret;
+	while ((ret = hft_log_reader_next(reader, &view)) > 0) {
+		ret = take_view(source, view);
+		if (ret)
+			break;
+	}
+	hft_log_reader_close(reader);
+	if (!ret && *source->damage)
+		ret = hft_fail(EBADMSG, "%s", source->damage);
+	return ret;
+}
+
+static int compare_orders(const void *left, const void *right)
+{
+	const struct hft_record *a = left, *b = right;
+
+	return a->order < b->order ? -1 : a->order > b->order;
+}
+
+/*
+ * Threads write each to a ring of their own: of a process that was killed, what one of them
+ * has recorded may be missing, and is the end of what can be replayed.
+ */
+static int check_order(struct source *source)
+{
+	struct hft_recording *recording = source->recording;
+	struct hft_record *records = recording->records;
+	struct hft_record *last;
+	size_t i;
+
+	qsort(records, recording->nr, sizeof(*records), compare_orders);
+	if (records[0].order || records[0].kind != HFT_RECORD_OPEN)
+		return bad(recording, 0, "the first is missing, of opening");
+	if (records[0].words[4] != HFT_RECORD_VERSION)
+		return bad(recording, 0, "it is of another version of the library");
+	for (i = 1; i < recording->nr && records[i].order == i; i++) {
+		if (records[i].kind == HFT_RECORD_OPEN)
+			return bad(recording, i, "opened twice");
+		if (records[i - 1].kind == HFT_RECORD_CLOSE)
+			return bad(recording, i, "something is behind the last");
+	}
+	recording->complete = records[recording->nr - 1].kind == HFT_RECORD_CLOSE;
+	if (i < recording->nr && (recording->complete || records[i].order < i))
+		return bad(recording, i, records[i].order < i ? "it is there twice" :
+			   "it is missing: lost, or in a chunk that was removed");
+	recording->nr = i;
+	if (recording->complete)
+		return 0;
+	last = add_record(source);
+	if (!last)
+		return hft_fail(ENOMEM, "%zu records", recording->nr);
+	*last = (struct hft_record){ .kind = HFT_RECORD_CLOSE, .order = i };
+	return 0;
+}
+
+/*
+ * Read the record of the handle number @handle, from 1 on.  Returns 0, -EBADMSG when it is
+ * damaged or makes no sense, -ENOENT: there is none, or why it can not be read.
+ */
+int hft_recording_read(const char *path, uint32_t handle, struct hft_recording *recording)
+{
+	struct source source = { .recording = recording, .wanted = handle };
 	int err;
 
 	*recording = (struct hft_recording){ .path = path };
-	source.file = fopen(path, "re");
-	if (!source.file)
-		return hft_fail(errno, "open %s", path);
-	err = read_head(&source);
+	err = read_views(&source);
+	recording->handles = source.nr_handles;
+	if (!err && !recording->nr)
+		err = hft_fail(ENOENT, "%s has the records of %u handles, and not number %u", path,
+			       source.nr_handles, handle);
 	if (!err)
-		err = read_records(&source, recording);
-	fclose(source.file);
+		err = check_order(&source);
+	free(source.handles);
 	if (err)
 		hft_recording_free(recording);
 	return err;
