@@ -149,7 +149,7 @@ static void test_killed(void **state)
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status));
-	assert_int_equal(hft_log_recover(path_of("killed")), 0);
+	assert_int_equal(hft_log_recover(path_of("killed"), NULL), 0);
 	assert_int_equal(hft_replay(path_of("killed"), &opts, &result), 0);
 	assert_false(result.complete);
 	assert_true(result.records > 300 && result.events > 0);

@@ -33,24 +33,17 @@ int analyze_file(const char *path, const struct analyze_args *args, json_t **val
 /* Returns -EINVAL when there is no such policy. */
 int analyze_policy(const char *name);
 
-struct replay_args {
-	bool events;			/* tell each, not only how many */
-	uint64_t late_ns;		/* 0: as the library has it */
-};
-
-/* Returns -EPROTO, and has printed where, when the dispatches are not the same. */
-int replay_file(const char *path, const struct replay_args *args, json_t **value);
-
 /* Prints each row of a file with what the detector thinks of it. */
 int detect_file(const char *path, double scale);
 
 /*
- * hftctl stats, hftctl top; hftctl graph; hftctl topology, hftctl place: with all of the
- * arguments, options before and after the command.  Each returns the status to exit with.
+ * hftctl stats, hftctl top; hftctl graph; hftctl topology, hftctl place; hftctl replay: with
+ * all of the arguments, options before and after the command.  Each returns the status to exit with.
  */
 int stats_main(int argc, char **argv);
 int graph_main(int argc, char **argv);
 int place_main(int argc, char **argv);
+int replay_main(int argc, char **argv);
 
 /* As JSON or as text, to standard output.  Returns 0, or 1 after it has printed the reason. */
 int print(json_t *value, bool json);

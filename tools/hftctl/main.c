@@ -16,7 +16,6 @@ struct args {
 	pid_t pid;
 	const char *operand;		/* what follows the command; NULL: nothing */
 	struct analyze_args analyze;
-	struct replay_args replay;
 	double scale;			/* 0: none said */
 };
 
@@ -61,11 +60,6 @@ static int run_analyze(const struct args *args, json_t **value)
 	return analyze_file(args->operand, &args->analyze, value);
 }
 
-static int run_replay(const struct args *args, json_t **value)
-{
-	return replay_file(args->operand, &args->replay, value);
-}
-
 static int run_detect(const struct args *args, json_t **value)
 {
 	*value = NULL;
@@ -80,7 +74,6 @@ static const struct command {
 	bool needs_pid;
 	bool only_json;
 	bool analyzes;
-	bool replays;
 	bool detects;
 } commands[] = {
 	{ .name = "query", .run = run_query },
@@ -91,8 +84,6 @@ static const struct command {
 	  .operand = "cancel needs the id of a task, a number above 0" },
 	{ .name = "analyze", .run = run_analyze, .operand = "analyze needs a file",
 	  .only_json = true, .analyzes = true },
-	{ .name = "replay", .run = run_replay, .operand = "replay needs a file",
-	  .replays = true },
 	{ .name = "detect", .run = run_detect, .operand = "detect needs a file",
 	  .detects = true },
 };
@@ -115,9 +106,8 @@ static void usage(FILE *out)
 	      "                      verdict, each task's response time in ns, in the order of\n"
 	      "                      the file (null: none is known), the utilisation, and the\n"
 	      "                      first deadline missed when all are released at 0\n"
-	      "  replay FILE         do what HFT_RECORD=FILE has recorded of a handle again, on a\n"
-	      "                      simulated machine, and compare each dispatch with the one\n"
-	      "                      recorded; the first that differs is an error\n"
+	      "  replay DIR          do again, on a simulated machine, what HFT_RECORD=DIR has\n"
+	      "                      recorded, and compare each dispatch: see hftctl replay --help\n"
 	      "  detect FILE         an anomaly detector's verdict on each row \"timestamp,value\" of\n"
 	      "                      a file of durations, in the order of time: prints CSV\n"
 	      "  graph analyze FILE  the critical path of a task graph, and how it would run: see\n"
@@ -139,8 +129,6 @@ static void usage(FILE *out)
 	      "                      utilisation then, before the first deadline is missed\n"
 	      "      --max-steps N   analyze: give up after that many terms of a sum (10^9, some\n"
 	      "                      ns each)\n"
-	      "  -e, --events        replay: each dispatch, with its time and that of its task, ns\n"
-	      "  -l, --late NS       replay: so late may a timer have been (10000000)\n"
 	      "  -s, --scale N       detect: of a value 1/N is told apart (1000)\n"
 	      "  -h, --help          this text\n"
 	      "\n"
@@ -252,11 +240,6 @@ static bool has_analyze_options(const struct analyze_args *args)
 	return args->policy >= 0 || args->breakdown || args->max_steps;
 }
 
-static bool has_replay_options(const struct replay_args *args)
-{
-	return args->events || args->late_ns;
-}
-
 static int run(const struct command *command, const struct args *args, bool json)
 {
 	json_t *value;
@@ -268,8 +251,6 @@ static int run(const struct command *command, const struct args *args, bool json
 		return wrong_usage("this command needs --pid");
 	if (has_analyze_options(&args->analyze) && !command->analyzes)
 		return wrong_usage("--policy, --breakdown and --max-steps are for analyze");
-	if (has_replay_options(&args->replay) && !command->replays)
-		return wrong_usage("--events and --late are for replay");
 	if (args->scale && !command->detects)
 		return wrong_usage("--scale is for detect");
 	if (json && command->detects)
@@ -314,6 +295,7 @@ static const struct own_command {
 	{ "graph", graph_main },
 	{ "topology", place_main },
 	{ "place", place_main },
+	{ "replay", replay_main },
 };
 
 /* NULL: it is none of them. */
@@ -339,8 +321,6 @@ int main(int argc, char **argv)
 		{ "breakdown", no_argument, NULL, 'b' },
 		{ "max-steps", required_argument, NULL, 'm' },
 		{ "scale", required_argument, NULL, 's' },
-		{ "events", no_argument, NULL, 'e' },
-		{ "late", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
@@ -353,7 +333,7 @@ int main(int argc, char **argv)
 
 	if (own)
 		return own->main(argc, argv);
-	while ((c = getopt_long(argc, argv, "jp:P:bel:s:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jp:P:bs:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':
 			json = true;
@@ -369,13 +349,6 @@ int main(int argc, char **argv)
 			ret = parse_analyze_option(c, optarg, &args.analyze);
 			if (ret)
 				return ret;
-			break;
-		case 'e':
-			args.replay.events = true;
-			break;
-		case 'l':
-			if (!parse_number(optarg, 0, 1, UINT64_MAX, &args.replay.late_ns))
-				return wrong_usage("--late takes a time in ns");
 			break;
 		case 's':
 			if (!parse_real(optarg, 1e-9, 1e9, &args.scale))
