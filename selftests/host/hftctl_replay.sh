@@ -32,7 +32,7 @@ check "with events" "$CTL" replay --events --late $LATE_NS "$LOG"
 [ "$(wc -l <"$out")" -gt $TASKS ]
 result $? "there is a line for each"
 
-prints '^ +[0-9]+ +[0-9]+ +0 ' "with ring and number"
+prints '^ *[0-9]+ +[0-9]+ +99 ' "with ring and number"
 check "it can be read" "$TOOLS/hft-log" cat --subsystem decision "$LOG"
 prints 'NOTICE decision .* dispatch .*ring=0 ' "decisions are events"
 

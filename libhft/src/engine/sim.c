@@ -109,8 +109,12 @@ static struct hft_sim_job *unused_job(struct hft_sim *sim)
 /* The job of a task that is released. */
 struct hft_sim_job *hft_sim_job_take(struct hft_sim *sim, const struct hft_slot *slot)
 {
-	struct hft_sim_job *job = unused_job(sim);
+	struct hft_sim_job **of = &sim->job_of[slot - sim->pool.slots], *job;
 
+	/* It was put off after its release, and is released again. */
+	if (*of)
+		hft_sim_job_free(sim, *of);
+	job = unused_job(sim);
 	*job = (struct hft_sim_job){
 		.ring = hft_sim_ring_of(slot->ready),
 		.event = {
@@ -128,7 +132,7 @@ struct hft_sim_job *hft_sim_job_take(struct hft_sim *sim, const struct hft_slot 
 	job->ring->live++;
 	hft_heap_item_init(&job->run);
 	hft_heap_item_init(&job->watch);
-	sim->job_of[slot - sim->pool.slots] = job;
+	*of = job;
 	return job;
 }
 
