@@ -3,7 +3,7 @@
  * A ring's tasks are judged as they are dispatched and as they end, under the lock that is
  * held anyway; what is found goes to the ring's rules, and is told when the lock is let go.
  */
-#include "sched.h"
+#include "measure.h"
 #include "trace.h"
 
 /**
@@ -151,56 +151,113 @@ static void hft_detect_found(struct hft_ready_queue *ready, u32 class, u32 kind,
 	hft_rule_found(ready, class, kind, anomaly, found, now);
 }
 
-static inline struct hft_baseline *hft_detect_stream(struct hft_detect *d, u32 class, u32 stream)
+/* What the worker says of the time is believed in its own ring's matters, within reason. */
+static u64 hft_detect_time(const struct hft_detect *d, u64 time)
 {
-	return &d->season[class * HFT_DETECT_STREAMS + stream];
+	const u64 most = 1ULL << 36;
+
+	if (time < d->now)
+		return d->now;
+	return time - d->now < most ? time : d->now + most;
 }
 
-static inline void hft_detect_judge(struct hft_ready_queue *ready, u32 class, u32 kind, u64 value,
-				    u64 now)
+static __hft_slow_path void hft_detect_unusual(struct hft_ready_queue *ready, u32 class, u32 kind,
+					       u64 value, u64 time)
 {
-	struct hft_detect *d = ready->detect;
 	struct hft_detected found;
 	enum hft_anomaly anomaly;
 
-	if (!(d->kinds & 1U << kind))
-		return;
-	anomaly = hft_detect_value(hft_detect_stream(d, class, kind), value, &found);
-	if (unlikely(anomaly))
-		hft_detect_found(ready, class, kind, anomaly, &found, now);
+	anomaly = hft_detect_of_value(hft_detect_judged(hft_detect_streams(ready->detect, class) +
+							kind, value, &found));
+	if (anomaly)
+		hft_detect_found(ready, class, kind, anomaly, &found,
+				 hft_detect_time(ready->detect, time));
 }
 
-/* Another slot of the day: what was usual in the last is no measure for it. */
-static void hft_detect_next_season(struct hft_detect *d, u64 now)
+/**
+ * hft_detect_value_of() - judge a value that hft_baseline_is_usual() does not know
+ * @ready: of the ring
+ * @class: the task's
+ * @kind: of the value
+ * @value: ns
+ * @time: CLOCK_MONOTONIC as far as the worker is to be believed
+ */
+void hft_detect_value_of(struct hft_ready_queue *ready, u32 class, u32 kind, u64 value, u64 time)
+{
+	if (!hft_baseline_only_follows(&hft_detect_streams(ready->detect, class)[kind], value))
+		hft_detect_unusual(ready, class, kind, value, time);
+}
+
+/**
+ * hft_detect_next_season() - another slot of the day
+ * @d: of a ring with seasons, or with one that never ends
+ * @now: CLOCK_MONOTONIC
+ *
+ * What was usual in the last is no measure for it.
+ */
+void hft_detect_next_season(struct hft_detect *d, u64 now)
 {
 	u32 n, season = hft_season(now, d->midnight, d->seasons);
 
+	if (d->seasons == 1)
+		return;
 	d->until = hft_season_end(now, d->midnight, d->seasons);
 	d->season = &d->baselines[season * HFT_CLASSES * HFT_DETECT_STREAMS];
 	for (n = 0; n < HFT_RULES; n++)
 		d->rules[n].baseline = NULL;
 }
 
-/* One more of a class has come: when is it late that none does? */
-static void hft_detect_judge_pace(struct hft_ready_queue *ready, u32 class, u64 now)
+static __hft_slow_path void hft_detect_unusual_pace(struct hft_ready_queue *ready, u32 class,
+						    u64 interval, bool told)
+{
+	struct hft_detect *d = ready->detect;
+	struct hft_baseline *b = &hft_detect_streams(d, class)[HFT_DETECT_PACE];
+	struct hft_detected found;
+	enum hft_anomaly anomaly;
+
+	anomaly = hft_detect_of_interval(hft_detect_judged(b, interval, &found));
+	/* That nothing came was found while it did not. */
+	if (anomaly && !(anomaly == HFT_ANOMALY_STALL && told))
+		hft_detect_found(ready, class, HFT_KIND_DISPATCH, anomaly, &found,
+				 d->pace[class].last);
+}
+
+/**
+ * hft_detect_pace_of() - judge the time from a task of a class to the next
+ * @ready: of the ring
+ * @class: it
+ * @now: CLOCK_MONOTONIC
+ *
+ * As hft_detect_value_of(), or there was none before.
+ */
+void hft_detect_pace_of(struct hft_ready_queue *ready, u32 class, u64 now)
 {
 	struct hft_detect *d = ready->detect;
 	struct hft_pace *pace = &d->pace[class];
-	struct hft_baseline *b = hft_detect_stream(d, class, HFT_DETECT_PACE);
-	bool told = pace->told;
-	struct hft_detected found;
-	enum hft_anomaly anomaly;
-	u64 due;
+	struct hft_baseline *b = &hft_detect_streams(d, class)[HFT_DETECT_PACE];
+	bool told = pace->told, begun = pace->begun;
+	u64 interval = now - pace->last;
 
 	if (now < pace->last)
 		return;
-	anomaly = hft_detect_pace(pace, b, now, &found);
-	/* That nothing came was found while it did not. */
-	if (unlikely(anomaly) && !(anomaly == HFT_ANOMALY_STALL && told))
-		hft_detect_found(ready, class, HFT_KIND_DISPATCH, anomaly, &found, now);
-	if (d->look != U64_MAX)
-		return;
-	due = hft_detect_due_at(pace, b);
+	pace->last = now;
+	pace->begun = true;
+	pace->told = false;
+	if (begun && !hft_baseline_only_follows(b, interval))
+		hft_detect_unusual_pace(ready, class, interval, told);
+}
+
+/**
+ * hft_detect_await() - nothing is to be looked at: look when it is late that none of a class comes
+ * @ready: of the ring
+ * @class: of which one has come
+ * @now: when, CLOCK_MONOTONIC
+ */
+void hft_detect_await(struct hft_ready_queue *ready, u32 class, u64 now)
+{
+	struct hft_detect *d = ready->detect;
+	u64 due = hft_detect_due_at(&d->pace[class], &hft_detect_streams(d, class)[HFT_DETECT_PACE]);
+
 	if (due != U64_MAX)
 		hft_detect_schedule(ready, due > now + HFT_DETECT_STALL_MIN ? due :
 				    now + HFT_DETECT_STALL_MIN);
@@ -215,30 +272,9 @@ static void hft_detect_judge_pace(struct hft_ready_queue *ready, u32 class, u64 
 void hft_detect_dispatched(struct hft_ready_queue *ready, u32 class,
 			   const struct hft_event *event)
 {
-	struct hft_detect *d = ready->detect;
-	u64 now = event->published;
-
-	if (event->result < 0)
-		return;
-	d->now = now;
-	if (unlikely(now >= d->until) && d->seasons > 1)
-		hft_detect_next_season(d, now);
-	if (!(d->classes & 1U << class))
-		return;
-	if (d->kinds & 1U << HFT_DETECT_PACE)
-		hft_detect_judge_pace(ready, class, now);
-	hft_detect_judge(ready, class, HFT_KIND_DISPATCH,
-			 hft_meter_since(hft_meter_due(ready, event), now), now);
-}
-
-/* What the worker says of the time is believed in its own ring's matters, within reason. */
-static u64 hft_detect_time(const struct hft_detect *d, u64 end)
-{
-	const u64 most = 1ULL << 36;
-
-	if (end < d->now)
-		return d->now;
-	return end - d->now < most ? end : d->now + most;
+	if (event->result >= 0)
+		hft_detect_dispatch(ready, ready->detect, class, hft_meter_late(ready, event),
+				    event->published);
 }
 
 /**
@@ -252,18 +288,9 @@ static u64 hft_detect_time(const struct hft_detect *d, u64 end)
 void hft_detect_completed(struct hft_ready_queue *ready, u32 class, const struct hft_event *event,
 			  u64 start, u64 end)
 {
-	u64 could = event->release > event->published ? event->release : event->published;
-	u64 release = event->release > 1 ? event->release : event->irq_entry;
-	struct hft_detect *d = ready->detect;
-	u64 now = hft_detect_time(d, end);
+	struct hft_run run = hft_run_of(event, start, end);
 
-	if (!(d->classes & 1U << class))
-		return;
-	hft_detect_judge(ready, class, HFT_KIND_WAKE, hft_meter_since(could, start), now);
-	hft_detect_judge(ready, class, HFT_KIND_RUN, end - start, now);
-	hft_detect_judge(ready, class, HFT_KIND_RESPONSE, hft_meter_since(release, end), now);
-	if (event->deadline && end > event->deadline)
-		hft_detect_judge(ready, class, HFT_KIND_LATENESS, end - event->deadline, now);
+	hft_detect_run(ready, ready->detect, class, &run, end);
 }
 
 /**
@@ -292,7 +319,7 @@ static u64 hft_detect_look_for(struct hft_ready_queue *ready, u32 class, u64 now
 {
 	struct hft_detect *d = ready->detect;
 	struct hft_pace *pace = &d->pace[class];
-	const struct hft_baseline *b = hft_detect_stream(d, class, HFT_DETECT_PACE);
+	const struct hft_baseline *b = &hft_detect_streams(d, class)[HFT_DETECT_PACE];
 	u64 due = hft_detect_due_at(pace, b);
 	struct hft_detected found;
 
@@ -318,8 +345,8 @@ static void hft_detect_look_at(struct hft_ready_queue *ready, u64 now)
 	d->look = U64_MAX;
 	if (now > d->now)
 		d->now = now;
-	for (n = 0; d->kinds & 1U << HFT_DETECT_PACE && n < HFT_CLASSES; n++) {
-		if (d->classes & 1U << n)
+	for (n = 0; n < HFT_CLASSES; n++) {
+		if (d->kinds[n] & 1U << HFT_DETECT_PACE)
 			hft_detect_schedule(ready, hft_detect_look_for(ready, n, now));
 	}
 	hft_rule_look_all(ready, now);

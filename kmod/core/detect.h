@@ -81,27 +81,44 @@ static inline u64 hft_detect_limit(const struct hft_baseline *b)
 	return (b->median + b->limit) >> HFT_BASELINE_FRACTION;
 }
 
+/* What is told of @value, before which the baseline had @median and @limit. */
+static inline struct hft_detected hft_detect_told(const struct hft_baseline *b, u64 value,
+						  u64 median, u64 limit)
+{
+	return (struct hft_detected){
+		.value = value,
+		.expected = median >> HFT_BASELINE_FRACTION,
+		.limit = limit == U64_MAX ? 0 : (median + limit) >> HFT_BASELINE_FRACTION,
+		.baseline = b,
+	};
+}
+
 /**
- * hft_detect_add() - take a value into account, and keep what was thought of it
+ * hft_detect_judged() - hft_baseline_judge(), and keep what was thought of the value
  * @b: baseline
  * @value: ns
  * @found: filled in if it is not usual
  *
  * Return: &enum hft_baseline_verdict.
  */
+static inline enum hft_baseline_verdict hft_detect_judged(struct hft_baseline *b, u64 value,
+							  struct hft_detected *found)
+{
+	u64 median = b->median, limit = b->limit;
+	enum hft_baseline_verdict verdict = hft_baseline_judge(b, value);
+
+	if (unlikely(verdict))
+		*found = hft_detect_told(b, value, median, limit);
+	return verdict;
+}
+
+/* As hft_baseline_add(), likewise. */
 static inline enum hft_baseline_verdict hft_detect_add(struct hft_baseline *b, u64 value,
 						       struct hft_detected *found)
 {
-	u64 median = b->median, limit = b->limit;
-	enum hft_baseline_verdict verdict = hft_baseline_add(b, value);
-
-	if (likely(verdict == HFT_BASELINE_USUAL))
-		return verdict;
-	found->value = value;
-	found->expected = median >> HFT_BASELINE_FRACTION;
-	found->limit = limit == U64_MAX ? 0 : (median + limit) >> HFT_BASELINE_FRACTION;
-	found->baseline = b;
-	return verdict;
+	if (hft_baseline_is_usual(b, value))
+		return HFT_BASELINE_USUAL;
+	return hft_detect_judged(b, value, found);
 }
 
 /**

@@ -24,6 +24,8 @@
 
 /**
  * struct hft_hist - a histogram
+ * @low: its writer's: the smallest value that is neither less than any nor more than all
+ * @size: likewise: how many there are; 0: that is to be found
  * @count: values recorded
  * @min_inverted: bitwise complement of the smallest: zero when there is none
  * @max: the largest
@@ -31,6 +33,8 @@
  * @bucket: values in each bucket
  */
 struct hft_hist {
+	u64 low;
+	u64 size;
 	u64 count;
 	u64 min_inverted;
 	u64 max;
@@ -145,18 +149,42 @@ static inline u64 hft_hist_sum(const struct hft_hist *h)
 	return hft_load_relaxed(&h->sum);
 }
 
-/* For a word of which the caller is the only writer. */
-static inline void hft_hist_add(u64 *word, u64 more)
-{
-	hft_store_relaxed(word, *word + more);
-}
-
 static inline void hft_hist_widen(struct hft_hist *h, u64 min_inverted, u64 max)
 {
 	if (min_inverted > h->min_inverted)
 		hft_store_relaxed(&h->min_inverted, min_inverted);
 	if (max > h->max)
 		hft_store_relaxed(&h->max, max);
+}
+
+/* A value is the smallest or the largest, or there may be no bucket of its own. */
+static __hft_slow_path void hft_hist_tally_extreme(struct hft_hist *h, u64 value)
+{
+	u64 most = (1ULL << HFT_HIST_BITS) - 1;
+
+	hft_hist_widen(h, ~value, value);
+	h->low = ~h->min_inverted;
+	if (most > h->max)
+		most = h->max;
+	h->size = most < h->low ? 0 : most - h->low + 1;
+	hft_add_relaxed(&h->bucket[hft_hist_index(value)], 1);
+	hft_add_relaxed(&h->sum, value);
+}
+
+/**
+ * hft_hist_tally() - count a value of which only hft_hist_merge() is to know
+ * @h: histogram, whose count is not kept
+ * @value: the value
+ */
+static inline void hft_hist_tally(struct hft_hist *h, u64 value)
+{
+	/* One comparison for both ends, and for that of the buckets. */
+	if (unlikely(value - h->low >= h->size)) {
+		hft_hist_tally_extreme(h, value);
+		return;
+	}
+	hft_add_relaxed(&h->bucket[hft_log_linear_index(value, HFT_HIST_SUB_BITS)], 1);
+	hft_store_relaxed(&h->sum, h->sum + value);
 }
 
 /**
@@ -166,10 +194,8 @@ static inline void hft_hist_widen(struct hft_hist *h, u64 min_inverted, u64 max)
  */
 static inline void hft_hist_record(struct hft_hist *h, u64 value)
 {
-	hft_hist_widen(h, ~value, value);
-	hft_hist_add(&h->bucket[hft_hist_index(value)], 1);
-	hft_hist_add(&h->sum, value);
-	hft_hist_add(&h->count, 1);
+	hft_hist_tally(h, value);
+	hft_store_relaxed(&h->count, h->count + 1);
 }
 
 /**
@@ -189,12 +215,12 @@ static inline void hft_hist_merge(struct hft_hist *to, const struct hft_hist *fr
 		nr = hft_load_relaxed(&from->bucket[i]);
 		if (!nr)
 			continue;
-		hft_hist_add(&to->bucket[i], nr);
+		hft_add_relaxed(&to->bucket[i], nr);
 		total += nr;
 	}
 	hft_hist_widen(to, hft_load_relaxed(&from->min_inverted), hft_load_relaxed(&from->max));
-	hft_hist_add(&to->sum, hft_hist_sum(from));
-	hft_hist_add(&to->count, total);
+	hft_add_relaxed(&to->sum, hft_hist_sum(from));
+	hft_add_relaxed(&to->count, total);
 }
 
 /**
@@ -205,6 +231,7 @@ static inline void hft_hist_reset(struct hft_hist *h)
 {
 	u32 i;
 
+	h->size = 0;
 	hft_store_relaxed(&h->count, 0);
 	hft_store_relaxed(&h->min_inverted, 0);
 	hft_store_relaxed(&h->max, 0);

@@ -216,10 +216,8 @@ static enum hft_task_state hft_job_account(const struct hft_slot *slot)
 	class->over_budget += slot->wcet && end - start > slot->wcet;
 	hft_wcet_record(&class->wcet, end - start);
 	hft_fair_use(class, ready->quantum, start, end - start);
-	if (unlikely(ready->meter))
-		hft_meter_completed(ready->meter, hft_slot_class(slot), event, start, end);
-	if (unlikely(ready->detect))
-		hft_detect_completed(slot->ready, hft_slot_class(slot), event, start, end);
+	if (unlikely(ready->meter || ready->detect))
+		hft_ready_completed(slot->ready, hft_slot_class(slot), event, start, end);
 	return result < 0 ? HFT_STATE_FAILED : HFT_STATE_COMPLETED;
 }
 
@@ -473,10 +471,8 @@ void hft_job_write(struct hft_slot *slot, struct hft_event *event)
 		hft_job_dispatch(slot, event);
 	else
 		hft_slot_free(ready->pool, slot);
-	if (ready->meter)
-		hft_meter_dispatched(ready, class, event);
-	if (ready->detect)
-		hft_detect_dispatched(ready, class, event);
+	if (ready->meter || ready->detect)
+		hft_ready_dispatched(ready, class, event);
 }
 
 /**

@@ -2,7 +2,7 @@
 /*
  * What is measured, and when: see meter.h.
  */
-#include "sched.h"
+#include "measure.h"
 
 /**
  * hft_meter_set_valid() - are the fields of a request in range?
@@ -78,53 +78,57 @@ struct hft_meter *hft_meter_init(void *memory, const struct hft_meter_set *set, 
 	return meter;
 }
 
-/* One value of a kind, of a task of a class. */
-static inline void hft_meter_add(struct hft_meter *meter, u32 class, enum hft_kind kind, u64 ns)
-{
-	struct hft_hist *hist = meter->hist[class][kind];
-
-	if (hist)
-		hft_hist_record(hist, ns);
-}
-
 /**
- * hft_meter_dispatched() - a task of a ring with a meter was written to it
+ * hft_ready_dispatched() - a task of a ring that is measured or judged was written to it
  * @ready: of the ring
  * @class: the task's
  * @event: its event
  */
-void hft_meter_dispatched(const struct hft_ready_queue *ready, u32 class,
-			  const struct hft_event *event)
+void hft_ready_dispatched(struct hft_ready_queue *ready, u32 class, const struct hft_event *event)
 {
+	u64 late = hft_meter_late(ready, event);
+
 	if (event->result < 0)
 		return;
-	hft_meter_add(ready->meter, class, HFT_KIND_DISPATCH,
-		      hft_meter_since(hft_meter_due(ready, event), event->published));
+	if (ready->meter)
+		hft_meter_add(ready->meter->hist[class][HFT_KIND_DISPATCH], late);
+	if (ready->detect)
+		hft_detect_dispatch(ready, ready->detect, class, late, event->published);
 }
 
 /**
- * hft_meter_completed() - a task has run
- * @meter: of its ring
+ * hft_ready_completed() - a task of a ring that is measured or judged has run
+ * @ready: of the ring
  * @class: the task's
  * @event: its event
  * @start: as its worker has it, not before the event was published
  * @end: likewise, not before @start
  */
+void hft_ready_completed(struct hft_ready_queue *ready, u32 class, const struct hft_event *event,
+			 u64 start, u64 end)
+{
+	struct hft_run run = hft_run_of(event, start, end);
+
+	if (ready->meter)
+		hft_meter_run(ready->meter, class, &run);
+	if (ready->detect)
+		hft_detect_run(ready, ready->detect, class, &run, end);
+}
+
+/**
+ * hft_meter_completed() - as hft_ready_completed(), of a meter alone
+ * @meter: of the ring
+ * @class: the task's
+ * @event: its event
+ * @start: likewise
+ * @end: likewise
+ */
 void hft_meter_completed(struct hft_meter *meter, u32 class, const struct hft_event *event,
 			 u64 start, u64 end)
 {
-	u64 could = event->release > event->published ? event->release : event->published;
-	u64 release = event->release > 1 ? event->release : event->irq_entry;
+	struct hft_run run = hft_run_of(event, start, end);
 
-	hft_meter_add(meter, class, HFT_KIND_WAKE, hft_meter_since(could, start));
-	hft_meter_add(meter, class, HFT_KIND_RUN, end - start);
-	hft_meter_add(meter, class, HFT_KIND_RESPONSE, hft_meter_since(release, end));
-	if (!event->deadline)
-		return;
-	if (end > event->deadline)
-		hft_meter_add(meter, class, HFT_KIND_LATENESS, end - event->deadline);
-	else
-		hft_hist_add(&meter->in_time[class], 1);
+	hft_meter_run(meter, class, &run);
 }
 
 /**

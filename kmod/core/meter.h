@@ -51,8 +51,10 @@ bool hft_meter_set_valid(const struct hft_meter_set *set);
 void hft_meter_restrict(struct hft_meter_set *set, u32 kinds);
 size_t hft_meter_bytes(const struct hft_meter_set *set);
 struct hft_meter *hft_meter_init(void *memory, const struct hft_meter_set *set, u64 now);
-void hft_meter_dispatched(const struct hft_ready_queue *ready, u32 class,
+void hft_ready_dispatched(struct hft_ready_queue *ready, u32 class,
 			  const struct hft_event *event);
+void hft_ready_completed(struct hft_ready_queue *ready, u32 class, const struct hft_event *event,
+			 u64 start, u64 end);
 void hft_meter_completed(struct hft_meter *meter, u32 class, const struct hft_event *event,
 			 u64 start, u64 end);
 

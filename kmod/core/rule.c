@@ -122,7 +122,7 @@ static void hft_rule_enforce(struct hft_ready_queue *ready)
 {
 	struct hft_detect *d = ready->detect;
 	u32 n, class, shed = 0, halt = 0, spare = 0;
-	bool away = false;
+	bool away = false, boost = false;
 	u64 lead = 0;
 
 	for (class = 0; class < HFT_CLASSES; class++)
@@ -134,8 +134,10 @@ static void hft_rule_enforce(struct hft_ready_queue *ready)
 			continue;
 		if (s->rule.action == HFT_ACTION_LEAD && s->value > lead)
 			lead = s->value;
-		if (s->rule.action == HFT_ACTION_BOOST)
+		if (s->rule.action == HFT_ACTION_BOOST) {
+			boost = true;
 			hft_rule_boost(d, &s->rule);
+		}
 		if (s->rule.action == HFT_ACTION_SHED && s->rule.level > shed)
 			shed = s->rule.level;
 		if (s->rule.action == HFT_ACTION_SPARE) {
@@ -145,6 +147,7 @@ static void hft_rule_enforce(struct hft_ready_queue *ready)
 		if (s->rule.action >= HFT_ACTION_REDUCE && s->value > halt)
 			halt = s->value;
 	}
+	d->steers = shed || boost;
 	d->shed = shed;
 	d->spare_level = spare;
 	if (away != !!(ready->away & HFT_AWAY_RULE))
@@ -302,6 +305,21 @@ static struct hft_admission_demand hft_rule_demand(const struct hft_rule *rule)
 	return hft_admission_demand(kept.budget_ppm, 0, HFT_ADMISSION_PPM);
 }
 
+/* Have judged what a rule asks for. */
+static void hft_rule_judge(struct hft_detect *d, const struct hft_rule *rule)
+{
+	u32 class, kinds = 0;
+
+	if (rule->anomalies & HFT_ANOMALIES_OF_VALUE)
+		kinds |= rule->kinds;
+	if (rule->anomalies & HFT_ANOMALIES_OF_PACE)
+		kinds |= 1U << HFT_DETECT_PACE;
+	for (class = 0; class < HFT_CLASSES; class++) {
+		if (rule->classes & 1U << class)
+			d->kinds[class] |= kinds;
+	}
+}
+
 /* What the rules need to be safe, whether they are in force or not. */
 static void hft_rule_reserve(struct hft_ready_queue *ready)
 {
@@ -309,8 +327,8 @@ static void hft_rule_reserve(struct hft_ready_queue *ready)
 	u32 n;
 
 	d->used = 0;
-	d->kinds = 0;
-	d->classes = 0;
+	for (n = 0; n < HFT_CLASSES; n++)
+		d->kinds[n] = 0;
 	ready->boost_reach = -1;
 	d->lead_most = 0;
 	for (n = 0; n < HFT_RULES; n++) {
@@ -319,11 +337,7 @@ static void hft_rule_reserve(struct hft_ready_queue *ready)
 		if (!rule->action)
 			continue;
 		d->used |= 1U << n;
-		d->classes |= rule->classes;
-		if (rule->anomalies & HFT_ANOMALIES_OF_VALUE)
-			d->kinds |= rule->kinds;
-		if (rule->anomalies & HFT_ANOMALIES_OF_PACE)
-			d->kinds |= 1U << HFT_DETECT_PACE;
+		hft_rule_judge(d, rule);
 		if (rule->action == HFT_ACTION_BOOST && (s32)rule->level > ready->boost_reach)
 			ready->boost_reach = rule->level;
 		if (rule->most > d->lead_most)

@@ -41,7 +41,7 @@ enum hft_rule_step {
  * @changed: when it acted or was undone; 0: never
  * @expected: median of @baseline before the first anomaly, in its fixed point
  * @baseline: that has found it; NULL: none
- * @samples: of @baseline when it was looked at last
+ * @samples: hft_baseline_values() of @baseline when it was looked at last
  * @anomalies: counted
  * @applied: likewise
  * @undone: likewise
@@ -123,7 +123,7 @@ static inline enum hft_rule_step hft_rule_note(struct hft_rule_state *s, enum hf
 	s->in_force = true;
 	s->since = now;
 	s->baseline = found ? found->baseline : NULL;
-	s->samples = s->baseline ? s->baseline->samples : 0;
+	s->samples = s->baseline ? hft_baseline_values(s->baseline) : 0;
 	s->expected = found ? found->expected << HFT_BASELINE_FRACTION : 0;
 	return HFT_RULE_ACT;
 }
@@ -135,12 +135,12 @@ static inline enum hft_rule_step hft_rule_note(struct hft_rule_state *s, enum hf
 static inline bool hft_rule_is_back(struct hft_rule_state *s)
 {
 	const struct hft_baseline *b = s->baseline;
-	bool silent = b && b->samples == s->samples;
+	bool silent = b && hft_baseline_values(b) == s->samples;
 	u64 gone;
 
 	if (!b || !s->expected || silent)
 		return true;
-	s->samples = b->samples;
+	s->samples = hft_baseline_values(b);
 	if (!hft_baseline_knows(b))
 		return false;
 	gone = b->median > s->expected ? b->median - s->expected : s->expected - b->median;
@@ -212,8 +212,8 @@ struct hft_slot;
 
 /**
  * struct hft_detect - what is judged of a ring's tasks, and its rules
- * @kinds: bit n: values of kind n are judged; of %HFT_DETECT_PACE the pace
- * @classes: bit n: of class n
+ * @kinds: of each class, bit n: values of kind n are judged; of %HFT_DETECT_PACE the pace
+ * @steers: of rules in force one has to do with what is submitted
  * @used: bit n: there is rule n
  * @seasons: slots of the day
  * @midnight: when a day began, CLOCK_MONOTONIC
@@ -242,8 +242,8 @@ struct hft_slot;
  * @baselines: of a season, of a class, of a stream
  */
 struct hft_detect {
-	u32 kinds;
-	u32 classes;
+	u32 kinds[HFT_CLASSES];
+	u32 steers;
 	u32 used;
 	u32 seasons;
 	u64 midnight;
@@ -280,6 +280,10 @@ void hft_detect_dispatched(struct hft_ready_queue *ready, u32 class,
 			   const struct hft_event *event);
 void hft_detect_completed(struct hft_ready_queue *ready, u32 class, const struct hft_event *event,
 			  u64 start, u64 end);
+void hft_detect_value_of(struct hft_ready_queue *ready, u32 class, u32 kind, u64 value, u64 time);
+void hft_detect_pace_of(struct hft_ready_queue *ready, u32 class, u64 now);
+void hft_detect_next_season(struct hft_detect *d, u64 now);
+void hft_detect_await(struct hft_ready_queue *ready, u32 class, u64 now);
 void hft_detect_event(struct hft_ready_queue *ready, enum hft_anomaly anomaly, u64 value,
 		      u64 now);
 void hft_detect_schedule(struct hft_ready_queue *ready, u64 when);

@@ -108,7 +108,7 @@ int hft_sched_insert(struct hft_release_queue *queue, struct hft_ready_queue *re
 			return -ENODEV;
 		if (!(ready->level_mask & BIT(slot->level)))
 			return -EINVAL;
-		if (ready->detect) {
+		if (ready->detect && ready->detect->steers) {
 			int err = hft_rule_admit(ready, slot);
 
 			if (err)

@@ -522,17 +522,4 @@ static inline bool hft_ready_is_soft(const struct hft_ready_queue *ready, u32 le
 	return (s32)level <= ready->boost_reach || (s32)level <= ready->spare_reach;
 }
 
-/* When a task could have been dispatched at the earliest; one for at once: when it was seen. */
-static inline u64 hft_meter_due(const struct hft_ready_queue *ready, const struct hft_event *event)
-{
-	if (event->release <= 1)
-		return event->irq_entry;
-	return event->release > ready->lead ? event->release - ready->lead : 0;
-}
-
-static inline u64 hft_meter_since(u64 from, u64 to)
-{
-	return to > from ? to - from : 0;
-}
-
 #endif /* HFT_CORE_SCHED_H */

@@ -101,6 +101,9 @@ static inline bool atomic64_try_cmpxchg_release(atomic64_t *v, s64 *old, s64 val
 
 #endif /* __KERNEL__ */
 
+/* What is seldom called, by code that is to be short. */
+#define __hft_slow_path		__attribute__((__noinline__, __cold__, __unused__))
+
 /* Untorn and unordered, for a word that one side writes and others read. */
 static inline u64 hft_load_relaxed(const u64 *p)
 {
@@ -117,6 +120,19 @@ static inline void hft_store_relaxed(u64 *p, u64 value)
 	WRITE_ONCE(*p, value);
 #else
 	__atomic_store_n(p, value, __ATOMIC_RELAXED);
+#endif
+}
+
+/*
+ * For a word of which the caller is the only writer: one instruction, if there is one.  Of a
+ * word that each call changes a load and a store are faster, since one waits for the other.
+ */
+static inline void hft_add_relaxed(u64 *p, u64 more)
+{
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	__asm__("addq %1, %0" : "+m" (*p) : "er" (more) : "cc");
+#else
+	hft_store_relaxed(p, hft_load_relaxed(p) + more);
 #endif
 }
 

@@ -37,15 +37,11 @@ int bench_monitor(void)
 	struct monitor m = { 0 };
 	int err;
 
-	err = hft_open(&m.h, &opts);
-	if (err)
-		return err;
-	err = monitor_open(&m, bench_cpu);
+	err = monitor_open(&m, &opts, bench_cpu);
 	if (!err)
 		err = measure(&m, ns);
 	if (!err)
 		print_costs(ns);
 	monitor_close(&m);
-	hft_close(m.h);
 	return err;
 }

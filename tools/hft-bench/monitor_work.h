@@ -2,7 +2,7 @@
 /*
  * What it costs that all is measured and judged: tasks one at a time through a ring with
  * histograms of all kinds and a detector, through one with histograms, and through one with
- * neither.  All have reports.
+ * neither, of a handle of its own: of which submissions are not measured.  All have reports.
  */
 #ifndef HFT_BENCH_MONITOR_WORK_H
 #define HFT_BENCH_MONITOR_WORK_H
@@ -23,16 +23,17 @@ enum monitor_rings {
 };
 
 /**
- * struct monitor - rings of a handle
- * @h: handle
+ * struct monitor - rings of two handles
+ * @h: handle of each
  * @ring: one of each
  */
 struct monitor {
-	struct hft *h;
+	struct hft *h[MONITOR_RINGS];
 	struct hft_ring *ring[MONITOR_RINGS];
 };
 
-static inline int monitor_open(struct monitor *m, unsigned int cpu)
+static inline int monitor_open(struct monitor *m, const struct hft_opts *handle,
+			       unsigned int cpu)
 {
 	HFT_OPTS(hft_ring_opts, opts, .cpu = cpu, .flags = HFT_RING_REPORT);
 	HFT_OPTS(hft_meter_opts, all, .flags = HFT_METER_HIST);
@@ -40,7 +41,12 @@ static inline int monitor_open(struct monitor *m, unsigned int cpu)
 	int i, err = 0;
 
 	for (i = 0; i < MONITOR_RINGS && !err; i++) {
-		err = hft_ring_open(m->h, &opts, &m->ring[i]);
+		if (i <= MONITOR_HIST)
+			err = hft_open(&m->h[i], handle);
+		else
+			m->h[i] = m->h[MONITOR_HIST];
+		if (!err)
+			err = hft_ring_open(m->h[i], &opts, &m->ring[i]);
 		if (!err && i >= MONITOR_HIST)
 			err = hft_ring_meter(m->ring[i], &all);
 	}
@@ -53,10 +59,12 @@ static inline void monitor_close(struct monitor *m)
 
 	for (i = 0; i < MONITOR_RINGS; i++)
 		hft_ring_close(m->ring[i]);
+	for (i = 0; i <= MONITOR_HIST; i++)
+		hft_close(m->h[i]);
 }
 
 /* A task is submitted, is due, and runs. */
-static inline int monitor_turn(struct monitor *m, struct hft_ring *ring)
+static inline int monitor_turn(struct hft *h, struct hft_ring *ring)
 {
 	struct hft_task task = {
 		.ring = hft_ring_number(ring), .level = HFT_LEVEL_NORMAL, .release = hft_now(),
@@ -65,7 +73,7 @@ static inline int monitor_turn(struct monitor *m, struct hft_ring *ring)
 	int ret;
 
 	task.deadline = task.release + 1000000;
-	ret = hft_submit(m->h, &task, NULL);
+	ret = hft_submit(h, &task, NULL);
 	if (ret)
 		return ret;
 	ret = hft_wait(ring, HFT_WAIT_FOREVER);
@@ -88,7 +96,7 @@ static inline int monitor_round(struct monitor *m, double ns[MONITOR_RINGS])
 	for (ring = 0; ring < MONITOR_RINGS; ring++) {
 		start = hft_now();
 		for (i = 0; i < MONITOR_TURNS && !err; i++)
-			err = monitor_turn(m, m->ring[ring]);
+			err = monitor_turn(m->h[ring], m->ring[ring]);
 		ns[ring] = (double)(hft_now() - start) / MONITOR_TURNS;
 	}
 	return err;

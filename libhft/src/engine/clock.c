@@ -72,6 +72,33 @@ HFT_API uint64_t hft_now(void)
 	return copy.ns + (copy.cycles * copy.ns_per_cycle >> HFT_SHIFT);
 }
 
+/* By which the TSC is the clock; 0: it is not. */
+static inline uint64_t hft_slope_now(void)
+{
+	uint32_t sequence = atomic_load_explicit(&hft_bases.sequence, memory_order_acquire);
+
+	return atomic_load_explicit(&hft_bases.base[sequence & 1].ns_per_cycle,
+				    memory_order_relaxed);
+}
+
+/* When something begins, for hft_mark_ns(). */
+struct hft_mark hft_mark_now(void)
+{
+	if (__builtin_expect(!hft_slope_now() || hft_sim_current, 0))
+		return (struct hft_mark){ .ns = hft_now() };
+	return (struct hft_mark){ .cycles = hft_cycles() };
+}
+
+/* How long ago that was; 0 if the TSC is not the clock any more. */
+uint64_t hft_mark_ns(struct hft_mark mark)
+{
+	int64_t cycles = (int64_t)(hft_cycles() - mark.cycles);
+
+	if (__builtin_expect(mark.ns, 0))
+		return hft_now() - mark.ns;
+	return cycles > 0 ? hft_scale((uint64_t)cycles, hft_slope_now()) : 0;
+}
+
 /* As hft_now(), for who is short of time: what is due to be renewed is not. */
 uint64_t hft_now_in_haste(void)
 {

@@ -224,7 +224,8 @@ void hft_ring_end(struct hft_ring *ring);
 /* meter.c */
 void hft_tally_begin(struct hft_ring *ring, uint64_t start);
 void hft_tally_end(struct hft_ring *ring, const struct hft_event *event, uint64_t end);
-void hft_tally_submit(struct hft *h, const struct hft_task *task, uint64_t ns);
+struct hft_hist *hft_tally_submits(struct hft *h, const struct hft_task *task);
+void hft_tally_submit(struct hft_hist *hist, uint64_t ns);
 void hft_tally_forget(struct hft *h, uint32_t number);
 void hft_tally_free(struct hft_ring *ring);
 void hft_submits_free(struct hft *h);
@@ -338,8 +339,16 @@ int hft_kernel_submit(struct hft *h, const struct hft_task *task, uint64_t *id);
 int hft_kernel_submit_batch(struct hft *h, const struct hft_submit_batch *batch);
 int hft_kernel_command(struct hft *h, unsigned int op, void *arg);
 
+/* A moment: of the TSC, or if that is not the clock, in ns. */
+struct hft_mark {
+	uint64_t cycles;
+	uint64_t ns;
+};
+
 /* clock.c */
 uint64_t hft_now_in_haste(void);
+struct hft_mark hft_mark_now(void);
+uint64_t hft_mark_ns(struct hft_mark mark);
 
 /* clock_calibrate.c */
 int hft_clock_open(const char *device);

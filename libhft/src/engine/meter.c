@@ -228,8 +228,21 @@ void hft_submits_free(struct hft *h)
 	free(submits);
 }
 
-/* hft_hist_record() for any number of threads. */
-static void record_shared(struct hft_hist *hist, uint64_t value)
+/* Where it is counted what it takes to submit @task; NULL: nowhere. */
+struct hft_hist *hft_tally_submits(struct hft *h, const struct hft_task *task)
+{
+	struct hft_submit_tally *tally;
+
+	if (task->ring >= HFT_MAX_RINGS || task->task_class >= HFT_CLASSES)
+		return NULL;
+	tally = submit_tally(h, task->ring);
+	if (!tally || !(atomic_load_explicit(&tally->classes, memory_order_relaxed) &
+			BIT(task->task_class)))
+		return NULL;
+	return &tally->hist[task->task_class];
+}
+
+static void widen_shared(struct hft_hist *hist, uint64_t value)
 {
 	uint64_t old = hft_load_relaxed(&hist->max);
 
@@ -241,22 +254,16 @@ static void record_shared(struct hft_hist *hist, uint64_t value)
 							    true, __ATOMIC_RELAXED,
 							    __ATOMIC_RELAXED))
 		;
-	__atomic_fetch_add(&hist->bucket[hft_hist_index(value)], 1, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&hist->sum, value, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&hist->count, 1, __ATOMIC_RELAXED);
 }
 
-/* A task was submitted, which took @ns. */
-void hft_tally_submit(struct hft *h, const struct hft_task *task, uint64_t ns)
+/* hft_hist_tally() of hft_tally_submits(), for any number of threads. */
+void hft_tally_submit(struct hft_hist *hist, uint64_t ns)
 {
-	struct hft_submit_tally *tally;
-
-	if (task->ring >= HFT_MAX_RINGS || task->task_class >= HFT_CLASSES)
-		return;
-	tally = submit_tally(h, task->ring);
-	if (tally && atomic_load_explicit(&tally->classes, memory_order_relaxed) &
-		     BIT(task->task_class))
-		record_shared(&tally->hist[task->task_class], ns);
+	if (__builtin_expect(ns > hft_load_relaxed(&hist->max) ||
+			     ~ns > hft_load_relaxed(&hist->min_inverted), 0))
+		widen_shared(hist, ns);
+	__atomic_fetch_add(&hist->bucket[hft_hist_index(ns)], 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&hist->sum, ns, __ATOMIC_RELAXED);
 }
 
 /**

@@ -43,13 +43,20 @@ static inline bool hft_measures_submits(const struct hft *h)
 	return __builtin_expect(!!atomic_load_explicit(&h->submits, memory_order_relaxed), 0);
 }
 
-static int hft_submit_measured(struct hft *h, const struct hft_task *task, uint64_t *id)
+static int __attribute__((noinline)) hft_submit_measured(struct hft *h,
+							const struct hft_task *task,
+							uint64_t *id)
 {
-	uint64_t begin = hft_now();
-	int err = h->backend->submit(h, task, id);
+	struct hft_hist *hist = hft_tally_submits(h, task);
+	struct hft_mark begin;
+	int err;
 
+	if (!hist)
+		return h->backend->submit(h, task, id);
+	begin = hft_mark_now();
+	err = h->backend->submit(h, task, id);
 	if (!err)
-		hft_tally_submit(h, task, hft_now() - begin);
+		hft_tally_submit(hist, hft_mark_ns(begin));
 	return err;
 }
 
@@ -58,16 +65,19 @@ static int hft_submit_batch_measured(struct hft *h, const struct hft_submit_batc
 {
 	const struct hft_task *tasks = (const void *)(uintptr_t)batch->tasks;
 	const int64_t *results = (const void *)(uintptr_t)batch->results;
-	uint64_t begin = hft_now(), each;
+	struct hft_mark begin = hft_mark_now();
 	int taken = h->backend->submit_batch(h, batch);
+	struct hft_hist *hist;
+	uint64_t each;
 	uint32_t i;
 
 	if (taken <= 0)
 		return taken;
-	each = (hft_now() - begin) / batch->nr;
+	each = hft_mark_ns(begin) / batch->nr;
 	for (i = 0; i < batch->nr; i++) {
-		if (results[i] > 0)
-			hft_tally_submit(h, &tasks[i], each);
+		hist = results[i] > 0 ? hft_tally_submits(h, &tasks[i]) : NULL;
+		if (hist)
+			hft_tally_submit(hist, each);
 	}
 	return taken;
 }

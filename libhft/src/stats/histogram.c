@@ -103,6 +103,7 @@ HFT_API int hft_histogram_diff(struct hft_histogram *to, const struct hft_histog
 		most = high;
 		count += left;
 	}
+	hist->size = 0;
 	hft_store_relaxed(&hist->count, count);
 	hft_store_relaxed(&hist->sum, hist->sum - hft_hist_sum(&before->hist));
 	hft_store_relaxed(&hist->min_inverted, count ? ~least : 0);

@@ -91,15 +91,11 @@ static int run_monitor(void)
 {
 	HFT_OPTS(hft_opts, opts, .tasks = 64, .backend = "soft");
 	struct monitor m = { 0 };
-	int err = hft_open(&m.h, &opts);
+	int err = monitor_open(&m, &opts, 0);
 
-	if (err)
-		return err;
-	err = monitor_open(&m, 0);
 	if (!err)
 		err = time_monitor(&m);
 	monitor_close(&m);
-	hft_close(m.h);
 	return err;
 }
 
