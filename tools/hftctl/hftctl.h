@@ -45,6 +45,9 @@ int graph_main(int argc, char **argv);
 int place_main(int argc, char **argv);
 int replay_main(int argc, char **argv);
 
+/* hftctl log.  Likewise. */
+int log_main(int argc, char **argv);
+
 /* As JSON or as text, to standard output.  Returns 0, or 1 after it has printed the reason. */
 int print(json_t *value, bool json);
 

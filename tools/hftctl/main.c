@@ -97,6 +97,8 @@ static void usage(FILE *out)
 	      "  stats               counters of the module since it was loaded, and histograms of\n"
 	      "                      what tasks took, of all or of a process: see hftctl stats --help\n"
 	      "  top                 such histograms, of what came since the last look: see there\n"
+	      "  log DIR             the rings of a process's log, and which of its calls are wanted:\n"
+	      "                      see hftctl log --help\n"
 	      "  rings               the rings of all processes, one a line (leads in ns)\n"
 	      "  sinks               the devices that can be given tasks, one a line\n"
 	      "  rules --pid PID     what the rules of a process's rings do about anomalies, one a line\n"
@@ -296,6 +298,7 @@ static const struct own_command {
 	{ "topology", place_main },
 	{ "place", place_main },
 	{ "replay", replay_main },
+	{ "log", log_main },
 };
 
 /* NULL: it is none of them. */

@@ -194,6 +194,78 @@ struct hft_log_stats {
 	uint64_t timeouts;
 };
 
+/**
+ * struct hft_log_info - a log as others see it
+ * @sz: of the struct
+ * @pid: of the process that writes, or wrote, it
+ * @open: it does, or was killed: it has rings
+ * @program: its name
+ * @ring_dir: the folder of its rings
+ */
+struct hft_log_info {
+	size_t sz;
+	uint32_t pid;
+	uint32_t open;
+	char program[64];
+	char ring_dir[256];
+};
+
+/**
+ * struct hft_log_ring_info - a ring as others see it
+ * @stream: its number in the log
+ * @tid: of its thread
+ * @cpu: that it was bound to, or -1
+ * @thread: its name
+ * @lane: &enum hft_log_lane
+ * @policy: &enum hft_log_policy
+ * @done: its thread has ended
+ * @bytes: of its room
+ * @used_bytes: of records that are not in files
+ * @records: that were logged, and lost
+ * @lost: records of these that were not written, and not read before they were overwritten
+ * @timeouts: calls that waited too long
+ */
+struct hft_log_ring_info {
+	uint64_t stream;
+	uint32_t tid;
+	int32_t cpu;
+	char thread[16];
+	uint32_t lane;
+	uint32_t policy;
+	uint32_t done;
+	uint32_t reserved;
+	uint64_t bytes;
+	uint64_t used_bytes;
+	uint64_t records;
+	uint64_t lost;
+	uint64_t timeouts;
+};
+
+/**
+ * struct hft_log_site_info - a place that logs as others see it
+ * @id: in its records
+ * @level: &enum hft_log_level
+ * @enabled: its records are wanted
+ * @line: in @file
+ * @subsystem: of the program
+ * @name: of a typed event; NULL: it has a format
+ * @format: as of printf(), or NULL
+ * @file: of the source
+ */
+struct hft_log_site_info {
+	uint32_t id;
+	uint32_t level;
+	uint32_t enabled;
+	uint32_t line;
+	const char *subsystem;
+	const char *name;
+	const char *format;
+	const char *file;
+};
+
+typedef int (*hft_log_ring_fn)(void *arg, const struct hft_log_ring_info *ring);
+typedef int (*hft_log_site_fn)(void *arg, const struct hft_log_site_info *site);
+
 #define HFT_LOG_FLUSH_SYNC	(1U << 0)	/* and survives a loss of power */
 
 int hft_log_open(struct hft_log **log, const char *dir, const struct hft_log_opts *opts);
@@ -203,6 +275,10 @@ int hft_log_flush(struct hft_log *log, uint32_t flags, uint64_t timeout_ns);
 int hft_log_set_level(struct hft_log *log, const char *pattern, int level);
 int hft_log_stats(struct hft_log *log, struct hft_log_stats *stats);
 int hft_log_recover(const char *dir, const struct hft_log_store_opts *opts);
+int hft_log_control(const char *dir, const char *pattern, int level);
+int hft_log_look(const char *dir, struct hft_log_info *info);
+int hft_log_rings(const char *dir, hft_log_ring_fn fn, void *arg);
+int hft_log_sites(const char *dir, hft_log_site_fn fn, void *arg);
 int hft_log_write(struct hft_log_site *site, enum hft_log_lane lane, uint64_t stamp,
 		  const void *arguments, size_t bytes);
 

@@ -145,7 +145,7 @@ template<typename T> HFT_LOG_INLINE struct hft_log_arg hft_log_of(T value)
 	(hft_log_unlikely(!__atomic_load_n(&(site)->id, __ATOMIC_ACQUIRE)) ?	\
 	 hft_log_site_add(site, &__dso_handle) : 0)
 #else
-#define HFT_LOG_IN_SECTION	__attribute__((section("hft_log_sites")))
+#define HFT_LOG_IN_SECTION	__attribute__((section("hft_log_section")))
 #define HFT_LOG_ENABLED(level)	((level) <= HFT_LOG_INFO)
 #define HFT_LOG_KNOW(site)	0
 #endif
@@ -204,14 +204,14 @@ static inline __attribute__((format(printf, 1, 2))) void hft_log_check(const cha
 }
 
 extern void *__dso_handle __attribute__((visibility("hidden")));
-extern struct hft_log_site __start_hft_log_sites[]
+extern struct hft_log_site __start_hft_log_section[]
 	__attribute__((weak, visibility("hidden")));
-extern struct hft_log_site __stop_hft_log_sites[]
+extern struct hft_log_site __stop_hft_log_section[]
 	__attribute__((weak, visibility("hidden")));
 
 static __attribute__((constructor)) void hft_log_object_loaded(void)
 {
-	hft_log_object_add(&__dso_handle, __start_hft_log_sites, __stop_hft_log_sites);
+	hft_log_object_add(&__dso_handle, __start_hft_log_section, __stop_hft_log_section);
 }
 
 static __attribute__((destructor)) void hft_log_object_unloaded(void)

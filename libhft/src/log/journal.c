@@ -48,7 +48,12 @@ static const char *text_of(const json_t *json, const char *key)
 	return text && *text ? text : NULL;
 }
 
-static int add_site(struct hft_log_store *store, const json_t *json)
+struct visit {
+	int (*fn)(void *arg, const struct hft_log_store_site *site);
+	void *arg;
+};
+
+static int visit_site(const struct visit *visit, const json_t *json)
 {
 	const json_t *list = json_object_get(json, "fields");
 	const char *level = text_of(json, "level");
@@ -70,25 +75,27 @@ static int add_site(struct hft_log_store *store, const json_t *json)
 		return hft_fail(ENOMEM, "a site");
 	site.fields = fields;
 	if (id >= HFT_LOG_SITE_FIRST && id <= UINT16_MAX && read_fields(list, fields))
-		err = hft_log_store_site_add(store, &site);
+		err = visit->fn(visit->arg, &site);
 	free(fields);
 	return err;
 }
 
-static int add_line(struct hft_log_store *store, const char *line)
+static int visit_line(const struct visit *visit, const char *line)
 {
 	json_t *json = json_loads(line, 0, NULL);
 	int err;
 
 	if (!json)
 		return 0;
-	err = add_site(store, json_object_get(json, "site"));
+	err = visit_site(visit, json_object_get(json, "site"));
 	json_decref(json);
 	return err;
 }
 
-int log_journal_read(int dir_fd, struct hft_log_store *store)
+int log_journal_read(int dir_fd, int (*fn)(void *arg, const struct hft_log_store_site *site),
+		     void *arg)
 {
+	const struct visit visit = { fn, arg };
 	int fd = openat(dir_fd, LOG_JOURNAL, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), err = 0;
 	char *line = NULL;
 	size_t room = 0;
@@ -102,7 +109,7 @@ int log_journal_read(int dir_fd, struct hft_log_store *store)
 		return hft_fail(ENOMEM, "the sites of what is in rings");
 	}
 	while (!err && getline(&line, &room, file) > 0)
-		err = add_line(store, line);
+		err = visit_line(&visit, line);
 	free(line);
 	fclose(file);
 	return err;

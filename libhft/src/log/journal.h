@@ -13,7 +13,11 @@
 /* Append a site to the file.  Errors as hft_fail() has them. */
 int log_journal_add(int fd, const struct hft_log_store_site *site);
 
-/* Add the sites of the file in that folder to a store; lines that are not whole are no sites. */
-int log_journal_read(int dir_fd, struct hft_log_store *store);
+/*
+ * Call @fn for each site of the file in that folder, until it fails; lines that are not whole
+ * are no sites.
+ */
+int log_journal_read(int dir_fd, int (*fn)(void *arg, const struct hft_log_store_site *site),
+		     void *arg);
 
 #endif /* HFT_LOG_JOURNAL_H */

@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
+#include <openssl/crypto.h>
 
 #include "../api.h"
 #include "../cpulist.h"
@@ -227,6 +228,7 @@ int log_begin_control(struct hft_log *log)
 	memcpy(control->program, log->program, sizeof(control->program));
 	control->clock = log->origin.clock;
 	__atomic_store_n(&control->magic, LOG_CONTROL_MAGIC, __ATOMIC_RELEASE);
+	log_sites_set_rules(control->rules, 0);
 	return 0;
 }
 
@@ -285,6 +287,19 @@ static int prepare(struct hft_log *log, const char *dir, const struct hft_log_op
 	return err && err != -ENOENT ? err : choose_cpus(log);
 }
 
+/* A program that ends without closing it has not meant to lose what it has logged. */
+static void close_at_exit(void)
+{
+	hft_log_close(log_current());
+}
+
+/* Who registers later is called earlier: OpenSSL, which seals chunks, has to be there still. */
+static void watch_exit(void)
+{
+	OPENSSL_init_crypto(OPENSSL_INIT_ADD_ALL_DIGESTS, NULL);
+	atexit(close_at_exit);
+}
+
 /**
  * hft_log_open() - open the log of this process
  * @log: answered
@@ -300,6 +315,7 @@ static int prepare(struct hft_log *log, const char *dir, const struct hft_log_op
  */
 HFT_API int hft_log_open(struct hft_log **log, const char *dir, const struct hft_log_opts *opts)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct hft_log *it;
 	int err;
 
@@ -318,6 +334,7 @@ HFT_API int hft_log_open(struct hft_log **log, const char *dir, const struct hft
 	if (!err)
 		err = start(it);
 	if (!err) {
+		pthread_once(&once, watch_exit);
 		*log = it;
 		return 0;
 	}
@@ -353,12 +370,6 @@ HFT_API int hft_log_close(struct hft_log *log)
 	hft_clock_close();
 	free_log(log);
 	return err;
-}
-
-/* A program that ends without closing it has not meant to lose what it has logged. */
-static __attribute__((destructor)) void close_at_exit(void)
-{
-	hft_log_close(log_current());
 }
 
 /**

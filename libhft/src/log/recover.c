@@ -3,7 +3,8 @@
  * What a process has left in its rings when it was killed is written to its log.
  *
  * Its files may have more than its rings know of: a write was over, and it could not say so.
- * Numbers of records tell what is there already.
+ * Numbers of records tell what is there already.  Of two writes, the later may be the one
+ * that was: then what is between is written behind it, and is read after it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -25,16 +26,22 @@
 #define BEFORE_NS	LOG_NS_PER_S	/* files are looked at from so long before the rings */
 #define PAUSE_NS	1000000
 
+/* Numbers of records in a row. */
+struct run {
+	uint32_t first;
+	uint32_t last;
+};
+
 /**
  * struct left - a ring that was left
  * @queue: it
- * @has_last: files have records of it that they may share with it
- * @last: number of the last of those
+ * @runs: of records that are in files, and may be in the ring
+ * @nr_runs: how many
  */
 struct left {
 	struct log_queue *queue;
-	bool has_last;
-	uint32_t last;
+	struct run *runs;
+	size_t nr_runs;
 };
 
 struct recovery {
@@ -130,8 +137,24 @@ static void print_uuid(const uint8_t *u, char text[37])
 				u[i]);
 }
 
-/* The last number of each stream that is in files. */
-static int find_last(struct recovery *it)
+static int add_to_runs(struct left *left, uint32_t number)
+{
+	struct run *run = left->nr_runs ? &left->runs[left->nr_runs - 1] : NULL;
+
+	if (run && number == run->last + 1) {
+		run->last = number;
+		return 0;
+	}
+	run = realloc(left->runs, (left->nr_runs + 1) * sizeof(*run));
+	if (!run)
+		return no_memory();
+	left->runs = run;
+	run[left->nr_runs++] = (struct run){ number, number };
+	return 0;
+}
+
+/* What is in files of each stream. */
+static int find_runs(struct recovery *it)
 {
 	HFT_OPTS(hft_log_reader_opts, opts, .from = first_time(it));
 	const struct hft_log_view *view;
@@ -151,24 +174,36 @@ static int find_last(struct recovery *it)
 		left = find_left(it, view->stream->id);
 		if (!left || strcmp(view->stream->log->uuid, uuid))
 			continue;
-		left->has_last = true;
-		left->last = view->sequence;
+		ret = add_to_runs(left, view->sequence);
+		if (ret)
+			break;
 	}
 	hft_log_reader_close(reader);
 	return ret;
 }
 
-/* Of @bytes at @records, those that are in files. */
-static size_t known_bytes(const struct left *left, const void *records, size_t bytes)
+static bool is_known(const struct left *left, uint32_t number)
 {
-	const struct hft_log_record *record;
+	size_t i;
+
+	for (i = 0; i < left->nr_runs; i++) {
+		if (number - left->runs[i].first <= left->runs[i].last - left->runs[i].first)
+			return true;
+	}
+	return false;
+}
+
+/* Of @bytes at @records, how many are in files from the first on, or are not: @known. */
+static size_t alike(const struct left *left, const void *records, size_t bytes, bool *known)
+{
+	const struct hft_log_record *record = records;
 	size_t offset = 0;
 
-	while (left->has_last && bytes - offset >= sizeof(*record)) {
+	*known = is_known(left, record->sequence);
+	while (bytes - offset >= sizeof(*record)) {
 		record = (const void *)((const char *)records + offset);
-		if ((int32_t)(record->sequence - left->last) > 0)
-			break;
-		if (record->words < 2 || 8 * (size_t)record->words > bytes - offset)
+		if (record->words < 2 || 8 * (size_t)record->words > bytes - offset ||
+		    is_known(left, record->sequence) != *known)
 			break;
 		offset += 8 * (size_t)record->words;
 	}
@@ -182,16 +217,16 @@ static int write_ring(struct recovery *it, struct left *left, uint64_t until)
 	struct log_queue *queue = left->queue;
 	const void *records;
 	int64_t bytes, took;
-	size_t known;
+	size_t size;
+	bool known;
 
 	while ((bytes = log_queue_read(queue, &records)) > 0) {
-		known = known_bytes(left, records, (size_t)bytes);
-		if (known) {
-			log_queue_take(queue, known);
-			continue;
-		}
-		took = hft_log_store_append(it->store, queue->stream, records, (size_t)bytes,
-					    log_queue_lost(queue, records, (size_t)bytes));
+		size = alike(left, records, (size_t)bytes, &known);
+		if (!size)
+			return hft_fail(EBADMSG, "%s has what is no record", queue->name);
+		took = known ? (int64_t)size :
+			hft_log_store_append(it->store, queue->stream, records, size,
+					     log_queue_lost(queue, records, size));
 		if (took > 0) {
 			log_queue_take(queue, (size_t)took);
 			continue;
@@ -204,6 +239,14 @@ static int write_ring(struct recovery *it, struct left *left, uint64_t until)
 	return (int)bytes;
 }
 
+static void resume(const struct left *left)
+{
+	bool has_last = left->nr_runs;
+
+	log_queue_resume(left->queue, has_last,
+			 has_last ? left->runs[left->nr_runs - 1].last : 0);
+}
+
 static int write_rings(struct recovery *it)
 {
 	uint64_t until = hft_log_monotonic() + LOG_CLOSE_NS;
@@ -211,12 +254,17 @@ static int write_rings(struct recovery *it)
 	size_t i;
 
 	for (i = 0; i < it->nr_left && !err; i++) {
-		log_queue_resume(it->left[i].queue, it->left[i].has_last, it->left[i].last);
+		resume(&it->left[i]);
 		err = log_store_add_ring(it->store, it->left[i].queue);
 		if (!err)
 			err = write_ring(it, &it->left[i], until);
 	}
 	return err;
+}
+
+static int add_site(void *store, const struct hft_log_store_site *site)
+{
+	return hft_log_store_site_add(store, site);
 }
 
 static int write_log(struct recovery *it, const struct hft_log_store_opts *opts)
@@ -232,7 +280,7 @@ static int write_log(struct recovery *it, const struct hft_log_store_opts *opts)
 	err = hft_log_store_open(&it->store, it->dir, &origin, opts);
 	if (err)
 		return err;
-	err = log_journal_read(it->ring_fd, it->store);
+	err = log_journal_read(it->ring_fd, add_site, it->store);
 	if (!err)
 		err = write_rings(it);
 	close_err = hft_log_store_close(it->store, LOG_CLOSE_NS);
@@ -256,13 +304,15 @@ static int recover_rings(struct recovery *it, const struct hft_log_store_opts *o
 	size_t i;
 
 	if (!err)
-		err = find_last(it);
+		err = find_runs(it);
 	if (!err)
 		err = write_log(it, opts);
 	if (!err)
 		remove_rings(it);
-	for (i = 0; i < it->nr_left; i++)
+	for (i = 0; i < it->nr_left; i++) {
 		log_queue_put(it->left[i].queue);
+		free(it->left[i].runs);
+	}
 	free(it->left);
 	return err;
 }
@@ -314,7 +364,8 @@ static int recover(struct recovery *it, const struct hft_log_store_opts *opts)
  * @opts: how files are written; NULL: the defaults
  *
  * All whose call had returned is in the log then, in chunks behind those that there are,
- * and the rings are gone.  A signal handler's record is with the call that it has
+ * and the rings are gone.  Records that were being written when the process died may be behind
+ * later ones of their thread; their numbers tell.  A signal handler's record is with the call that it has
  * interrupted.  A log that was closed, or whose rings have gone with the machine, has none.
  *
  * Return: 0; -ENOENT: there is no log; -EBUSY: its process lives, or another one is at it;

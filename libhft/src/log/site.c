@@ -109,15 +109,23 @@ bool log_rule_fits(const char *pattern, const char *subsystem, const char *file,
 	return !fnmatch(pattern, subsystem, 0);
 }
 
-static void apply_rules(struct hft_log_site *site)
+int log_rules_level(const struct log_rule *its, unsigned int nr, const char *subsystem,
+		    const char *file, uint32_t line)
 {
 	int level = HFT_LOG_INFO;
 	unsigned int i;
 
-	for (i = 0; i < nr_rules; i++) {
-		if (log_rule_fits(rules[i].pattern, site->subsystem, site->file, site->line))
-			level = rules[i].level;
+	for (i = 0; i < nr; i++) {
+		if (log_rule_fits(its[i].pattern, subsystem, file, line))
+			level = its[i].level;
 	}
+	return level;
+}
+
+static void apply_rules(struct hft_log_site *site)
+{
+	int level = log_rules_level(rules, nr_rules, site->subsystem, site->file, site->line);
+
 	__atomic_store_n(&site->enabled, site->level <= level, __ATOMIC_RELAXED);
 }
 

@@ -25,6 +25,10 @@ struct log_rule {
  */
 bool log_rule_fits(const char *pattern, const char *subsystem, const char *file, uint32_t line);
 
+/* Up to which level is it wanted? */
+int log_rules_level(const struct log_rule *rules, unsigned int nr, const char *subsystem,
+		    const char *file, uint32_t line);
+
 /* Instead of the rules that there are; -E2BIG: too many. */
 void log_sites_set_rules(const struct log_rule *rules, unsigned int nr);
 

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* flavours: plain asan tsan gcov */
+/*
+ * A log from its calls to its files: threads, levels, forks, what is asked of it twice.
+ *
+ *	log_open serve DIR	log to DIR until standard input ends, for hftctl_log.sh
+ */
+#include <errno.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <hft/hft.h>
+#define HFT_LOG_SUBSYSTEM "open"
+#include <hft/log.h>
+#include <hft/log_read.h>
+
+#define RECORDS		5000
+#define THREADS		4
+#define WAIT_NS		60000000000ull
+
+HFT_LOG_EVENT(event_number, "open", "number", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, thread),
+	      (u64, number))
+HFT_LOG_EVENT(event_detail, "detail", "number", HFT_LOG_DEBUG, HFT_LOG_PLAIN, (u64, number))
+
+static char dir[64];
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/hft-log-open-XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct hft_log *open_log(void)
+{
+	HFT_OPTS(hft_log_opts, opts, .ring_bytes = 64 << 10, .audit_bytes = 64 << 10,
+		 .policy = HFT_LOG_BLOCK, .block_ns = UINT64_MAX);
+	struct hft_log *log;
+	int err = hft_log_open(&log, dir, &opts);
+
+	if (err)
+		fail_msg("open: %s", hft_strerror(err));
+	return log;
+}
+
+static void notice(void *context, const struct hft_log_notice *it)
+{
+	(void)context;
+	fail_msg("%s at %llu: %s", it->path, (unsigned long long)it->offset, it->text);
+}
+
+/* How many records of an event there are in files; its last argument goes from 0 up. */
+static uint64_t count_records(const char *subsystem, const char *name, unsigned int threads)
+{
+	HFT_OPTS(hft_log_reader_opts, opts, .notice = notice, .subsystems = subsystem,
+		 .flags = HFT_LOG_READ_FOLLOW);
+	const char *path = dir;
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	uint64_t next[THREADS] = {}, sum = 0, thread;
+	int ret;
+
+	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &opts), 0);
+	while ((ret = hft_log_reader_next(reader, &view)) > 0) {
+		if (strcmp(view->site->name, name))
+			continue;
+		thread = threads > 1 ? view->values[0].u : 0;
+		assert_true(thread < THREADS);
+		assert_int_equal(view->values[view->site->nr_fields - 1].u, next[thread]++);
+		sum++;
+	}
+	assert_int_equal(ret, 0);
+	hft_log_reader_close(reader);
+	return sum;
+}
+
+static void *log_numbers(void *arg)
+{
+	uint64_t thread = (uintptr_t)arg, number;
+
+	for (number = 0; number < RECORDS; number++) {
+		if (event_number(thread, number))
+			return arg ? arg : (void *)1;
+	}
+	return NULL;
+}
+
+/* Their rings are given back when they have ended and all is in files. */
+static void test_threads(void **state)
+{
+	HFT_OPTS(hft_log_stats, stats);
+	struct hft_log *log = open_log();
+	pthread_t threads[THREADS];
+	uintptr_t i;
+	void *failed;
+
+	(void)state;
+	for (i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, log_numbers, (void *)i), 0);
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], &failed);
+		assert_null(failed);
+	}
+	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
+	assert_int_equal(count_records("open", "number", THREADS), THREADS * RECORDS);
+	do {
+		usleep(1000);
+		assert_int_equal(hft_log_stats(log, &stats), 0);
+	} while (stats.rings);
+	assert_int_equal(stats.lost, 0);
+	assert_int_equal(hft_log_flush(log, HFT_LOG_FLUSH_SYNC, WAIT_NS), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records("open", "number", THREADS), THREADS * RECORDS);
+}
+
+static void test_levels(void **state)
+{
+	struct hft_log *log = open_log();
+	uint64_t number = 0;
+
+	(void)state;
+	assert_int_equal(event_detail(7), 0);
+	assert_int_equal(hft_log_set_level(log, "det*", HFT_LOG_DEBUG), 0);
+	assert_int_equal(event_detail(number++), 0);
+	assert_int_equal(hft_log_set_level(log, "*", HFT_LOG_OFF), 0);
+	assert_int_equal(event_detail(7), 0);
+	assert_int_equal(event_number(0, 7), 0);
+	assert_int_equal(hft_log_set_level(log, "log_open.c:34", HFT_LOG_TRACE), 0);
+	assert_int_equal(event_detail(number++), 0);
+	assert_int_equal(hft_log_set_level(log, "pen.c:34", HFT_LOG_OFF), 0);
+	assert_int_equal(event_detail(number++), 0);
+	assert_int_equal(hft_log_set_level(log, "", HFT_LOG_INFO), -EINVAL);
+	assert_int_equal(hft_log_set_level(log, "a", HFT_LOG_LEVELS), -EINVAL);
+	/* From outside, at once or soon. */
+	assert_int_equal(hft_log_control(dir, "log_open.c:34", HFT_LOG_OFF), 0);
+	assert_int_equal(hft_log_control(dir, "detail", HFT_LOG_OFF), 0);
+	assert_int_equal(hft_log_set_level(log, "open", HFT_LOG_INFO), 0);
+	assert_int_equal(event_detail(7), 0);
+	assert_int_equal(event_number(0, 0), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records("detail", "number", 1), number);
+	assert_int_equal(count_records("open", "number", 1), 1);
+}
+
+static int count_ring(void *arg, const struct hft_log_ring_info *ring)
+{
+	unsigned int *count = arg;
+
+	assert_int_equal(ring->lane, HFT_LOG_AUDIT);
+	assert_int_equal(ring->records, 3);
+	assert_int_equal(ring->tid, gettid());
+	(*count)++;
+	return 0;
+}
+
+static int find_site(void *arg, const struct hft_log_site_info *site)
+{
+	unsigned int *count = arg;
+
+	if (!site->name || strcmp(site->name, "number"))
+		return 0;
+	assert_int_equal(site->enabled, !strcmp(site->subsystem, "open"));
+	(*count)++;
+	return 0;
+}
+
+static void test_look(void **state)
+{
+	HFT_OPTS(hft_log_info, info);
+	struct hft_log *log = open_log();
+	unsigned int rings = 0, sites = 0, i;
+
+	(void)state;
+	for (i = 0; i < 3; i++)
+		assert_int_equal(event_number(0, i), 0);
+	assert_int_equal(hft_log_rings(dir, count_ring, &rings), 0);
+	assert_int_equal(rings, 1);
+	assert_int_equal(hft_log_sites(dir, find_site, &sites), 0);
+	assert_int_equal(sites, 2);
+	assert_int_equal(hft_log_look(dir, &info), 0);
+	assert_int_equal(info.open, 1);
+	assert_int_equal(info.pid, getpid());
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(access(info.ring_dir, F_OK), -1);
+	assert_int_equal(hft_log_look(dir, &info), 0);
+	assert_int_equal(info.open, 0);
+	assert_int_equal(hft_log_look("/nowhere", &info), -ENOENT);
+}
+
+static void test_twice(void **state)
+{
+	struct hft_log *log = open_log(), *other;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	assert_int_equal(hft_log_open(&other, "/tmp/hft-log-other", NULL), -EBUSY);
+	assert_int_equal(access("/tmp/hft-log-other", F_OK), -1);
+	pid = fork();
+	if (!pid) {
+		/* Another process does not get it. */
+		_exit(hft_log_open(&other, dir, NULL) != -EBUSY);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(event_number(0, 0), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(event_number(0, 1), -ENOTCONN);
+	assert_int_equal(hft_log_close(NULL), 0);
+	/* It goes on. */
+	log = open_log();
+	assert_int_equal(event_number(0, 1), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records("open", "number", 1), 2);
+}
+
+static void test_fork(void **state)
+{
+	struct hft_log *log = open_log();
+	int status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(event_number(0, 0), 0);
+	pid = fork();
+	if (!pid)
+		_exit(event_number(0, 1) != -ENOTCONN || hft_log_flush(log, 0, 0) != -EINVAL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(event_number(0, 1), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records("open", "number", 1), 2);
+}
+
+/* A program that ends without closing it. */
+static void test_exit(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	if (!pid) {
+		open_log();
+		log_numbers(NULL);
+		exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(count_records("open", "number", 1), RECORDS);
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+}
+
+static void test_options(void **state)
+{
+	HFT_OPTS(hft_log_opts, opts);
+	struct hft_log *log;
+
+	(void)state;
+	opts.policy = HFT_LOG_POLICIES;
+	assert_int_equal(hft_log_open(&log, dir, &opts), -EINVAL);
+	opts.policy = 0;
+	opts.flags = 1;
+	assert_int_equal(hft_log_open(&log, dir, &opts), -EINVAL);
+	opts.flags = 0;
+	opts.ring_bytes = 1ull << 40;
+	assert_int_equal(hft_log_open(&log, dir, &opts), -EINVAL);
+	opts.ring_bytes = 0;
+	opts.cpus = "none";
+	assert_int_equal(hft_log_open(&log, dir, &opts), -EINVAL);
+	opts.cpus = NULL;
+	opts.ring_dir = "/proc";
+	assert_true(hft_log_open(&log, dir, &opts) < 0);
+	opts.ring_dir = NULL;
+	assert_int_equal(hft_log_open(&log, "/proc/none/log", &opts), -ENOENT);
+	assert_int_equal(hft_log_open(&log, "", &opts), -EINVAL);
+	assert_int_equal(hft_log_recover("/nowhere", NULL), -ENOENT);
+	assert_int_equal(event_number(0, 0), -ENOTCONN);
+}
+
+/* Sites of an object that is unloaded, and loaded again. */
+static void test_objects(void **state)
+{
+	static const char types[] = { HFT_LOG_U64, 0 };
+	struct hft_log_site site = {
+		.name = "object", .fields = "number,", .types = types, .subsystem = "object",
+		.file = "object.c", .line = 1, .level = HFT_LOG_INFO,
+	};
+	struct hft_log *log = open_log();
+	uint64_t number = 0;
+	uint16_t id;
+
+	(void)state;
+	hft_log_object_add(&site, &site, &site + 1);
+	id = site.id;
+	assert_true(id >= HFT_LOG_SITE_FIRST);
+	assert_int_equal(hft_log_write(&site, HFT_LOG_AUDIT, 0, &number, sizeof(number)), 0);
+	hft_log_object_remove(&site);
+	assert_int_equal(site.id, 0);
+	hft_log_object_add(&site, &site, &site + 1);
+	hft_log_object_add(&site, &site, &site + 1);
+	assert_int_equal(site.id, id);
+	number++;
+	assert_int_equal(hft_log_write(&site, HFT_LOG_AUDIT, 0, &number, sizeof(number)), 0);
+	hft_log_object_remove(&site);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records("object", "object", 1), 2);
+}
+
+static int serve(const char *path)
+{
+	struct hft_log *log;
+	char c;
+
+	if (hft_log_open(&log, path, NULL) || event_number(0, 0) || event_detail(1))
+		return 1;
+	puts("ready");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &c, 1) == 1)
+		event_detail(2);
+	return hft_log_close(log) ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_levels, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_look, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fork, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_exit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_options, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_objects, setup, teardown),
+	};
+
+	if (argc == 3 && !strcmp(argv[1], "serve"))
+		return serve(argv[2]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* hftctl log: the rings of a process's log, and which of its calls are wanted. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <hft/hft.h>
+#include <hft/log.h>
+#include <hft/log_read.h>
+
+#include "hftctl.h"
+
+#define RULES	64
+
+/* SUBSYSTEM=LEVEL or FILE:LINE=LEVEL, split. */
+struct rule {
+	char *pattern;
+	int level;
+};
+
+struct log_args {
+	struct rule rules[RULES];
+	unsigned int nr_rules;
+	bool list;
+	bool json;
+};
+
+static const char *const policies[HFT_LOG_POLICIES] = { "drop", "overwrite", "block" };
+
+static void usage(FILE *out)
+{
+	fputs("Usage: hftctl log [OPTION]... DIR\n"
+	      "Look at the log of a process, whose folder is DIR, and say which of its calls are\n"
+	      "wanted. The process follows within some milliseconds, and until it opens the log\n"
+	      "again; without any rule, all up to info are.\n"
+	      "\n"
+	      "  -l, --level PATTERN=LEVEL  calls of a subsystem, with * and ? as in file names, or\n"
+	      "                             of a place, FILE:LINE, up to error, warn, notice, info,\n"
+	      "                             debug or trace, or off: none; may be given many times,\n"
+	      "                             the last that fits is the one\n"
+	      "  -L, --list                 the places that log, instead of the rings\n"
+	      "  -j, --json                 print JSON instead of a table\n"
+	      "  -h, --help                 this text\n"
+	      "\n"
+	      "Of each ring: its number, the thread's id and name, what a full one does, its room\n"
+	      "and what of it is not in files (bytes), the records that were logged, those of them\n"
+	      "that were lost, and the calls that waited too long.\n"
+	      "\n"
+	      "Exit status: 0, 1 when there is no such log or it is closed, 2 for wrong usage.\n",
+	      out);
+}
+
+static int add_rule(struct log_args *args, char *text)
+{
+	char *equals = strrchr(text, '=');
+	struct rule *rule = &args->rules[args->nr_rules];
+
+	if (!equals || equals == text)
+		return wrong_usage("--level takes PATTERN=LEVEL");
+	if (args->nr_rules == RULES)
+		return wrong_usage("--level may be given %d times", RULES);
+	*equals = '\0';
+	rule->pattern = text;
+	rule->level = strcmp(equals + 1, "off") ? hft_log_level_parse(equals + 1) : HFT_LOG_OFF;
+	if (rule->level < HFT_LOG_OFF)
+		return wrong_usage("there is no level %s", equals + 1);
+	args->nr_rules++;
+	return 0;
+}
+
+static int add_ring(void *arg, const struct hft_log_ring_info *ring)
+{
+	bool audit = ring->lane == HFT_LOG_AUDIT;
+	json_t *row = json_pack("{s:s,s:s,s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:I}",
+				"thread", ring->thread,
+				"policy", audit ? "audit" : ring->policy < HFT_LOG_POLICIES ?
+					  policies[ring->policy] : "?",
+				"ring", (json_int_t)ring->stream, "tid", (json_int_t)ring->tid,
+				"cpu", ring->cpu, "bytes", (json_int_t)ring->bytes,
+				"used", (json_int_t)ring->used_bytes,
+				"records", (json_int_t)ring->records,
+				"lost", (json_int_t)ring->lost,
+				"timeouts", (json_int_t)ring->timeouts);
+
+	return row && !json_array_append_new(arg, row) ? 0 : -ENOMEM;
+}
+
+static int add_site(void *arg, const struct hft_log_site_info *site)
+{
+	json_t *row, *place;
+
+	place = json_sprintf("%s:%u", site->file, site->line);
+	row = json_pack("{s:s,s:s,s:s,s:i,s:o,s:s}", "subsystem", site->subsystem,
+			"level", hft_log_level_name((int)site->level),
+			"wanted", site->enabled ? "yes" : "no", "id", (int)site->id,
+			"place", place,
+			"event", site->name && *site->name ? site->name :
+				 site->format ? site->format : "");
+	return row && !json_array_append_new(arg, row) ? 0 : -ENOMEM;
+}
+
+static int print_log(const char *dir, const struct log_args *args)
+{
+	json_t *rows = json_array();
+	int err;
+
+	if (!rows)
+		return -fail(ENOMEM, "%s", dir);
+	err = args->list ? hft_log_sites(dir, add_site, rows) : hft_log_rings(dir, add_ring, rows);
+	if (err)
+		fail_hft(err, dir);
+	else
+		err = print(rows, args->json);
+	json_decref(rows);
+	return err ? 1 : 0;
+}
+
+static int set_levels(const char *dir, const struct log_args *args)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < args->nr_rules; i++) {
+		err = hft_log_control(dir, args->rules[i].pattern, args->rules[i].level);
+		if (err) {
+			fail_hft(err, dir);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* A log that nobody has open hears of no level. */
+static int check_open(const char *dir)
+{
+	HFT_OPTS(hft_log_info, info);
+	int err = hft_log_look(dir, &info);
+
+	if (err) {
+		fail_hft(err, dir);
+		return 1;
+	}
+	if (info.open)
+		return 0;
+	fail(0, "%s: the log is closed", dir);
+	return 1;
+}
+
+static int run(const char *dir, const struct log_args *args)
+{
+	int ret = check_open(dir);
+
+	if (!ret)
+		ret = set_levels(dir, args);
+	if (!ret && (args->list || !args->nr_rules))
+		ret = print_log(dir, args);
+	return ret;
+}
+
+int log_main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "level", required_argument, NULL, 'l' },
+		{ "list", no_argument, NULL, 'L' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	struct log_args args = {};
+	int c, ret = 0;
+
+	tool_help = "hftctl log --help";
+	while (!ret && (c = getopt_long(argc, argv, "l:Ljh", options, NULL)) != -1) {
+		switch (c) {
+		case 'l':
+			ret = add_rule(&args, optarg);
+			break;
+		case 'L':
+			args.list = true;
+			break;
+		case 'j':
+			args.json = true;
+			break;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (ret)
+		return ret;
+	/* The name of the command may be behind options. */
+	if (optind < argc && !strcmp(argv[optind], "log"))
+		optind++;
+	if (optind + 1 != argc)
+		return wrong_usage("log needs the folder of one log");
+	return run(argv[optind], &args);
+}
