@@ -219,6 +219,7 @@ struct hft_log_info {
  * @lane: &enum hft_log_lane
  * @policy: &enum hft_log_policy
  * @done: its thread has ended
+ * @reserved: 0
  * @bytes: of its room
  * @used_bytes: of records that are not in files
  * @records: that were logged, and lost

@@ -58,8 +58,6 @@ static int map_ring(struct log_queue *queue, int fd, uint64_t bytes)
 		munmap(at, mapped_size(bytes));
 		return -errno;
 	}
-	/* Where there is no right to lock so much, it may be swapped. */
-	(void)mlock(at, mapped_size(bytes));
 	queue->ring = (struct hft_log_ring *)(void *)at;
 	queue->bytes = bytes;
 	return 0;
