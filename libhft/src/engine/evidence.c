@@ -14,6 +14,7 @@
 #include <hft/rule.h>
 
 #include "../log/log.h"
+#include "../log/sched.h"
 #include "core/admission.h"
 #include "evidence.h"
 #include "internal.h"
@@ -223,6 +224,10 @@ void hft_evidence_notice(struct hft_ring *ring, const struct hft_event *event)
 	if (event->sequence < ring->noticed)
 		return;
 	ring->noticed = event->sequence + 1;
+	if (event->type == HFT_EVENT_ANOMALY && hft_log_sched_wants(HFT_SCHED_ANOMALY))
+		hft_log_sched_anomaly(event);
+	if (event->type == HFT_EVENT_HALT && hft_log_sched_wants(HFT_SCHED_HALT))
+		hft_log_sched_halt((uint32_t)event->result, 0, event->cookie, event->published);
 	if (event->type == HFT_EVENT_ANOMALY)
 		*found = *event;
 	else if (event->type == HFT_EVENT_HALT)

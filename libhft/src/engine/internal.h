@@ -220,6 +220,7 @@ void hft_guard_free(struct hft_ring *ring);
 
 /* report.c */
 void hft_ring_end(struct hft_ring *ring);
+void hft_ring_log_end(struct hft_ring *ring) __attribute__((cold));
 
 /* meter.c */
 void hft_tally_begin(struct hft_ring *ring, uint64_t start);

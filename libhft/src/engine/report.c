@@ -2,6 +2,7 @@
 /* What a worker tells of its runs, what is made of it, and when it is to make way. */
 #include <errno.h>
 
+#include "../log/sched.h"
 #include "internal.h"
 
 static struct hft_report *hft_ring_report(struct hft_ring *ring, const struct hft_event *event)
@@ -29,14 +30,16 @@ static void hft_report_woke(struct hft_ring *ring, const struct hft_event *event
  * @start: when, CLOCK_MONOTONIC
  *
  * For who calls hft_ring_peek() rather than hft_ring_run(), which does it.  Without
- * %HFT_RING_REPORT, and for a task of hft_submit_now(), it is for hft_ring_meter() and
- * hft_ring_guard() alone.
+ * %HFT_RING_REPORT, and for a task of hft_submit_now(), it is for hft_ring_meter(),
+ * hft_ring_guard() and a log that wants the schedule (hft/log.h) alone.
  * The ring's consumer only; wait-free; does not enter the kernel.
  */
 HFT_API void hft_ring_begin(struct hft_ring *ring, const struct hft_event *event, uint64_t start)
 {
 	struct hft_report *report;
 
+	if (hft_log_sched_wants(HFT_SCHED_START))
+		hft_log_sched_job(HFT_SCHED_START, event, ring->number, ring->cpu, start);
 	if (!hft_ring_is_measured(ring))
 		return;
 	if (ring->guard)
@@ -83,6 +86,23 @@ HFT_API void hft_ring_fail(struct hft_ring *ring, const struct hft_event *event,
 HFT_API bool hft_should_yield(const struct hft_ring *ring, const struct hft_event *event)
 {
 	return __atomic_load_n(&ring->producer->preempt, __ATOMIC_RELAXED) == event->sequence + 1;
+}
+
+/* As hft_ring_end(), for a log.  A simulated machine knows itself what misses its deadline. */
+void hft_ring_log_end(struct hft_ring *ring)
+{
+	const struct hft_event *event = &ring->events[ring->head & ring->mask];
+	uint64_t now = hft_now();
+
+	if (ring->view.taken)
+		event = hft_inbox_choose(ring, NULL);
+	if (event->type != HFT_EVENT_TASK)
+		return;
+	if (hft_log_sched_wants(HFT_SCHED_END))
+		hft_log_sched_job(HFT_SCHED_END, event, ring->number, ring->cpu, now);
+	if (hft_log_sched_wants(HFT_SCHED_MISS) && event->deadline && now > event->deadline &&
+	    !ring->machine)
+		hft_log_sched_job(HFT_SCHED_MISS, event, ring->number, ring->cpu, now);
 }
 
 /* The consumer is about to advance over the event at the ring's head, or of the inbox. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../log/sched.h"
 #include "cancelled.h"
 #include "internal.h"
 
@@ -307,6 +308,8 @@ HFT_API void hft_ring_advance(struct hft_ring *ring)
 {
 	if (hft_ring_is_measured(ring))
 		hft_ring_end(ring);
+	if (hft_log_sched_wants(HFT_SCHED_END))
+		hft_ring_log_end(ring);
 	if (__builtin_expect(ring->view.taken, 0)) {
 		hft_inbox_end(ring);
 		return;

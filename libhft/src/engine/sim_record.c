@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../log/sched.h"
 #include "sim.h"
 
 static const char *const hft_sim_names[HFT_SIM_WHATS] = {
@@ -62,12 +63,42 @@ static void count(struct hft_sim_stats *stats, const struct hft_sim_job *job,
 	}
 }
 
+static const uint8_t logged_as[HFT_SIM_WHATS] = {
+	[HFT_SIM_RELEASE] = HFT_SCHED_RELEASE,
+	[HFT_SIM_DISPATCH] = HFT_SCHED_DISPATCH,
+	[HFT_SIM_START] = HFT_SCHED_START,
+	[HFT_SIM_PREEMPT] = HFT_SCHED_PREEMPT,
+	[HFT_SIM_RESUME] = HFT_SCHED_RESUME,
+	[HFT_SIM_BLOCK] = HFT_SCHED_BLOCK,
+	[HFT_SIM_END] = HFT_SCHED_END,
+	[HFT_SIM_MISS] = HFT_SCHED_MISS,
+	[HFT_SIM_DROP] = HFT_SCHED_DROP,
+	[HFT_SIM_SKIP] = HFT_SCHED_SKIP,
+	[HFT_SIM_CANCEL] = HFT_SCHED_CANCEL,
+};
+
+/* What a caller of hft_ring_peek() runs is logged where it does: it is not started here. */
+static void log_job(const struct hft_sim_job *job, enum hft_sim_what what)
+{
+	const struct hft_sim_ring *ring = job->ring;
+
+	if (!logged_as[what] || !hft_log_sched_wants(logged_as[what]) ||
+	    (what == HFT_SIM_END && !job->started))
+		return;
+	if (what == HFT_SIM_CANCEL)
+		hft_log_sched_cancel(job->event.task, ring->sim->now);
+	else
+		hft_log_sched_job(logged_as[what], &job->event, ring->ready.number, ring->cpu->number,
+			      ring->sim->now);
+}
+
 void hft_sim_note(const struct hft_sim_job *job, enum hft_sim_what what, u64 value)
 {
 	struct hft_sim *sim = job->ring->sim;
 	struct hft_sim_record record;
 
 	count(&job->ring->stats, job, what, value);
+	log_job(job, what);
 	if (!sim->opts.record)
 		return;
 	record = (struct hft_sim_record){

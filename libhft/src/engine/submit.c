@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <time.h>
+#include <hft/sim.h>
 
+#include "../log/sched.h"
 #include "evidence.h"
 #include "internal.h"
 
@@ -43,6 +45,42 @@ static inline bool hft_measures_submits(const struct hft *h)
 	return __builtin_expect(!!atomic_load_explicit(&h->submits, memory_order_relaxed), 0);
 }
 
+/* The time of the handle. */
+static uint64_t hft_time_of(const struct hft *h)
+{
+	const struct hft_sim *sim = hft_sim_of(h);
+
+	return sim ? hft_sim_now(sim) : hft_now();
+}
+
+static int hft_submit_plain(struct hft *h, const struct hft_task *task, uint64_t *id);
+
+/* The log has the id, and the time before the task could be released. */
+static int __attribute__((noinline, cold))
+hft_submit_logged(struct hft *h, const struct hft_task *task, uint64_t *id)
+{
+	uint64_t own, at = hft_time_of(h);
+	int err = hft_submit_plain(h, task, id ? id : &own);
+
+	if (!err)
+		hft_log_sched_submit(task, id ? *id : own, at);
+	return err;
+}
+
+static void __attribute__((cold)) hft_log_batch(struct hft *h,
+						const struct hft_submit_batch *batch)
+{
+	const struct hft_task *tasks = (const void *)(uintptr_t)batch->tasks;
+	const int64_t *results = (const void *)(uintptr_t)batch->results;
+	uint64_t at = hft_time_of(h);
+	uint32_t i;
+
+	for (i = 0; i < batch->nr; i++) {
+		if (results[i] > 0)
+			hft_log_sched_submit(&tasks[i], (uint64_t)results[i], at);
+	}
+}
+
 static int __attribute__((noinline)) hft_submit_measured(struct hft *h,
 							const struct hft_task *task,
 							uint64_t *id)
@@ -58,6 +96,12 @@ static int __attribute__((noinline)) hft_submit_measured(struct hft *h,
 	if (!err)
 		hft_tally_submit(hist, hft_mark_ns(begin));
 	return err;
+}
+
+static inline int hft_submit_plain(struct hft *h, const struct hft_task *task, uint64_t *id)
+{
+	return hft_measures_submits(h) ? hft_submit_measured(h, task, id) :
+					 h->backend->submit(h, task, id);
 }
 
 /* Each task has taken its part of the batch's time. */
@@ -114,9 +158,12 @@ static void __attribute__((cold)) hft_batch_refused(struct hft *h,
  */
 HFT_API int hft_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
 {
-	int err = hft_measures_submits(h) ? hft_submit_measured(h, task, id) :
-					    h->backend->submit(h, task, id);
+	int err;
 
+	if (hft_log_sched_wants(HFT_SCHED_SUBMIT))
+		err = hft_submit_logged(h, task, id);
+	else
+		err = hft_submit_plain(h, task, id);
 	return __builtin_expect(!err, 1) ? 0 : hft_submit_refused(h, task, err);
 }
 
@@ -152,6 +199,8 @@ HFT_API int hft_submit_batch(struct hft *h, const struct hft_task *tasks, unsign
 			return done ? taken : hft_submit_error(ret);
 		if (__builtin_expect(ret < (int)batch.nr, 0))
 			hft_batch_refused(h, &batch);
+		if (hft_log_sched_wants(HFT_SCHED_SUBMIT))
+			hft_log_batch(h, &batch);
 		taken += ret;
 		done += batch.nr;
 	}
@@ -172,6 +221,9 @@ HFT_API int hft_cancel(struct hft *h, uint64_t id)
 	struct hft_cancel cancel = { .task = id };
 	int err = h->backend->command(h, HFT_IOC_CANCEL, &cancel);
 
+	/* A simulated machine tells of it itself. */
+	if (!err && hft_log_sched_wants(HFT_SCHED_CANCEL) && !hft_sim_of(h))
+		hft_log_sched_cancel(id, hft_now());
 	return err ? hft_fail(-err, "cancel: task 0x%llx is not queued",
 			      (unsigned long long)id) : 0;
 }
@@ -304,6 +356,15 @@ HFT_API int hft_arrive(struct hft *h, uint64_t id, uint64_t release)
 	return err ? hft_fail(-err, "arrival of task 0x%llx", (unsigned long long)id) : 0;
 }
 
+static void __attribute__((cold)) hft_submitted_now(const struct hft_ring *ring,
+						    const struct hft_task *task)
+{
+	struct hft_task copy = *task;
+
+	copy.ring = ring->number;
+	hft_log_sched_submit(&copy, 0, ring->machine ? hft_sim_now(ring->machine) : hft_now());
+}
+
 static int hft_submit_now_error(const struct hft_ring *ring, int err)
 {
 	switch (err) {
@@ -355,6 +416,8 @@ HFT_API int hft_submit_now(struct hft_ring *ring, const struct hft_task *task)
 		err = ring->backend->submit_now(ring, task);
 	else
 		err = hft_inbox_submit(ring, task);
+	if (hft_log_sched_wants(HFT_SCHED_SUBMIT) && !err)
+		hft_submitted_now(ring, task);
 	return __builtin_expect(!err, 1) ? 0 : hft_submit_now_error(ring, err);
 }
 
@@ -477,6 +540,8 @@ HFT_API int hft_halt(struct hft *h, enum hft_halt_mode mode, uint32_t flags,
 	if (!hft_is_inherited(h->forks))
 		hft_halt_inboxes(h, &halt);
 	hft_evidence_halt(h, &halt);
+	if (hft_log_sched_wants(HFT_SCHED_HALT))
+		hft_log_sched_halt(halt.mode, halt.flags, halt.stopped, hft_time_of(h));
 	if (result)
 		*result = halt;
 	return 0;

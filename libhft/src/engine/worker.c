@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <hft/metrics.h>
 
+#include "../log/sched.h"
 #include "internal.h"
 
 /* The C library takes the thread-local variables of all libraries out of it. */
@@ -144,6 +145,8 @@ static void hft_run_event(struct hft_ring *ring, const struct hft_event *event, 
 
 	if (__builtin_expect(ring->machine != NULL, 0))
 		hft_sim_use(ring->machine);
+	else if (hft_log_sched_wants(HFT_SCHED_DISPATCH) && event->type == HFT_EVENT_TASK)
+		hft_log_sched_job(HFT_SCHED_DISPATCH, event, ring->number, ring->cpu, hft_now());
 	start = event->result ? hft_now() : hft_spin_until(event->release);
 
 	hft_ring_begin(ring, event, start);
@@ -251,6 +254,7 @@ static void *hft_worker_main(void *arg)
 					HFT_WORKER_NO_RT | HFT_WORKER_NO_LOCK);
 	if (!err && worker->opts.metrics)
 		err = hft_pmc_open(worker->opts.metrics, &worker->pmc);
+	hft_log_sched_thread();
 	if (err) {
 		hft_save_error(&worker->start_error);
 		sem_post(&worker->started);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../log/sched.h"
 #include "../resource/task.h"
 #include "internal.h"
 
@@ -182,6 +183,34 @@ static int why_not(const struct hft_work *work)
 	return 0;
 }
 
+static void __attribute__((cold)) log_run(const struct hft_pool_worker *worker, hft_spawn_fn fn,
+					  enum hft_log_sched_what what)
+{
+	hft_log_sched_pool(what, (const void *)(uintptr_t)fn, worker->number,
+		       atomic_load_explicit(&worker->cpu, memory_order_relaxed), hft_now());
+}
+
+/* Both are of the body: what it was is not known when it has run. */
+static __attribute__((noinline, cold)) int64_t call_logged(const struct hft_pool_worker *worker,
+							   hft_spawn_fn fn, void *args)
+{
+	int64_t result;
+
+	log_run(worker, fn, HFT_SCHED_POOL_START);
+	result = fn(args);
+	if (hft_log_sched_wants(HFT_SCHED_POOL_END))
+		log_run(worker, fn, HFT_SCHED_POOL_END);
+	return result;
+}
+
+static inline int64_t call(const struct hft_pool_worker *worker, const struct hft_work *work,
+			   void *args)
+{
+	if (hft_log_sched_wants(HFT_SCHED_POOL_START))
+		return call_logged(worker, work->fn, args);
+	return work->fn(args);
+}
+
 static __attribute__((noinline)) void run_more(struct hft_pool_worker *worker,
 					       struct hft_work *work)
 {
@@ -203,7 +232,7 @@ static __attribute__((noinline)) void run_more(struct hft_pool_worker *worker,
 	worker->current = work;
 	if (work->extra && work->extra->owner)
 		hft_task_begin(work->extra->owner);
-	result = work->fn(work->big ? work->big : work->args);
+	result = call(worker, work, work->big ? work->big : work->args);
 	worker->current = NULL;
 	if (deadline && hft_now() > deadline)
 		hft_count(&worker->late, 1);
@@ -228,7 +257,7 @@ void hft_work_run(struct hft_pool_worker *worker, struct hft_work *work)
 		return;
 	}
 	worker->current = work;
-	result = work->fn(work->args);
+	result = call(worker, work, work->args);
 	worker->current = NULL;
 	hft_slab_give(&worker->self.plain, work);
 	worker_ended(worker, group, result);

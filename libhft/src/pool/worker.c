@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../log/sched.h"
 #include "../random.h"
 #include "../resource/task.h"
 #include "../spin.h"
@@ -225,6 +226,8 @@ static struct hft_work *steal_from(struct hft_pool_worker *worker, struct hft_po
 		work = hft_deque_steal(&victim->deques[level]);
 		if (work && work != HFT_DEQUE_LOST) {
 			hft_count(&worker->stolen, 1);
+			if (hft_log_sched_wants(HFT_SCHED_POOL_STEAL))
+				hft_log_sched_steal(worker->number, victim->number, level, hft_now());
 			return work;
 		}
 		hft_count(&worker->failed_steals, 1);
@@ -588,6 +591,7 @@ void *hft_worker_main(void *arg)
 	snprintf(name, sizeof(name), "hft-pool/%u", worker->number);
 	pthread_setname_np(pthread_self(), name);
 	hft_self.spawner = &worker->self;
+	hft_log_sched_thread();
 	pthread_cleanup_push(worker_lost, worker);
 	work(worker);
 	pthread_cleanup_pop(0);

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stddef.h>
 
+#include "../log/sched.h"
 #include "../pool/internal.h"
 #include "internal.h"
 
@@ -207,11 +208,21 @@ static void resort(struct hft_want *want)
 	*link = want;
 }
 
+static void log_boost(const struct hft_owner *owner)
+{
+	bool is_task = owner->work;
+
+	hft_log_sched_boost(is_task ? (uintptr_t)owner : (uint64_t)owner->tid, is_task, owner->was,
+			owner->due, hft_now());
+}
+
 /* Have all go by its level who did by the one that it had. */
 static void tell(struct hft_owner *owner)
 {
 	uint32_t i;
 
+	if (hft_log_sched_wants(HFT_SCHED_BOOST))
+		log_boost(owner);
 	hft_owner_apply(owner);
 	for (i = 0; i < owner->nr_wants; i++)
 		resort(&owner->wants[i]);
