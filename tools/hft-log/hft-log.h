@@ -16,12 +16,14 @@ enum {
 
 int cmd_cat(int argc, char **argv);
 int cmd_clock(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_follow(int argc, char **argv);
 int cmd_merge(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_repair(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
+int cmd_timeline(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 
 #endif /* HFT_LOG_TOOL_H */

@@ -20,6 +20,8 @@ static const struct command {
 	{ "verify", cmd_verify, "find what was changed since a log was written" },
 	{ "repair", cmd_repair, "keep and seal what a crash has left of a log" },
 	{ "clock", cmd_clock, "show what the times of a log are worth" },
+	{ "timeline", cmd_timeline, "draw what workers have run, and when" },
+	{ "export", cmd_export, "write a trace that ui.perfetto.dev opens" },
 	{ "report", cmd_report, "make a regulator's view of trading decisions" },
 };
 

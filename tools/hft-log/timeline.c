@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* hft-log timeline: the schedule as a picture, a row for each worker, by gnuplot. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <common/gnuplot.h>
+#include <common/tool.h>
+
+#include "filter.h"
+#include "hft-log.h"
+#include "schedule.h"
+
+#define ROW		28		/* pixels */
+#define ROWS_MOST	500
+#define LABELS_MOST	200
+#define RUNS_MOST	100000
+
+enum { TIMELINE_MOST = FILTER_END };
+
+static const struct option options[] = {
+	FILTER_OPTIONS,
+	{ "output", required_argument, NULL, 'o' },
+	{ "most", required_argument, NULL, TIMELINE_MOST },
+	{ "help", no_argument, NULL, 'h' },
+	{ }
+};
+
+/* A run, or from @from on nothing: its deadline was missed. */
+struct box {
+	uint64_t from;
+	uint64_t to;
+	uint64_t release;
+	uint64_t cookie;
+	uint32_t lane;
+	bool pool;
+};
+
+/**
+ * struct picture - what is to be drawn
+ * @boxes: runs
+ * @misses: deadlines that were missed
+ * @rows: of each lane, 1 + the number of its row; 0: it has none, as nothing runs in it
+ * @names: of rows
+ * @first: when the first begins
+ * @last: when the last ends
+ * @most: runs that there may be
+ */
+struct picture {
+	struct box *boxes;
+	struct box *misses;
+	size_t nr_boxes;
+	size_t nr_misses;
+	uint32_t *rows;
+	char (*names)[96];
+	uint32_t nr_rows;
+	uint32_t nr_lanes;
+	uint64_t first;
+	uint64_t last;
+	uint64_t most;
+	bool simulated;
+};
+
+static void usage(void)
+{
+	printf("Usage: hft-log timeline --output FILE.svg|FILE.png [OPTION]... LOG...\n"
+	       "Draw what the workers of LOGs have run, and when, by gnuplot: a row for each worker;\n"
+	       "a box for each run, with the cookie of its task; before it a line from the task's\n"
+	       "release to its start, which is how long it waited; a cross where a deadline was\n"
+	       "missed.\n"
+	       "\n"
+	       "  -o, --output FILE   what the name ends with says what it is: .svg or .png\n"
+	       "  --most N            runs to be drawn, 1 to %u (10000); more are an error: use\n"
+	       "                      --from and --to\n"
+	       FILTER_HELP
+	       "\n"
+	       "The schedule is logged at level debug: `hftctl log` turns on sched and pool.  Times\n"
+	       "are us since the first run.  A simulated machine has times of its own: the log of\n"
+	       "one is drawn alone.\n"
+	       "\n"
+	       "Exit status: as hft-log --help tells.\n", RUNS_MOST);
+}
+
+static int take_lane(struct schedule *schedule, const struct schedule_lane *lane)
+{
+	struct picture *picture = schedule->context;
+	uint32_t *rows = reallocarray(picture->rows, lane->number + 1, sizeof(*rows));
+
+	if (!rows)
+		return fail(ENOMEM, "a picture");
+	rows[lane->number] = 0;
+	picture->rows = rows;
+	picture->nr_lanes = lane->number + 1;
+	return 0;
+}
+
+static int give_row(struct picture *picture, const struct schedule_lane *lane)
+{
+	char (*names)[96];
+
+	if (picture->rows[lane->number])
+		return 0;
+	if (picture->nr_rows && picture->simulated != lane->simulated)
+		return fail(EINVAL, "%s has times of this and of a simulated machine: draw one of them, by --where",
+			    lane->stream->log->path);
+	if (picture->nr_rows == ROWS_MOST)
+		return fail(E2BIG, "more than %u workers", ROWS_MOST);
+	names = reallocarray(picture->names, picture->nr_rows + 1, sizeof(*names));
+	if (!names)
+		return fail(ENOMEM, "a picture");
+	picture->names = names;
+	schedule_lane_name(lane, names[picture->nr_rows], sizeof(*names));
+	picture->simulated = lane->simulated;
+	picture->rows[lane->number] = ++picture->nr_rows;
+	return 0;
+}
+
+static int add(struct box **boxes, size_t *nr, const struct box *box)
+{
+	struct box *more = *boxes;
+
+	if (!(*nr & (*nr - 1))) {
+		more = reallocarray(*boxes, *nr ? 2 * *nr : 1, sizeof(*more));
+		if (!more)
+			return fail(ENOMEM, "a picture");
+		*boxes = more;
+	}
+	more[(*nr)++] = *box;
+	return 0;
+}
+
+static void extend(struct picture *picture, uint64_t from, uint64_t to)
+{
+	if (!picture->nr_boxes || from < picture->first)
+		picture->first = from;
+	if (!picture->nr_boxes || to > picture->last)
+		picture->last = to;
+}
+
+static int take_span(struct schedule *schedule, const struct schedule_lane *lane,
+		     const struct schedule_run *run, uint64_t to, bool ended)
+{
+	struct picture *picture = schedule->context;
+	struct box box = {
+		.from = run->from, .to = to, .release = run->release, .cookie = run->cookie,
+		.lane = lane->number, .pool = lane->kind == SCHEDULE_POOL,
+	};
+	int err = give_row(picture, lane);
+
+	(void)ended;
+	if (err)
+		return err;
+	if (picture->nr_boxes == picture->most)
+		return fail(E2BIG, "more than %" PRIu64 " runs: see --most, --from and --to",
+			    picture->most);
+	extend(picture, run->from, to);
+	return add(&picture->boxes, &picture->nr_boxes, &box);
+}
+
+static int take_mark(struct schedule *schedule, const struct schedule_lane *lane, uint64_t at,
+		     const struct hft_log_view *view)
+{
+	struct picture *picture = schedule->context;
+	struct box box = { .from = at, .to = at, .lane = lane->number };
+
+	if (lane->kind != SCHEDULE_RING || strcmp(view->site->name, "miss"))
+		return 0;
+	return add(&picture->misses, &picture->nr_misses, &box);
+}
+
+static double us(const struct picture *picture, uint64_t ns)
+{
+	return (double)(int64_t)(ns - picture->first) / 1e3;
+}
+
+static uint32_t row_of(const struct picture *picture, const struct box *box)
+{
+	return picture->rows[box->lane] - 1;
+}
+
+static void write_runs(FILE *f, const struct picture *picture)
+{
+	size_t i;
+
+	fputs("$runs << end\n", f);
+	for (i = 0; i < picture->nr_boxes; i++) {
+		const struct box *box = &picture->boxes[i];
+
+		fprintf(f, "%.3f %.3f %" PRIu32 " \"", us(picture, box->from),
+			us(picture, box->to), row_of(picture, box));
+		if (!box->pool && picture->nr_boxes <= LABELS_MOST)
+			fprintf(f, "%" PRIu64, box->cookie);
+		fputs("\"\n", f);
+	}
+	fputs("end\n", f);
+}
+
+/* Returns how many there are. */
+static size_t write_waits(FILE *f, const struct picture *picture)
+{
+	size_t i, nr = 0;
+
+	fputs("$waits << end\n", f);
+	for (i = 0; i < picture->nr_boxes; i++) {
+		const struct box *box = &picture->boxes[i];
+		uint64_t from = box->release > picture->first ? box->release : picture->first;
+
+		if (!box->release || from >= box->from)
+			continue;
+		fprintf(f, "%.3f %" PRIu32 " %.3f\n", us(picture, from), row_of(picture, box),
+			us(picture, box->from) - us(picture, from));
+		nr++;
+	}
+	fputs("end\n", f);
+	return nr;
+}
+
+/* Likewise. */
+static size_t write_misses(FILE *f, const struct picture *picture)
+{
+	size_t i, nr = 0;
+
+	fputs("$misses << end\n", f);
+	for (i = 0; i < picture->nr_misses; i++) {
+		const struct box *box = &picture->misses[i];
+
+		if (!picture->rows[box->lane])
+			continue;
+		fprintf(f, "%.3f %" PRIu32 "\n", us(picture, box->from), row_of(picture, box));
+		nr++;
+	}
+	fputs("end\n", f);
+	return nr;
+}
+
+static void write_script(FILE *f, const struct picture *picture, const char *path)
+{
+	const char *terminal = strcmp(path + strlen(path) - 4, ".svg") ? "png" : "svg";
+	double end = us(picture, picture->last);
+	size_t waits, misses;
+	uint32_t i;
+
+	write_runs(f, picture);
+	waits = write_waits(f, picture);
+	misses = write_misses(f, picture);
+	fprintf(f, "set terminal %s size 1400,%u\nset output ", terminal,
+		120 + ROW * picture->nr_rows);
+	gnuplot_quote(f, path);
+	fputs("\nset ytics (", f);
+	for (i = 0; i < picture->nr_rows; i++) {
+		fputs(i ? ", " : "", f);
+		gnuplot_quote(f, picture->names[i]);
+		fprintf(f, " %u", i);
+	}
+	fprintf(f, ") noenhanced\nset xlabel 'us'\nset yrange [%u.6:-0.6]\nset xrange [0:%.3f]\n"
+		   "set key outside top right horizontal\nset style fill solid 0.4 border\n"
+		   "plot $runs using (($1 + $2) / 2):3:1:2:($3 - 0.4):($3 + 0.4) with boxxyerror "
+		   "title 'runs', "
+		   "$runs using (($1 + $2) / 2):3:4 with labels font ',8' noenhanced notitle",
+		picture->nr_rows - 1, end > 0 ? end : 1);
+	/* It warns of what has no points. */
+	if (waits)
+		fputs(", $waits using 1:2:3:(0) with vectors nohead lc 'gray40' title 'waits'", f);
+	if (misses)
+		fputs(", $misses using 1:2 with points pt 2 ps 2 lw 2 lc 'red' title 'missed'", f);
+	putc('\n', f);
+}
+
+static int draw(const struct picture *picture, const char *path)
+{
+	FILE *f;
+
+	if (!picture->nr_boxes)
+		return fail(ENOENT, "there is nothing that has run: is the level of sched or pool debug?");
+	f = gnuplot_open();
+	if (!f)
+		return -errno;
+	write_script(f, picture, path);
+	return gnuplot_close(f, path);
+}
+
+static int draw_all(struct filter *filter, struct hft_log_reader *reader,
+		    struct picture *picture, const char *path)
+{
+	struct schedule schedule = {
+		.lane = take_lane, .span = take_span, .mark = take_mark, .context = picture,
+	};
+	const struct hft_log_view *view;
+	int ret = 0, err = 0;
+
+	while (!err && (ret = filter_next(filter, reader, &view)) > 0)
+		err = schedule_take(&schedule, view);
+	if (!err)
+		err = schedule_end(&schedule);
+	if (!err && ret >= 0)
+		err = draw(picture, path);
+	schedule_free(&schedule);
+	free(picture->boxes);
+	free(picture->misses);
+	free(picture->rows);
+	free(picture->names);
+	return err ? STATUS_USAGE : filter_status(filter, ret);
+}
+
+static bool is_picture(const char *path)
+{
+	size_t length = strlen(path);
+
+	return length > 4 && (!strcmp(path + length - 4, ".svg") ||
+			      !strcmp(path + length - 4, ".png"));
+}
+
+static int parse(int argc, char **argv, struct filter *filter, const char **path, uint64_t *most)
+{
+	int option, ret = 0;
+
+	while (!ret && (option = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
+		if (option == 'h') {
+			usage();
+			return -1;
+		}
+		if (option == 'o')
+			*path = optarg;
+		else if (option != TIMELINE_MOST)
+			ret = filter_option(filter, option, optarg);
+		else if (!parse_number(optarg, 10, 1, RUNS_MOST, most))
+			ret = wrong_usage("--most %s is no number from 1 to %u", optarg, RUNS_MOST);
+	}
+	if (!ret && (!*path || !is_picture(*path)))
+		ret = wrong_usage("--output needs a name that ends with .svg or .png");
+	return ret;
+}
+
+int cmd_timeline(int argc, char **argv)
+{
+	struct picture picture = { .most = 10000 };
+	struct hft_log_reader *reader;
+	const char *path = NULL;
+	struct filter filter;
+	int status;
+
+	tool_help = "hft-log timeline --help";
+	filter_begin(&filter);
+	filter.opts.subsystems = "sched,pool";
+	status = parse(argc, argv, &filter, &path, &picture.most);
+	if (!status)
+		status = filter_open(&filter, &reader, argv + optind, argc - optind);
+	if (!status) {
+		status = draw_all(&filter, reader, &picture, path);
+		hft_log_reader_close(reader);
+	}
+	filter_end(&filter);
+	return status < 0 ? STATUS_OK : status;
+}
