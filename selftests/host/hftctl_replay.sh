@@ -36,6 +36,19 @@ prints '^ *[0-9]+ +[0-9]+ +99 ' "with ring and number"
 check "it can be read" "$TOOLS/hft-log" cat --subsystem decision "$LOG"
 prints 'NOTICE decision .* dispatch .*ring=0 ' "decisions are events"
 
+check "what is decided again is written" "$CTL" replay --late $LATE_NS --output "$dir/again" "$LOG"
+check "and is the same" "$TOOLS/hft-log" diff --subsystem decision --any-thread "$LOG" "$dir/again"
+prints 'records are the same' "and is the same: all records"
+check "what if tasks took twice as long" "$CTL" replay --wcet 2 "$LOG"
+prints '^ +0 +0 +response_p50_ns +[0-9]+ +[0-9]+ +[0-9]+ *$' "it tells of before and after"
+check "what if, as JSON" "$CTL" --json replay --policy edf --cpus 1 --lead 2000 "$LOG"
+prints '"figure": "missed"' "what if, as JSON: misses"
+fails 2 "another policy that there is not" "$CTL" replay --policy best "$LOG"
+fails 2 "no CPU" "$CTL" replay --cpus 0 "$LOG"
+fails 2 "tasks that take less than nothing" "$CTL" replay --wcet -1 "$LOG"
+fails 2 "a lead without a number" "$CTL" replay --lead x "$LOG"
+fails 2 "--output of what was not" "$CTL" replay --lead 1 --output "$dir/not" "$LOG"
+
 check "--help" "$CTL" replay --help
 prints 'HFT_RECORD=DIR' "--help tells how to record"
 fails 2 "without a log" "$CTL" replay

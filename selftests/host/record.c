@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <hft/log.h>
+#include <hft/log_read.h>
 
 #include "../libhft/record_load.h"
 #include "engine/replay.h"
@@ -27,6 +28,38 @@ static const char *path_of(const char *name)
 	return path;
 }
 
+static struct hft_log_reader *open_decisions(const char *path)
+{
+	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "decision");
+	struct hft_log_reader *reader;
+
+	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &opts), 0);
+	return reader;
+}
+
+/* Are the decisions of two logs the same, but for when they were written? */
+static uint64_t compare_decisions(const char *left, const char *right)
+{
+	struct hft_log_reader *readers[2] = { open_decisions(left), open_decisions(right) };
+	const struct hft_log_view *a, *b;
+	uint64_t nr = 0;
+	uint32_t i;
+
+	while (hft_log_reader_next(readers[0], &a) > 0) {
+		assert_int_equal(hft_log_reader_next(readers[1], &b), 1);
+		assert_int_equal(a->site->nr_fields, b->site->nr_fields);
+		for (i = 0; i < a->site->nr_fields; i++) {
+			if (a->site->fields[i].type != HFT_LOG_STAMP)
+				assert_int_equal(a->values[i].u, b->values[i].u);
+		}
+		nr++;
+	}
+	assert_int_equal(hft_log_reader_next(readers[1], &b), 0);
+	hft_log_reader_close(readers[0]);
+	hft_log_reader_close(readers[1]);
+	return nr;
+}
+
 static void test_soft(void **state)
 {
 	uint64_t seed;
@@ -37,6 +70,27 @@ static void test_soft(void **state)
 
 		assert_true(load_replays(path_of("soft"), events));
 		load_remove(path_of("soft"));
+	}
+}
+
+/* The log of what was decided again is that of what was decided. */
+static void test_output(void **state)
+{
+	static const char *const backends[] = { "soft", "sim" };
+	char output[128];
+	unsigned int i;
+
+	(void)state;
+	snprintf(output, sizeof(output), "%s/output", folder);
+	for (i = 0; i < 2; i++) {
+		HFT_OPTS(hft_replay_opts, opts, .late_ns = LOAD_LATE_NS, .output = output);
+		struct hft_replay_result result;
+
+		assert_true(load_record(backends[i], path_of("input"), 3, 600) > 0);
+		assert_int_equal(hft_replay(path_of("input"), &opts, &result), 0);
+		assert_int_equal(compare_decisions(path_of("input"), output), result.events);
+		load_remove(output);
+		load_remove(path_of("input"));
 	}
 }
 
@@ -170,7 +224,7 @@ static int replay_copy(const struct hft_recording *copy)
 	HFT_OPTS(hft_replay_opts, opts, .max_steps = 100000);
 	struct hft_replay_result result;
 
-	return hft_replay_recording(copy, &opts, &result);
+	return hft_replay_recording(copy, &opts, &result, NULL);
 }
 
 static void test_sample(void **state)
@@ -337,6 +391,154 @@ static void test_left_out(void **state)
 	assert_int_equal(result.records, 1);
 }
 
+#define ROUNDS		20
+#define LONG_NS		(1000 * NSEC_PER_USEC)
+#define SHORT_NS	(500 * NSEC_PER_USEC)
+
+/* Two tasks at a time: the first is long, the other short and soon due. */
+static void run_round(struct hft *h, struct hft_ring *rings[2], uint64_t slack)
+{
+	uint64_t release = hft_now() + LONG_NS;
+	struct hft_task tasks[2] = {
+		{ .release = release, .deadline = release + LONG_NS + slack, .task_class = 1,
+		  .ring = hft_ring_number(rings[0]), .level = HFT_LEVEL_NORMAL },
+		{ .release = release, .deadline = release + LONG_NS, .task_class = 2,
+		  .ring = hft_ring_number(rings[1]), .level = HFT_LEVEL_NORMAL },
+	};
+	const struct hft_event *event;
+	int64_t results[2];
+	int i;
+
+	assert_int_equal(hft_submit_batch(h, tasks, 2, results), 2);
+	for (i = 0; i < 2; i++) {
+		assert_true(hft_wait(rings[i], release + 100 * LONG_NS) > 0);
+		event = hft_ring_peek(rings[i]);
+		hft_ring_begin(rings[i], event, hft_now());
+		hft_spin_until(hft_now() + (i ? SHORT_NS : LONG_NS));
+		hft_ring_advance(rings[i]);
+	}
+}
+
+/* @slack: that the long tasks have */
+static void record_rounds(const char *path, uint32_t nr_rings, uint64_t slack)
+{
+	HFT_OPTS(hft_opts, opts, .backend = "sim", .device = "cpus=2");
+	struct hft_ring *rings[2];
+	struct hft *h;
+	uint32_t i;
+
+	setenv("HFT_RECORD", path, 1);
+	assert_int_equal(hft_open(&h, &opts), 0);
+	unsetenv("HFT_RECORD");
+	for (i = 0; i < nr_rings; i++) {
+		HFT_OPTS(hft_ring_opts, ring, .policy = HFT_POLICY_FIFO, .entries = 8, .cpu = i,
+			 .flags = HFT_RING_REPORT);
+
+		assert_int_equal(hft_ring_open(h, &ring, &rings[i]), 0);
+	}
+	if (nr_rings == 1)
+		rings[1] = rings[0];
+	for (i = 0; i < ROUNDS; i++)
+		run_round(h, rings, slack);
+	for (i = 0; i < nr_rings; i++)
+		hft_ring_close(rings[i]);
+	hft_close(h);
+}
+
+/* By class */
+static void keep_row(const struct hft_what_if_row *row, void *arg)
+{
+	struct hft_what_if_row *rows = arg;
+
+	assert_true(row->task_class == 1 || row->task_class == 2);
+	rows[row->task_class] = *row;
+}
+
+/* What a histogram says is not below, and by 0.78 % at most above. */
+static void expect_ns(uint64_t ns, uint64_t wanted)
+{
+	assert_in_range(ns, wanted, wanted + wanted / 128 + 1);
+}
+
+/* Misses of the short tasks: all of them with FIFO, with EDF none. */
+static void test_what_if(void **state)
+{
+	HFT_OPTS(hft_what_if, change, .fields = HFT_WHAT_IF_POLICY, .policy = HFT_POLICY_EDF);
+	struct hft_what_if_row rows[3] = { 0 };
+	const char *path = path_of("what_if");
+
+	(void)state;
+	record_rounds(path, 1, LONG_NS);
+	assert_int_equal(hft_replay(path, NULL, NULL), 0);
+	assert_int_equal(hft_replay_what_if(path, NULL, &change, keep_row, rows), 0);
+	assert_int_equal(rows[2].before.missed, ROUNDS);
+	assert_int_equal(rows[2].after.missed, 0);
+	assert_int_equal(rows[1].before.missed + rows[1].after.missed, 0);
+	assert_int_equal(rows[1].after.jobs, ROUNDS);
+	assert_int_equal(rows[2].after.ended, ROUNDS);
+	expect_ns(rows[2].before.response.p50_ns, LONG_NS + SHORT_NS);
+	expect_ns(rows[2].after.response.p50_ns, SHORT_NS);
+	expect_ns(rows[2].before.start.p50_ns, LONG_NS);
+	expect_ns(rows[1].before.response.p50_ns, LONG_NS);
+	expect_ns(rows[1].after.response.p50_ns, LONG_NS + SHORT_NS);
+	change.fields = HFT_WHAT_IF_COST;
+	change.cost_ppm = 500000;
+	assert_int_equal(hft_replay_what_if(path, NULL, &change, keep_row, rows), 0);
+	assert_int_equal(rows[2].before.missed, ROUNDS);
+	assert_int_equal(rows[2].after.missed, 0);
+	expect_ns(rows[2].after.response.p50_ns, (LONG_NS + SHORT_NS) / 2);
+	load_remove(path);
+}
+
+/* On a CPU each they are in time; on one, one of the two is not, whichever is first. */
+static void test_what_if_cpus(void **state)
+{
+	HFT_OPTS(hft_what_if, change, .fields = HFT_WHAT_IF_CPUS, .cpus = 1);
+	struct hft_what_if_row rows[3] = { 0 };
+	const char *path = path_of("cpus");
+
+	(void)state;
+	record_rounds(path, 2, SHORT_NS / 2);
+	assert_int_equal(hft_replay_what_if(path, NULL, &change, keep_row, rows), 0);
+	assert_int_equal(rows[1].before.missed + rows[2].before.missed, 0);
+	assert_int_equal(rows[1].after.missed + rows[2].after.missed, ROUNDS);
+	expect_ns(rows[1].before.response.p50_ns, LONG_NS);
+	expect_ns(rows[2].before.response.p50_ns, SHORT_NS);
+	expect_ns(rows[rows[2].after.missed ? 2 : 1].after.response.p50_ns, LONG_NS + SHORT_NS);
+	change.cpus = 0;
+	assert_int_equal(hft_replay_what_if(path, NULL, &change, keep_row, rows), -EINVAL);
+	change.fields = 1 << 10;
+	assert_int_equal(hft_replay_what_if(path, NULL, &change, keep_row, rows), -EINVAL);
+	change.fields = HFT_WHAT_IF_POLICY;
+	change.policy = HFT_POLICIES;
+	assert_int_equal(hft_replay_what_if(path, NULL, &change, keep_row, rows), -EINVAL);
+	load_remove(path);
+}
+
+static void count_row(const struct hft_what_if_row *row, void *arg)
+{
+	uint64_t *counts = arg;
+
+	assert_true(row->before.ended <= row->before.jobs);
+	assert_true(row->after.ended <= row->after.jobs);
+	assert_true(row->after.response.count == row->after.ended);
+	counts[0] += row->before.ended;
+	counts[1] += row->after.ended;
+}
+
+/* Whatever goes another way, tasks are counted: none is more than once. */
+static void test_what_if_load(void **state)
+{
+	HFT_OPTS(hft_what_if, change, .fields = HFT_WHAT_IF_POLICY | HFT_WHAT_IF_LEAD,
+		 .policy = HFT_POLICY_LLF, .lead_ns = 2000);
+	uint64_t counts[2] = { 0 };
+
+	(void)state;
+	assert_true(load_record("soft", path_of("load"), 5, 600) > 0);
+	assert_int_equal(hft_replay_what_if(path_of("load"), NULL, &change, count_row, counts), 0);
+	assert_true(counts[0] > 50 && counts[1] > 50);
+}
+
 static int make_folder(void **state)
 {
 	(void)state;
@@ -356,6 +558,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_soft),
 		cmocka_unit_test(test_sim),
+		cmocka_unit_test(test_output),
 		cmocka_unit_test(test_two_handles),
 		cmocka_unit_test(test_own_log),
 		cmocka_unit_test(test_killed),
@@ -364,6 +567,10 @@ int main(void)
 		cmocka_unit_test(test_difference),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_no_log),
+		cmocka_unit_test(test_what_if),
+		cmocka_unit_test(test_what_if_cpus),
+		cmocka_unit_test(test_what_if_load),
+		/* The levels stay what they are. */
 		cmocka_unit_test(test_left_out),
 	};
 

@@ -28,12 +28,13 @@ struct diff {
 	bool only;				/* those of @names, not those that are not */
 	bool times;
 	bool source;
+	bool any_thread;
 	uint64_t context;
 	char **lines;				/* those before, a ring */
 	uint64_t records;			/* that were the same */
 };
 
-enum { DIFF_FIELDS = FILTER_END, DIFF_IGNORE, DIFF_TIME, DIFF_CONTEXT, DIFF_SOURCE };
+enum { DIFF_FIELDS = FILTER_END, DIFF_IGNORE, DIFF_TIME, DIFF_CONTEXT, DIFF_SOURCE, DIFF_ANY_THREAD };
 
 static const struct option options[] = {
 	FILTER_OPTIONS,
@@ -42,6 +43,7 @@ static const struct option options[] = {
 	{ "ignore-time", no_argument, NULL, 'i' },
 	{ "time", no_argument, NULL, DIFF_TIME },
 	{ "source", no_argument, NULL, DIFF_SOURCE },
+	{ "any-thread", no_argument, NULL, DIFF_ANY_THREAD },
 	{ "context", required_argument, NULL, DIFF_CONTEXT },
 	{ "help", no_argument, NULL, 'h' },
 	{ }
@@ -59,6 +61,7 @@ static void usage(void)
 	      "                      times of CLOCK_MONOTONIC: the default\n"
 	      "  --time              compare times, from the first record on, and such fields\n"
 	      "  --source            compare files and lines of call sites, too\n"
+	      "  --any-thread        do not compare names of threads\n"
 	      "  --context N         show so many records before and behind (default 3)\n"
 	      FILTER_HELP
 	      "\n"
@@ -85,6 +88,9 @@ static int take_option(struct diff *diff, int option)
 		return 0;
 	case DIFF_SOURCE:
 		diff->source = true;
+		return 0;
+	case DIFF_ANY_THREAD:
+		diff->any_thread = true;
 		return 0;
 	case DIFF_CONTEXT:
 		if (parse_number(optarg, 10, 0, CONTEXT_MAX, &diff->context))
@@ -167,7 +173,7 @@ static const char *difference(const struct diff *diff)
 	site = a->view->site;
 	if (!same_site(diff, site, b->view->site))
 		return "the call site";
-	if (strcmp(a->view->stream->thread, b->view->stream->thread))
+	if (!diff->any_thread && strcmp(a->view->stream->thread, b->view->stream->thread))
 		return "the thread";
 	if (diff->times && time_of(a) != time_of(b))
 		return "the time";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* hftctl replay */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 struct replay_args {
 	const char *dir;
 	struct hft_replay_opts opts;
+	struct hft_what_if change;
 	bool events;			/* tell each, not only how many */
 	bool json;
 };
@@ -20,6 +22,11 @@ static const struct option options[] = {
 	{ "events", no_argument, NULL, 'e' },
 	{ "late", required_argument, NULL, 'l' },
 	{ "max-steps", required_argument, NULL, 'm' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "policy", required_argument, NULL, 'P' },
+	{ "lead", required_argument, NULL, 'L' },
+	{ "cpus", required_argument, NULL, 'c' },
+	{ "wcet", required_argument, NULL, 'w' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 }
@@ -36,8 +43,24 @@ static void usage(FILE *out)
 	      "  -e, --events        each dispatch, with its time and that of its task, ns\n"
 	      "  -l, --late NS       so late may a timer have been (10000000)\n"
 	      "  -m, --max-steps N   of the simulation, some 100 ns each (100000000)\n"
+	      "  -o, --output LOG    write what was decided to another log, so that this finds none\n"
+	      "                      that differs: hft-log diff --subsystem decision --any-thread\n"
+	      "                      DIR LOG (of several handles, with --where 'handle == NAME')\n"
 	      "  -j, --json          JSON\n"
 	      "  -h, --help          this text\n"
+	      "\n"
+	      "What if?  With one of these the machine goes its own way, once as it was recorded\n"
+	      "(before) and once so (after); each ring has one worker, and tasks take as long as\n"
+	      "they did:\n"
+	      "\n"
+	      "  -P, --policy NAME   of all rings: fifo, edf, fp, rm, llf, fair\n"
+	      "  -L, --lead NS       of all rings\n"
+	      "  -c, --cpus N        a ring of CPU n is on CPU n modulo N\n"
+	      "  -w, --wcet SCALE    tasks take so many times as long, 0 to 1000\n"
+	      "\n"
+	      "Printed are, of each ring and class of tasks: jobs that were released, ended, missed\n"
+	      "their deadlines, were dropped; tasks that were refused; and percentiles, ns, of the\n"
+	      "response (from the release to the end) and the start (from the release to that).\n"
 	      "\n"
 	      "late is how many others should have been first, and were late; latest_ns by how much\n"
 	      "at most.  complete is 0 if the handle was not closed: what it did until then is\n"
@@ -75,6 +98,64 @@ static json_t *summary(const struct hft_replay_result *result)
 			 "latest_ns", (json_int_t)result->latest_ns);
 }
 
+/* In the order of enum hft_policy */
+static int parse_policy(const char *name)
+{
+	static const char *const names[HFT_POLICIES] = {
+		[HFT_POLICY_FIFO] = "fifo", [HFT_POLICY_EDF] = "edf", [HFT_POLICY_FP] = "fp",
+		[HFT_POLICY_RM] = "rm", [HFT_POLICY_LLF] = "llf", [HFT_POLICY_FAIR] = "fair",
+	};
+	int policy;
+
+	for (policy = 0; policy < HFT_POLICIES; policy++) {
+		if (!strcmp(name, names[policy]))
+			return policy;
+	}
+	return -1;
+}
+
+static void add_figure(json_t *rows, const struct hft_what_if_row *row, const char *figure,
+		       uint64_t before, uint64_t after)
+{
+	json_array_append_new(rows, json_pack("{s:i, s:i, s:s, s:I, s:I, s:I}",
+					      "ring", (int)row->ring,
+					      "class", (int)row->task_class,
+					      "figure", figure,
+					      "before", (json_int_t)before,
+					      "after", (json_int_t)after,
+					      "change", (json_int_t)(after - before)));
+}
+
+static void add_row(const struct hft_what_if_row *row, void *arg)
+{
+	const struct hft_what_if_side *a = &row->before, *b = &row->after;
+
+	add_figure(arg, row, "jobs", a->jobs, b->jobs);
+	add_figure(arg, row, "ended", a->ended, b->ended);
+	add_figure(arg, row, "missed", a->missed, b->missed);
+	add_figure(arg, row, "dropped", a->dropped, b->dropped);
+	add_figure(arg, row, "refused", a->refused, b->refused);
+	add_figure(arg, row, "response_p50_ns", a->response.p50_ns, b->response.p50_ns);
+	add_figure(arg, row, "response_p99_ns", a->response.p99_ns, b->response.p99_ns);
+	add_figure(arg, row, "response_p999_ns", a->response.p999_ns, b->response.p999_ns);
+	add_figure(arg, row, "start_p50_ns", a->start.p50_ns, b->start.p50_ns);
+	add_figure(arg, row, "start_p99_ns", a->start.p99_ns, b->start.p99_ns);
+	add_figure(arg, row, "start_p999_ns", a->start.p999_ns, b->start.p999_ns);
+}
+
+static int run_what_if(const struct replay_args *args)
+{
+	json_t *rows = json_array();
+	int err, ret;
+
+	err = hft_replay_what_if(args->dir, &args->opts, &args->change, add_row, rows);
+	if (err)
+		fail_hft(err, "replay");
+	ret = err ? 1 : print(rows, args->json);
+	json_decref(rows);
+	return ret;
+}
+
 static int run(struct replay_args *args)
 {
 	struct hft_replay_result result;
@@ -89,6 +170,9 @@ static int run(struct replay_args *args)
 	err = hft_replay(args->dir, &args->opts, &result);
 	if (err) {
 		fail_hft(err, "replay");
+		if (err == -EPROTO)
+			fprintf(stderr, "hftctl: %llu dispatches before that are the same\n",
+				(unsigned long long)result.events);
 		json_decref(events);
 		return 1;
 	}
@@ -97,6 +181,39 @@ static int run(struct replay_args *args)
 	ret = print(events, args->json);
 	json_decref(events);
 	return ret;
+}
+
+static int read_change(struct hft_what_if *change, int c)
+{
+	uint64_t number;
+	double scale;
+	int policy;
+
+	switch (c) {
+	case 'P':
+		policy = parse_policy(optarg);
+		if (policy < 0)
+			return wrong_usage("--policy takes fifo, edf, fp, rm, llf or fair");
+		change->policy = (uint32_t)policy;
+		change->fields |= HFT_WHAT_IF_POLICY;
+		return 0;
+	case 'L':
+		change->fields |= HFT_WHAT_IF_LEAD;
+		return parse_number(optarg, 0, 0, HFT_LEAD_LEARNED - 1, &change->lead_ns) ? 0 :
+		       wrong_usage("--lead takes a time in ns");
+	case 'c':
+		if (!parse_number(optarg, 0, 1, UINT32_MAX, &number))
+			return wrong_usage("--cpus takes a number from 1 on");
+		change->cpus = (uint32_t)number;
+		change->fields |= HFT_WHAT_IF_CPUS;
+		return 0;
+	default:
+		if (!parse_real(optarg, 0, 1000, &scale))
+			return wrong_usage("--wcet takes a number from 0 to 1000");
+		change->cost_ppm = (uint64_t)(scale * 1e6 + 0.5);
+		change->fields |= HFT_WHAT_IF_COST;
+		return 0;
+	}
 }
 
 static int read_option(struct replay_args *args, int c)
@@ -121,6 +238,14 @@ static int read_option(struct replay_args *args, int c)
 	case 'j':
 		args->json = true;
 		return 0;
+	case 'o':
+		args->opts.output = optarg;
+		return 0;
+	case 'P':
+	case 'L':
+	case 'c':
+	case 'w':
+		return read_change(&args->change, c);
 	default:
 		usage(stderr);
 		return 2;
@@ -129,11 +254,14 @@ static int read_option(struct replay_args *args, int c)
 
 int replay_main(int argc, char **argv)
 {
-	struct replay_args args = { .opts.sz = sizeof(args.opts) };
+	struct replay_args args = {
+		.opts.sz = sizeof(args.opts),
+		.change.sz = sizeof(args.change),
+	};
 	int c, bad;
 
 	tool_help = "hftctl replay --help";
-	while ((c = getopt_long(argc, argv, "n:el:m:jh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "n:el:m:o:P:L:c:w:jh", options, NULL)) != -1) {
 		if (c == 'h') {
 			usage(stdout);
 			return 0;
@@ -148,5 +276,9 @@ int replay_main(int argc, char **argv)
 		return wrong_usage(optind + 1 == argc ? "replay needs the folder of a log" :
 				   "too many arguments");
 	args.dir = argv[optind + 1];
-	return run(&args);
+	if (!args.change.fields)
+		return run(&args);
+	if (args.events || args.opts.output)
+		return wrong_usage("--events and --output are of a replay as it was");
+	return run_what_if(&args);
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <hft/hft.h>
+#include <hft/stats.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -35,6 +36,7 @@ struct hft_replay_opts {
 	void *arg;
 	uint32_t handle;		/* 1: of those that the log has, from 1 on */
 	uint32_t reserved;
+	const char *output;		/* a log of what was decided again; NULL: none */
 };
 
 /**
@@ -61,6 +63,67 @@ struct hft_replay_result {
 
 int hft_replay(const char *path, const struct hft_replay_opts *opts,
 	       struct hft_replay_result *result);
+
+/* hft_what_if.fields */
+#define HFT_WHAT_IF_POLICY	(1U << 0)
+#define HFT_WHAT_IF_LEAD	(1U << 1)
+#define HFT_WHAT_IF_CPUS	(1U << 2)
+#define HFT_WHAT_IF_COST	(1U << 3)
+
+#define HFT_WHAT_IF_MOST_PPM	1000000000ULL
+
+/**
+ * struct hft_what_if - what is to be other
+ * @sz: of the struct
+ * @fields: HFT_WHAT_IF_* bits: which of these
+ * @policy: &enum hft_policy, of all rings, always
+ * @cpus: the machine has so many: a ring of CPU n is on n modulo that
+ * @reserved: zero
+ * @lead_ns: of all rings
+ * @cost_ppm: what tasks take, parts per million of what they did, up to
+ *	%HFT_WHAT_IF_MOST_PPM
+ */
+struct hft_what_if {
+	size_t sz;
+	uint32_t fields;
+	uint32_t policy;
+	uint32_t cpus;
+	uint32_t reserved;
+	uint64_t lead_ns;
+	uint64_t cost_ppm;
+};
+
+/**
+ * struct hft_what_if_side - how tasks have fared, before or after the change
+ * @jobs: that were released
+ * @ended: of these
+ * @missed: deadlines that came before the end
+ * @dropped: that did not run: it was too late, or their ring was closed
+ * @refused: tasks that were not taken
+ * @response: from the release to the end, ns
+ * @start: from the release to the start: by how much the dispatch was off, ns
+ */
+struct hft_what_if_side {
+	uint64_t jobs;
+	uint64_t ended;
+	uint64_t missed;
+	uint64_t dropped;
+	uint64_t refused;
+	struct hft_hist_summary response;
+	struct hft_hist_summary start;
+};
+
+struct hft_what_if_row {
+	uint32_t ring;
+	uint32_t task_class;
+	struct hft_what_if_side before;
+	struct hft_what_if_side after;
+};
+
+typedef void (*hft_what_if_fn)(const struct hft_what_if_row *row, void *arg);
+
+int hft_replay_what_if(const char *path, const struct hft_replay_opts *opts,
+		       const struct hft_what_if *change, hft_what_if_fn fn, void *arg);
 
 #ifdef __cplusplus
 }

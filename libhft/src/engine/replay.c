@@ -51,7 +51,7 @@ static int open_machine(struct replay *r)
 	if (err)
 		return err;
 	r->sim = hft_sim_of(r->h);
-	r->sim->opts.record = note_release;
+	r->sim->opts.record = r->what_if ? hft_what_if_note : note_release;
 	r->sim->opts.record_arg = r;
 	return 0;
 }
@@ -91,9 +91,13 @@ static int do_ring(struct replay *r, const uint64_t *words, size_t index)
 		return hft_replay_malformed(r, index, "a ring of a number that there can not be");
 	if (words[8] == HFT_LEAD_AUTO)
 		return hft_replay_malformed(r, index, "a ring without a lead");
+	if (r->what_if)
+		hft_what_if_change(r, &opts);
 	err = hft_ring_open(r->h, &opts, &ring->ring);
 	if (err)
 		return err;
+	if (r->what_if)
+		return hft_what_if_work(r, ring->ring);
 	made = ring->ring->state;
 	ring->window = opts.flags & HFT_RING_MONITOR ? 0 : made->ready.window;
 	if (ring->window)
@@ -161,11 +165,16 @@ static int do_submit(struct replay *r, const uint64_t *words, size_t index)
 			return hft_replay_malformed(r, index + i, "tasks of the call are missing");
 		err = read_task(r, index + i, &r->batch[i]);
 	}
-	if (!err)
-		err = hft_submit_batch(r->h, r->batch, (unsigned int)nr, r->results);
-	if (err < 0)
+	if (err)
+		return err;
+	err = hft_submit_batch(r->h, r->batch, (unsigned int)nr, r->results);
+	if (err < 0 && !r->what_if)
 		return err;
 	for (i = 0; i < nr; i++) {
+		if (r->what_if && (err < 0 || r->results[i] < 0)) {
+			hft_what_if_refused(r, index + i);
+			continue;
+		}
 		if (r->results[i] < 0)
 			return hft_fail((int)-r->results[i], "%s: record %zu: it is not taken",
 					r->recording.path, (size_t)(index + i));
@@ -260,6 +269,8 @@ static int do_policy(struct replay *r, const uint64_t *words, size_t index)
 	if (words[3] >= HFT_POLICIES)
 		return hft_replay_malformed(r, index, "a policy that there is not");
 	ring->ordered = words[1];
+	if (r->what_if && hft_what_if_has_policy(r))
+		return 0;
 	return hft_ring_set_policy(ring->ring, (uint32_t)words[3]);
 }
 
@@ -274,10 +285,19 @@ static int do_look(struct replay *r, const uint64_t *words, size_t index)
 	return 0;
 }
 
+/* Of what somebody else has decided, and when. */
+static bool is_outcome(uint32_t kind)
+{
+	return kind == HFT_RECORD_DISPATCH || kind == HFT_RECORD_ADVANCE ||
+	       kind == HFT_RECORD_LOOK;
+}
+
 static int do_record(struct replay *r, size_t index)
 {
 	const struct hft_record *record = &r->recording.records[index];
 
+	if (r->what_if && is_outcome(record->kind))
+		return 0;
 	switch (record->kind) {
 	case HFT_RECORD_RING:
 		return do_ring(r, record->words, index);
@@ -329,17 +349,45 @@ static void close_machine(struct replay *r)
 	hft_close(r->h);
 }
 
+/* Those that are the same are written before the error is told. */
+static int write_decisions(const struct replay *r, int err)
+{
+	struct hft_error error;
+	int ret;
+
+	hft_save_error(&error);
+	ret = hft_replay_write(r);
+	return err ? hft_take_error(&error) : ret;
+}
+
+int hft_replay_actions(struct replay *r)
+{
+	int err = 0;
+
+	for (; r->at < r->nr_actions && !err && !r->ended; r->at++)
+		err = do_action(r, &r->actions[r->at]);
+	return err;
+}
+
 static int replay(struct replay *r)
 {
 	struct hft_sim *current = hft_sim_current;
 	int err = hft_replay_order(r);
 
+	if (!err && r->opts.output) {
+		r->decisions = calloc(r->recording.nr, sizeof(*r->decisions));
+		if (!r->decisions)
+			err = hft_fail(ENOMEM, "%zu decisions", r->recording.nr);
+	}
 	if (!err)
 		err = open_machine(r);
-	for (; r->at < r->nr_actions && !err && !r->ended; r->at++)
-		err = do_action(r, &r->actions[r->at]);
+	if (!err)
+		err = r->what_if ? hft_what_if_run(r) : hft_replay_actions(r);
 	close_machine(r);
 	hft_sim_current = current;
+	if ((!err || err == -EPROTO) && r->decisions)
+		err = write_decisions(r, err);
+	free(r->decisions);
 	free(r->actions);
 	free(r->tasks);
 	free(r->hash);
@@ -359,7 +407,7 @@ static void read_result(struct replay *r)
 	memcpy(r->result.backend, recording->backend, sizeof(r->result.backend));
 }
 
-static int read_opts(struct hft_replay_opts *opts, const struct hft_replay_opts *user_opts)
+int hft_replay_read_opts(struct hft_replay_opts *opts, const struct hft_replay_opts *user_opts)
 {
 	int err = hft_read_opts(opts, sizeof(*opts), user_opts);
 
@@ -376,7 +424,8 @@ static int read_opts(struct hft_replay_opts *opts, const struct hft_replay_opts 
 
 /* The records are not what they were afterwards.  Returns as hft_replay(). */
 int hft_replay_recording(const struct hft_recording *recording,
-			 const struct hft_replay_opts *opts, struct hft_replay_result *result)
+			 const struct hft_replay_opts *opts, struct hft_replay_result *result,
+			 struct what_if *what_if)
 {
 	struct replay *r = calloc(1, sizeof(*r));
 	int err;
@@ -384,7 +433,8 @@ int hft_replay_recording(const struct hft_recording *recording,
 	if (!r)
 		return hft_fail(ENOMEM, "a replay");
 	r->recording = *recording;
-	err = read_opts(&r->opts, opts);
+	r->what_if = what_if;
+	err = hft_replay_read_opts(&r->opts, opts);
 	if (!err) {
 		read_result(r);
 		err = replay(r);
@@ -415,7 +465,7 @@ HFT_API int hft_replay(const char *path, const struct hft_replay_opts *user_opts
 {
 	struct hft_recording recording;
 	struct hft_replay_opts opts;
-	int err = read_opts(&opts, user_opts);
+	int err = hft_replay_read_opts(&opts, user_opts);
 
 	if (result)
 		*result = (struct hft_replay_result){};
@@ -424,7 +474,7 @@ HFT_API int hft_replay(const char *path, const struct hft_replay_opts *user_opts
 	if (err)
 		return err;
 	opts.sz = sizeof(opts);
-	err = hft_replay_recording(&recording, &opts, result);
+	err = hft_replay_recording(&recording, &opts, result, NULL);
 	hft_recording_free(&recording);
 	return err;
 }

@@ -6,6 +6,8 @@
  *   replay_order.c	finds out when what was asked for had its effect
  *   replay.c		does what was asked for, in the order of time
  *   replay_dispatch.c	has the scheduler choose what was dispatched
+ *   replay_write.c	writes a log of what it has chosen
+ *   replay_what_if.c	lets the machine go its own way, with something changed
  */
 #ifndef HFT_ENGINE_REPLAY_H
 #define HFT_ENGINE_REPLAY_H
@@ -22,6 +24,7 @@
  * @nr: how many; the first is OPEN, the last CLOSE
  * @handles: that the log has records of
  * @complete: the handle was closed
+ * @handle: its name in the log
  * @backend: its name
  */
 struct hft_recording {
@@ -30,6 +33,7 @@ struct hft_recording {
 	size_t nr;
 	uint32_t handles;
 	bool complete;
+	uint64_t handle;
 	char backend[16];
 };
 
@@ -82,6 +86,8 @@ struct replay_ring {
 	uint64_t ordered;
 };
 
+struct what_if;
+
 struct replay {
 	struct hft_replay_opts opts;
 	struct hft_replay_result result;
@@ -102,6 +108,8 @@ struct replay {
 	struct hft_sim *sim;
 	uint64_t resumed;		/* when the kill switch was last changed */
 	uint64_t steps;
+	struct hft_event *decisions;	/* by index of the record; NULL: nobody asks */
+	struct what_if *what_if;	/* NULL: it is to be as it was */
 };
 
 /* replay_read.c */
@@ -110,12 +118,27 @@ void hft_recording_free(struct hft_recording *recording);
 
 /* replay.c */
 int hft_replay_recording(const struct hft_recording *recording,
-			 const struct hft_replay_opts *opts, struct hft_replay_result *result);
+			 const struct hft_replay_opts *opts, struct hft_replay_result *result,
+			 struct what_if *what_if);
 struct replay_task *hft_replay_find_task(struct replay *r, uint64_t id);
 struct replay_ring *hft_replay_ring_at(struct replay *r, uint64_t number);
 int hft_replay_run_to(struct replay *r, uint64_t time);
 int hft_replay_advance(struct replay *r, const uint64_t *words, size_t index);
 int hft_replay_malformed(const struct replay *r, size_t index, const char *what);
+
+int hft_replay_read_opts(struct hft_replay_opts *opts, const struct hft_replay_opts *user_opts);
+int hft_replay_actions(struct replay *r);
+
+/* replay_write.c */
+int hft_replay_write(const struct replay *r);
+
+/* replay_what_if.c */
+bool hft_what_if_has_policy(const struct replay *r);
+void hft_what_if_change(const struct replay *r, struct hft_ring_opts *opts);
+int hft_what_if_run(struct replay *r);
+int hft_what_if_work(struct replay *r, struct hft_ring *ring);
+void hft_what_if_note(const struct hft_sim_record *record, void *arg);
+void hft_what_if_refused(struct replay *r, size_t index);
 
 /* replay_order.c */
 int hft_replay_order(struct replay *r);

@@ -258,10 +258,11 @@ static void correct_job(struct replay *r, const struct replay_task *task, struct
 		return;
 	if (distance > r->opts.late_ns && !is_as_asked(r, task, slot, recorded))
 		return;
-	if (times_are_equal(r, slot->release - offset, recorded->release, slot->clock) &&
+	if (slot->release - offset == recorded->release &&
 	    (!(slot->flags & HFT_TASK_PERIODIC) || (int32_t)slot->skipped == recorded->result))
 		return;
-	if (!task->modified && !(slot->flags & HFT_TASK_SPORADIC)) {
+	if (!task->modified && !(slot->flags & HFT_TASK_SPORADIC) &&
+	    slot->clock == HFT_CLOCK_MONOTONIC) {
 		if (!(slot->flags & HFT_TASK_PERIODIC))
 			return;
 		rest = distance % slot->period;
@@ -348,6 +349,8 @@ int hft_replay_dispatch(struct replay *r, const uint64_t *words, size_t index)
 	if (what)
 		return differs(r, words[1], &recorded, what);
 	r->result.events++;
+	if (r->decisions)
+		r->decisions[index] = *replayed;
 	if (r->opts.fn)
 		r->opts.fn((uint32_t)words[1], &recorded, replayed, r->opts.arg);
 	return 0;

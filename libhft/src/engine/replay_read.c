@@ -125,6 +125,7 @@ static int take_record(struct source *source, const struct hft_log_view *view, u
 				       .order = view->values[1].u };
 	for (i = 0; i < record->nr; i++)
 		record->words[i] = view->values[HFT_RECORD_PREFIX + i].u;
+	recording->handle = view->values[0].u;
 	if (kind == HFT_RECORD_OPEN)
 		snprintf(recording->backend, sizeof(recording->backend), "%s",
 			 view->values[HFT_RECORD_PREFIX + record->nr].s);

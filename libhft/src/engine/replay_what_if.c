@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What if: the machine is told what was recorded, and goes its own way, once as it was and
+ * once with something changed.
+ *
+ * A task takes as long as its event did when it was recorded: by the worker's report, or
+ * else from when it could begin until the worker was done.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <hft/stats.h>
+
+#include "replay.h"
+
+#define MOST_COST_NS	1000000000000ull
+#define PPM		1000000
+
+/* Of tasks of a class on a ring */
+struct tally {
+	struct hft_what_if_side counts;
+	struct hft_histogram *response;
+	struct hft_histogram *start;
+};
+
+/* What is known of how long a task takes: of the job that comes, and of the one before. */
+struct cost {
+	uint32_t event;			/* index of its record; 0: none is left */
+	uint64_t last;
+};
+
+/**
+ * struct what_if - one way that it goes
+ * @change: what is; NULL: nothing
+ * @r: the replay that it is of
+ * @costs: by task
+ * @runs: by index of an event's record: ns
+ * @tallies: by ring and class; NULL: none
+ * @err: why something is not counted
+ */
+struct what_if {
+	const struct hft_what_if *change;
+	struct replay *r;
+	struct cost *costs;
+	uint64_t *runs;
+	struct tally *tallies[HFT_MAX_RINGS][HFT_CLASSES];
+	int err;
+};
+
+static void free_tally(struct tally *tally)
+{
+	if (!tally)
+		return;
+	hft_histogram_close(tally->response);
+	hft_histogram_close(tally->start);
+	free(tally);
+}
+
+static struct tally *make_tally(void)
+{
+	struct tally *tally = calloc(1, sizeof(*tally));
+
+	if (tally && !hft_histogram_open(&tally->response) && !hft_histogram_open(&tally->start))
+		return tally;
+	free_tally(tally);
+	return NULL;
+}
+
+/* Of a submission; NULL: there is no memory, or no such ring or class. */
+static struct tally *tally_of(struct what_if *it, size_t index)
+{
+	const uint64_t *words = it->r->recording.records[index].words;
+	struct tally **tally;
+
+	if (words[6] >= HFT_MAX_RINGS || words[10] >= HFT_CLASSES)
+		return NULL;
+	tally = &it->tallies[words[6]][words[10]];
+	if (!*tally)
+		*tally = make_tally();
+	if (!*tally)
+		it->err = -ENOMEM;
+	return *tally;
+}
+
+void hft_what_if_refused(struct replay *r, size_t index)
+{
+	struct tally *tally = tally_of(r->what_if, index);
+
+	if (tally)
+		tally->counts.refused++;
+}
+
+void hft_what_if_note(const struct hft_sim_record *record, void *arg)
+{
+	struct replay *r = arg;
+	struct tally *tally = tally_of(r->what_if, r->tasks[record->cookie].record);
+
+	if (!tally)
+		return;
+	switch (record->what) {
+	case HFT_SIM_RELEASE:
+		tally->counts.jobs++;
+		break;
+	case HFT_SIM_START:
+		hft_histogram_record(tally->start, record->value);
+		break;
+	case HFT_SIM_END:
+		tally->counts.ended++;
+		hft_histogram_record(tally->response, record->value);
+		break;
+	case HFT_SIM_MISS:
+		tally->counts.missed++;
+		break;
+	case HFT_SIM_DROP:
+		tally->counts.dropped++;
+		break;
+	}
+}
+
+/* Is the policy another, whatever was asked for? */
+bool hft_what_if_has_policy(const struct replay *r)
+{
+	const struct hft_what_if *change = r->what_if->change;
+
+	return change && change->fields & HFT_WHAT_IF_POLICY;
+}
+
+void hft_what_if_change(const struct replay *r, struct hft_ring_opts *opts)
+{
+	const struct hft_what_if *change = r->what_if->change;
+
+	if (!change || opts->flags & HFT_RING_MONITOR)
+		return;
+	if (hft_what_if_has_policy(r))
+		opts->policy = change->policy;
+	if (change->fields & HFT_WHAT_IF_LEAD)
+		opts->lead_ns = change->lead_ns;
+	if (change->fields & HFT_WHAT_IF_CPUS)
+		opts->cpu %= change->cpus;
+}
+
+static uint64_t cost_of(const struct hft_event *event, void *arg)
+{
+	struct what_if *it = arg;
+	struct cost *cost = &it->costs[event->cookie];
+	uint64_t scale = it->change && it->change->fields & HFT_WHAT_IF_COST ?
+			 it->change->cost_ppm : PPM;
+	uint64_t ns = cost->last;
+
+	if (cost->event) {
+		ns = it->runs[cost->event];
+		cost->event = it->r->next_event[cost->event];
+		cost->last = ns;
+	}
+	return (uint64_t)((unsigned __int128)ns * scale / PPM);
+}
+
+/* A ring's worker: the simulation's, as nobody else takes its tasks. */
+int hft_what_if_work(struct replay *r, struct hft_ring *ring)
+{
+	HFT_OPTS(hft_sim_worker_opts, worker, .cost = cost_of, .arg = r->what_if);
+	const struct hft_sim_ring *made = ring->state;
+
+	if (made == r->sim->monitor)
+		return 0;
+	return hft_sim_worker_add(r->sim, hft_ring_number(ring), &worker);
+}
+
+/* The next event of a ring behind @index; 0: there is none. */
+static size_t event_behind(const struct hft_recording *recording, size_t index, uint64_t ring)
+{
+	const struct hft_record *record;
+
+	for (index++; index < recording->nr; index++) {
+		record = &recording->records[index];
+		if ((record->kind == HFT_RECORD_DISPATCH || record->kind == HFT_RECORD_NOTICE) &&
+		    record->words[1] == ring)
+			return index;
+	}
+	return 0;
+}
+
+static uint64_t run_of(const uint64_t *event, const uint64_t *advance, uint64_t done)
+{
+	uint64_t from = event[0] > event[4] ? event[0] : event[4], ns;
+
+	if (done > from)
+		from = done;
+	if (advance[3] && advance[4] >= advance[3])
+		ns = advance[4] - advance[3];
+	else
+		ns = advance[0] > from ? advance[0] - from : 0;
+	return ns < MOST_COST_NS ? ns : MOST_COST_NS;
+}
+
+/* A ring's events are advanced over one after the other. */
+static void find_runs(struct what_if *it)
+{
+	const struct hft_recording *recording = &it->r->recording;
+	uint64_t done[HFT_MAX_RINGS] = { 0 };
+	size_t last[HFT_MAX_RINGS] = { 0 }, i;
+
+	for (i = 1; i < recording->nr; i++) {
+		const struct hft_record *record = &recording->records[i];
+		uint64_t ring = record->words[record->kind == HFT_RECORD_ADVANCE ? 2 : 1];
+		size_t event;
+
+		if (ring >= HFT_MAX_RINGS)
+			continue;
+		if (record->kind == HFT_RECORD_RING)
+			last[ring] = i;
+		if (record->kind != HFT_RECORD_ADVANCE)
+			continue;
+		event = event_behind(recording, last[ring], ring);
+		if (!event)
+			continue;
+		it->runs[event] = run_of(recording->records[event].words, record->words,
+					 done[ring]);
+		done[ring] = record->words[1];
+		last[ring] = event;
+	}
+}
+
+/* A task that was never seen to run takes its WCET. */
+static int find_costs(struct what_if *it)
+{
+	const struct replay *r = it->r;
+	uint32_t i;
+
+	it->runs = calloc(r->recording.nr, sizeof(*it->runs));
+	it->costs = calloc(r->nr_tasks + 1, sizeof(*it->costs));
+	if (!it->runs || !it->costs)
+		return hft_fail(ENOMEM, "%zu records", r->recording.nr);
+	find_runs(it);
+	for (i = 0; i < r->nr_tasks; i++) {
+		uint64_t wcet = r->recording.records[r->tasks[i].record].words[13];
+
+		it->costs[i] = (struct cost){
+			.event = r->tasks[i].events,
+			.last = wcet < MOST_COST_NS ? wcet : MOST_COST_NS,
+		};
+	}
+	return 0;
+}
+
+/* Until the last that was recorded: what is not at its end then has none. */
+int hft_what_if_run(struct replay *r)
+{
+	const struct hft_recording *recording = &r->recording;
+	struct what_if *it = r->what_if;
+	uint64_t end = 0;
+	size_t i;
+	int err;
+
+	it->r = r;
+	err = find_costs(it);
+	if (!err)
+		err = hft_replay_actions(r);
+	for (i = 0; i < recording->nr; i++) {
+		if (recording->records[i].words[0] > end)
+			end = recording->records[i].words[0];
+	}
+	if (!err)
+		err = hft_replay_run_to(r, end);
+	r->sim->opts.record = NULL;
+	return err ? err : it->err ? hft_fail(-it->err, "counts of tasks") : 0;
+}
+
+/* One of the ways. */
+static int simulate(const char *path, const struct hft_replay_opts *opts, struct what_if *it)
+{
+	struct hft_recording recording;
+	int err = hft_recording_read(path, opts->handle, &recording);
+
+	if (err)
+		return err;
+	err = hft_replay_recording(&recording, opts, NULL, it);
+	hft_recording_free(&recording);
+	return err;
+}
+
+static void fill_side(struct hft_what_if_side *side, const struct tally *tally)
+{
+	if (!tally)
+		return;
+	*side = tally->counts;
+	side->response.sz = sizeof(side->response);
+	side->start.sz = sizeof(side->start);
+	hft_histogram_summary(tally->response, &side->response);
+	hft_histogram_summary(tally->start, &side->start);
+}
+
+static void tell(struct what_if ways[2], hft_what_if_fn fn, void *arg)
+{
+	uint32_t ring, class;
+
+	for (ring = 0; ring < HFT_MAX_RINGS; ring++) {
+		for (class = 0; class < HFT_CLASSES; class++) {
+			struct hft_what_if_row row = { .ring = ring, .task_class = class };
+
+			if (!ways[0].tallies[ring][class] && !ways[1].tallies[ring][class])
+				continue;
+			fill_side(&row.before, ways[0].tallies[ring][class]);
+			fill_side(&row.after, ways[1].tallies[ring][class]);
+			fn(&row, arg);
+		}
+	}
+}
+
+static void free_ways(struct what_if ways[2])
+{
+	uint32_t i, ring, class;
+
+	for (i = 0; i < 2; i++) {
+		for (ring = 0; ring < HFT_MAX_RINGS; ring++) {
+			for (class = 0; class < HFT_CLASSES; class++)
+				free_tally(ways[i].tallies[ring][class]);
+		}
+		free(ways[i].costs);
+		free(ways[i].runs);
+	}
+	free(ways);
+}
+
+static int check_change(const struct hft_what_if *change)
+{
+	uint32_t known = HFT_WHAT_IF_POLICY | HFT_WHAT_IF_LEAD | HFT_WHAT_IF_CPUS |
+			 HFT_WHAT_IF_COST;
+
+	if (change->fields & ~known || change->reserved)
+		return hft_fail(EINVAL, "unknown fields 0x%x of what is changed", change->fields);
+	if (change->fields & HFT_WHAT_IF_POLICY && change->policy >= HFT_POLICIES)
+		return hft_fail(EINVAL, "no such policy, %u", change->policy);
+	if (change->fields & HFT_WHAT_IF_CPUS && !change->cpus)
+		return hft_fail(EINVAL, "a machine without CPUs");
+	if (change->fields & HFT_WHAT_IF_COST && change->cost_ppm > HFT_WHAT_IF_MOST_PPM)
+		return hft_fail(EINVAL, "tasks that take more than 1000 times as long");
+	return 0;
+}
+
+/**
+ * hft_replay_what_if() - what if something had been other than it was recorded?
+ * @path: folder of the log that HFT_RECORD named
+ * @user_opts: options, of which handle and max_steps count, or NULL for the defaults
+ * @user_change: what is to be other
+ * @fn: is called for each ring and class of tasks that were submitted
+ * @arg: for @fn
+ *
+ * The same is asked for at the same times, and the simulated machine's scheduler and
+ * workers do as they do, once as it was and once with the change: a ring has one worker,
+ * of its highest level, and a task takes as long as it did.  Interrupts and wake-ups
+ * take no time.  Blocks for as long as that takes.  Any thread, in which hft_now() is the
+ * machine's meanwhile.
+ *
+ * Return: 0, -EINVAL a change is out of range, or as hft_replay().
+ */
+HFT_API int hft_replay_what_if(const char *path, const struct hft_replay_opts *user_opts,
+			       const struct hft_what_if *user_change, hft_what_if_fn fn, void *arg)
+{
+	struct hft_what_if change;
+	struct hft_replay_opts opts;
+	struct what_if *ways;
+	int err = hft_replay_read_opts(&opts, user_opts);
+
+	if (!err)
+		err = hft_read_opts(&change, sizeof(change), user_change);
+	if (!err)
+		err = check_change(&change);
+	if (err)
+		return err;
+	opts.sz = sizeof(opts);
+	opts.output = NULL;
+	ways = calloc(2, sizeof(*ways));
+	if (!ways)
+		return hft_fail(ENOMEM, "two ways");
+	ways[1].change = &change;
+	err = simulate(path, &opts, &ways[0]);
+	if (!err)
+		err = simulate(path, &opts, &ways[1]);
+	if (!err)
+		tell(ways, fn, arg);
+	free_ways(ways);
+	return err;
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What a replay has decided, in a log: events of tasks, as a record has them. */
+#include <errno.h>
+
+#include <hft/log.h>
+
+#include "replay.h"
+
+#define FLUSH_NS	30000000000ull
+
+/*
+ * As it was recorded, and in the same order; what the scheduler has chosen is its own: the
+ * ring and number of the event, its times, level and result.  Ids and cookies of tasks are
+ * those that were recorded of the task that it has chosen.
+ */
+static int write_decision(const struct replay *r, struct hft_record_log *log, size_t index)
+{
+	const struct hft_event *event = &r->decisions[index];
+	const struct hft_record *task = &r->recording.records[r->tasks[event->cookie].record];
+	const uint64_t words[HFT_RECORD_WORDS] = {
+		event->published, r->recording.records[index].words[1], task->words[2],
+		task->words[3], event->release, event->deadline, event->irq_entry,
+		event->sequence, (uint64_t)(int64_t)event->result, event->type, event->clock,
+		event->level,
+	};
+
+	log->order = index;
+	return hft_record_log_add(log, HFT_RECORD_DISPATCH, words, NULL);
+}
+
+/* Returns 0, or a negative errno as hft_fail() has it. */
+int hft_replay_write(const struct replay *r)
+{
+	HFT_OPTS(hft_log_opts, opts, .block_ns = FLUSH_NS);
+	struct hft_record_log to = { .handle = r->recording.handle };
+	struct hft_log *log;
+	int err = hft_log_open(&log, r->opts.output, &opts), ret;
+	size_t i;
+
+	if (err)
+		return err;
+	for (i = 0; i < r->recording.nr && !err; i++) {
+		if (r->decisions[i].type)
+			err = write_decision(r, &to, i);
+	}
+	if (err)
+		err = hft_fail(-err, "write to %s", r->opts.output);
+	ret = hft_log_close(log);
+	return err ? err : ret;
+}
