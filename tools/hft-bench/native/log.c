@@ -18,6 +18,7 @@
 
 #define CALLS		20
 #define BATCHES		4000
+#define TURN		200		/* batches of one before the next has its turn */
 #define PAUSE_NS	50000
 #define OFF_CALLS	1000
 #define OFF_ROUNDS	2001
@@ -115,18 +116,36 @@ static double time_off(void)
 	return (double)(end() - start) * ns_per_cycle / OFF_CALLS;
 }
 
+static void measure_peer(unsigned int peer, enum what what, unsigned int from)
+{
+	unsigned int i;
+
+	for (i = from; i < from + TURN; i++) {
+		samples[peer][what][i] = time_batch(peers[peer], what, CALLS);
+		rest();
+	}
+}
+
+static void measure_bare(unsigned int from)
+{
+	unsigned int i;
+
+	for (i = from; i < from + TURN; i++) {
+		bare[i] = time_bare(CALLS);
+		rest();
+	}
+}
+
+/* Turns are so long that most batches find the caches as the one before has left them. */
 static void measure_hot(void)
 {
 	unsigned int i, peer, what;
 
-	for (i = 0; i < BATCHES; i++) {
-		bare[i] = time_bare(CALLS);
-		rest();
+	for (i = 0; i < BATCHES; i += TURN) {
+		measure_bare(i);
 		for (peer = 0; peer < PEERS; peer++) {
-			for (what = 0; there[peer] && what < WHATS; what++) {
-				samples[peer][what][i] = time_batch(peers[peer], what, CALLS);
-				rest();
-			}
+			for (what = 0; there[peer] && what < WHATS; what++)
+				measure_peer(peer, what, i);
 		}
 	}
 	for (i = 0; i < OFF_ROUNDS; i++)
