@@ -24,6 +24,7 @@ int cmd_report(int argc, char **argv);
 int cmd_repair(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 int cmd_timeline(int argc, char **argv);
+int cmd_unpack(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 
 #endif /* HFT_LOG_TOOL_H */

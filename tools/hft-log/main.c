@@ -19,6 +19,7 @@ static const struct command {
 	{ "diff", cmd_diff, "find where two logs part" },
 	{ "verify", cmd_verify, "find what was changed since a log was written" },
 	{ "repair", cmd_repair, "keep and seal what a crash has left of a log" },
+	{ "unpack", cmd_unpack, "copy a compressed log for other readers of CTF" },
 	{ "clock", cmd_clock, "show what the times of a log are worth" },
 	{ "timeline", cmd_timeline, "draw what workers have run, and when" },
 	{ "export", cmd_export, "write a trace that ui.perfetto.dev opens" },

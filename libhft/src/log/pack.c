@@ -15,7 +15,6 @@
 struct pack {
 	int from;
 	int to;
-	int level;
 	ZSTD_CCtx *zstd;
 	struct hft_log_planes *planes;
 	uint8_t *packet, *again, *planed, *packed;
@@ -147,9 +146,9 @@ static int pack_packet(struct pack *pack, size_t bytes)
 	err = hft_log_planes_get(pack->planes, pack->planed, (size_t)planed, pack->again, bytes);
 	if (err || memcmp(pack->packet, pack->again, bytes))
 		return hft_fail(EILSEQ, "a packet is not the same when it was packed");
-	packed = ZSTD_compressCCtx(pack->zstd, pack->packed,
-				   ZSTD_compressBound(hft_log_planes_room(pack->room)),
-				   pack->planed, (size_t)planed, pack->level);
+	packed = ZSTD_compress2(pack->zstd, pack->packed,
+				ZSTD_compressBound(hft_log_planes_room(pack->room)),
+				pack->planed, (size_t)planed);
 	if (ZSTD_isError(packed))
 		return hft_fail(EIO, "zstd: %s", ZSTD_getErrorName(packed));
 	err = write_all(pack, pack->packed, packed);
@@ -186,12 +185,18 @@ static int pack_all(struct pack *pack, const _Atomic(bool) *stop)
 int hft_log_pack_file(int from, int to, int level, const _Atomic(bool) *stop,
 		      uint64_t *bytes, uint64_t *packed)
 {
-	struct pack pack = { .from = from, .to = to, .level = level };
+	struct pack pack = { .from = from, .to = to };
 	int err = hft_log_planes_open(&pack.planes);
 
 	pack.zstd = ZSTD_createCCtx();
+	if (!err && !pack.zstd)
+		err = hft_fail(ENOMEM, "packing a log");
+	if (!err && (ZSTD_isError(ZSTD_CCtx_setParameter(pack.zstd, ZSTD_c_compressionLevel,
+							 level)) ||
+		     ZSTD_isError(ZSTD_CCtx_setParameter(pack.zstd, ZSTD_c_checksumFlag, 1))))
+		err = hft_fail(EINVAL, "zstd level %d", level);
 	if (!err)
-		err = pack.zstd ? pack_all(&pack, stop) : hft_fail(ENOMEM, "packing a log");
+		err = pack_all(&pack, stop);
 	ZSTD_freeCCtx(pack.zstd);
 	hft_log_planes_close(pack.planes);
 	free_buffers(&pack);

@@ -3,7 +3,8 @@
  * A compressed stream, stream-N.zst: a zstd frame for each packet, then a skippable frame
  * that says how long they are:
  *
- *	zstd frame	struct hft_log_pack_head, then the packet, as it is or in planes
+ *	zstd frame	struct hft_log_pack_head, then the packet, as it is or in planes; it has
+ *			zstd's checksum
  *	...
  *	u32		0x184d2a5e
  *	u32		bytes that follow: 8 * (frames + 1)
