@@ -123,17 +123,24 @@ static int hft_enter_chunk(struct hft_read_input *input)
 }
 
 /*
- * Is there a chunk behind the one it is in?  Then that one does not grow any more; what it
- * grew by before that was known is still to be read.
+ * Will the chunk that it is in not grow any more?  The folder of the next is there before the
+ * last packets of this one are, and the seal behind them; one without was left by a crash.
  */
-static bool hft_chunk_is_done(struct hft_read_input *input)
+static bool hft_chunk_is_closed(const struct hft_read_input *input)
+{
+	uint32_t behind = input->folder->nr_chunks - input->next_chunk;
+
+	return !(input->reader->opts.flags & HFT_LOG_READ_FOLLOW) || behind > 1 ||
+	       (behind && hft_read_chunk_sealed(input->chunk));
+}
+
+/* Did the file grow since its size was looked at? */
+static bool hft_has_grown(struct hft_read_input *input)
 {
 	uint64_t size = input->file.size;
 
-	if (!(input->reader->opts.flags & HFT_LOG_READ_FOLLOW))
-		return true;
-	return input->next_chunk < input->folder->nr_chunks &&
-	       (hft_read_file_resize(&input->file) || input->file.size == size);
+	return input->reader->opts.flags & HFT_LOG_READ_FOLLOW &&
+	       !hft_read_file_resize(&input->file) && input->file.size > size;
 }
 
 /* A file that fails is told of, and left. */
@@ -162,10 +169,10 @@ static int hft_next_in_chunks(struct hft_read_input *input)
 		ret = hft_next_packet(input);
 		if (ret)
 			return ret;
-		if (hft_chunk_is_done(input))
-			hft_leave_chunk(input);
-		else if (input->next_chunk == input->folder->nr_chunks)
+		if (!hft_chunk_is_closed(input))
 			return 0;
+		if (!hft_has_grown(input))
+			hft_leave_chunk(input);
 	}
 }
 
