@@ -9,8 +9,10 @@
 #include <sys/wait.h>
 
 #include <cmocka.h>
+#include <hft/feed.h>
 #include <hft/log.h>
 #include <hft/log_read.h>
+#include <hft/rule.h>
 
 #include "../libhft/record_load.h"
 #include "engine/replay.h"
@@ -161,6 +163,67 @@ static void test_own_log(void **state)
 	assert_int_equal(hft_replay(path_of("own"), &opts, &result), 0);
 	assert_true(result.complete && result.events);
 	assert_int_equal(hft_replay(path_of("other"), &opts, NULL), -ENOENT);
+}
+
+static void count_record(const struct hft_log_view *view, uint64_t counts[4])
+{
+	static const char *const names[4] = { "lead", "rule", "feed", "packet" };
+	const union hft_log_view_value *value;
+	int i;
+
+	for (i = 0; i < 4; i++)
+		counts[i] += !strcmp(view->site->name, names[i]);
+	if (strcmp(view->site->name, "packet"))
+		return;
+	value = hft_log_view_find(view, "arrival", NULL);
+	assert_non_null(value);
+	assert_int_equal(value->u, 100 * counts[3]);
+}
+
+/* What else is asked for, and what a strategy reads, is in the log, and is replayed over. */
+static void test_other_inputs(void **state)
+{
+	HFT_OPTS(hft_log_reader_opts, reading, .subsystems = "record");
+	HFT_OPTS(hft_ring_opts, ring_opts, .entries = 8);
+	HFT_OPTS(hft_opts, opts, .backend = "sim");
+	const struct hft_rule rule = { .action = HFT_ACTION_SHED, .count = 3, .level = 2 };
+	const char *path = path_of("others");
+	char csv[128];
+	uint64_t counts[4] = { 0 };
+	struct hft_log_reader *reader;
+	const struct hft_log_view *view;
+	struct hft_packet packet;
+	struct hft_feed *feed;
+	struct hft_ring *ring;
+	struct hft *h;
+	FILE *file;
+
+	(void)state;
+	snprintf(csv, sizeof(csv), "%s/arrivals.csv", folder);
+	file = fopen(csv, "w");
+	fputs("seq,a_ns,b_ns\n1,100,110\n2,200,210\n3,300,310\n", file);
+	fclose(file);
+	setenv("HFT_RECORD", path, 1);
+	assert_int_equal(hft_open(&h, &opts), 0);
+	unsetenv("HFT_RECORD");
+	assert_int_equal(hft_ring_open(h, &ring_opts, &ring), 0);
+	assert_int_equal(hft_lead_set(ring, 5000), 0);
+	assert_int_equal(hft_rule_set(ring, &rule), 0);
+	assert_int_equal(hft_feed_open(&feed, csv), 0);
+	while (hft_feed_next(feed, &packet) > 0)
+		;
+	hft_ring_close(ring);
+	hft_close(h);
+	hft_feed_close(feed);
+	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &reading), 0);
+	while (hft_log_reader_next(reader, &view) > 0)
+		count_record(view, counts);
+	hft_log_reader_close(reader);
+	assert_int_equal(counts[0], 1);
+	assert_int_equal(counts[1], 1);
+	assert_int_equal(counts[2], 1);
+	assert_int_equal(counts[3], 3);
+	assert_int_equal(hft_replay(path, NULL, NULL), 0);
 }
 
 /* A process that runs a load until it is killed.  Returns when it has got somewhere. */
@@ -561,6 +624,7 @@ int main(void)
 		cmocka_unit_test(test_output),
 		cmocka_unit_test(test_two_handles),
 		cmocka_unit_test(test_own_log),
+		cmocka_unit_test(test_other_inputs),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_sample),
 		cmocka_unit_test(test_hostile),

@@ -174,7 +174,12 @@ static inline void load_arrive(struct load *l)
 
 static inline void load_order(struct load *l)
 {
-	hft_ring_set_policy(l->rings[load_below(l, LOAD_RINGS)], load_below(l, HFT_POLICIES));
+	struct hft_ring *ring = l->rings[load_below(l, LOAD_RINGS)];
+
+	if (load_below(l, 2))
+		hft_ring_set_policy(ring, load_below(l, HFT_POLICIES));
+	else
+		hft_lead_set(ring, load_below(l, 4) * NSEC_PER_USEC);
 }
 
 static inline void load_ask(struct load *l)

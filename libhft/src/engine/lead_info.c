@@ -83,8 +83,7 @@ HFT_API int hft_lead_table(struct hft_ring *ring, struct hft_lead_row *rows, uns
  * queued keeps the time at which it is dispatched.  A ring with %HFT_RING_LEAD goes on
  * learning from there.  Enters the kernel.  Any thread.
  *
- * Return: 0, or -EINVAL out of range or of a monitor ring, -EOPNOTSUPP while the handle is
- * recorded, -EOWNERDEAD.
+ * Return: 0, or -EINVAL out of range or of a monitor ring, -EOWNERDEAD.
  */
 HFT_API int hft_lead_set(struct hft_ring *ring, uint64_t lead_ns)
 {

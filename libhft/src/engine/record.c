@@ -277,6 +277,23 @@ static void hft_record_modify(struct hft_recorder *recorder, const struct hft_mo
 	       modify->level, modify->release, modify->deadline, modify->period);
 }
 
+static void hft_record_lead(struct hft_recorder *recorder, const struct hft_lead_info *info,
+			    uint64_t begin, uint64_t end)
+{
+	if (info->fields)
+		RECORD(recorder, HFT_RECORD_LEAD, begin, end, info->ring, info->fields, info->lead,
+		       info->budget_ppm);
+}
+
+static void hft_record_rule(struct hft_recorder *recorder, const struct hft_rule *rule,
+			    uint64_t begin, uint64_t end)
+{
+	RECORD(recorder, HFT_RECORD_RULE, begin, end, rule->ring, rule->number, rule->action,
+	       rule->flags, rule->anomalies, rule->kinds, rule->classes, rule->count, rule->among,
+	       rule->level, rule->targets, rule->budget_ppm, rule->amount, rule->most, rule->leave,
+	       rule->interval, rule->hold, rule->seasons);
+}
+
 static void hft_record_done(struct hft_recorder *recorder, unsigned int op, const void *arg,
 			    uint64_t begin)
 {
@@ -304,6 +321,12 @@ static void hft_record_done(struct hft_recorder *recorder, unsigned int op, cons
 	case HFT_IOC_RING_SET:
 		RECORD(recorder, HFT_RECORD_POLICY, begin, end, set->ring, set->policy);
 		break;
+	case HFT_IOC_LEAD:
+		hft_record_lead(recorder, arg, begin, end);
+		break;
+	case HFT_IOC_RULE:
+		hft_record_rule(recorder, arg, begin, end);
+		break;
 	case HFT_IOC_TASK:
 		hft_record_looked(recorder, ((const struct hft_task_info *)arg)->ring, begin);
 		break;
@@ -328,9 +351,6 @@ static int hft_record_command(struct hft *h, unsigned int op, void *arg)
 	uint64_t begin = hft_record_now(recorder);
 	int err;
 
-	/* A replay has the leads that the rings were opened with. */
-	if (op == HFT_IOC_LEAD && ((const struct hft_lead_info *)arg)->fields)
-		return -EOPNOTSUPP;
 	hft_record_look(recorder);
 	err = recorder->real->command(h, op, arg);
 	if (!err)

@@ -33,6 +33,8 @@ enum hft_record_kind {
 	HFT_RECORD_ARRIVE,
 	HFT_RECORD_POLICY,
 	HFT_RECORD_LOOK,
+	HFT_RECORD_LEAD,
+	HFT_RECORD_RULE,
 	HFT_RECORD_KINDS
 };
 
@@ -53,9 +55,21 @@ struct hft_record_log {
 	uint64_t order;
 };
 
+/* A packet of market data, for every handle of the process. */
+struct hft_record_packet {
+	uint64_t feed;
+	uint64_t position;		/* behind it, bytes of the file, uncompressed */
+	uint64_t sequence;
+	uint64_t messages;
+	uint64_t arrival;
+};
+
 /* By kind */
 extern struct hft_log_site hft_record_sites[HFT_RECORD_KINDS];
 
+unsigned int hft_record_log_generation(void);
+uint64_t hft_record_feed(const char *path);
+void hft_record_packet(const struct hft_record_packet *packet);
 uint32_t hft_record_words(uint32_t kind);
 int hft_record_log_open(struct hft_record_log *log, const char *dir, char *other, size_t size);
 int hft_record_log_close(void);

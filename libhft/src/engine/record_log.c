@@ -60,7 +60,18 @@ struct hft_log_site hft_record_sites[HFT_RECORD_KINDS] HFT_LOG_IN_SECTION = {
 	[HFT_RECORD_ARRIVE] = SITE("record", "arrive", "begin,end,task,release,", "nntu"),
 	[HFT_RECORD_POLICY] = SITE("record", "policy", "begin,end,ring,policy,", "nnuu"),
 	[HFT_RECORD_LOOK] = SITE("record", "look", "time,ring,", "nu"),
+	[HFT_RECORD_LEAD] = SITE("record", "lead", "begin,end,ring,fields,lead_ns,budget_ppm,",
+		"nnuuuu"),
+	[HFT_RECORD_RULE] = SITE("record", "rule",
+		"begin,end,ring,number,action,flags,anomalies,kinds,classes,count,among,level,"
+		"targets,budget_ppm,amount,most,leave_ns,interval_ns,hold_ns,seasons,",
+		"nnuuuuuuuuuuuuuuuuuu"),
 };
+
+HFT_LOG_EVENT(log_feed, "record", "feed", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, feed),
+	      (string, path))
+HFT_LOG_EVENT(log_packet, "record", "packet", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, feed),
+	      (u64, position), (u64, sequence), (u64, messages), (u64, arrival))
 
 /* How many words a record of a kind has, without its text and what all have. */
 uint32_t hft_record_words(uint32_t kind)
@@ -75,6 +86,7 @@ static pthread_mutex_t record_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct hft_log *record_log;	/* NULL: it is the process's own */
 static unsigned int record_users;
 static unsigned int record_forks;
+static atomic_uint record_generation;	/* 0: nothing is recorded */
 static uint64_t record_last;		/* handle */
 
 static int open_log(const char *dir)
@@ -119,6 +131,13 @@ static int join_log(const char *dir, char *other, size_t size)
 	return open_log(other);
 }
 
+static unsigned int next_generation(void)
+{
+	static unsigned int last;
+
+	return ++last;
+}
+
 /*
  * @other: the log that it is in, if that is not @dir, or "".  Returns 0, or a negative errno
  * as hft_fail() has it.
@@ -136,10 +155,10 @@ int hft_record_log_open(struct hft_record_log *log, const char *dir, char *other
 	}
 	if (!record_users || !log_current())
 		err = join_log(dir, other, size);
-	if (!err) {
-		record_users++;
+	if (!err && !record_users++)
+		atomic_store(&record_generation, next_generation());
+	if (!err)
 		*log = (struct hft_record_log){ .handle = name_handle() };
-	}
 	pthread_mutex_unlock(&record_lock);
 	return err;
 }
@@ -152,12 +171,35 @@ int hft_record_log_close(void)
 
 	pthread_mutex_lock(&record_lock);
 	if (!--record_users) {
+		atomic_store(&record_generation, 0);
 		last = record_log;
 		record_log = NULL;
 	}
 	err = last && last == log_current() ? hft_log_close(last) : 0;
 	pthread_mutex_unlock(&record_lock);
 	return err;
+}
+
+/* Another each time that there is a log to record in; 0: there is none. */
+unsigned int hft_record_log_generation(void)
+{
+	return atomic_load_explicit(&record_generation, memory_order_relaxed);
+}
+
+/* Tell of a file of market data.  Returns its number in the process. */
+uint64_t hft_record_feed(const char *path)
+{
+	static _Atomic uint64_t feeds;
+	uint64_t number = atomic_fetch_add(&feeds, 1) + 1;
+
+	log_feed(number, path);
+	return number;
+}
+
+void hft_record_packet(const struct hft_record_packet *packet)
+{
+	log_packet(packet->feed, packet->position, packet->sequence, packet->messages,
+		   packet->arrival);
 }
 
 /* One thread at a time.  Returns 0, or as hft_log(); -ECANCELED: levels leave the record out. */

@@ -274,6 +274,18 @@ static int do_policy(struct replay *r, const uint64_t *words, size_t index)
 	return hft_ring_set_policy(ring->ring, (uint32_t)words[3]);
 }
 
+/* A ring that is recorded does not learn: there is no budget to set. */
+static int do_lead(struct replay *r, const uint64_t *words, size_t index)
+{
+	struct replay_ring *ring = hft_replay_ring_at(r, words[2]);
+
+	if (!ring)
+		return hft_replay_malformed(r, index, "no such ring is open");
+	if (!(words[3] & HFT_LEAD_LEAD) || (r->what_if && hft_what_if_has_lead(r)))
+		return 0;
+	return hft_lead_set(ring->ring, words[4]);
+}
+
 static int do_look(struct replay *r, const uint64_t *words, size_t index)
 {
 	struct replay_ring *ring = hft_replay_ring_at(r, words[1]);
@@ -311,7 +323,10 @@ static int do_record(struct replay *r, size_t index)
 		return do_modify(r, record->words);
 	case HFT_RECORD_HALT:
 		return do_halt(r, record->words, index);
+	case HFT_RECORD_LEAD:
+		return do_lead(r, record->words, index);
 	case HFT_RECORD_NOTICE:
+	case HFT_RECORD_RULE:
 		return 0;
 	case HFT_RECORD_DISPATCH:
 		return hft_replay_dispatch(r, record->words, index);

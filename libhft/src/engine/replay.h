@@ -133,6 +133,7 @@ int hft_replay_actions(struct replay *r);
 int hft_replay_write(const struct replay *r);
 
 /* replay_what_if.c */
+bool hft_what_if_has_lead(const struct replay *r);
 bool hft_what_if_has_policy(const struct replay *r);
 void hft_what_if_change(const struct replay *r, struct hft_ring_opts *opts);
 int hft_what_if_run(struct replay *r);

@@ -47,15 +47,15 @@ static uint64_t distance_of(uint64_t a, uint64_t b)
 	return a > b ? a - b : b - a;
 }
 
-/* When a task fires, CLOCK_MONOTONIC. */
+/* When a task that waits for its release fires, by the lead that it was queued with. */
 static uint64_t fire_of(const struct hft_slot *slot)
 {
-	const struct hft_ready_queue *ready = slot->ready;
-	uint64_t release = slot->release;
+	const struct hft_release_queue *queue = slot->ready->release;
+	const struct hft_heap *heap = &queue->timers[slot->clock].heap;
+	uint32_t offset = slot->item.pos - (uint32_t)(uintptr_t)heap->node;
+	uint64_t key = heap->node[offset / sizeof(*heap->node)].key;
 
-	if (slot->state == HFT_SLOT_WAITING)
-		release = hft_release_to_monotonic(ready->release, slot->clock, release);
-	return release > ready->lead ? release - ready->lead : 0;
+	return hft_release_to_monotonic(queue, slot->clock, key);
 }
 
 static uint64_t later(uint64_t a, uint64_t b)
@@ -205,13 +205,12 @@ static const char *compare_events(const struct replay *r, const struct replay_ta
 }
 
 /* The job of a slot has the times of the recorded one. */
-static void take_times(struct replay *r, struct hft_slot *slot, const struct hft_event *recorded)
+static void take_times(struct hft_slot *slot, const struct hft_event *recorded)
 {
 	struct hft_ready_queue *ready = slot->ready;
 	bool waits = slot->state == HFT_SLOT_WAITING;
 	uint64_t offset = waits ? ready->release->offset[slot->clock] : 0;
 
-	r->result.late++;
 	slot->release = recorded->release + offset;
 	slot->deadline = recorded->deadline ? recorded->deadline + offset : 0;
 	if (slot->flags & HFT_SLOT_MORE) {
@@ -253,13 +252,14 @@ static void correct_job(struct replay *r, const struct replay_task *task, struct
 	bool waits = slot->state == HFT_SLOT_WAITING;
 	uint64_t offset = waits ? slot->ready->release->offset[slot->clock] : 0;
 	uint64_t distance = distance_of(slot->release - offset, recorded->release), rest;
+	bool is_skipped;
 
 	if (!waits && slot->state != HFT_SLOT_READY)
 		return;
 	if (distance > r->opts.late_ns && !is_as_asked(r, task, slot, recorded))
 		return;
-	if (slot->release - offset == recorded->release &&
-	    (!(slot->flags & HFT_TASK_PERIODIC) || (int32_t)slot->skipped == recorded->result))
+	is_skipped = slot->flags & HFT_TASK_PERIODIC && (int32_t)slot->skipped != recorded->result;
+	if (slot->release - offset == recorded->release && !is_skipped)
 		return;
 	if (!task->modified && !(slot->flags & HFT_TASK_SPORADIC) &&
 	    slot->clock == HFT_CLOCK_MONOTONIC) {
@@ -269,7 +269,10 @@ static void correct_job(struct replay *r, const struct replay_task *task, struct
 		if (rest && !times_are_equal(r, rest, slot->period, slot->clock))
 			return;
 	}
-	take_times(r, slot, recorded);
+	/* What another clock said is in the event alone. */
+	r->result.late += !times_are_equal(r, slot->release - offset, recorded->release,
+					   slot->clock) || is_skipped;
+	take_times(slot, recorded);
 }
 
 /* The ring that holds what a task has to wait for the end of, or NULL. */

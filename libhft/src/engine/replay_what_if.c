@@ -125,6 +125,13 @@ bool hft_what_if_has_policy(const struct replay *r)
 	return change && change->fields & HFT_WHAT_IF_POLICY;
 }
 
+bool hft_what_if_has_lead(const struct replay *r)
+{
+	const struct hft_what_if *change = r->what_if->change;
+
+	return change && change->fields & HFT_WHAT_IF_LEAD;
+}
+
 void hft_what_if_change(const struct replay *r, struct hft_ring_opts *opts)
 {
 	const struct hft_what_if *change = r->what_if->change;
@@ -133,7 +140,7 @@ void hft_what_if_change(const struct replay *r, struct hft_ring_opts *opts)
 		return;
 	if (hft_what_if_has_policy(r))
 		opts->policy = change->policy;
-	if (change->fields & HFT_WHAT_IF_LEAD)
+	if (hft_what_if_has_lead(r))
 		opts->lead_ns = change->lead_ns;
 	if (change->fields & HFT_WHAT_IF_CPUS)
 		opts->cpu %= change->cpus;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../engine/record.h"
 #include "../api.h"
 #include "reader.h"
 
@@ -244,6 +245,11 @@ HFT_API int hft_feed_open(struct hft_feed **out, const char *path)
 	feed = calloc(1, sizeof(*feed));
 	if (!feed)
 		return -ENOMEM;
+	feed->path = strdup(path);
+	if (!feed->path) {
+		err = -ENOMEM;
+		goto free;
+	}
 	errno = 0;
 	feed->file = gzopen(path, "rbe");
 	if (!feed->file) {
@@ -258,6 +264,7 @@ HFT_API int hft_feed_open(struct hft_feed **out, const char *path)
 close:
 	gzclose(feed->file);
 free:
+	free(feed->path);
 	free(feed);
 	return err;
 }
@@ -271,7 +278,27 @@ HFT_API void hft_feed_close(struct hft_feed *feed)
 	if (!feed)
 		return;
 	gzclose(feed->file);
+	free(feed->path);
 	free(feed);
+}
+
+/* What is recorded is what a strategy knew when. */
+static void hft_feed_record(struct hft_feed *feed, const struct hft_packet *packet,
+			    unsigned int generation)
+{
+	struct hft_record_packet record = {
+		.position = (uint64_t)gztell(feed->file),
+		.sequence = packet->sequence,
+		.messages = packet->count,
+		.arrival = packet->arrival,
+	};
+
+	if (feed->generation != generation) {
+		feed->number = hft_record_feed(feed->path);
+		feed->generation = generation;
+	}
+	record.feed = feed->number;
+	hft_record_packet(&record);
 }
 
 /**
@@ -279,12 +306,19 @@ HFT_API void hft_feed_close(struct hft_feed *feed)
  * @feed: feed
  * @packet: the packet, valid until the next call
  *
+ * While a handle is recorded (HFT_RECORD), so is where in which file the packet ends.
+ *
  * Return: 1, 0 at the end, -EBADMSG for bytes that are no packet, -ENODATA for a
  * file that is cut off, -EIO for gzip that is damaged, or the error of reading.
  */
 HFT_API int hft_feed_next(struct hft_feed *feed, struct hft_packet *packet)
 {
-	return feed->next(feed, packet);
+	unsigned int generation = hft_record_log_generation();
+	int ret = feed->next(feed, packet);
+
+	if (ret == 1 && __builtin_expect(generation, 0))
+		hft_feed_record(feed, packet, generation);
+	return ret;
 }
 
 /**

@@ -21,6 +21,9 @@ struct hft_feed {
 	uint64_t odd_lengths;
 	uint64_t skipped;
 	uint64_t last_arrival;
+	char *path;
+	uint64_t number;		/* in records; see hft_feed_record() */
+	unsigned int generation;	/* of the record that knows of it */
 	int (*next)(struct hft_feed *feed, struct hft_packet *packet);
 
 	/* pcap, pcapng */
