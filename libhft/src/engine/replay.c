@@ -252,6 +252,8 @@ int hft_replay_advance(struct replay *r, const uint64_t *words, size_t index)
 	if (task < r->nr_tasks)
 		r->tasks[task].touched = words[1];
 	hft_ring_advance(made);
+	/* The machine forgets the job before its place in the ring is another one's. */
+	hft_sim_use(r->sim);
 	if (made->reports)
 		made->reports[at] = (struct hft_report){
 			.start = words[3], .end = words[4], .result = (int32_t)words[5],
