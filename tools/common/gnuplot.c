@@ -29,14 +29,17 @@ int gnuplot_close(FILE *f, const char *picture)
 	return 0;
 }
 
-/* In its single quotes only the quote itself is special: it is doubled. */
+/*
+ * In its single quotes only the quote itself is special: it is doubled.  A text ends with its
+ * line, and what follows would be a command: names come from files of others.
+ */
 void gnuplot_quote(FILE *f, const char *text)
 {
 	putc('\'', f);
 	for (; *text; text++) {
 		if (*text == '\'')
 			putc('\'', f);
-		putc(*text, f);
+		putc((unsigned char)*text < ' ' ? ' ' : *text, f);
 	}
 	putc('\'', f);
 }
