@@ -239,12 +239,34 @@ static int write_ring(struct recovery *it, struct left *left, uint64_t until)
 	return (int)bytes;
 }
 
+/* The number behind those in files that are before @first; @unknown: there are none. */
+static uint32_t next_of_files(const struct left *left, uint32_t first, uint32_t unknown)
+{
+	uint32_t next = unknown;
+	bool found = false;
+	size_t i;
+
+	if (is_known(left, first))
+		return first;
+	for (i = 0; i < left->nr_runs; i++) {
+		uint32_t behind = left->runs[i].last + 1;
+
+		if ((int32_t)(first - behind) < 0 || (found && (int32_t)(behind - next) < 0))
+			continue;
+		next = behind;
+		found = true;
+	}
+	return next;
+}
+
+/* What was overwritten is told as lost, but where another recovery has done so already. */
 static void resume(const struct left *left)
 {
-	bool has_last = left->nr_runs;
+	struct log_queue *queue = left->queue;
+	bool is_whole = !queue->position;
 
-	log_queue_resume(left->queue, has_last,
-			 has_last ? left->runs[left->nr_runs - 1].last : 0);
+	if (log_queue_resume(queue))
+		queue->number = next_of_files(left, queue->number, is_whole ? 0 : queue->number);
 }
 
 static int write_rings(struct recovery *it)

@@ -143,8 +143,11 @@ uint64_t log_queue_head(const struct log_queue *queue);
 /* Of a process that has ended: the stamp of what is read first, if there is something. */
 bool log_queue_first_stamp(const struct log_queue *queue, uint64_t *stamp);
 
-/* Its records are read from where they are not in files; @last is one that is, if any. */
-void log_queue_resume(struct log_queue *queue, bool has_last, uint32_t last);
+/*
+ * The same: it is read from the first record on that is not in files and was not overwritten,
+ * whose number it has then.  Returns whether records before it are missing.
+ */
+bool log_queue_resume(struct log_queue *queue);
 
 /* thread.c: a ring for the calling thread; and: it has none any more.  Errors as there */
 int log_thread_attach(unsigned int lane);

@@ -116,13 +116,23 @@ static void copy_words(char *to, const void *from, size_t bytes)
 #endif
 }
 
+/* What comes before it ends with the number before this: a loss record has that of its last. */
+static uint32_t first_number(const struct hft_log_record *record)
+{
+	const struct log_loss *loss = (const void *)record;
+
+	if (record->id != HFT_LOG_ID_LOST || record->words != LOG_LOST_WORDS)
+		return record->sequence;
+	return record->sequence - (uint32_t)loss->lost + 1;
+}
+
 /*
  * Whole records at the start of @bytes, in order of number.  A number that is not the next
  * is a gap before its record: then it ends there, or begins with it.
  */
 static size_t check_copy(struct log_queue *queue, const char *copy, size_t bytes)
 {
-	uint32_t number = queue->number, next;
+	uint32_t number = queue->number;
 	size_t offset = 0, size;
 
 	while (bytes - offset >= sizeof(struct hft_log_record)) {
@@ -131,17 +141,14 @@ static size_t check_copy(struct log_queue *queue, const char *copy, size_t bytes
 		size = 8 * (size_t)record->words;
 		if (size < sizeof(*record) || size > bytes - offset)
 			break;
-		next = number;
-		if (record->id == HFT_LOG_ID_LOST && size == sizeof(struct log_loss))
-			next += (uint32_t)((const struct log_loss *)(const void *)record)->lost - 1;
-		if (record->sequence != next) {
+		if (first_number(record) != number) {
 			if (!offset) {
-				queue->gap = (uint32_t)(record->sequence - next);
+				queue->gap = first_number(record) - number;
 				queue->gap_end = record->stamp;
 			}
 			break;
 		}
-		number = next + 1;
+		number = record->sequence + 1;
 		offset += size;
 	}
 	return offset;
@@ -329,21 +336,16 @@ bool log_queue_first_stamp(const struct log_queue *queue, uint64_t *stamp)
 	return true;
 }
 
-/* Of a ring that was not overwritten up to there, numbers go on as they are. */
-void log_queue_resume(struct log_queue *queue, bool has_last, uint32_t last)
+bool log_queue_resume(struct log_queue *queue)
 {
 	uint64_t head = log_queue_head(queue);
-	const struct hft_log_record *record = queue_place(queue, queue->position);
+	bool skips = queue->position < head && !is_kept(queue, head);
 
-	if (is_kept(queue, head) && record->id != HFT_LOG_ID_LOST) {
-		queue->number = record->sequence;
-	} else if (has_last) {
-		queue->number = last + 1;
-	} else if (queue->position && queue->position < head) {
+	if (skips)
 		queue->position = find_mark(queue, head);
-		record = queue_place(queue, queue->position);
-		queue->number = record->sequence;
-	}
+	if (queue->position < head)
+		queue->number = first_number(queue_place(queue, queue->position));
+	return skips;
 }
 
 bool log_queue_is_empty(const struct log_queue *queue)
