@@ -129,7 +129,7 @@ result $? "follow: a log that has no chunk yet, until SIGTERM"
 
 truncate -s -100 "$stream"
 status 3 "cat: a torn end" "$TOOL" cat "$log"
-prints "stream-1: at 12288: the last packet was not written in whole" "cat: where it is torn"
+prints "stream-1: at 12288: packet 3: the last packet was not written in whole" "cat: where it is torn"
 : >"$log/chunk-00000001/hft/seal"
 status 1 "cat: a sealed chunk that was cut off" "$TOOL" cat "$log"
 finish

@@ -141,7 +141,8 @@ struct hft_log_view {
 /**
  * enum hft_log_notice_kind - what a reader tells beside records
  * @HFT_LOG_NOTICE_TORN: an open stream ends amid a packet: the machine or the process died
- * @HFT_LOG_NOTICE_DAMAGED: bytes that are no packet or no record; what follows is passed by
+ * @HFT_LOG_NOTICE_DAMAGED: bytes that are no packet or no record, or a hole: the rest of the
+ *	packet is passed by, and the next one is read
  * @HFT_LOG_NOTICE_UNKNOWN: a record of a call site that the chunk does not list
  * @HFT_LOG_NOTICE_UNREADABLE: a file that can not be opened or read
  * @HFT_LOG_NOTICE_LOST: a ring was full; @lost of the notice says how many records
@@ -161,7 +162,7 @@ enum hft_log_notice_kind {
  * @offset: where in it, bytes
  * @lost: records, of %HFT_LOG_NOTICE_LOST
  * @stream: the one, NULL if it is none's
- * @text: the reason
+ * @text: the reason, and which packets of the stream's file, from 0, it is of; valid in the call
  */
 struct hft_log_notice {
 	uint32_t kind;

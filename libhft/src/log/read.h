@@ -129,8 +129,13 @@ struct hft_read_input {
 	uint32_t next_chunk;		/* to look at, in the folder */
 	bool started;			/* else @view.time is that of its first packet */
 	bool waiting;			/* at its end, in no heap */
+	bool closed;			/* nothing more will come to @file */
+	bool listed;			/* the chunk has @stream */
 	bool base_known;		/* @lost */
+	uint64_t packet;		/* offset of the one that it is in */
 	uint64_t offset;		/* of the packet behind this one */
+	uint64_t number;		/* of that, in the stream's file */
+	uint64_t unread;		/* offset of one whose losses were not looked at, or none */
 	uint64_t counted;		/* bytes, for progress */
 	uint64_t lost;
 	size_t index;			/* in the chunk's: not before */
@@ -141,6 +146,7 @@ struct hft_read_input {
 };
 
 #define HFT_READ_BUCKETS	1024u
+#define HFT_READ_NONE		UINT64_MAX
 
 struct hft_log_reader {
 	struct hft_log_reader_opts opts;
@@ -180,7 +186,8 @@ int hft_read_chunk_set_site(struct hft_read_chunk *chunk, uint32_t id,
 bool hft_read_chunk_sealed(struct hft_read_chunk *chunk);
 struct hft_read_stream *hft_read_chunk_stream(struct hft_log_reader *reader,
 					      struct hft_read_folder *folder,
-					      struct hft_read_chunk *chunk, uint64_t id);
+					      struct hft_read_chunk *chunk, uint64_t id,
+					      bool *listed);
 
 /* read_clock.c */
 int hft_read_clock_set(struct hft_read_clock *clock, uint64_t freq, int64_t offset_s,
@@ -207,6 +214,8 @@ const void *hft_read_file_bytes(struct hft_read_file *file, uint64_t offset, siz
 
 /* read_packet.c: 1: there are records, 0: no more in the chunk, or -errno */
 int hft_read_packet(struct hft_read_input *input);
+void hft_read_packet_notice(struct hft_read_input *input, uint32_t kind, uint64_t offset,
+			    uint64_t number, uint64_t nr, const char *text);
 
 /* read_record.c: 1: @input->view is the next record, 0: no more in the packet, or -errno */
 int hft_read_record(struct hft_read_input *input);

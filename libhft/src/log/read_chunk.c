@@ -379,10 +379,11 @@ static struct hft_read_stream *hft_find_stream(const struct hft_read_chunk *chun
 	return NULL;
 }
 
-/* Who wrote stream @id, which a chunk that is open may have come to list; NULL: no memory. */
+/* Who wrote stream @id, which an open chunk may come to list later; NULL: no memory. */
 struct hft_read_stream *hft_read_chunk_stream(struct hft_log_reader *reader,
 					      struct hft_read_folder *folder,
-					      struct hft_read_chunk *chunk, uint64_t id)
+					      struct hft_read_chunk *chunk, uint64_t id,
+					      bool *listed)
 {
 	struct hft_log_view_stream view = {
 		.log = &chunk->log->view, .id = id, .cpu = -1, .thread = "", .policy = ""
@@ -391,5 +392,6 @@ struct hft_read_stream *hft_read_chunk_stream(struct hft_log_reader *reader,
 
 	if (!stream && hft_read_chunk_more(reader, folder, chunk) != -ENOMEM)
 		stream = hft_find_stream(chunk, id);
+	*listed = stream;
 	return stream ? stream : hft_read_stream_get(reader, &view);
 }

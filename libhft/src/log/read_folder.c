@@ -72,26 +72,57 @@ static int hft_compare_chunks(const void *a, const void *b)
 	return (x->number > y->number) - (x->number < y->number);
 }
 
-/* Chunks that are newer than those that are known. */
+/* The number of the newest chunk that is there, or -1 */
+static int64_t hft_newest_chunk(DIR *dir)
+{
+	int64_t newest = -1, number;
+	struct dirent *entry;
+
+	while ((entry = readdir(dir))) {
+		number = hft_chunk_number(entry->d_name);
+		if (number > newest)
+			newest = number;
+	}
+	return newest;
+}
+
+static int hft_add_newer(struct hft_read_folder *folder, DIR *dir, int64_t known, int64_t newest)
+{
+	struct dirent *entry;
+	int64_t number;
+	char *path;
+	int err = 0;
+
+	while (!err && (entry = readdir(dir))) {
+		number = hft_chunk_number(entry->d_name);
+		if (number <= known || number > newest)
+			continue;
+		if (asprintf(&path, "%s/%s", folder->path, entry->d_name) < 0)
+			path = NULL;
+		err = hft_add_chunk(folder, path, (uint32_t)number);
+	}
+	return err;
+}
+
+/*
+ * Chunks that are newer than those that are known.  A folder that grows while it is read may
+ * show a chunk and not the one before, so it is read twice: what is older than the newest that
+ * was seen is there by then.
+ */
 static int hft_scan_chunks(struct hft_read_folder *folder)
 {
 	uint32_t known = folder->nr_chunks;
-	int64_t newest = known ? (int64_t)folder->chunks[known - 1]->number : -1, number;
-	struct dirent *entry;
-	char *path;
+	int64_t last = known ? (int64_t)folder->chunks[known - 1]->number : -1, newest;
 	int err = 0;
 	DIR *dir;
 
 	dir = opendir(folder->path);
 	if (!dir)
 		return -errno;
-	while (!err && (entry = readdir(dir))) {
-		number = hft_chunk_number(entry->d_name);
-		if (number <= newest)
-			continue;
-		if (asprintf(&path, "%s/%s", folder->path, entry->d_name) < 0)
-			path = NULL;
-		err = hft_add_chunk(folder, path, (uint32_t)number);
+	newest = hft_newest_chunk(dir);
+	if (newest > last) {
+		rewinddir(dir);
+		err = hft_add_newer(folder, dir, last, newest);
 	}
 	closedir(dir);
 	if (folder->nr_chunks > known)

@@ -68,7 +68,8 @@ static int hft_open_stream(struct hft_read_input *input, struct hft_read_chunk *
 
 	if (err)
 		return err;
-	stream = hft_read_chunk_stream(input->reader, input->folder, chunk, input->id);
+	stream = hft_read_chunk_stream(input->reader, input->folder, chunk, input->id,
+				       &input->listed);
 	if (!stream)
 		return -ENOMEM;
 	/* Another process counts what it loses from 0. */
@@ -76,7 +77,10 @@ static int hft_open_stream(struct hft_read_input *input, struct hft_read_chunk *
 		input->lost = 0;
 	input->stream = stream;
 	input->chunk = chunk;
+	input->closed = !(input->reader->opts.flags & HFT_LOG_READ_FOLLOW);
 	input->offset = 0;
+	input->number = 0;
+	input->unread = HFT_READ_NONE;
 	input->index = 0;
 	input->counted = 0;
 	return 0;
@@ -122,25 +126,37 @@ static int hft_enter_chunk(struct hft_read_input *input)
 	return 0;
 }
 
-/*
- * Will the chunk that it is in not grow any more?  The folder of the next is there before the
- * last packets of this one are, and the seal behind them; one without was left by a crash.
- */
-static bool hft_chunk_is_closed(const struct hft_read_input *input)
+/* Another process has begun the next chunk, so the one that wrote this chunk has ended. */
+static bool hft_next_is_anothers(struct hft_read_input *input)
 {
-	uint32_t behind = input->folder->nr_chunks - input->next_chunk;
+	struct hft_read_folder *folder = input->folder;
+	struct hft_read_chunk *next;
+	bool anothers;
 
-	return !(input->reader->opts.flags & HFT_LOG_READ_FOLLOW) || behind > 1 ||
-	       (behind && hft_read_chunk_sealed(input->chunk));
+	if (input->next_chunk >= folder->nr_chunks)
+		return false;
+	next = folder->chunks[input->next_chunk];
+	if (hft_read_chunk_use(input->reader, folder, next))
+		return false;
+	anothers = next->log != input->chunk->log;
+	hft_read_chunk_put(next);
+	return anothers;
 }
 
-/* Did the file grow since its size was looked at? */
-static bool hft_has_grown(struct hft_read_input *input)
+/*
+ * Will the chunk that it is in not grow any more?  The folder of the next is there before the
+ * last packets of this one are, and even more may be begun before these are written; the seal
+ * is behind all of them.  Seals are written in their order: one of a later chunk says that
+ * this one, if it has none, was left by a crash.
+ */
+static bool hft_chunk_is_closed(struct hft_read_input *input)
 {
-	uint64_t size = input->file.size;
+	uint32_t i;
 
-	return input->reader->opts.flags & HFT_LOG_READ_FOLLOW &&
-	       !hft_read_file_resize(&input->file) && input->file.size > size;
+	for (i = input->next_chunk - 1; i < input->folder->nr_chunks; i++)
+		if (hft_read_chunk_sealed(input->folder->chunks[i]))
+			return true;
+	return hft_next_is_anothers(input);
 }
 
 /* A file that fails is told of, and left. */
@@ -155,7 +171,10 @@ static int hft_next_packet(struct hft_read_input *input)
 	return 0;
 }
 
-/* 1: the next packet is there, 0: there is none, or -ENOMEM. */
+/*
+ * 1: the next packet is there, 0: there is none, or -ENOMEM.  What was read before the chunk
+ * was closed may have been read before it was written, even amid the file: so it is read again.
+ */
 static int hft_next_in_chunks(struct hft_read_input *input)
 {
 	int ret;
@@ -169,10 +188,16 @@ static int hft_next_in_chunks(struct hft_read_input *input)
 		ret = hft_next_packet(input);
 		if (ret)
 			return ret;
+		if (input->closed) {
+			hft_leave_chunk(input);
+			continue;
+		}
 		if (!hft_chunk_is_closed(input))
 			return 0;
-		if (!hft_has_grown(input))
-			hft_leave_chunk(input);
+		input->closed = true;
+		ret = hft_read_file_resize(&input->file);
+		if (ret)
+			hft_cannot_read(input, input->chunk, ret);
 	}
 }
 

@@ -3,6 +3,9 @@
  * From packet to packet of a stream's file.  The index and the packets' heads say which have
  * nothing that was asked for.
  */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "read.h"
@@ -24,13 +27,23 @@ static void hft_count_bytes(struct hft_read_input *input)
 static void hft_pass(struct hft_read_input *input, uint64_t bytes)
 {
 	input->offset += bytes;
+	input->number++;
 	input->reader->progress.skipped++;
 	hft_count_bytes(input);
 }
 
-static void hft_packet_notice(struct hft_read_input *input, uint32_t kind, const char *text)
+/* Of @nr packets from @number on, at @offset */
+void hft_read_packet_notice(struct hft_read_input *input, uint32_t kind, uint64_t offset,
+			    uint64_t number, uint64_t nr, const char *text)
 {
-	hft_read_notice(input->reader, kind, input->file.path, input->offset, input->stream, text);
+	char told[160];
+
+	if (nr > 1)
+		snprintf(told, sizeof(told), "packets %" PRIu64 " to %" PRIu64 ": %s", number,
+			 number + nr - 1, text);
+	else
+		snprintf(told, sizeof(told), "packet %" PRIu64 ": %s", number, text);
+	hft_read_notice(input->reader, kind, input->file.path, offset, input->stream, told);
 }
 
 /* NULL: a head of a packet of this stream; else what is wrong with it. */
@@ -54,41 +67,72 @@ static const char *hft_check_head(const struct hft_read_input *input,
 	return NULL;
 }
 
-static const struct hft_log_packet *hft_head_at(struct hft_read_input *input, int *err)
+/* As much as may be read with what is asked for: without a need, nothing of an open file. */
+static size_t hft_ahead(const struct hft_read_input *input, size_t most)
 {
-	/* With filters the content may not be needed at all. */
-	size_t ahead = input->reader->filters ? HFT_LOG_PACKET_ALIGN : HFT_READ_AHEAD;
-
-	return hft_read_file_bytes(&input->file, input->offset, sizeof(struct hft_log_packet),
-				   ahead, err);
+	return input->closed ? most : 0;
 }
 
-/* Go to the next place where a packet may begin and one does, or to the file's end. */
-static int hft_find_packet(struct hft_read_input *input, const char *wrong)
+static const struct hft_log_packet *hft_head_at(struct hft_read_input *input, size_t ahead,
+						int *err)
+{
+	return hft_read_file_bytes(&input->file, input->offset, sizeof(struct hft_log_packet),
+				   hft_ahead(input, ahead), err);
+}
+
+static bool hft_is_zero(const void *bytes, size_t size)
+{
+	const char *at = bytes;
+
+	return !*at && !memcmp(at, at + 1, size - 1);
+}
+
+/* Go to the next place where a packet may begin and one does: NULL: the file ends before. */
+static const struct hft_log_packet *hft_next_head(struct hft_read_input *input, int *err)
 {
 	const struct hft_log_packet *head;
-	int err;
 
-	hft_packet_notice(input, HFT_LOG_NOTICE_DAMAGED, wrong);
 	do {
 		input->offset += HFT_LOG_PACKET_ALIGN;
-		head = hft_head_at(input, &err);
+		head = hft_head_at(input, HFT_READ_AHEAD, err);
 	} while (head && hft_check_head(input, head));
-	return err;
+	return head;
 }
 
 /*
- * The file ends amid a packet, or the packet's seal is not there: it was torn if it was being
- * written, and may not be there yet if it is.
+ * There is no whole packet here, and nothing more is written here: go on with the next.  If
+ * there is none, the file was torn if its chunk was being written, and else cut off.
  */
-static int hft_end_amid(struct hft_read_input *input)
+static int hft_pass_damage(struct hft_read_input *input, const char *wrong)
 {
+	uint64_t offset = input->offset;
+	const struct hft_log_packet *head;
+	int err;
+
+	head = hft_next_head(input, &err);
+	if (err)
+		return err;
+	if (head) {
+		hft_read_packet_notice(input, HFT_LOG_NOTICE_DAMAGED, offset, input->number,
+				       head->number > input->number ?
+				       head->number - input->number : 1, wrong);
+		input->number = head->number;
+		return HFT_PACKET_PASSED;
+	}
+	input->offset = input->file.size;
 	if (hft_read_chunk_sealed(input->chunk))
-		hft_packet_notice(input, HFT_LOG_NOTICE_DAMAGED, "the file was cut off here");
-	else if (!(input->reader->opts.flags & HFT_LOG_READ_FOLLOW))
-		hft_packet_notice(input, HFT_LOG_NOTICE_TORN,
-				  "the last packet was not written in whole");
+		hft_read_packet_notice(input, HFT_LOG_NOTICE_DAMAGED, offset, input->number, 1,
+				       wrong);
+	else
+		hft_read_packet_notice(input, HFT_LOG_NOTICE_TORN, offset, input->number, 1,
+				       "the last packet was not written in whole");
 	return HFT_PACKET_NO_MORE;
+}
+
+/* What is being written may come to be a packet yet, also amid the file. */
+static int hft_no_packet(struct hft_read_input *input, const char *wrong)
+{
+	return input->closed ? hft_pass_damage(input, wrong) : HFT_PACKET_NO_MORE;
 }
 
 /* The index's entry of the packet that is next, NULL: it has none. */
@@ -114,6 +158,7 @@ static bool hft_skip_by_index(struct hft_read_input *input)
 	    entry->bytes % HFT_LOG_PACKET_ALIGN ||
 	    hft_read_filter_index(input->reader, &input->chunk->clock, entry))
 		return false;
+	input->unread = input->offset;
 	hft_pass(input, entry->bytes);
 	return true;
 }
@@ -137,70 +182,111 @@ static void hft_note_lost(struct hft_read_input *input, uint64_t lost)
 	input->base_known = true;
 }
 
-static bool hft_has_seal(const void *packet, uint64_t bytes)
+/* The last packet was passed by, by the index alone: its losses are of the stream, too. */
+static void hft_note_unread(struct hft_read_input *input)
 {
-	const struct hft_log_seal *seal =
-		(const void *)((const char *)packet + bytes - sizeof(*seal));
+	const struct hft_log_packet *head;
+	int err;
 
+	if (input->unread == HFT_READ_NONE)
+		return;
+	head = hft_read_file_bytes(&input->file, input->unread, sizeof(*head), 0, &err);
+	if (head && !hft_check_head(input, head))
+		hft_note_lost(input, head->lost);
+	input->unread = HFT_READ_NONE;
+}
+
+static bool hft_is_seal(const struct hft_log_seal *seal)
+{
 	return seal->magic == HFT_LOG_SEAL_MAGIC;
+}
+
+/* An open file may get a packet while it is read, whose seal is written last: so that first. */
+static bool hft_is_written(struct hft_read_input *input, uint64_t bytes)
+{
+	const struct hft_log_seal *seal;
+	int err;
+
+	if (input->closed)
+		return true;
+	seal = hft_read_file_bytes(&input->file, input->offset + bytes - sizeof(*seal),
+				   sizeof(*seal), 0, &err);
+	return seal && hft_is_seal(seal);
+}
+
+/* The file may be there before the chunk lists its stream. */
+static int hft_name_stream(struct hft_read_input *input)
+{
+	struct hft_read_stream *stream;
+
+	if (input->listed)
+		return 0;
+	stream = hft_read_chunk_stream(input->reader, input->folder, input->chunk, input->id,
+				       &input->listed);
+	if (!stream)
+		return -ENOMEM;
+	input->stream = stream;
+	return 0;
 }
 
 /* HFT_PACKET_HERE, HFT_PACKET_PASSED: it has no seal, or -errno. */
 static int hft_load_packet(struct hft_read_input *input, uint64_t bytes)
 {
+	size_t ahead = input->reader->filters ? 0 : HFT_READ_AHEAD;
 	const struct hft_log_packet *head;
 	int err;
 
+	if (!hft_is_written(input, bytes))
+		return HFT_PACKET_PASSED;
 	head = hft_read_file_bytes(&input->file, input->offset, (size_t)bytes,
-				   input->reader->filters ? 0 : HFT_READ_AHEAD, &err);
+				   hft_ahead(input, ahead), &err);
 	if (!head)
 		return err;
-	if (!hft_has_seal(head, bytes))
+	if (!hft_is_seal((const void *)((const char *)head + bytes - sizeof(struct hft_log_seal))))
 		return HFT_PACKET_PASSED;
+	err = hft_name_stream(input);
+	if (err)
+		return err;
 	hft_note_lost(input, head->lost);
+	input->unread = HFT_READ_NONE;
 	input->record = (const unsigned char *)(head + 1);
 	input->end = (const unsigned char *)head + hft_log_content_bytes(head);
+	input->packet = input->offset;
+	input->number = head->number + 1;
 	input->offset += bytes;
 	input->reader->progress.packets++;
 	hft_count_bytes(input);
 	return HFT_PACKET_HERE;
 }
 
-static bool hft_is_last(const struct hft_read_input *input, uint64_t bytes)
-{
-	return input->file.size - input->offset < bytes + sizeof(struct hft_log_packet);
-}
-
 static int hft_try_packet(struct hft_read_input *input)
 {
+	/* With filters the content may not be needed at all. */
+	size_t ahead = input->reader->filters ? HFT_LOG_PACKET_ALIGN : HFT_READ_AHEAD;
 	const struct hft_log_packet *head;
 	const char *wrong;
 	uint64_t bytes;
 	int ret;
 
-	head = hft_head_at(input, &ret);
+	head = hft_head_at(input, ahead, &ret);
 	if (!head && (ret || input->offset >= input->file.size))
 		return ret ? ret : HFT_PACKET_NO_MORE;
 	if (!head)
-		return hft_end_amid(input);
-	if (!head->magic && !hft_read_chunk_sealed(input->chunk))
-		return HFT_PACKET_NO_MORE;
+		return hft_no_packet(input, "the file was cut off here");
 	wrong = hft_check_head(input, head);
 	if (wrong)
-		return hft_find_packet(input, wrong);
+		return hft_no_packet(input, hft_is_zero(head, sizeof(*head)) ?
+				     "nothing but zeroes" : wrong);
 	bytes = head->packet_bits / 8;
 	if (bytes > input->file.size - input->offset)
-		return hft_end_amid(input);
+		return hft_no_packet(input, "the file was cut off here");
 	if (!hft_read_filter_times(input->reader, &input->chunk->clock, head->begin, head->end)) {
+		hft_note_lost(input, head->lost);
 		hft_pass(input, bytes);
 		return HFT_PACKET_PASSED;
 	}
 	ret = hft_load_packet(input, bytes);
-	if (ret)
-		return ret;
-	if (hft_is_last(input, bytes))
-		return hft_end_amid(input);
-	return hft_find_packet(input, "a packet has no seal");
+	return ret ? ret : hft_no_packet(input, "it has no seal");
 }
 
 /* 1: @input->record is the first of a packet, 0: no more in this file, or -errno. */
@@ -215,5 +301,8 @@ int hft_read_packet(struct hft_read_input *input)
 		else
 			ret = hft_try_packet(input);
 	} while (ret == HFT_PACKET_PASSED);
-	return ret == HFT_PACKET_NO_MORE ? 0 : ret;
+	if (ret != HFT_PACKET_NO_MORE)
+		return ret;
+	hft_note_unread(input);
+	return 0;
 }

@@ -9,10 +9,14 @@
 
 #include "read.h"
 
+static void hft_record_notice(struct hft_read_input *input, uint32_t kind, const char *text)
+{
+	hft_read_packet_notice(input, kind, input->packet, input->number - 1, 1, text);
+}
+
 static int hft_bad_record(struct hft_read_input *input, const char *text)
 {
-	hft_read_notice(input->reader, HFT_LOG_NOTICE_DAMAGED, input->file.path,
-			input->offset, input->stream, text);
+	hft_record_notice(input, HFT_LOG_NOTICE_DAMAGED, text);
 	return 0;
 }
 
@@ -79,8 +83,8 @@ static struct hft_read_site *hft_late_site(struct hft_read_input *input, uint16_
 	*err = 0;
 	if (id < chunk->nr_sites && chunk->sites[id])
 		return chunk->sites[id];
-	hft_read_notice(input->reader, HFT_LOG_NOTICE_UNKNOWN, input->file.path, input->offset,
-			input->stream, "a record of a call site that the chunk does not list");
+	hft_record_notice(input, HFT_LOG_NOTICE_UNKNOWN,
+			  "a record of a call site that the chunk does not list");
 	*err = hft_read_chunk_set_site(chunk, id, &unknown);
 	return NULL;
 }

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* flavours: plain asan gcov */
+/* The reader and logs that are not whole: what can be read is read, what not is told of. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <hft/hft.h>
+#include <hft/log_read.h>
+
+#include "log_reader.h"
+
+static uint64_t records_before(const char *path, off_t end)
+{
+	struct hft_log_packet head;
+	struct hft_log_seal seal;
+	int fd = open(path, O_RDONLY);
+	uint64_t sum = 0;
+	off_t at = 0;
+
+	while (pread(fd, &head, sizeof(head), at) == sizeof(head)) {
+		at += (off_t)(head.packet_bits / 8);
+		if (at > end || pread(fd, &seal, sizeof(seal), at - (off_t)sizeof(seal)) !=
+		    sizeof(seal))
+			break;
+		sum += seal.records;
+	}
+	close(fd);
+	return sum;
+}
+
+/* An open chunk whose stream was cut off anywhere has each whole packet; the rest is told of. */
+static void test_torn(void **unused)
+{
+	char path[128], seal[128];
+	struct told told;
+	struct stat stat_;
+	struct load load;
+	off_t size;
+
+	(void)unused;
+	open_store(&load, "torn", HFT_LOG_STORE_NO_PACK, 0);
+	append(&load, 0, 3000, 0);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	snprintf(path, sizeof(path), "%s/chunk-00000001/stream-1", dir);
+	snprintf(seal, sizeof(seal), "%s/chunk-00000001/hft/seal", dir);
+	assert_int_equal(count_stream(path, &told), 3000);
+	assert_int_equal(stat(path, &stat_), 0);
+	for (size = stat_.st_size - 1; size > 0; size = size * 9 / 10) {
+		uint64_t whole = records_before(path, size);
+
+		assert_int_equal(truncate(path, size), 0);
+		assert_int_equal(count_stream(path, &told), whole);
+		assert_int_equal(told.kinds[HFT_LOG_NOTICE_DAMAGED],
+				 records_before(path, size) == 3000 ? 0 : 1);
+	}
+	assert_int_equal(unlink(seal), 0);
+	assert_int_equal(truncate(path, 1), 0);
+	assert_int_equal(count_stream(path, &told), 0);
+	assert_int_equal(told.kinds[HFT_LOG_NOTICE_TORN], 1);
+	assert_int_equal(told.kinds[HFT_LOG_NOTICE_DAMAGED], 0);
+}
+
+/* Packets that are no more in the midst of a stream are told of by number, those behind read. */
+static void check_gone(const uint8_t *bytes, size_t size, unsigned int from, unsigned int nr,
+		       const char *text)
+{
+	uint8_t *changed = malloc(size);
+	uint64_t gone = 0;
+	struct told told;
+	unsigned int i;
+
+	for (i = from; i < from + nr; i++)
+		gone += records_of(bytes, i);
+	memcpy(changed, bytes, size);
+	memset(changed + packet_at(bytes, from), 0, packet_at(bytes, from + nr) -
+	       packet_at(bytes, from));
+	put("chunk-00000001/stream-1", changed, size);
+	assert_int_equal(count_stream(dir, &told), 3000 - gone);
+	assert_int_equal(told.kinds[HFT_LOG_NOTICE_DAMAGED], 1);
+	assert_int_equal(wrong(&told), 1);
+	assert_string_equal(told.text, text);
+	free(changed);
+}
+
+/* As a crash, or a write behind one that is late, leaves it; or someone who changes a log. */
+static void test_hole(void **unused)
+{
+	struct load load;
+	struct told told;
+	uint8_t *bytes;
+	size_t size;
+
+	(void)unused;
+	open_store(&load, "hole", HFT_LOG_STORE_NO_PACK, 0);
+	append(&load, 0, 3000, 0);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	bytes = slurp("chunk-00000001/stream-1", &size);
+	assert_true(packet_at(bytes, 6) < size);
+	check_gone(bytes, size, 2, 1, "packet 2: nothing but zeroes");
+	drop("chunk-00000001/hft/seal");
+	check_gone(bytes, size, 0, 1, "packet 0: nothing but zeroes");
+	check_gone(bytes, size, 3, 2, "packets 3 to 4: nothing but zeroes");
+	/* At the end of an open chunk it is what a crash may leave. */
+	memset(bytes + packet_at(bytes, 5), 0, size - packet_at(bytes, 5));
+	put("chunk-00000001/stream-1", bytes, size);
+	assert_true(count_stream(dir, &told) > 0);
+	assert_int_equal(told.kinds[HFT_LOG_NOTICE_TORN], 1);
+	assert_int_equal(wrong(&told), 1);
+	free(bytes);
+}
+
+/* A size that is another does not lose what is behind the packet. */
+static void test_size(void **unused)
+{
+	struct hft_log_packet *head;
+	struct load load;
+	struct told told;
+	uint8_t *bytes;
+	size_t size;
+
+	(void)unused;
+	open_store(&load, "size", HFT_LOG_STORE_NO_PACK, 0);
+	append(&load, 0, 3000, 0);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	bytes = slurp("chunk-00000001/stream-1", &size);
+	head = (void *)(bytes + packet_at(bytes, 1));
+	head->packet_bits += 8 * (32u << 20);
+	put("chunk-00000001/stream-1", bytes, size);
+	head->packet_bits -= 8 * (32u << 20);
+	assert_int_equal(count_stream(dir, &told), 3000 - records_of(bytes, 1));
+	assert_int_equal(told.kinds[HFT_LOG_NOTICE_DAMAGED], 1);
+	assert_string_equal(told.text, "packet 1: the file was cut off here");
+	free(bytes);
+}
+
+/* A head that is none loses its packet, and nothing behind it. */
+static void test_damaged(void **unused)
+{
+	uint64_t junk = 0x1122334455667788ull, all;
+	struct hft_log_packet head;
+	struct hft_log_seal seal;
+	struct told told;
+	struct load load;
+	char path[128];
+	off_t at = 0, end;
+	int fd, i;
+
+	(void)unused;
+	open_store(&load, "damaged", HFT_LOG_STORE_NO_PACK, 0);
+	append(&load, 0, 3000, 0);
+	append(&load, 0, 100, 70);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	snprintf(path, sizeof(path), "%s/chunk-00000001/stream-1", dir);
+	fd = open(path, O_RDWR);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(pread(fd, &head, sizeof(head), at), sizeof(head));
+		end = at + (off_t)(head.packet_bits / 8);
+		if (i < 2)
+			at = end;
+	}
+	assert_int_equal(pread(fd, &seal, sizeof(seal), end - (off_t)sizeof(seal)), sizeof(seal));
+	assert_int_equal(pwrite(fd, &junk, sizeof(junk), at), sizeof(junk));
+	all = count_stream(path, &told);
+	assert_int_equal(all, 3100 - seal.records);
+	assert_int_equal(told.kinds[HFT_LOG_NOTICE_DAMAGED], 1);
+	/* The chunk alone says nothing of what was lost before; the log does. */
+	count_stream(dir, &told);
+	assert_int_equal(told.lost, 70);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_torn),
+		cmocka_unit_test(test_hole),
+		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_damaged),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
