@@ -178,6 +178,105 @@ static void test_damaged(void **unused)
 	close(fd);
 }
 
+/* A frame that is damaged is one packet, a file that was cut off has those before. */
+static void test_packed(void **unused)
+{
+	const char *file = "chunk-00000001/stream-1.zst";
+	uint8_t *plain, *packed, byte;
+	uint64_t before = 0, count;
+	unsigned int packet = 0, i;
+	struct load load;
+	struct told told;
+	size_t size;
+
+	(void)unused;
+	open_store(&load, "plain", HFT_LOG_STORE_NO_PACK, 0);
+	append(&load, 0, 3000, 0);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	plain = slurp("chunk-00000001/stream-1", &size);
+	open_store(&load, "packed", HFT_LOG_STORE_PACK_ALL, 0);
+	append(&load, 0, 3000, 0);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	packed = slurp(file, &size);
+	byte = packed[size / 2];
+	packed[size / 2] ^= 0x55;
+	put(file, packed, size);
+	count = count_stream(dir, &told);
+	assert_int_equal(sscanf(told.text, "packet %u: what is compressed is damaged", &packet), 1);
+	assert_true(packet > 0);
+	assert_int_equal(count, 3000 - records_of(plain, packet));
+	assert_int_equal(wrong(&told), 1);
+	packed[size / 2] = byte;
+	put(file, packed, size / 2);
+	count = count_stream(dir, &told);
+	assert_int_equal(sscanf(told.text, "packet %u: the compressed file is cut off", &packet),
+			 1);
+	for (i = 0; i < packet; i++)
+		before += records_of(plain, i);
+	assert_true(packet > 0);
+	assert_int_equal(count, before);
+	assert_int_equal(wrong(&told), 1);
+	put(file, packed, 100);
+	assert_int_equal(count_stream(dir, &told), 0);
+	assert_int_equal(told.kinds[HFT_LOG_NOTICE_UNREADABLE], 1);
+	free(packed);
+	free(plain);
+}
+
+static void check_metadata(uint64_t records, const char *text)
+{
+	struct told told;
+
+	assert_int_equal(count_stream(dir, &told), records);
+	assert_string_equal(told.text, text);
+	assert_int_equal(wrong(&told), 1);
+}
+
+static void first_order(char *line, size_t size)
+{
+	struct hft_log_reader_opts opts = { .subsystems = "trade" };
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	struct told told;
+
+	reader = open_reader(&opts, &told, dir);
+	assert_int_equal(hft_log_reader_next(reader, &view), 1);
+	hft_log_view_line(view, 0, line, size);
+	assert_string_equal(view->site->file, "b.c");
+	assert_int_equal(view->site->line, 12);
+	hft_log_reader_close(reader);
+}
+
+/* Without hft/sites, metadata has names and types. */
+static void test_sites(void **unused)
+{
+	const char *file = "chunk-00000001/hft/sites", *first_site = "{\"site\":{\"id\":16";
+	char by_sites[256], by_metadata[256];
+	uint8_t *sites, *first;
+	struct load load;
+	size_t size;
+
+	(void)unused;
+	open_store(&load, "sites", 0, 0);
+	append(&load, 0, 3000, 0);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	first_order(by_sites, sizeof(by_sites));
+	sites = slurp(file, &size);
+	first = memmem(sites, size, first_site, strlen(first_site));
+	assert_non_null(first);
+	put(file, sites, (size_t)(first - sites));
+	check_metadata(3000, "packet 0: a record of a call site that the chunk does not list");
+	put(file, sites, 0);
+	check_metadata(3000, "hft/sites can not be read: records are as metadata has them");
+	drop(file);
+	check_metadata(3000, "hft/sites can not be read: records are as metadata has them");
+	first_order(by_metadata, sizeof(by_metadata));
+	assert_string_equal(strstr(by_metadata, " order task="), strstr(by_sites, " order task="));
+	drop("chunk-00000001/metadata");
+	check_metadata(0, "neither hft/sites nor metadata say what is in the chunk");
+	free(sites);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +284,8 @@ int main(void)
 		cmocka_unit_test(test_hole),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_packed),
+		cmocka_unit_test(test_sites),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

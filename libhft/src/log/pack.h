@@ -62,4 +62,13 @@ int hft_log_planes_get(struct hft_log_planes *planes, const uint8_t *from, size_
 int hft_log_pack_file(int from, int to, int level, const _Atomic(_Bool) *stop,
 		      uint64_t *bytes, uint64_t *packed);
 
+struct hft_log_packed;
+
+/*
+ * As hft_log_packed_open(), of a file whose table is damaged or cut off: what frames there are
+ * from its begin on, without a word of those that are not.
+ */
+int hft_log_packed_salvage(struct hft_log_packed **out, int fd);
+uint64_t hft_log_packed_next(const struct hft_log_packed *packed, uint64_t offset);
+
 #endif /* HFT_LOG_PACK_H */

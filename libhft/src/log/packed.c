@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <hft/log_store.h>
 
@@ -14,6 +15,7 @@
 #include "pack.h"
 
 #define NO_FRAME	UINT32_MAX
+#define FIRST_READ	(256u << 10)
 
 /* @at: of each packet, and the end; @packed_at: of each frame, and the end */
 struct hft_log_packed {
@@ -114,16 +116,123 @@ static int read_table(struct hft_log_packed *packed)
 	return err;
 }
 
-/**
- * hft_log_packed_open() - read a compressed stream of a log
- * @out: answered
- * @fd: of a file stream-N.zst; it stays the caller's and open meanwhile
- *
- * Any thread.
- *
- * Return: 0; -EBADMSG: it is none, or damaged; -ENOMEM; or what the file system says.
- */
-HFT_API int hft_log_packed_open(struct hft_log_packed **out, int fd)
+static int make_room(struct hft_log_packed *packed, size_t bytes, size_t frame)
+{
+	if (bytes > packed->packet_room) {
+		free(packed->packet);
+		free(packed->planed);
+		packed->packet_room = 0;
+		packed->packet = malloc(bytes);
+		packed->planed = malloc(hft_log_planes_room(bytes));
+		if (!packed->packet || !packed->planed)
+			return hft_fail(ENOMEM, "a packed stream");
+		packed->packet_room = bytes;
+	}
+	if (frame > packed->packed_room) {
+		free(packed->packed);
+		packed->packed_room = 0;
+		packed->packed = malloc(frame);
+		if (!packed->packed)
+			return hft_fail(ENOMEM, "a packed stream");
+		packed->packed_room = frame;
+	}
+	return 0;
+}
+
+/* Bytes of the frame at @at, to where packets are read from; -EBADMSG: there is no whole one. */
+static int64_t frame_bytes(struct hft_log_packed *packed, uint64_t at, uint64_t size)
+{
+	const size_t most = ZSTD_compressBound(hft_log_planes_room(HFT_LOG_PACKET_MOST));
+	size_t room = FIRST_READ, bytes;
+	uint32_t magic;
+	int err;
+
+	for (;; room *= 2) {
+		room = room < size - at ? room : (size_t)(size - at);
+		err = make_room(packed, 0, room);
+		if (!err)
+			err = read_exactly(packed->fd, packed->packed, room, at);
+		if (err)
+			return err;
+		memcpy(&magic, packed->packed, room < 4 ? 0 : 4);
+		if (room < 4 || magic != ZSTD_MAGICNUMBER)
+			return damaged("no frame");
+		bytes = ZSTD_findFrameCompressedSize(packed->packed, room);
+		if (!ZSTD_isError(bytes))
+			return (int64_t)bytes;
+		if (ZSTD_getErrorCode(bytes) != ZSTD_error_srcSize_wrong || room == size - at ||
+		    room > most)
+			return damaged("no whole frame");
+	}
+}
+
+/* Of the packet in a frame that was read, as its first bytes say; what is damaged has one, too. */
+static uint32_t frame_packet(struct hft_log_packed *packed, size_t frame)
+{
+	struct hft_log_pack_head head = { .bytes = 0 };
+	ZSTD_inBuffer in = { packed->packed, frame, 0 };
+	ZSTD_outBuffer out = { &head, sizeof(head), 0 };
+	size_t before = frame + 1, ret = 1;
+
+	ZSTD_DCtx_reset(packed->zstd, ZSTD_reset_session_only);
+	while (ret && !ZSTD_isError(ret) && out.pos < out.size && in.pos != before) {
+		before = in.pos;
+		ret = ZSTD_decompressStream(packed->zstd, &out, &in);
+	}
+	ZSTD_DCtx_reset(packed->zstd, ZSTD_reset_session_only);
+	if (out.pos < out.size || head.bytes < HFT_LOG_PACKET_ALIGN ||
+	    head.bytes > HFT_LOG_PACKET_MOST)
+		return HFT_LOG_PACKET_ALIGN;
+	return head.bytes;
+}
+
+static int add_frame(struct hft_log_packed *packed, uint32_t *room, uint64_t frame,
+		     uint64_t bytes)
+{
+	uint64_t *at, *packed_at;
+
+	if (packed->nr == *room) {
+		*room = *room ? 2 * *room : 64;
+		at = reallocarray(packed->at, *room + 1u, sizeof(*at));
+		packed->at = at ? at : packed->at;
+		packed_at = reallocarray(packed->packed_at, *room + 1u, sizeof(*packed_at));
+		packed->packed_at = packed_at ? packed_at : packed->packed_at;
+		if (!at || !packed_at)
+			return hft_fail(ENOMEM, "a packed stream");
+		if (!packed->nr)
+			at[0] = packed_at[0] = 0;
+	}
+	packed->at[packed->nr + 1] = packed->at[packed->nr] + bytes;
+	packed->packed_at[packed->nr + 1] = packed->packed_at[packed->nr] + frame;
+	packed->nr++;
+	return 0;
+}
+
+/* The table as the frames have it that stand one behind the other from the file's begin on */
+static int find_frames(struct hft_log_packed *packed)
+{
+	struct stat stat;
+	int64_t frame = 0;
+	uint32_t room = 0;
+	uint64_t at = 0;
+	int err = 0;
+
+	if (fstat(packed->fd, &stat))
+		return hft_fail(errno, "a packed stream");
+	for (; !err && packed->nr < UINT32_MAX / 2; at += (uint64_t)frame) {
+		frame = frame_bytes(packed, at, (uint64_t)stat.st_size);
+		if (frame <= 0)
+			break;
+		err = add_frame(packed, &room, (uint64_t)frame,
+				frame_packet(packed, (size_t)frame));
+	}
+	if (!err && frame < 0 && (frame != -EBADMSG || !packed->nr))
+		err = (int)frame;
+	return err;
+}
+
+static int open_packed(struct hft_log_packed **out, int fd,
+		       int (*read)(struct hft_log_packed *packed))
 {
 	struct hft_log_packed *packed = calloc(1, sizeof(*packed));
 	int err;
@@ -136,13 +245,32 @@ HFT_API int hft_log_packed_open(struct hft_log_packed **out, int fd)
 	err = packed->zstd ? hft_log_planes_open(&packed->planes) :
 		hft_fail(ENOMEM, "a packed stream");
 	if (!err)
-		err = read_table(packed);
+		err = read(packed);
 	if (err) {
 		hft_log_packed_close(packed);
 		return err;
 	}
 	*out = packed;
 	return 0;
+}
+
+/**
+ * hft_log_packed_open() - read a compressed stream of a log
+ * @out: answered
+ * @fd: of a file stream-N.zst; it stays the caller's and open meanwhile
+ *
+ * Any thread.
+ *
+ * Return: 0; -EBADMSG: it is none, or damaged; -ENOMEM; or what the file system says.
+ */
+HFT_API int hft_log_packed_open(struct hft_log_packed **out, int fd)
+{
+	return open_packed(out, fd, read_table);
+}
+
+int hft_log_packed_salvage(struct hft_log_packed **out, int fd)
+{
+	return open_packed(out, fd, find_frames);
 }
 
 /**
@@ -176,29 +304,6 @@ HFT_API void hft_log_packed_close(struct hft_log_packed *packed)
 HFT_API uint64_t hft_log_packed_size(const struct hft_log_packed *packed)
 {
 	return packed->at[packed->nr];
-}
-
-static int make_room(struct hft_log_packed *packed, size_t bytes, size_t frame)
-{
-	if (bytes > packed->packet_room) {
-		free(packed->packet);
-		free(packed->planed);
-		packed->packet_room = 0;
-		packed->packet = malloc(bytes);
-		packed->planed = malloc(hft_log_planes_room(bytes));
-		if (!packed->packet || !packed->planed)
-			return hft_fail(ENOMEM, "a packed stream");
-		packed->packet_room = bytes;
-	}
-	if (frame > packed->packed_room) {
-		free(packed->packed);
-		packed->packed_room = 0;
-		packed->packed = malloc(frame);
-		if (!packed->packed)
-			return hft_fail(ENOMEM, "a packed stream");
-		packed->packed_room = frame;
-	}
-	return 0;
 }
 
 /* A packet, whole, to where the next read finds it */
@@ -240,6 +345,12 @@ static uint32_t find(const struct hft_log_packed *packed, uint64_t offset)
 			high = middle;
 	}
 	return low;
+}
+
+/* Where the packet behind the one at @offset begins, or the end */
+uint64_t hft_log_packed_next(const struct hft_log_packed *packed, uint64_t offset)
+{
+	return packed->nr ? packed->at[find(packed, offset) + 1] : 0;
 }
 
 /**

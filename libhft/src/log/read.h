@@ -10,8 +10,11 @@
 #ifndef HFT_LOG_READ_INTERNAL_H
 #define HFT_LOG_READ_INTERNAL_H
 
+#include <hft/hft.h>
 #include <hft/log_read.h>
 #include <hft/log_store.h>
+
+struct json_t;
 
 #define HFT_READ_PACKET_LEAST	(sizeof(struct hft_log_packet) + sizeof(struct hft_log_seal))
 
@@ -84,6 +87,8 @@ struct hft_read_chunk {
 	unsigned int users;
 	bool sealed;
 	bool known;			/* the first line of sites was read */
+	bool told;			/* that its sites can not be read */
+	bool by_metadata;		/* that was read for sites, too */
 	uint64_t sites_read;		/* bytes of sites */
 	uint8_t uuid[16];
 	struct hft_read_log *log;
@@ -114,6 +119,7 @@ struct hft_read_file {
 	uint64_t size;			/* uncompressed */
 	uint64_t disk_size;
 	struct hft_log_packed *packed;	/* NULL: not compressed */
+	bool salvaged;			/* the compressed file's table is damaged */
 	unsigned char *window;
 	size_t room, length;
 	uint64_t at;			/* offset of @window */
@@ -127,6 +133,7 @@ struct hft_read_input {
 	struct hft_read_file file;
 	uint64_t id;
 	uint32_t next_chunk;		/* to look at, in the folder */
+	bool promised;			/* that has the stream, or had */
 	bool started;			/* else @view.time is that of its first packet */
 	bool waiting;			/* at its end, in no heap */
 	bool closed;			/* nothing more will come to @file */
@@ -175,7 +182,13 @@ struct hft_read_site *hft_read_site_get(struct hft_log_reader *reader,
 					const struct hft_log_view_site *site);
 void hft_read_names_free(struct hft_log_reader *reader);
 
-/* read_chunk.c: -ENODATA: there is nothing to read yet */
+/* read_metadata.c */
+int hft_read_metadata(struct hft_log_reader *reader, struct hft_read_folder *folder,
+		      struct hft_read_chunk *chunk);
+
+/* read_chunk.c */
+int hft_read_chunk_object(struct hft_log_reader *reader, struct hft_read_folder *folder,
+			  struct hft_read_chunk *chunk, const struct json_t *object);
 int hft_read_chunk_use(struct hft_log_reader *reader, struct hft_read_folder *folder,
 		       struct hft_read_chunk *chunk);
 void hft_read_chunk_put(struct hft_read_chunk *chunk);

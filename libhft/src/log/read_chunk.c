@@ -203,8 +203,9 @@ static int hft_read_site_line(struct hft_log_reader *reader, struct hft_read_chu
 	return err;
 }
 
-static int hft_read_object(struct hft_log_reader *reader, struct hft_read_folder *folder,
-			   struct hft_read_chunk *chunk, const json_t *object)
+/* 0, -ENOMEM, or -EBADMSG: it is no line of hft/sites */
+int hft_read_chunk_object(struct hft_log_reader *reader, struct hft_read_folder *folder,
+			  struct hft_read_chunk *chunk, const json_t *object)
 {
 	const json_t *line = json_object_get(object, "log");
 
@@ -227,7 +228,7 @@ static int hft_read_line(struct hft_log_reader *reader, struct hft_read_folder *
 	int err = -EBADMSG;
 
 	if (object)
-		err = hft_read_object(reader, folder, chunk, object);
+		err = hft_read_chunk_object(reader, folder, chunk, object);
 	json_decref(object);
 	if (err != -EBADMSG)
 		return err;
@@ -345,7 +346,27 @@ static void hft_read_chunk_drop(struct hft_read_chunk *chunk)
 	chunk->known = false;
 }
 
-/* Have the chunk's clock, sites and streams there until it is put. */
+/* hft/sites is not there, or has no clock: what metadata has is better than nothing. */
+static int hft_use_metadata(struct hft_log_reader *reader, struct hft_read_folder *folder,
+			    struct hft_read_chunk *chunk)
+{
+	int err;
+
+	if (access(chunk->path, F_OK))
+		return -ENOENT;			/* it was removed */
+	err = hft_read_metadata(reader, folder, chunk);
+	if (err != -ENOMEM && !chunk->told)
+		hft_read_notice(reader, HFT_LOG_NOTICE_UNREADABLE, chunk->path, 0, NULL, err ?
+				"neither hft/sites nor metadata say what is in the chunk" :
+				"hft/sites can not be read: records are as metadata has them");
+	chunk->told = true;
+	return err;
+}
+
+/*
+ * Have the chunk's clock, sites and streams there until it is put.  -ENOENT: the chunk is not
+ * there, -ENODATA: it says nothing of itself, which was told.
+ */
 int hft_read_chunk_use(struct hft_log_reader *reader, struct hft_read_folder *folder,
 		       struct hft_read_chunk *chunk)
 {
@@ -354,8 +375,8 @@ int hft_read_chunk_use(struct hft_log_reader *reader, struct hft_read_folder *fo
 	if (chunk->users++)
 		return 0;
 	err = hft_read_chunk_more(reader, folder, chunk);
-	if (!err && !chunk->known)
-		err = -ENODATA;
+	if (err != -ENOMEM && !chunk->known)
+		err = hft_use_metadata(reader, folder, chunk);
 	if (!err && reader->filters && hft_read_chunk_sealed(chunk))
 		hft_read_index(chunk);
 	if (err)

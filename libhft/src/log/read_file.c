@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pack.h"
 #include "read.h"
 
 static int hft_try_open(struct hft_read_file *file, const char *chunk, uint64_t stream,
@@ -45,16 +46,25 @@ int hft_read_file_resize(struct hft_read_file *file)
 	return 0;
 }
 
+static int hft_open_packed(struct hft_read_file *file)
+{
+	int err = hft_log_packed_open(&file->packed, file->fd);
+
+	file->salvaged = err == -EBADMSG;
+	return file->salvaged ? hft_log_packed_salvage(&file->packed, file->fd) : err;
+}
+
 /* -ENOENT: the chunk has no such stream. */
 int hft_read_file_open(struct hft_read_file *file, const char *chunk, uint64_t stream)
 {
 	int err = hft_try_open(file, chunk, stream, "");
 
 	file->length = 0;
+	file->salvaged = false;
 	if (err == -ENOENT) {
 		err = hft_try_open(file, chunk, stream, ".zst");
 		if (!err)
-			err = hft_log_packed_open(&file->packed, file->fd);
+			err = hft_open_packed(file);
 		if (!err)
 			file->size = hft_log_packed_size(file->packed);
 	}

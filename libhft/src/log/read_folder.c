@@ -158,7 +158,7 @@ static void hft_add_size(struct hft_log_reader *reader, DIR *dir, const char *na
 		reader->progress.total += (uint64_t)stat.st_size;
 }
 
-/* A chunk that was removed meanwhile has no streams. */
+/* A chunk that was removed meanwhile has no streams; one that can not be read is told of. */
 static int hft_scan_streams(struct hft_log_reader *reader, struct hft_read_folder *folder,
 			    uint32_t chunk)
 {
@@ -169,13 +169,17 @@ static int hft_scan_streams(struct hft_log_reader *reader, struct hft_read_folde
 	if (folder->one_stream)
 		return hft_meet_stream(reader, folder, chunk, (int64_t)folder->stream);
 	dir = opendir(folder->chunks[chunk]->path);
-	if (!dir)
-		return errno == ENOENT ? 0 : -errno;
-	while (!err && (entry = readdir(dir))) {
+	if (!dir && errno == ENOMEM)
+		return -ENOMEM;
+	if (!dir && errno != ENOENT)
+		hft_read_notice(reader, HFT_LOG_NOTICE_UNREADABLE, folder->chunks[chunk]->path, 0,
+				NULL, strerror(errno));
+	while (dir && !err && (entry = readdir(dir))) {
 		hft_add_size(reader, dir, entry->d_name);
 		err = hft_meet_stream(reader, folder, chunk, hft_stream_number(entry->d_name));
 	}
-	closedir(dir);
+	if (dir)
+		closedir(dir);
 	return err;
 }
 
@@ -209,16 +213,21 @@ static int hft_open_file(struct hft_read_folder *folder)
 	return hft_add_chunk(folder, parent, 0);
 }
 
+static bool hft_has_file(const char *path, const char *name)
+{
+	bool has;
+	char *file;
+
+	if (asprintf(&file, "%s/%s", path, name) < 0)
+		return false;
+	has = !access(file, F_OK);
+	free(file);
+	return has;
+}
+
 static bool hft_is_chunk(const char *path)
 {
-	bool is_chunk;
-	char *sites;
-
-	if (asprintf(&sites, "%s/hft/sites", path) < 0)
-		return false;
-	is_chunk = !access(sites, F_OK);
-	free(sites);
-	return is_chunk;
+	return hft_has_file(path, "hft/sites") || hft_has_file(path, "metadata");
 }
 
 static int hft_open_kind(struct hft_read_folder *folder)

@@ -58,7 +58,7 @@ static void hft_cannot_read(struct hft_read_input *input, const struct hft_read_
 {
 	hft_read_notice(input->reader, HFT_LOG_NOTICE_UNREADABLE,
 			input->file.path ? input->file.path : chunk->path, 0, NULL,
-			strerror(-err));
+			hft_strerror(err));
 }
 
 static int hft_open_stream(struct hft_read_input *input, struct hft_read_chunk *chunk)
@@ -86,7 +86,7 @@ static int hft_open_stream(struct hft_read_input *input, struct hft_read_chunk *
 	return 0;
 }
 
-/* -ENOENT: the chunk has no such stream, or is gone. */
+/* -ENOENT: the chunk has no such stream, or is gone; else what is wrong was told. */
 static int hft_try_chunk(struct hft_read_input *input, struct hft_read_chunk *chunk)
 {
 	int err = hft_read_chunk_use(input->reader, input->folder, chunk);
@@ -94,11 +94,22 @@ static int hft_try_chunk(struct hft_read_input *input, struct hft_read_chunk *ch
 	if (err)
 		return err;
 	err = hft_open_stream(input, chunk);
-	if (err) {
-		hft_read_file_close(&input->file);
-		hft_read_chunk_put(chunk);
-	}
+	if (!err)
+		return 0;
+	if (err != -ENOENT && err != -ENOMEM)
+		hft_cannot_read(input, chunk, err);
+	hft_read_file_close(&input->file);
+	hft_read_chunk_put(chunk);
 	return err;
+}
+
+/* It was there when the reader was opened, which only looked at when it begins. */
+static void hft_note_removed(struct hft_read_input *input, const struct hft_read_chunk *chunk)
+{
+	if (input->promised)
+		hft_read_notice(input->reader, HFT_LOG_NOTICE_UNREADABLE, chunk->path, 0,
+				input->stream, "a stream was removed before it was read");
+	input->promised = false;
 }
 
 /* 1: in the next chunk that has the stream, 0: there is none yet, or -ENOMEM. */
@@ -111,17 +122,17 @@ static int hft_enter_chunk(struct hft_read_input *input)
 	while (input->next_chunk < folder->nr_chunks) {
 		chunk = folder->chunks[input->next_chunk];
 		err = hft_try_chunk(input, chunk);
+		if (err == -ENOENT)
+			hft_note_removed(input, chunk);
 		/* What is not there yet may come to the newest chunk. */
-		if ((err == -ENODATA || err == -ENOENT) &&
-		    input->next_chunk + 1 == folder->nr_chunks)
+		if (err == -ENOENT && input->next_chunk + 1 == folder->nr_chunks)
 			return 0;
 		if (err == -ENOMEM)
 			return err;
+		input->promised = false;
 		input->next_chunk++;
 		if (!err)
 			return 1;
-		if (err != -ENOENT)
-			hft_cannot_read(input, chunk, err);
 	}
 	return 0;
 }
@@ -233,6 +244,7 @@ int hft_read_input_first(struct hft_read_input *input)
 	head = hft_read_file_bytes(&input->file, 0, sizeof(*head), 0, &err);
 	input->view.time = head ? hft_read_time(&input->chunk->clock, head->begin) : 0;
 	input->next_chunk--;
+	input->promised = true;
 	hft_read_folder_hold(input->folder, input->chunk);
 	hft_leave_chunk(input);
 	return err == -ENOMEM ? err : 1;

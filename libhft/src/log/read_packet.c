@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pack.h"
 #include "read.h"
 
 #define HFT_READ_AHEAD	(256u << 10)
@@ -87,16 +88,40 @@ static bool hft_is_zero(const void *bytes, size_t size)
 	return !*at && !memcmp(at, at + 1, size - 1);
 }
 
+/* A frame can not be unpacked, which is to be passed by. */
+static bool hft_is_bad_frame(const struct hft_read_input *input, int err)
+{
+	return err == -EBADMSG && input->file.packed;
+}
+
+static uint64_t hft_next_frame(const struct hft_read_input *input)
+{
+	return hft_log_packed_next(input->file.packed, input->offset);
+}
+
+/* A frame has a packet. */
+static int hft_pass_frame(struct hft_read_input *input)
+{
+	hft_read_packet_notice(input, HFT_LOG_NOTICE_DAMAGED, input->offset, input->number, 1,
+			       "what is compressed is damaged");
+	input->offset = hft_next_frame(input);
+	input->number++;
+	return HFT_PACKET_PASSED;
+}
+
 /* Go to the next place where a packet may begin and one does: NULL: the file ends before. */
 static const struct hft_log_packet *hft_next_head(struct hft_read_input *input, int *err)
 {
 	const struct hft_log_packet *head;
 
-	do {
+	for (;;) {
 		input->offset += HFT_LOG_PACKET_ALIGN;
 		head = hft_head_at(input, HFT_READ_AHEAD, err);
-	} while (head && hft_check_head(input, head));
-	return head;
+		if (!head && hft_is_bad_frame(input, *err))
+			input->offset = hft_next_frame(input) - HFT_LOG_PACKET_ALIGN;
+		else if (!head || !hft_check_head(input, head))
+			return head;
+	}
 }
 
 /*
@@ -269,6 +294,8 @@ static int hft_try_packet(struct hft_read_input *input)
 	int ret;
 
 	head = hft_head_at(input, ahead, &ret);
+	if (!head && hft_is_bad_frame(input, ret))
+		return hft_pass_frame(input);
 	if (!head && (ret || input->offset >= input->file.size))
 		return ret ? ret : HFT_PACKET_NO_MORE;
 	if (!head)
@@ -286,6 +313,8 @@ static int hft_try_packet(struct hft_read_input *input)
 		return HFT_PACKET_PASSED;
 	}
 	ret = hft_load_packet(input, bytes);
+	if (hft_is_bad_frame(input, ret))
+		return hft_pass_frame(input);
 	return ret ? ret : hft_no_packet(input, "it has no seal");
 }
 
@@ -304,5 +333,8 @@ int hft_read_packet(struct hft_read_input *input)
 	if (ret != HFT_PACKET_NO_MORE)
 		return ret;
 	hft_note_unread(input);
+	if (input->file.salvaged && input->closed)
+		hft_read_packet_notice(input, HFT_LOG_NOTICE_DAMAGED, input->offset, input->number,
+				       1, "the compressed file is cut off here, or its end damaged");
 	return 0;
 }

@@ -71,30 +71,37 @@ static bool hft_take_values(union hft_log_view_value *values,
 	return true;
 }
 
-/* The chunk may list it by now; if not it is told of once. */
+static struct hft_read_site *hft_find_site(const struct hft_read_chunk *chunk, uint16_t id)
+{
+	return id < chunk->nr_sites ? chunk->sites[id] : NULL;
+}
+
+/* The chunk may list it by now; if not it is told of once, and shown as metadata has it. */
 static struct hft_read_site *hft_late_site(struct hft_read_input *input, uint16_t id, int *err)
 {
 	static struct hft_read_site unknown;
 	struct hft_read_chunk *chunk = input->chunk;
 
 	*err = hft_read_chunk_more(input->reader, input->folder, chunk);
+	if (*err == -ENOMEM || hft_find_site(chunk, id))
+		return *err == -ENOMEM ? NULL : hft_find_site(chunk, id);
+	hft_record_notice(input, HFT_LOG_NOTICE_UNKNOWN,
+			  "a record of a call site that the chunk does not list");
+	*err = chunk->by_metadata ? 0 : hft_read_metadata(input->reader, input->folder, chunk);
+	chunk->by_metadata = true;
 	if (*err == -ENOMEM)
 		return NULL;
 	*err = 0;
-	if (id < chunk->nr_sites && chunk->sites[id])
-		return chunk->sites[id];
-	hft_record_notice(input, HFT_LOG_NOTICE_UNKNOWN,
-			  "a record of a call site that the chunk does not list");
-	*err = hft_read_chunk_set_site(chunk, id, &unknown);
-	return NULL;
+	if (!hft_find_site(chunk, id))
+		*err = hft_read_chunk_set_site(chunk, id, &unknown);
+	return hft_find_site(chunk, id);
 }
 
 /* 1: wanted, and in @input->view; 0: not, or -errno. */
 static int hft_take_record(struct hft_read_input *input, const struct hft_log_record *record,
 			   size_t bytes)
 {
-	struct hft_read_site *site = record->id < input->chunk->nr_sites ?
-				     input->chunk->sites[record->id] : NULL;
+	struct hft_read_site *site = hft_find_site(input->chunk, record->id);
 	struct hft_log_reader *reader = input->reader;
 	struct hft_log_view *view = &input->view;
 	int err;
