@@ -107,13 +107,18 @@ static void start(struct worked *worked)
 	assert_int_equal(hft_worker_start(worked->ring, &worker, &worked->worker), 0);
 }
 
-static void stop(struct worked *worked)
+static void wait_for_all(struct worked *worked)
 {
 	uint64_t end = hft_now() + PATIENCE_NS;
 
 	while (atomic_load(&worked->ran) < TASKS && hft_now() < end)
 		usleep(1000);
 	assert_int_equal(atomic_load(&worked->ran), TASKS);
+}
+
+static void stop(struct worked *worked)
+{
+	wait_for_all(worked);
 	assert_int_equal(hft_worker_stop(worked->worker), 0);
 	hft_ring_close(worked->ring);
 	hft_close(worked->h);
@@ -215,8 +220,7 @@ static void tasks_are_logged(void **state)
 	assert_int_equal(hft_submit(worked.h, &task, &far), 0);
 	assert_int_equal(hft_cancel(worked.h, far), 0);
 	assert_int_equal(hft_cancel(worked.h, far), -ENOENT);
-	while (atomic_load(&worked.ran) < TASKS)
-		usleep(1000);
+	wait_for_all(&worked);
 	assert_int_equal(hft_halt(worked.h, HFT_HALT_ALL, 0, NULL), 0);
 	assert_int_equal(hft_resume(worked.h, 0), 0);
 	stop(&worked);
