@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -19,11 +20,13 @@
 #include <hft/hft.h>
 #include <hft/log_verify.h>
 
+#include "log/pack.h"
 #include "log_make.h"
 #include "log_records.h"
 
 #define STREAM	3
 #define EDITS	200
+#define MOST_TURNS	6000		/* of 10 ms */
 
 static char top[] = "/dev/shm/hft-log-packed-XXXXXX";
 static char dir[64];
@@ -151,7 +154,7 @@ static void test_written(void **state)
 	struct hft_log_verify_result result = { .sz = sizeof(result) };
 	char text[2000];
 	pid_t child = fork();
-	int status;
+	int status, turn;
 
 	(void)state;
 	if (!child) {
@@ -159,9 +162,12 @@ static void test_written(void **state)
 		for (;;)
 			hft_log_store_close(write_log(&opts, 400000), 60000000000);
 	}
-	do
+	for (turn = 0; turn < MOST_TURNS; turn++) {
 		usleep(10000);
-	while (hft_log_verify(dir, NULL, NULL, NULL, &result) || result.chunks < 4);
+		if (!hft_log_verify(dir, NULL, NULL, NULL, &result) && result.chunks >= 4)
+			break;
+	}
+	assert_true(turn < MOST_TURNS);
 	for (status = 0; status < 30; status++) {
 		verify(&result, text);
 		if (result.tampered)
@@ -285,12 +291,63 @@ static void test_packed(void **state)
 	make_remove(dir);
 }
 
+static char vanishes[128];		/* a stream that is compressed when it is to be opened */
+
+int __real_openat(int fd, const char *name, int flags, mode_t mode);
+int __wrap_openat(int fd, const char *name, int flags, mode_t mode);
+
+/* As the packer does it: the compressed file is there before the other goes. */
+int __wrap_openat(int fd, const char *name, int flags, mode_t mode)
+{
+	char hidden[160], packed[160];
+
+	if (*vanishes && !strcmp(name, strrchr(vanishes, '/') + 1)) {
+		snprintf(hidden, sizeof(hidden), "%s/.packed", dir);
+		snprintf(packed, sizeof(packed), "%s.zst", vanishes);
+		assert_int_equal(rename(hidden, packed), 0);
+		assert_int_equal(unlink(vanishes), 0);
+		*vanishes = '\0';
+	}
+	return __real_openat(fd, name, flags, mode);
+}
+
+static void compress_when_opened(void)
+{
+	const atomic_bool never = false;
+	uint64_t bytes, to_bytes;
+	char hidden[160];
+	int from, to;
+
+	snprintf(hidden, sizeof(hidden), "%s/.packed", dir);
+	from = open(vanishes, O_RDONLY);
+	to = open(hidden, O_WRONLY | O_CREAT, 0644);
+	assert_true(from >= 0 && to >= 0);
+	assert_int_equal(hft_log_pack_file(from, to, 1, &never, &bytes, &to_bytes), 0);
+	close(from);
+	close(to);
+}
+
+/* Between being looked at and being opened, too */
+static void test_compressed_meanwhile(void **state)
+{
+	struct hft_log_store_opts opts = { .flags = HFT_LOG_STORE_NO_PACK };
+
+	(void)state;
+	assert_int_equal(hft_log_store_close(write_log(&opts, 60000), 60000000000), 0);
+	snprintf(vanishes, sizeof(vanishes), "%s/chunk-00000001/stream-3", dir);
+	compress_when_opened();
+	is_whole(1);
+	assert_int_equal(*vanishes, '\0');
+	make_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_written),
 		cmocka_unit_test(test_packed),
+		cmocka_unit_test(test_compressed_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

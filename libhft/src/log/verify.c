@@ -259,6 +259,7 @@ static int hft_log_verify_one(struct hft_log_verifier *verifier, size_t i)
 	const struct hft_log_chunk *before = i ? chunk - 1 : NULL;
 	bool is_next = before && before->number == chunk->number - 1;
 	static const uint8_t zeroes[HASH];
+	int err;
 
 	/* It may have been closed since. */
 	if (chunk->err == -ENOENT && hft_log_chunk_read(chunks, chunk, verifier->dir_fd))
@@ -277,8 +278,11 @@ static int hft_log_verify_one(struct hft_log_verifier *verifier, size_t i)
 		verifier->result.sealed++;
 		hft_log_hex_print(chunk->root, HASH, verifier->result.root);
 	}
+	err = hft_log_verify_chunk(verifier);
+	if (err == -EAGAIN)
+		return hft_log_verify_one(verifier, i);
 	verifier->result.chunks++;
-	return hft_log_verify_chunk(verifier);
+	return err;
 }
 
 static int hft_log_check_root(struct hft_log_verifier *verifier)

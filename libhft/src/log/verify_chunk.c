@@ -71,9 +71,9 @@ static int hft_log_find_unread(struct hft_log_verifier *verifier, const char *fi
 	return 0;
 }
 
-/* @sealed: what the seal says of it; NULL: nothing */
-static int hft_log_verify_stream(struct hft_log_verifier *verifier, const char *file,
-				 const json_t *sealed)
+/* @sealed: what the seal says of it; NULL: nothing.  -ENOENT: it is not there, which is not told. */
+static int hft_log_try_stream(struct hft_log_verifier *verifier, const char *file,
+			      const json_t *sealed)
 {
 	struct hft_log_source source;
 	uint64_t stream;
@@ -85,7 +85,7 @@ static int hft_log_verify_stream(struct hft_log_verifier *verifier, const char *
 	}
 	err = hft_log_source_open(&source, verifier->chunk_fd, file);
 	if (err)
-		return hft_log_find_unread(verifier, file, err);
+		return err == -ENOENT ? err : hft_log_find_unread(verifier, file, err);
 	verifier->file = file;
 	hft_log_packets_begin(&verifier->packets, &source, stream);
 	err = sealed ? hft_log_verify_sealed(verifier, &source, sealed) :
@@ -93,6 +93,26 @@ static int hft_log_verify_stream(struct hft_log_verifier *verifier, const char *
 	verifier->file = "";
 	hft_log_source_close(&source);
 	return err;
+}
+
+/*
+ * A stream may be compressed at any moment: its other file is put in place before this one
+ * goes, and stays.
+ */
+static int hft_log_verify_stream(struct hft_log_verifier *verifier, const char *file,
+				 const json_t *sealed)
+{
+	char packed[512];
+	bool is_twice;
+	int err;
+
+	snprintf(packed, sizeof(packed), "%s.zst", file);
+	is_twice = sealed && !faccessat(verifier->chunk_fd, packed, F_OK, AT_SYMLINK_NOFOLLOW);
+	err = hft_log_try_stream(verifier, file, sealed);
+	if (err ? err != -ENOENT : !is_twice)
+		return err;
+	err = hft_log_try_stream(verifier, packed, sealed);
+	return err == -ENOENT ? hft_log_find_unread(verifier, file, err) : err;
 }
 
 static int hft_log_verify_hash(struct hft_log_verifier *verifier, const char *file,
@@ -116,26 +136,12 @@ static int hft_log_verify_hash(struct hft_log_verifier *verifier, const char *fi
 	return 0;
 }
 
-/* A stream may be there compressed, or, while that is done, twice; it is never away. */
 static int hft_log_verify_file(struct hft_log_verifier *verifier, const json_t *sealed)
 {
 	const char *name = json_string_value(json_object_get(sealed, "name"));
-	char packed[256];
-	bool is_packed;
-	int err;
 
-	if (json_object_get(sealed, "sha256"))
-		return hft_log_verify_hash(verifier, name, sealed);
-	snprintf(packed, sizeof(packed), "%s.zst", name);
-	is_packed = !faccessat(verifier->chunk_fd, packed, F_OK, AT_SYMLINK_NOFOLLOW);
-	if (!is_packed && !faccessat(verifier->chunk_fd, name, F_OK, AT_SYMLINK_NOFOLLOW))
-		return hft_log_verify_stream(verifier, name, sealed);
-	if (!is_packed && faccessat(verifier->chunk_fd, packed, F_OK, AT_SYMLINK_NOFOLLOW))
-		return hft_log_find_unread(verifier, name, -ENOENT);
-	err = hft_log_verify_stream(verifier, packed, sealed);
-	if (err || faccessat(verifier->chunk_fd, name, F_OK, AT_SYMLINK_NOFOLLOW))
-		return err;
-	return hft_log_verify_stream(verifier, name, sealed);
+	return json_object_get(sealed, "sha256") ? hft_log_verify_hash(verifier, name, sealed) :
+						   hft_log_verify_stream(verifier, name, sealed);
 }
 
 static bool hft_log_is_sealed(const json_t *files, const char *file)
@@ -268,15 +274,21 @@ static int hft_log_verify_unsealed(struct hft_log_verifier *verifier, const char
 				   const json_t *files)
 {
 	uint64_t stream;
+	int err;
 
 	(void)files;
-	if (hft_log_stream_number(file, &stream))
+	if (hft_log_stream_number(file, &stream) && !strstr(file, ".zst"))
 		return hft_log_verify_stream(verifier, file, NULL);
+	if (hft_log_stream_number(file, &stream)) {
+		err = hft_log_try_stream(verifier, file, NULL);
+		return err == -ENOENT ? hft_log_find_unread(verifier, file, err) : err;
+	}
 	if (strcmp(file, "metadata"))
 		hft_log_find_file(verifier, file, HFT_LOG_ADDED, "the log writes no such file");
 	return 0;
 }
 
+/* -EAGAIN: it was sealed, and compressed even, since it was looked for its seal. */
 static int hft_log_verify_by_chain(struct hft_log_verifier *verifier)
 {
 	const struct hft_log_chunk *chunk = verifier->chunk;
@@ -287,6 +299,9 @@ static int hft_log_verify_by_chain(struct hft_log_verifier *verifier)
 	err = hft_log_each_file(verifier, ".", hft_log_look_for_packed, NULL);
 	if (err)
 		return err;
+	if (chunk->err == -ENOENT && verifier->was_sealed &&
+	    !faccessat(verifier->chunk_fd, "hft/seal", F_OK, AT_SYMLINK_NOFOLLOW))
+		return -EAGAIN;
 	if (chunk->err != -ENOENT)
 		hft_log_find_file(verifier, "hft/seal", chunk->err == -EBADMSG ?
 				  HFT_LOG_SEAL_CHANGED : HFT_LOG_UNREADABLE, chunk->text);
