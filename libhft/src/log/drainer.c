@@ -208,38 +208,6 @@ static void look_at_rules(struct hft_log *log)
 		log_sites_set_rules(rules, (unsigned int)nr);
 }
 
-/* What was taken has the old meaning: records of this time may be wrong by what it was off. */
-static void look_at_clock(struct hft_log *log, uint64_t now)
-{
-	struct hft_log_store_clock clock = log->origin.clock;
-
-	if (now < log->look)
-		return;
-	log->look = now + LOG_NS_PER_S;
-	if (!log_clock_renew(&clock) || hft_log_store_clock(log->store, &clock))
-		return;
-	log->origin.clock = clock;
-	log->control->clock = clock;
-}
-
-/* What the store does not take now is tried again. */
-static void look_at_evidence(struct hft_log *log, uint64_t now)
-{
-	struct hft_log_store_state state = { .sz = sizeof(state) };
-	const void *records;
-	int64_t took;
-	size_t bytes;
-
-	hft_log_store_state(log->store, &state);
-	bytes = hft_log_evidence_poll(log->evidence, now, &log->origin.clock, state.chunk,
-				      &records);
-	if (!bytes)
-		return;
-	took = hft_log_store_append(log->store, HFT_LOG_EVIDENCE_STREAM, records, bytes, 0);
-	if (took > 0)
-		hft_log_evidence_taken(log->evidence, (size_t)took);
-}
-
 static void sleep_until(uint64_t until)
 {
 	uint32_t value = atomic_load(&wakes);
@@ -323,8 +291,9 @@ static void run(struct hft_log *log)
 		now = hft_log_monotonic();
 		next = hft_log_store_poll(log->store, now);
 		look_at_rules(log);
-		look_at_clock(log, now);
-		look_at_evidence(log, now);
+		if (log_clock_look(log->store, &log->origin.clock, &log->look, now))
+			log->control->clock = log->origin.clock;
+		log_evidence_look(log->store, log->evidence, &log->origin.clock, now);
 		look_at_flush(log, now);
 		interval = taken ? LEAST_SLEEP_NS : 2 * interval;
 		if (interval > log->opts.idle_ns)
@@ -428,23 +397,13 @@ static void tell_phase(struct hft_log *log, enum log_phase phase)
 	pthread_mutex_unlock(&log->lock);
 }
 
-static int start_evidence(struct hft_log *log)
-{
-	int err = hft_log_store_stream_add(log->store, &hft_log_evidence_stream);
-	unsigned int i;
-
-	for (i = 0; i < HFT_LOG_EVIDENCE_SITES && !err; i++)
-		err = hft_log_store_site_add(log->store, &hft_log_evidence_sites[i]);
-	return err ? err : hft_log_evidence_open(&log->evidence, NULL);
-}
-
 static int start(struct hft_log *log)
 {
 	int err = hft_log_store_open(&log->store, log->dir, &log->origin, log->store_opts);
 
 	if (err)
 		return err;
-	err = start_evidence(log);
+	err = log_evidence_start(log->store, &log->evidence);
 	if (!err)
 		err = log_begin_control(log);
 	if (err)

@@ -86,7 +86,7 @@ static int choose_cpus(struct hft_log *log)
 	return 0;
 }
 
-static int make_uuid(uint8_t uuid[16])
+int log_make_uuid(uint8_t uuid[16])
 {
 	if (getrandom(uuid, 16, 0) != 16)
 		return hft_fail(errno, "a random number");
@@ -103,7 +103,7 @@ static int go_on(struct hft_log *log)
 
 	err = log_control_map(&control, log->dir, false, &fd);
 	if (err)
-		return err == -ENOENT ? make_uuid(log->origin.uuid) : err;
+		return err == -ENOENT ? log_make_uuid(log->origin.uuid) : err;
 	memcpy(log->origin.uuid, control->uuid, sizeof(log->origin.uuid));
 	log->streams = control->streams;
 	log_control_unmap(control);

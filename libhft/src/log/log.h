@@ -117,6 +117,7 @@ struct hft_log {
 
 /* log.c */
 int log_begin_control(struct hft_log *log);
+int log_make_uuid(uint8_t uuid[16]);
 
 /* thread.c: the log that calls go to */
 int log_current_set(struct hft_log *log);
@@ -130,7 +131,14 @@ void *log_drainer_run(void *log);
 /* log_clock.c: @tsc: of the TSC; errors as hft_fail() has them */
 int log_clock_measure(struct hft_log_store_clock *clock, bool tsc);
 
-/* Is what it says wrong by more than some microseconds?  Then it is measured anew. */
-bool log_clock_renew(struct hft_log_store_clock *clock);
+/*
+ * Who writes to a store calls these now and then: @clock is measured anew when it is off, true
+ * then, at @look at the earliest; evidence goes to its stream.
+ */
+bool log_clock_look(struct hft_log_store *store, struct hft_log_store_clock *clock, uint64_t *look,
+		    uint64_t now);
+int log_evidence_start(struct hft_log_store *store, struct hft_log_evidence **evidence);
+void log_evidence_look(struct hft_log_store *store, struct hft_log_evidence *evidence,
+		       const struct hft_log_store_clock *clock, uint64_t now);
 
 #endif /* HFT_LOG_INTERNAL_H */

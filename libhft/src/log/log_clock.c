@@ -96,7 +96,8 @@ static bool is_off(uint64_t a, uint64_t b)
 	return a > b ? a - b > OFF_NS : b - a > OFF_NS;
 }
 
-bool log_clock_renew(struct hft_log_store_clock *clock)
+/* Is what it says wrong by more than some microseconds?  Then it is measured anew. */
+static bool log_clock_renew(struct hft_log_store_clock *clock)
 {
 	bool tsc = !strcmp(clock->name, "tsc");
 	struct moment now = take_moment(tsc);
@@ -110,4 +111,47 @@ bool log_clock_renew(struct hft_log_store_clock *clock)
 		    now.monotonic))
 		return false;
 	return !log_clock_measure(clock, tsc);
+}
+
+/* What was taken has the old meaning: records of this time may be wrong by what it was off. */
+bool log_clock_look(struct hft_log_store *store, struct hft_log_store_clock *clock, uint64_t *look,
+		    uint64_t now)
+{
+	struct hft_log_store_clock renewed = *clock;
+
+	if (now < *look)
+		return false;
+	*look = now + LOG_NS_PER_S;
+	if (!log_clock_renew(&renewed) || hft_log_store_clock(store, &renewed))
+		return false;
+	*clock = renewed;
+	return true;
+}
+
+int log_evidence_start(struct hft_log_store *store, struct hft_log_evidence **evidence)
+{
+	int err = hft_log_store_stream_add(store, &hft_log_evidence_stream);
+	unsigned int i;
+
+	for (i = 0; i < HFT_LOG_EVIDENCE_SITES && !err; i++)
+		err = hft_log_store_site_add(store, &hft_log_evidence_sites[i]);
+	return err ? err : hft_log_evidence_open(evidence, NULL);
+}
+
+/* What the store does not take now is tried again. */
+void log_evidence_look(struct hft_log_store *store, struct hft_log_evidence *evidence,
+		       const struct hft_log_store_clock *clock, uint64_t now)
+{
+	struct hft_log_store_state state = { .sz = sizeof(state) };
+	const void *records;
+	int64_t took;
+	size_t bytes;
+
+	hft_log_store_state(store, &state);
+	bytes = hft_log_evidence_poll(evidence, now, clock, state.chunk, &records);
+	if (!bytes)
+		return;
+	took = hft_log_store_append(store, HFT_LOG_EVIDENCE_STREAM, records, bytes, 0);
+	if (took > 0)
+		hft_log_evidence_taken(evidence, (size_t)took);
 }

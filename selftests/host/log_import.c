@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* flavours: plain asan gcov */
+/* Logs of what others have recorded: read as they were given, losses told, bad input refused. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <hft/log.h>
+#include <hft/log_import.h>
+#include <hft/log_read.h>
+#include <hft/log_verify.h>
+
+#define RECORDS		1000
+#define LOST		7
+#define STEP		100
+
+static char top[] = "/tmp/hft-log-import-XXXXXX";
+static char dir[64];
+
+static struct hft_log_site event = {
+	.name = "a:b", .fields = "number,text,task,", .types = "ust", .subsystem = "kernel",
+	.file = "events/a/b", .level = HFT_LOG_DEBUG,
+};
+
+/* What a reader told beside records. */
+struct told {
+	uint64_t lost;
+	unsigned int others;
+};
+
+static void take_notice(void *context, const struct hft_log_notice *notice)
+{
+	struct told *told = context;
+
+	if (notice->kind == HFT_LOG_NOTICE_LOST)
+		told->lost += notice->lost;
+	else
+		told->others++;
+}
+
+static struct hft_log_import *open_import(const char *name)
+{
+	struct hft_log_import_opts opts = { .sz = sizeof(opts), .program = "others" };
+	struct hft_log_import *import;
+	uint64_t i;
+
+	snprintf(dir, sizeof(dir), "%s/%s", top, name);
+	assert_int_equal(hft_log_import_open(&import, dir, &opts), 0);
+	event.id = 0;
+	assert_int_equal(hft_log_import_site(import, &event), 0);
+	for (i = 1; i <= 2; i++) {
+		const struct hft_log_import_stream stream = {
+			.sz = sizeof(stream), .id = i, .thread = i == 1 ? "one" : "two",
+			.cpu = (int32_t)i - 1,
+		};
+
+		assert_int_equal(hft_log_import_stream(import, &stream), 0);
+	}
+	return import;
+}
+
+/* Until the log takes it. */
+static void give(struct hft_log_import *import, uint64_t stream, uint64_t number, uint64_t stamp)
+{
+	uint64_t arguments[3] = { number, 0, 2 * number };
+	int err;
+
+	memcpy(&arguments[1], "text", 5);
+	do {
+		err = hft_log_import_write(import, stream, &event, stamp, arguments,
+					   sizeof(arguments));
+		hft_log_import_poll(import);
+	} while (err == -EAGAIN);
+	assert_int_equal(err, 0);
+}
+
+/* Two streams by turns; before the record in the middle of the first, some were lost. */
+static uint64_t fill(struct hft_log_import *import)
+{
+	uint64_t first = hft_log_import_is_tsc(import) ? __builtin_ia32_rdtsc() :
+							 hft_log_monotonic();
+	uint64_t i, at = first;
+
+	for (i = 0; i < RECORDS; i++, at += STEP) {
+		if (i == RECORDS / 2)
+			assert_int_equal(hft_log_import_lost(import, 1, LOST, at - STEP, at), 0);
+		give(import, 1 + i % 2, i, at);
+	}
+	return first;
+}
+
+static void check_loss(const struct hft_log_view *view, uint64_t first)
+{
+	uint64_t at = first + RECORDS / 2 * STEP;
+
+	assert_int_equal(view->stream->id, 1);
+	assert_int_equal(view->stamp, at);
+	assert_int_equal(view->values[0].u, LOST);
+	assert_int_equal(view->values[1].u, at - STEP);
+	assert_int_equal(view->values[2].u, at);
+}
+
+static void check_record(const struct hft_log_view *view, uint64_t i, uint64_t first)
+{
+	uint32_t lost = i % 2 == 0 && i >= RECORDS / 2 ? LOST : 0;
+
+	assert_string_equal(view->stream->thread, i % 2 ? "two" : "one");
+	assert_int_equal(view->stream->cpu, i % 2);
+	assert_int_equal(view->stamp, first + i * STEP);
+	assert_int_equal(view->sequence, i / 2 + lost);
+	assert_string_equal(view->site->name, "a:b");
+	assert_int_equal(view->site->level, HFT_LOG_DEBUG);
+	assert_int_equal(view->values[0].u, i);
+	assert_string_equal(view->values[1].s, "text");
+	assert_int_equal(view->values[2].u, 2 * i);
+	assert_int_equal(view->site->fields[2].type, HFT_LOG_TASK);
+	assert_string_equal(view->stream->log->program, "others");
+}
+
+static void test_records(void **state)
+{
+	struct hft_log_import *import = open_import("records");
+	uint64_t first = fill(import), i = 0, losses = 0;
+	const char *const path = dir;
+	struct told told = {};
+	const struct hft_log_reader_opts opts = {
+		.sz = sizeof(opts), .notice = take_notice, .context = &told,
+	};
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+
+	(void)state;
+	assert_int_equal(hft_log_import_close(import), 0);
+	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &opts), 0);
+	while (hft_log_reader_next(reader, &view) > 0) {
+		if (view->stream->id && !strcmp(view->site->name, "lost")) {
+			check_loss(view, first);
+			losses++;
+		} else if (view->stream->id) {
+			check_record(view, i++, first);
+		}
+	}
+	hft_log_reader_close(reader);
+	assert_int_equal(i, RECORDS);
+	assert_int_equal(losses, 1);
+	assert_int_equal(told.lost, LOST);
+	assert_int_equal(told.others, 0);
+}
+
+/* What was changed since would be a finding; and it goes on behind what is there. */
+static void test_verify(void **state)
+{
+	struct hft_log_verify_result result = { .sz = sizeof(result) };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		struct hft_log_import *import = open_import("verify");
+
+		fill(import);
+		assert_int_equal(hft_log_import_close(import), 0);
+	}
+	assert_int_equal(hft_log_verify(dir, NULL, NULL, NULL, &result), 0);
+	assert_int_equal(result.sealed, 2);
+	assert_int_equal(result.lost, 2 * LOST);
+}
+
+static void test_refused(void **state)
+{
+	struct hft_log_import_opts opts = { .sz = sizeof(opts), .flags = 1 };
+	struct hft_log_import_stream stream = { .sz = sizeof(stream), .thread = "x" };
+	struct hft_log_site site = { .subsystem = "x", .file = "x", .types = "" };
+	struct hft_log_import *import;
+	uint64_t number = 0;
+
+	(void)state;
+	assert_int_equal(hft_log_import_open(&import, top, &opts), -EINVAL);
+	assert_int_equal(hft_log_import_open(&import, "", NULL), -EINVAL);
+	assert_int_equal(hft_log_import_open(&import, "/proc/none/log", NULL), -ENOENT);
+	import = open_import("refused");
+	assert_int_equal(hft_log_import_stream(import, &stream), -EINVAL);
+	stream.id = 1;
+	assert_int_equal(hft_log_import_stream(import, &stream), -EEXIST);
+	assert_int_equal(hft_log_import_site(import, &event), -EINVAL);
+	assert_int_equal(hft_log_import_site(import, &site), -EINVAL);
+	assert_int_equal(hft_log_import_write(import, 3, &event, 1, &number, 8), -ENOENT);
+	site.id = 77;
+	assert_int_equal(hft_log_import_write(import, 1, &site, 1, &number, 8), -EBADMSG);
+	assert_int_equal(hft_log_import_write(import, 1, &event, 1, &number, HFT_LOG_RECORD_MAX),
+			 -EMSGSIZE);
+	assert_int_equal(hft_log_import_lost(import, 3, 1, 1, 1), -ENOENT);
+	assert_int_equal(hft_log_import_lost(import, 1, 0, 1, 1), -EINVAL);
+	give(import, 1, 0, 1);
+	assert_int_equal(hft_log_import_close(import), 0);
+	assert_int_equal(hft_log_import_close(NULL), 0);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	return mkdtemp(top) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	char command[64];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", top);
+	return system(command);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_refused),
+	};
+
+	return cmocka_run_group_tests_name("log_import", tests, set_up, tear_down);
+}
