@@ -20,9 +20,9 @@ KERNELS ?= 6.1 6.1-rt 6.12 6.12-rt
 
 DEPS := babeltrace2 bc binutils bison busybox-static ca-certificates cpio curl dwarves file flex g++ gcc gcovr \
 	gnuplot-nox gzip kmod libc6-dev libcmocka-dev libelf-dev libglib2.0-dev libhwloc-dev \
-	libjansson-dev libmicrohttpd-dev libssl-dev libsystemd-dev libtbb-dev liburing-dev libzstd-dev \
-	linux-source-6.1 lz4 make patchelf perl pkg-config python3 qemu-system-x86 rt-tests sparse \
-	util-linux xz-utils zlib1g-dev $(EXTRA_DEPS)
+	libjansson-dev libmicrohttpd-dev libssl-dev libsystemd-dev libtbb-dev libtraceevent-dev \
+	liburing-dev libzstd-dev linux-source-6.1 lz4 make patchelf perl pkg-config python3 \
+	qemu-system-x86 rt-tests sparse util-linux xz-utils zlib1g-dev $(EXTRA_DEPS)
 
 .DEFAULT_GOAL := all
 .PHONY: all help deps require module samples lib tools selftests demo check check-debug \
@@ -57,7 +57,8 @@ else
 	tools/vm/build-module 6.12
 endif
 
-HEADERS := liburing.h jansson.h zlib.h zstd.h hwloc.h microhttpd.h openssl/evp.h systemd/sd-daemon.h
+HEADERS := liburing.h jansson.h zlib.h zstd.h hwloc.h microhttpd.h openssl/evp.h \
+	traceevent/event-parse.h systemd/sd-daemon.h
 selftests: HEADERS += cmocka.h
 
 require:

@@ -19,6 +19,7 @@ int cmd_clock(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_follow(int argc, char **argv);
+int cmd_kernel(int argc, char **argv);
 int cmd_merge(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_repair(int argc, char **argv);

@@ -15,6 +15,7 @@ static const struct command {
 	{ "cat", cmd_cat, "print records, in the order of time" },
 	{ "follow", cmd_follow, "print records as they are written" },
 	{ "stat", cmd_stat, "count records, rates, losses and gaps" },
+	{ "kernel", cmd_kernel, "write the kernel's own events to a log" },
 	{ "merge", cmd_merge, "make one log of many, of threads and hosts" },
 	{ "diff", cmd_diff, "find where two logs part" },
 	{ "verify", cmd_verify, "find what was changed since a log was written" },
@@ -33,7 +34,7 @@ static void usage(FILE *to)
 	size_t i;
 
 	fputs("Usage: hft-log COMMAND [OPTION]... LOG...\n"
-	      "Read what a program logged by hft/log.h.\n"
+	      "Read what programs logged by hft/log.h, and log the kernel's events.\n"
 	      "\n", to);
 	for (i = 0; i < COMMANDS; i++)
 		fprintf(to, "  %-10s%s\n", commands[i].name, commands[i].summary);
