@@ -67,7 +67,8 @@ static void usage(FILE *out)
 	      "replayed.\n"
 	      "\n"
 	      "Exit status: 0 if all is the same; 1 if not, or the log can not be replayed, and the\n"
-	      "reason is printed, with the first dispatch that differs; 2 for wrong usage.\n", out);
+	      "reason is printed, with the first dispatch that differs and, if another task goes\n"
+	      "before it, what the two compete with; 2 for wrong usage.\n", out);
 }
 
 static void add_event(uint32_t ring, const struct hft_event *recorded,
@@ -98,13 +99,37 @@ static json_t *summary(const struct hft_replay_result *result)
 			 "latest_ns", (json_int_t)result->latest_ns);
 }
 
-/* In the order of enum hft_policy */
+static const char *const names[HFT_POLICIES] = {
+	[HFT_POLICY_FIFO] = "fifo", [HFT_POLICY_EDF] = "edf", [HFT_POLICY_FP] = "fp",
+	[HFT_POLICY_RM] = "rm", [HFT_POLICY_LLF] = "llf", [HFT_POLICY_FAIR] = "fair",
+};
+
+static void tell_rival(const char *what, const struct hft_replay_rival *rival)
+{
+	fprintf(stderr, "hftctl: %s: task 0x%llx, cookie %llu, level %u, key 0x%llx, release %llu, deadline %llu, laxity %lld ns, submitted %llu, ready for %llu ns\n",
+		what, (unsigned long long)rival->task, (unsigned long long)rival->cookie,
+		rival->level, (unsigned long long)rival->key,
+		(unsigned long long)rival->release, (unsigned long long)rival->deadline,
+		(long long)rival->laxity_ns, (unsigned long long)rival->submitted,
+		(unsigned long long)rival->known_ns);
+}
+
+static void tell_difference(const struct hft_replay_result *result)
+{
+	const struct hft_replay_difference *difference = &result->difference;
+
+	fprintf(stderr, "hftctl: %llu dispatches before that are the same\n",
+		(unsigned long long)result->events);
+	if (!difference->better.task)
+		return;
+	fprintf(stderr, "hftctl: the policy of ring %u is %s: the least key goes first, then who was submitted first\n",
+		difference->ring, names[difference->policy]);
+	tell_rival("recorded", &difference->went);
+	tell_rival("replayed", &difference->better);
+}
+
 static int parse_policy(const char *name)
 {
-	static const char *const names[HFT_POLICIES] = {
-		[HFT_POLICY_FIFO] = "fifo", [HFT_POLICY_EDF] = "edf", [HFT_POLICY_FP] = "fp",
-		[HFT_POLICY_RM] = "rm", [HFT_POLICY_LLF] = "llf", [HFT_POLICY_FAIR] = "fair",
-	};
 	int policy;
 
 	for (policy = 0; policy < HFT_POLICIES; policy++) {
@@ -171,8 +196,7 @@ static int run(struct replay_args *args)
 	if (err) {
 		fail_hft(err, "replay");
 		if (err == -EPROTO)
-			fprintf(stderr, "hftctl: %llu dispatches before that are the same\n",
-				(unsigned long long)result.events);
+			tell_difference(&result);
 		json_decref(events);
 		return 1;
 	}

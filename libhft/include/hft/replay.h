@@ -40,6 +40,50 @@ struct hft_replay_opts {
 };
 
 /**
+ * struct hft_replay_rival - a task that competes for its ring; times are CLOCK_MONOTONIC
+ * @task: its id, as it was recorded
+ * @cookie: likewise
+ * @release: of its job
+ * @deadline: of its job, or 0
+ * @laxity_ns: what is left until the deadline less the WCET; 0 without a deadline
+ * @key: by the ring's policy and the level: the least goes first
+ * @submitted: its place in the order of submission to its CPU: the first of equal keys
+ * @known_ns: for how long it could have been dispatched
+ * @level: &enum hft_level, raised or not
+ * @reserved: zero
+ */
+struct hft_replay_rival {
+	uint64_t task;
+	uint64_t cookie;
+	uint64_t release;
+	uint64_t deadline;
+	int64_t laxity_ns;
+	uint64_t key;
+	uint64_t submitted;
+	uint64_t known_ns;
+	uint32_t level;
+	uint32_t reserved;
+};
+
+/**
+ * struct hft_replay_difference - the first dispatch that is another one
+ * @record: its number in the record
+ * @time: when it was recorded
+ * @ring: of the event
+ * @policy: &enum hft_policy of the ring then
+ * @went: the task that was dispatched, if @better is there
+ * @better: the task that goes before it; its id is 0: something else differs
+ */
+struct hft_replay_difference {
+	uint64_t record;
+	uint64_t time;
+	uint32_t ring;
+	uint32_t policy;
+	struct hft_replay_rival went;
+	struct hft_replay_rival better;
+};
+
+/**
  * struct hft_replay_result - what came of it
  * @records: of the handle
  * @events: that are the same, up to the first that is not
@@ -50,6 +94,7 @@ struct hft_replay_opts {
  * @handles: that the log has records of
  * @complete: the handle was closed; 0: its process was killed, or recorded it no more, and
  *	what it did until then is replayed
+ * @difference: after -EPROTO by a dispatch; its time is 0: there is none
  */
 struct hft_replay_result {
 	uint64_t records;
@@ -59,6 +104,7 @@ struct hft_replay_result {
 	char backend[16];
 	uint32_t handles;
 	uint32_t complete;
+	struct hft_replay_difference difference;
 };
 
 int hft_replay(const char *path, const struct hft_replay_opts *opts,

@@ -33,12 +33,26 @@ static struct hft_event recorded_event(const uint64_t *words)
 	};
 }
 
-static int differs(const struct replay *r, uint64_t ring, const struct hft_event *event,
+/* The first event that is another one: number @index of the record. */
+static int differs(struct replay *r, size_t index, const struct hft_event *event,
 		   const char *what)
 {
-	return hft_fail(EPROTO, "%s: ring %" PRIu64 ", event %" PRIu64 " at %" PRIu64
-			" ns (task 0x%" PRIx64 ", cookie %" PRIu64 "): %s", r->recording.path, ring,
-			(uint64_t)event->sequence, (uint64_t)event->published,
+	uint64_t ring = r->recording.records[index].words[1];
+	struct hft_replay_difference *difference = &r->result.difference;
+
+	difference->record = index;
+	difference->time = event->published;
+	difference->ring = (uint32_t)ring;
+	if (difference->better.task)
+		return hft_fail(EPROTO, "%s: record %zu: ring %" PRIu64 ", event %" PRIu64 " at %"
+				PRIu64 " ns (task 0x%" PRIx64 ", cookie %" PRIu64
+				"): task 0x%" PRIx64 " goes before it", r->recording.path, index,
+				ring, (uint64_t)event->sequence, (uint64_t)event->published,
+				(uint64_t)event->task, (uint64_t)event->cookie,
+				difference->better.task);
+	return hft_fail(EPROTO, "%s: record %zu: ring %" PRIu64 ", event %" PRIu64 " at %" PRIu64
+			" ns (task 0x%" PRIx64 ", cookie %" PRIu64 "): %s", r->recording.path,
+			index, ring, (uint64_t)event->sequence, (uint64_t)event->published,
 			(uint64_t)event->task, (uint64_t)event->cookie, what);
 }
 
@@ -47,15 +61,20 @@ static uint64_t distance_of(uint64_t a, uint64_t b)
 	return a > b ? a - b : b - a;
 }
 
+static uint64_t key_of(const struct hft_heap *heap, const struct hft_slot *slot)
+{
+	uint32_t offset = slot->item.pos - (uint32_t)(uintptr_t)heap->node;
+
+	return heap->node[offset / sizeof(*heap->node)].key;
+}
+
 /* When a task that waits for its release fires, by the lead that it was queued with. */
 static uint64_t fire_of(const struct hft_slot *slot)
 {
 	const struct hft_release_queue *queue = slot->ready->release;
-	const struct hft_heap *heap = &queue->timers[slot->clock].heap;
-	uint32_t offset = slot->item.pos - (uint32_t)(uintptr_t)heap->node;
-	uint64_t key = heap->node[offset / sizeof(*heap->node)].key;
 
-	return hft_release_to_monotonic(queue, slot->clock, key);
+	return hft_release_to_monotonic(queue, slot->clock,
+					key_of(&queue->timers[slot->clock].heap, slot));
 }
 
 static uint64_t later(uint64_t a, uint64_t b)
@@ -117,6 +136,35 @@ static bool demote(struct hft_slot *best)
 	return hft_heap_min(heap) != &best->item || hft_heap_min_key(heap) != key;
 }
 
+/* What a ready task competes with, in terms of who has recorded it. */
+static struct hft_replay_rival rival_of(const struct replay *r, const struct hft_slot *slot)
+{
+	const uint64_t *words = r->recording.records[r->tasks[slot->cookie].record].words;
+	uint64_t wcet = slot->flags & HFT_SLOT_MORE ? slot->wcet : 0;
+	struct hft_replay_rival rival = {
+		.task = words[2],
+		.cookie = words[3],
+		.release = slot->release,
+		.deadline = slot->deadline,
+		.key = key_of(&slot->ready->heap, slot),
+		.submitted = slot->item.seq,
+		.known_ns = known_for(r, slot),
+		.level = slot->level,
+	};
+
+	if (slot->deadline)
+		rival.laxity_ns = (int64_t)(slot->deadline - wcet - r->sim->now);
+	return rival;
+}
+
+static void note_rivals(struct replay *r, const struct hft_slot *slot,
+			const struct hft_slot *better)
+{
+	r->result.difference.policy = slot->ready->policy;
+	r->result.difference.went = rival_of(r, slot);
+	r->result.difference.better = rival_of(r, better);
+}
+
 /*
  * Have @slot be the best of its ring: what is better is set aside, if it may have been
  * late.  Returns how many there are, or -1.
@@ -140,6 +188,7 @@ static int set_aside(struct replay *r, const struct hft_slot *slot, struct hft_s
 			continue;
 		}
 		if (known > r->opts.late_ns || nr == REPLAY_ASIDE) {
+			note_rivals(r, slot, best);
 			while (nr--)
 				hft_heap_push(&ready->heap, &aside[nr]->item, keys[nr]);
 			return -1;
@@ -337,20 +386,20 @@ int hft_replay_dispatch(struct replay *r, const uint64_t *words, size_t index)
 	if (r->ended)
 		return 0;
 	if (!task)
-		return differs(r, words[1], &recorded, "its submission is not in the record");
+		return differs(r, index, &recorded, "its submission is not in the record");
 	err = await_ready(r, task, &recorded, &slot);
 	if (err)
 		return err;
 	made = ring->ring->state;
 	if (!slot || slot->ready != &made->ready)
-		return differs(r, words[1], &recorded, "it is not ready there");
+		return differs(r, index, &recorded, "it is not ready there");
 	what = write_one(r, made, slot, ring->window);
 	if (what)
-		return differs(r, words[1], &recorded, what);
+		return differs(r, index, &recorded, what);
 	replayed = &made->ready.events[(made->ready.sequence - 1) & made->ready.mask];
 	what = compare_events(r, task, &recorded, replayed);
 	if (what)
-		return differs(r, words[1], &recorded, what);
+		return differs(r, index, &recorded, what);
 	r->result.events++;
 	if (r->decisions)
 		r->decisions[index] = *replayed;
