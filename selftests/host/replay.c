@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* flavours: plain asan gcov */
-/* What a replay says of the first decision that differs. */
+/* What decisions depend on besides tasks is replayed: rules, leads, clocks. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <hft/rule.h>
 
 #include "../libhft/record_load.h"
 #include "engine/replay.h"
@@ -19,6 +20,177 @@ static const char *path_of(const char *name)
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	return path;
+}
+
+#define STEPS		700
+#define LEARNED		400		/* steps in which nothing is unusual */
+#define USUAL_NS	5000
+#define SPIKE_NS	400000
+
+/* A load whose rule has much to do. */
+struct ruled {
+	struct hft *h;
+	struct hft_ring *ring;
+	struct hft_ring *other;
+	struct hft_ring *monitor;
+	uint64_t random;
+	uint32_t raised;		/* events of a level that nobody has asked for */
+	uint32_t refused;
+	uint32_t responses;
+};
+
+static void ruled_open(struct ruled *ruled, const char *backend, const char *path,
+		       const struct hft_rule *rule)
+{
+	HFT_OPTS(hft_opts, opts, .backend = backend, .tasks = 256);
+	HFT_OPTS(hft_ring_opts, ring, .entries = 8, .flags = HFT_RING_REPORT);
+	HFT_OPTS(hft_ring_opts, monitor, .entries = 256, .flags = HFT_RING_MONITOR);
+
+	memset(ruled, 0, sizeof(*ruled));
+	ruled->random = rule->action;
+	setenv("HFT_RECORD", path, 1);
+	assert_int_equal(hft_open(&ruled->h, &opts), 0);
+	unsetenv("HFT_RECORD");
+	ring.policy = HFT_POLICY_FP;
+	ring.lead_ns = 1000;
+	assert_int_equal(hft_ring_open(ruled->h, &ring, &ruled->ring), 0);
+	assert_int_equal(hft_ring_open(ruled->h, &ring, &ruled->other), 0);
+	assert_int_equal(hft_ring_open(ruled->h, &monitor, &ruled->monitor), 0);
+	assert_int_equal(hft_rule_set(ruled->ring, rule), 0);
+}
+
+static void ruled_close(struct ruled *ruled)
+{
+	hft_ring_close(ruled->ring);
+	hft_ring_close(ruled->other);
+	hft_ring_close(ruled->monitor);
+	hft_close(ruled->h);
+}
+
+/* Of the class that is judged, and of another. */
+static void ruled_submit(struct ruled *ruled)
+{
+	uint32_t i, nr = 1 + random_below(&ruled->random, 4);
+	uint64_t now = hft_now();
+
+	for (i = 0; i < nr; i++) {
+		struct hft_task task = {
+			.cookie = random_below(&ruled->random, 2),
+			.ring = hft_ring_number(random_below(&ruled->random, 4) ? ruled->ring :
+						ruled->other),
+			.release = now + random_below(&ruled->random, 10) * 1000,
+			.flags = random_below(&ruled->random, 2) ? HFT_TASK_REDUCE : 0,
+			.task_class = (uint8_t)random_below(&ruled->random, 2),
+		};
+		int err;
+
+		/* The cookie says the level, which a rule may raise. */
+		task.level = task.cookie ? HFT_LEVEL_HIGH : HFT_LEVEL_LOW;
+		err = hft_submit(ruled->h, &task, NULL);
+		assert_true(!err || err == -ENOBUFS || err == -EDQUOT);
+		ruled->refused += err == -ENOBUFS;
+	}
+}
+
+static void ruled_run(struct ruled *ruled, struct hft_ring *ring, uint32_t step)
+{
+	const struct hft_event *event = hft_ring_peek(ring);
+	bool spike = step > LEARNED && !random_below(&ruled->random, 12);
+
+	if (!event && hft_wait(ring, hft_now() + 20000) <= 0)
+		return;
+	event = hft_ring_peek(ring);
+	if (!event)
+		return;
+	ruled->raised += event->level != (event->cookie ? HFT_LEVEL_HIGH : HFT_LEVEL_LOW);
+	hft_ring_begin(ring, event, hft_now());
+	hft_spin_until(hft_now() + (spike ? SPIKE_NS : USUAL_NS));
+	hft_ring_advance(ring);
+}
+
+static void ruled_read_notices(struct ruled *ruled)
+{
+	const struct hft_event *notice;
+
+	while ((notice = hft_ring_peek(ruled->monitor))) {
+		ruled->responses += notice->type == HFT_EVENT_RESPONSE;
+		hft_ring_advance(ruled->monitor);
+	}
+}
+
+static void ruled_load(struct ruled *ruled)
+{
+	uint32_t step, i;
+
+	for (step = 0; step < STEPS; step++) {
+		ruled_submit(ruled);
+		for (i = 0; i < 3; i++)
+			ruled_run(ruled, ruled->ring, step);
+		ruled_run(ruled, ruled->other, 0);
+		if (!(step % 8))
+			ruled_read_notices(ruled);
+	}
+	ruled_read_notices(ruled);
+}
+
+static const struct hft_rule rules[] = {
+	{ .action = HFT_ACTION_NOTIFY },
+	{ .action = HFT_ACTION_LEAD, .amount = 2000, .most = 20000 },
+	{ .action = HFT_ACTION_BOOST, .amount = 2, .level = HFT_LEVEL_CRITICAL },
+	{ .action = HFT_ACTION_SHED, .level = HFT_LEVEL_NORMAL },
+	{ .action = HFT_ACTION_REDUCE, .hold = 300000 },
+	{ .action = HFT_ACTION_HALT, .hold = 300000 },
+};
+
+#define NR_RULES	(sizeof(rules) / sizeof(*rules))
+
+/* Returns how it is replayed, with the result. */
+static void replay_rule(const char *backend, uint32_t n, uint64_t late_ns,
+			struct hft_replay_result *result)
+{
+	HFT_OPTS(hft_replay_opts, opts, .late_ns = late_ns);
+	struct hft_rule rule = rules[n];
+	struct ruled ruled;
+
+	rule.kinds = 1 << HFT_KIND_RUN;
+	rule.anomalies = 1 << HFT_ANOMALY_SPIKE;
+	rule.count = 2;
+	rule.among = 100;
+	rule.leave = 300000;
+	rule.classes = 1;
+	ruled_open(&ruled, backend, path_of("ruled"), &rule);
+	ruled_load(&ruled);
+	ruled_close(&ruled);
+	assert_true(ruled.responses > 1);
+	if (rule.action == HFT_ACTION_BOOST)
+		assert_true(ruled.raised);
+	if (rule.action == HFT_ACTION_SHED)
+		assert_true(ruled.refused);
+	if (hft_replay(path_of("ruled"), &opts, result))
+		fail_msg("rule %u: %s", n, hft_strerror(EPROTO));
+	load_remove(path_of("ruled"));
+}
+
+static void test_rules_sim(void **state)
+{
+	struct hft_replay_result result;
+	uint32_t n;
+
+	(void)state;
+	for (n = 0; n < NR_RULES; n++) {
+		replay_rule("sim", n, 1, &result);
+		assert_int_equal(result.latest_ns, 0);
+	}
+}
+
+static void test_rules_soft(void **state)
+{
+	struct hft_replay_result result;
+	uint32_t n;
+
+	(void)state;
+	for (n = 0; n < NR_RULES; n++)
+		replay_rule("soft", n, LOAD_LATE_NS, &result);
 }
 
 #define LONG_NS		1000000
@@ -124,6 +296,8 @@ static int remove_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rules_sim),
+		cmocka_unit_test(test_rules_soft),
 		cmocka_unit_test(test_difference),
 	};
 

@@ -143,9 +143,6 @@ static int read_task(struct replay *r, size_t index, struct hft_task *task)
 		task->after = after ? after->sim_id : words[14];
 	task->cookie = (uint64_t)(replayed - r->tasks);
 	task->ring = hft_ring_number(ring->ring);
-	/* It was admitted when that was asked. */
-	if (task->flags & (HFT_TASK_PERIODIC | HFT_TASK_SPORADIC))
-		task->flags |= HFT_TASK_NO_ADMIT;
 	return 0;
 }
 
@@ -171,6 +168,8 @@ static int do_submit(struct replay *r, const uint64_t *words, size_t index)
 	if (err < 0 && !r->what_if)
 		return err;
 	for (i = 0; i < nr; i++) {
+		if (!r->what_if && r->results[i] == -ENOBUFS)
+			r->results[i] = hft_replay_submit_shed(r, &r->batch[i]);
 		if (r->what_if && (err < 0 || r->results[i] < 0)) {
 			hft_what_if_refused(r, index + i);
 			continue;
@@ -179,6 +178,8 @@ static int do_submit(struct replay *r, const uint64_t *words, size_t index)
 			return hft_fail((int)-r->results[i], "%s: record %zu: it is not taken",
 					r->recording.path, (size_t)(index + i));
 		r->tasks[r->batch[i].cookie].sim_id = (uint64_t)r->results[i];
+		if (!r->what_if)
+			hft_replay_set_level(r, &r->tasks[r->batch[i].cookie]);
 	}
 	return 0;
 }
@@ -276,18 +277,6 @@ static int do_policy(struct replay *r, const uint64_t *words, size_t index)
 	return hft_ring_set_policy(ring->ring, (uint32_t)words[3]);
 }
 
-/* A ring that is recorded does not learn: there is no budget to set. */
-static int do_lead(struct replay *r, const uint64_t *words, size_t index)
-{
-	struct replay_ring *ring = hft_replay_ring_at(r, words[2]);
-
-	if (!ring)
-		return hft_replay_malformed(r, index, "no such ring is open");
-	if (!(words[3] & HFT_LEAD_LEAD) || (r->what_if && hft_what_if_has_lead(r)))
-		return 0;
-	return hft_lead_set(ring->ring, words[4]);
-}
-
 static int do_look(struct replay *r, const uint64_t *words, size_t index)
 {
 	struct replay_ring *ring = hft_replay_ring_at(r, words[1]);
@@ -306,12 +295,24 @@ static bool is_outcome(uint32_t kind)
 	       kind == HFT_RECORD_LOOK;
 }
 
+/* What was admitted when it was asked for is, whatever else there is by now. */
+static void admit_all(struct hft_sim *sim)
+{
+	uint32_t i;
+
+	for (i = 0; i < sim->opts.cpus; i++) {
+		sim->cpus[i].release.admission = (struct hft_admission){ 0 };
+		sim->cpus[i].release.cap = UINT32_MAX;
+	}
+}
+
 static int do_record(struct replay *r, size_t index)
 {
 	const struct hft_record *record = &r->recording.records[index];
 
 	if (r->what_if && is_outcome(record->kind))
 		return 0;
+	admit_all(r->sim);
 	switch (record->kind) {
 	case HFT_RECORD_RING:
 		return do_ring(r, record->words, index);
@@ -326,10 +327,11 @@ static int do_record(struct replay *r, size_t index)
 	case HFT_RECORD_HALT:
 		return do_halt(r, record->words, index);
 	case HFT_RECORD_LEAD:
-		return do_lead(r, record->words, index);
+		return hft_replay_lead(r, record->words, index);
 	case HFT_RECORD_NOTICE:
+		return hft_replay_notice(r, record->words, index);
 	case HFT_RECORD_RULE:
-		return 0;
+		return hft_replay_rule(r, record->words, index);
 	case HFT_RECORD_DISPATCH:
 		return hft_replay_dispatch(r, record->words, index);
 	case HFT_RECORD_ADVANCE:

@@ -6,6 +6,7 @@
  *   replay_order.c	finds out when what was asked for had its effect
  *   replay.c		does what was asked for, in the order of time
  *   replay_dispatch.c	has the scheduler choose what was dispatched
+ *   replay_input.c	what it depends on besides: rules, leads, clocks
  *   replay_write.c	writes a log of what it has chosen
  *   replay_what_if.c	lets the machine go its own way, with something changed
  */
@@ -50,6 +51,7 @@ struct replay_action {
  * @touched: when it was last changed, or a job of it was consumed
  * @released: when the simulated machine released its present job
  * @modified: it was
+ * @modified_level: it is at some time, by who has submitted it
  * @asked: the release of the last change that had one
  * @next: with the same hash; 1 + index
  * @events: index of the record of its first event, or 0
@@ -65,6 +67,7 @@ struct replay_task {
 	uint64_t touched;
 	uint64_t released;
 	bool modified;
+	bool modified_level;
 	uint64_t asked;
 	uint32_t next;
 	uint32_t events;
@@ -140,6 +143,17 @@ int hft_what_if_run(struct replay *r);
 int hft_what_if_work(struct replay *r, struct hft_ring *ring);
 void hft_what_if_note(const struct hft_sim_record *record, void *arg);
 void hft_what_if_refused(struct replay *r, size_t index);
+
+/* replay_input.c */
+int hft_replay_rule(struct replay *r, const uint64_t *words, size_t index);
+int hft_replay_lead(struct replay *r, const uint64_t *words, size_t index);
+int hft_replay_notice(struct replay *r, const uint64_t *words, size_t index);
+bool hft_replay_rules_turn(const struct replay *r, const struct hft_ready_queue *ready);
+uint64_t hft_replay_rules_changed(const struct replay *r);
+bool hft_replay_halt_turns(const struct replay *r);
+void hft_replay_swap_halts(struct replay *r, uint32_t halts[HFT_MAX_RINGS]);
+int64_t hft_replay_submit_shed(struct replay *r, const struct hft_task *task);
+void hft_replay_set_level(struct replay *r, const struct replay_task *task);
 
 /* replay_order.c */
 int hft_replay_order(struct replay *r);

@@ -88,7 +88,7 @@ static uint64_t known_for(const struct replay *r, const struct hft_slot *slot)
 	const struct replay_task *task = &r->tasks[slot->cookie];
 	uint64_t since = later(task->released, task->touched);
 
-	since = later(since, r->resumed);
+	since = later(since, later(r->resumed, hft_replay_rules_changed(r)));
 	since = later(since, r->rings[slot->ready->number].ordered);
 	return r->sim->now > since ? r->sim->now - since : 0;
 }
@@ -202,14 +202,30 @@ static int set_aside(struct replay *r, const struct hft_slot *slot, struct hft_s
 	}
 }
 
+/* Does the task that is the best of its ring run?  If not, a rule may have let go just then. */
+static bool write_best(struct replay *r, struct hft_sim_ring *made, const uint64_t *words)
+{
+	uint64_t sequence = made->ready.sequence;
+	uint32_t halts[HFT_MAX_RINGS] = { 0 };
+
+	hft_sim_fill_at(made, words[6], words[0]);
+	if (made->ready.sequence != sequence || r->sim->halt || !hft_replay_halt_turns(r))
+		return made->ready.sequence != sequence;
+	r->result.late++;
+	hft_replay_swap_halts(r, halts);
+	hft_sim_fill_at(made, words[6], words[0]);
+	hft_replay_swap_halts(r, halts);
+	return made->ready.sequence != sequence;
+}
+
 /* Write the best task of a ring, and no other. */
 static const char *write_one(struct replay *r, struct hft_sim_ring *made, struct hft_slot *slot,
-			     uint32_t window)
+			     uint32_t window, const uint64_t *words)
 {
 	struct hft_slot *aside[REPLAY_ASIDE];
 	uint64_t keys[REPLAY_ASIDE];
-	uint64_t sequence = made->ready.sequence;
 	int in_flight = hft_ready_in_flight(&made->ready);
+	bool written;
 	int nr;
 
 	if (in_flight > 0 && (uint32_t)in_flight >= window) {
@@ -224,11 +240,11 @@ static const char *write_one(struct replay *r, struct hft_sim_ring *made, struct
 	if (nr < 0)
 		return "another task goes before it";
 	made->ready.window = (uint32_t)in_flight + 1;
-	hft_sim_fill(made);
+	written = write_best(r, made, words);
 	made->ready.window = 0;
 	while (nr--)
 		hft_heap_push(&made->ready.heap, &aside[nr]->item, keys[nr]);
-	return made->ready.sequence == sequence + 1 ? NULL : "it may not be dispatched: a halt?";
+	return written ? NULL : "it may not be dispatched: a halt?";
 }
 
 static bool times_are_equal(const struct replay *r, uint64_t a, uint64_t b, uint8_t clock)
@@ -393,7 +409,7 @@ int hft_replay_dispatch(struct replay *r, const uint64_t *words, size_t index)
 	made = ring->ring->state;
 	if (!slot || slot->ready != &made->ready)
 		return differs(r, index, &recorded, "it is not ready there");
-	what = write_one(r, made, slot, ring->window);
+	what = write_one(r, made, slot, ring->window, words);
 	if (what)
 		return differs(r, index, &recorded, what);
 	replayed = &made->ready.events[(made->ready.sequence - 1) & made->ready.mask];

@@ -53,6 +53,14 @@ static void add_event(struct replay *r, const struct hft_record *record, size_t 
 	task->last = (uint32_t)index;
 }
 
+static void note_modify(struct replay *r, const uint64_t *words)
+{
+	struct replay_task *task = hft_replay_find_task(r, words[2]);
+
+	if (task && words[3] & HFT_MODIFY_LEVEL)
+		task->modified_level = true;
+}
+
 static const uint64_t *words_of(const struct replay *r, size_t index)
 {
 	return r->recording.records[index].words;
@@ -198,6 +206,8 @@ int hft_replay_order(struct replay *r)
 	for (i = 1; i + 1 < nr; i++) {
 		if (records[i].kind == HFT_RECORD_DISPATCH)
 			add_event(r, &records[i], i);
+		else if (records[i].kind == HFT_RECORD_MODIFY)
+			note_modify(r, records[i].words);
 	}
 	for (i = 1; i + 1 < nr; i++)
 		add_action(r, i, &mode);

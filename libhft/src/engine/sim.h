@@ -266,6 +266,7 @@ void hft_sim_tell(struct hft_sim *sim, const struct hft_event *notice);
 bool hft_sim_advance(struct hft_sim *sim, u64 until);
 void hft_sim_run_due(struct hft_sim *sim);
 void hft_sim_fill(struct hft_sim_ring *ring);
+void hft_sim_fill_at(struct hft_sim_ring *ring, u64 entry, u64 published);
 void hft_sim_event_init(struct hft_sim_event *event, enum hft_sim_rank rank, u64 number,
 			void (*fire)(struct hft_sim *sim, struct hft_sim_event *event));
 void hft_sim_schedule(struct hft_sim *sim, struct hft_sim_event *event, u64 time);

@@ -130,14 +130,17 @@ static void wake(struct hft_sim_ring *ring)
 		hft_sim_worker_woken(sim, &ring->wake);
 }
 
-/* As a dispatch: whoever sleeps is woken. */
-void hft_sim_fill(struct hft_sim_ring *ring)
+/* As a dispatch that says itself when it was: whoever sleeps is woken. */
+void hft_sim_fill_at(struct hft_sim_ring *ring, u64 entry, u64 published)
 {
-	u64 now = ring->sim->now;
-
-	if (hft_ready_fill(&ring->ready, HFT_BATCH, now, now))
+	if (hft_ready_fill(&ring->ready, HFT_BATCH, entry, published))
 		wake(ring);
 	hft_sim_commit(ring->cpu);
+}
+
+void hft_sim_fill(struct hft_sim_ring *ring)
+{
+	hft_sim_fill_at(ring, ring->sim->now, ring->sim->now);
 }
 
 /* The consumer has made room: fill the ring's window from its ready tasks. */
