@@ -280,6 +280,127 @@ static void test_difference(void **state)
 	hft_recording_free(&recording);
 }
 
+#define WAKEUPS		80
+#define ROUND_NS	5000000
+#define FIRST_LEAD_NS	20000
+
+/* Of two tasks the second is better, and released later by less than the first lead. */
+static void learn_round(struct hft *h, struct hft_ring *ring)
+{
+	struct hft_task task = { .release = hft_now() + ROUND_NS, .level = HFT_LEVEL_LOW };
+	const struct hft_event *event;
+	int i;
+
+	assert_int_equal(hft_submit(h, &task, NULL), 0);
+	task.release += FIRST_LEAD_NS / 2;
+	task.level = HFT_LEVEL_HIGH;
+	assert_int_equal(hft_submit(h, &task, NULL), 0);
+	for (i = 0; i < 2; i++) {
+		assert_true(hft_wait(ring, HFT_WAIT_FOREVER) > 0);
+		event = hft_ring_peek(ring);
+		hft_ring_begin(ring, event, hft_spin_until(event->release));
+		hft_ring_advance(ring);
+	}
+}
+
+/* A lead that is learned is the same again, and so is what was dispatched with it. */
+static void test_learned(void **state)
+{
+	HFT_OPTS(hft_opts, opts, .backend = "sim", .device = "cpus=1");
+	HFT_OPTS(hft_ring_opts, ring_opts, .entries = 4, .policy = HFT_POLICY_FP,
+		 .lead_ns = FIRST_LEAD_NS, .lead_budget_ppm = 50000,
+		 .flags = HFT_RING_REPORT | HFT_RING_LEAD);
+	HFT_OPTS(hft_replay_opts, replay, .late_ns = 1);
+	HFT_OPTS(hft_lead_state, lead);
+	struct hft_replay_result result;
+	struct hft_ring *ring;
+	struct hft *h;
+	int i;
+
+	(void)state;
+	setenv("HFT_RECORD", path_of("learned"), 1);
+	assert_int_equal(hft_open(&h, &opts), 0);
+	unsetenv("HFT_RECORD");
+	assert_int_equal(hft_ring_open(h, &ring_opts, &ring), 0);
+	for (i = 0; i < WAKEUPS; i++)
+		learn_round(h, ring);
+	assert_int_equal(hft_lead_state(ring, &lead), 0);
+	assert_true(lead.changes && lead.lead_ns < FIRST_LEAD_NS / 2);
+	hft_ring_close(ring);
+	hft_close(h);
+	assert_int_equal(hft_replay(path_of("learned"), &replay, &result), 0);
+	assert_int_equal(result.events, 2 * WAKEUPS);
+	assert_int_equal(result.late, 0);
+}
+
+#define STEP_NS		(3600 * 1000000000ull)
+#define SOON_NS		10000000
+
+/* A task by the wall clock, before which nothing happens but that the machine is resumed. */
+static void record_wall_clock(const char *path)
+{
+	HFT_OPTS(hft_opts, opts, .backend = "sim", .device = "cpus=1");
+	struct hft_task task = { .clock = HFT_CLOCK_REALTIME, .level = HFT_LEVEL_NORMAL };
+	struct hft_ring *ring;
+	struct hft *h;
+
+	setenv("HFT_RECORD", path, 1);
+	assert_int_equal(hft_open(&h, &opts), 0);
+	unsetenv("HFT_RECORD");
+	assert_int_equal(hft_ring_open(h, NULL, &ring), 0);
+	task.release = hft_now() + hft_sim_offset(hft_sim_of(h), HFT_CLOCK_REALTIME) + SOON_NS;
+	assert_int_equal(hft_submit(h, &task, NULL), 0);
+	hft_spin_until(hft_now() + SOON_NS / 2);
+	assert_int_equal(hft_resume(h, 0), 0);
+	assert_true(hft_wait(ring, HFT_WAIT_FOREVER) > 0);
+	hft_ring_advance(ring);
+	hft_ring_close(ring);
+	hft_close(h);
+}
+
+/* The task is for an hour later by a clock that is set by that meanwhile: it is as it was. */
+static void test_clock(void **state)
+{
+	HFT_OPTS(hft_replay_opts, opts, .late_ns = 1);
+	const struct hft_record notice = {
+		.kind = HFT_RECORD_NOTICE,
+		.words = { [3] = STEP_NS, [8] = HFT_FAULT_STEP, [9] = HFT_EVENT_CLOCK,
+			   [10] = HFT_CLOCK_REALTIME },
+	};
+	struct hft_replay_result result;
+	struct hft_recording recording;
+	struct hft_record *halt;
+	uint64_t order, time;
+	size_t i;
+
+	(void)state;
+	record_wall_clock(path_of("clock"));
+	assert_int_equal(hft_replay(path_of("clock"), &opts, &result), 0);
+	assert_int_equal(result.events, 1);
+	assert_int_equal(hft_recording_read(path_of("clock"), 1, &recording), 0);
+	for (i = 0, halt = NULL; i < recording.nr; i++) {
+		if (recording.records[i].kind == HFT_RECORD_SUBMIT)
+			recording.records[i].words[4] += STEP_NS;
+		if (recording.records[i].kind == HFT_RECORD_HALT)
+			halt = &recording.records[i];
+	}
+	assert_non_null(halt);
+	assert_int_equal(hft_replay_recording(&recording, &opts, &result, NULL), -EPROTO);
+	order = halt->order;
+	time = halt->words[0];
+	halt->kind = HFT_RECORD_CLOCK;
+	halt->words[1] = recording.records[0].words[1] + STEP_NS;
+	halt->words[2] = recording.records[0].words[2] + STEP_NS;
+	assert_int_equal(hft_replay_recording(&recording, &opts, &result, NULL), 0);
+	assert_int_equal(result.events, 1);
+	*halt = notice;
+	halt->order = order;
+	halt->words[0] = time;
+	assert_int_equal(hft_replay_recording(&recording, &opts, &result, NULL), 0);
+	assert_int_equal(result.events, 1);
+	hft_recording_free(&recording);
+}
+
 static int make_folder(void **state)
 {
 	(void)state;
@@ -299,6 +420,8 @@ int main(void)
 		cmocka_unit_test(test_rules_sim),
 		cmocka_unit_test(test_rules_soft),
 		cmocka_unit_test(test_difference),
+		cmocka_unit_test(test_learned),
+		cmocka_unit_test(test_clock),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -20,6 +20,11 @@
 #define LOAD_TASKS	256
 #define NSEC_PER_USEC	1000ULL
 
+/* Of a simulated machine: from CLOCK_MONOTONIC. */
+#define LOAD_SIM_REALTIME	1700000000000000000ULL
+#define LOAD_SIM_TAI		1700000037000000000ULL
+#define LOAD_SIM_DEVICE		"realtime_ns=1700000000000000000,tai_ns=1700000037000000000"
+
 /* Machines under load have timers that are late. */
 #define LOAD_LATE_NS	20000000000ULL
 
@@ -43,9 +48,10 @@ static inline int load_open(struct load *l, const char *backend)
 {
 	static const struct { uint32_t policy, window, entries, flags; } rows[LOAD_RINGS] = {
 		{ HFT_POLICY_EDF, 1, 4, 0 }, { HFT_POLICY_FP, 2, 8, HFT_RING_REPORT },
-		{ HFT_POLICY_RM, 16, 16, 0 }, { HFT_POLICY_FAIR, 1, 4, HFT_RING_REPORT },
+		{ HFT_POLICY_RM, 16, 16, 0 }, { HFT_POLICY_FAIR, 1, 4, HFT_RING_REPORT | HFT_RING_LEAD },
 	};
-	HFT_OPTS(hft_opts, opts, .backend = backend, .tasks = LOAD_TASKS);
+	HFT_OPTS(hft_opts, opts, .backend = backend, .tasks = LOAD_TASKS,
+		 .device = l->simulated ? LOAD_SIM_DEVICE : NULL);
 	bool alone = sysconf(_SC_NPROCESSORS_ONLN) < 2;
 	int i, err = hft_open(&l->h, &opts);
 
@@ -70,12 +76,14 @@ static inline void load_close(struct load *l)
 	hft_close(l->h);
 }
 
-static inline uint64_t load_clock(uint8_t clock)
+static inline uint64_t load_clock(const struct load *l, uint8_t clock)
 {
 	struct timespec ts;
 
 	if (clock == HFT_CLOCK_MONOTONIC)
 		return hft_now();
+	if (l->simulated)
+		return hft_now() + (clock == HFT_CLOCK_TAI ? LOAD_SIM_TAI : LOAD_SIM_REALTIME);
 	clock_gettime(clock == HFT_CLOCK_TAI ? CLOCK_TAI : CLOCK_REALTIME, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
@@ -90,7 +98,7 @@ static inline void load_repeat(struct load *l, struct hft_task *task)
 	case 1:
 		task->flags |= HFT_TASK_PERIODIC | overruns[load_below(l, 3)];
 		task->period = (1 + load_below(l, 8)) * 500 * NSEC_PER_USEC;
-		task->release = load_clock(task->clock);
+		task->release = load_clock(l, task->clock);
 		task->deadline = 0;
 		task->flags &= ~(HFT_TASK_WATCH | HFT_TASK_DROP);
 		break;
@@ -117,10 +125,10 @@ static inline struct hft_task load_task(struct load *l)
 		.release = 1,
 	};
 
-	if (!l->simulated && !load_below(l, 8))
+	if (!load_below(l, 8))
 		task.clock = (uint8_t)load_below(l, HFT_CLOCKS);
 	if (load_below(l, 4))
-		task.release = load_clock(task.clock) + load_below(l, 300) * NSEC_PER_USEC;
+		task.release = load_clock(l, task.clock) + load_below(l, 300) * NSEC_PER_USEC;
 	if (load_below(l, 2))
 		task.deadline = task.release + load_below(l, 1000) * NSEC_PER_USEC;
 	if (task.deadline && !load_below(l, 4))

@@ -360,6 +360,7 @@ void hft_clock_fault(const struct hft_event *notice);
 /* sim_backend.c */
 uint64_t hft_sim_virtual_now(const struct hft_sim *sim);
 uint64_t hft_sim_virtual_spin(struct hft_sim *sim, uint64_t when);
+uint64_t hft_sim_offset(const struct hft_sim *sim, enum hft_clock clock);
 
 /* doctor.c */
 void hft_warn(struct hft *h, const char *format, ...)

@@ -101,7 +101,7 @@ HFT_API int hft_lead_set(struct hft_ring *ring, uint64_t lead_ns)
  * Any thread.
  *
  * Return: 0, or -EINVAL out of range or of a monitor ring, -EOPNOTSUPP the ring does not
- * learn its lead, or the handle is recorded, -EOWNERDEAD.
+ * learn its lead, -EOWNERDEAD.
  */
 HFT_API int hft_lead_budget(struct hft_ring *ring, uint32_t budget_ppm)
 {

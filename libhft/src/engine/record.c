@@ -23,6 +23,9 @@
 /* Readings of two clocks, of which the closest count. */
 #define HFT_RECORD_TRIES	20
 
+/* A clock that was set by less than that is recorded as if it was not. */
+#define HFT_RECORD_STEP_NS	1000000
+
 /**
  * struct hft_recorder - of a handle and its rings
  * @table: the handle's backend, as it is called now
@@ -34,6 +37,7 @@
  * @lock: of what follows; records are in the order of their numbers
  * @log: where they go
  * @failed: no more do
+ * @offset: from CLOCK_MONOTONIC to the other clocks, as it was recorded last
  * @rings: by number
  */
 struct hft_recorder {
@@ -47,6 +51,7 @@ struct hft_recorder {
 	pthread_mutex_t lock;
 	struct hft_record_log log;
 	bool failed;
+	uint64_t offset[HFT_CLOCKS];
 	struct hft_ring *rings[HFT_MAX_RINGS];
 };
 
@@ -118,6 +123,64 @@ static void hft_record_put(struct hft_recorder *recorder)
 	free(recorder);
 }
 
+static uint64_t hft_record_offset(clockid_t id)
+{
+	uint64_t best = UINT64_MAX, offset = 0;
+	int i;
+
+	for (i = 0; i < HFT_RECORD_TRIES; i++) {
+		uint64_t before = hft_record_clock(CLOCK_MONOTONIC);
+		uint64_t time = hft_record_clock(id);
+		uint64_t width = hft_record_clock(CLOCK_MONOTONIC) - before;
+
+		if (width >= best)
+			continue;
+		best = width;
+		offset = time - before;
+	}
+	return offset;
+}
+
+/* Those of a simulated machine stay what they are. */
+static void hft_record_offsets(struct hft_recorder *recorder, const struct hft_sim *sim)
+{
+	recorder->offset[HFT_CLOCK_REALTIME] = sim ? hft_sim_offset(sim, HFT_CLOCK_REALTIME) :
+					       hft_record_offset(CLOCK_REALTIME);
+	recorder->offset[HFT_CLOCK_TAI] = sim ? hft_sim_offset(sim, HFT_CLOCK_TAI) :
+					  hft_record_offset(CLOCK_TAI);
+}
+
+static bool hft_record_was_set(const struct hft_recorder *recorder, enum hft_clock clock,
+			       clockid_t id)
+{
+	int64_t by = (int64_t)(hft_record_clock(id) - hft_record_clock(CLOCK_MONOTONIC) -
+			       recorder->offset[clock]);
+
+	return by > HFT_RECORD_STEP_NS || by < -HFT_RECORD_STEP_NS;
+}
+
+/*
+ * Something happens at @time by clocks that may be set: if one was, record what it is by now.
+ * A notice of that is for who has a monitor ring, and the module.
+ */
+static void hft_record_clocks(struct hft_recorder *recorder, uint64_t time)
+{
+	uint64_t words[HFT_RECORD_WORDS];
+
+	if (recorder->real == &hft_sim_backend || hft_is_inherited(recorder->forks))
+		return;
+	pthread_mutex_lock(&recorder->lock);
+	if (hft_record_was_set(recorder, HFT_CLOCK_REALTIME, CLOCK_REALTIME) ||
+	    hft_record_was_set(recorder, HFT_CLOCK_TAI, CLOCK_TAI)) {
+		hft_record_offsets(recorder, NULL);
+		words[0] = time;
+		words[1] = recorder->offset[HFT_CLOCK_REALTIME];
+		words[2] = recorder->offset[HFT_CLOCK_TAI];
+		hft_record_append(recorder, HFT_RECORD_CLOCK, words, NULL);
+	}
+	pthread_mutex_unlock(&recorder->lock);
+}
+
 /* Of event number @at, and of those before it that are not recorded yet. */
 static void hft_record_events(struct hft_ring *ring, uint32_t at)
 {
@@ -125,6 +188,8 @@ static void hft_record_events(struct hft_ring *ring, uint32_t at)
 
 	while ((int32_t)(at - ring->recorded) >= 0) {
 		event = &ring->events[ring->recorded++ & ring->mask];
+		if (event->type == HFT_EVENT_TASK && event->clock != HFT_CLOCK_MONOTONIC)
+			hft_record_clocks(ring->recorder, event->published);
 		RECORD(ring->recorder, event->type == HFT_EVENT_TASK ? HFT_RECORD_DISPATCH :
 		       HFT_RECORD_NOTICE, event->published, ring->number,
 		       event->task, event->cookie, event->release, event->deadline,
@@ -174,7 +239,7 @@ void hft_record_advance(struct hft_ring *ring)
 	hft_ring_next(ring);
 	if (any)
 		RECORD(recorder, HFT_RECORD_ADVANCE, begin, hft_record_now(recorder), ring->number,
-		       report.start, report.end, (uint64_t)(int64_t)report.result);
+		       report.start, report.end, (uint64_t)(int64_t)report.result, report.woke);
 }
 
 /*
@@ -218,11 +283,16 @@ static void hft_record_tasks(struct hft_recorder *recorder, const struct hft_tas
 {
 	uint64_t end = hft_record_now(recorder);
 	uint32_t i, more = 0;
+	bool set = false;
 
 	if (hft_is_inherited(recorder->forks))
 		return;
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		more += ids[i] > 0;
+		set |= tasks[i].clock != HFT_CLOCK_MONOTONIC;
+	}
+	if (set)
+		hft_record_clocks(recorder, begin);
 	pthread_mutex_lock(&recorder->lock);
 	for (i = 0; i < nr; i++) {
 		const struct hft_task *task = &tasks[i];
@@ -409,31 +479,15 @@ static void hft_record_close(struct hft *h)
 	hft_record_put(recorder);
 }
 
-static uint64_t hft_record_offset(clockid_t id)
+static void hft_record_begin(struct hft_recorder *recorder, const struct hft *h, uint32_t tasks)
 {
-	uint64_t best = UINT64_MAX, offset = 0;
-	int i;
-
-	for (i = 0; i < HFT_RECORD_TRIES; i++) {
-		uint64_t before = hft_record_clock(CLOCK_MONOTONIC);
-		uint64_t time = hft_record_clock(id);
-		uint64_t width = hft_record_clock(CLOCK_MONOTONIC) - before;
-
-		if (width >= best)
-			continue;
-		best = width;
-		offset = time - before;
-	}
-	return offset;
-}
-
-static void hft_record_begin(struct hft_recorder *recorder, uint32_t tasks)
-{
-	const uint64_t words[HFT_RECORD_WORDS] = {
-		hft_record_now(recorder), hft_record_offset(CLOCK_REALTIME),
-		hft_record_offset(CLOCK_TAI), tasks, HFT_RECORD_VERSION,
+	uint64_t words[HFT_RECORD_WORDS] = {
+		hft_record_now(recorder), 0, 0, tasks, HFT_RECORD_VERSION,
 	};
 
+	hft_record_offsets(recorder, hft_sim_of(h));
+	words[1] = recorder->offset[HFT_CLOCK_REALTIME];
+	words[2] = recorder->offset[HFT_CLOCK_TAI];
 	pthread_mutex_lock(&recorder->lock);
 	hft_record_append(recorder, HFT_RECORD_OPEN, words, recorder->real->name);
 	pthread_mutex_unlock(&recorder->lock);
@@ -485,8 +539,8 @@ int hft_record_start(struct hft *h, uint32_t tasks)
 		hft_record_warn(recorder, "this handle is recorded in ", other);
 	atomic_init(&recorder->refs, 1);
 	pthread_mutex_init(&recorder->lock, NULL);
+	hft_record_begin(recorder, h, tasks);
 	hft_record_wrap(recorder);
-	hft_record_begin(recorder, tasks);
 	h->recorder = recorder;
 	h->backend = &recorder->table;
 	return 0;

@@ -55,7 +55,7 @@ struct hft_log_site hft_record_sites[HFT_RECORD_KINDS] HFT_LOG_IN_SECTION = {
 	[HFT_RECORD_DISPATCH] = SITE("decision", "dispatch", EVENT_FIELDS, EVENT_TYPES),
 	[HFT_RECORD_NOTICE] = SITE("record", "notice", EVENT_FIELDS, EVENT_TYPES),
 	[HFT_RECORD_ADVANCE] = SITE("record", "advance",
-		"begin,end,ring,task_start,task_end,result,", "nnunni"),
+		"begin,end,ring,task_start,task_end,result,woke_ns,", "nnunniu"),
 	[HFT_RECORD_CLOSE] = SITE("record", "close", "time,", "n"),
 	[HFT_RECORD_ARRIVE] = SITE("record", "arrive", "begin,end,task,release,", "nntu"),
 	[HFT_RECORD_POLICY] = SITE("record", "policy", "begin,end,ring,policy,", "nnuu"),
@@ -66,6 +66,7 @@ struct hft_log_site hft_record_sites[HFT_RECORD_KINDS] HFT_LOG_IN_SECTION = {
 		"begin,end,ring,number,action,flags,anomalies,kinds,classes,count,among,level,"
 		"targets,budget_ppm,amount,most,leave_ns,interval_ns,hold_ns,seasons,",
 		"nnuuuuuuuuuuuuuuuuuu"),
+	[HFT_RECORD_CLOCK] = SITE("record", "clock", "time,realtime_offset,tai_offset,", "nuu"),
 };
 
 HFT_LOG_EVENT(log_feed, "record", "feed", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, feed),

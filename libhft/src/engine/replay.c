@@ -78,10 +78,12 @@ struct replay_ring *hft_replay_ring_at(struct replay *r, uint64_t number)
 
 static int do_ring(struct replay *r, const uint64_t *words, size_t index)
 {
+	const uint32_t leave_out = HFT_RING_FALLBACK | HFT_RING_SINK |
+				   (r->what_if ? HFT_RING_LEAD : 0);
 	HFT_OPTS(hft_ring_opts, opts, .cpu = (uint32_t)words[2], .entries = (uint32_t)words[3],
 		 .window = (uint32_t)words[4], .level_mask = (uint32_t)words[5],
 		 .policy = (uint32_t)words[6], .lead_ns = words[8],
-		 .flags = (uint32_t)words[7] & ~(HFT_RING_FALLBACK | HFT_RING_SINK),
+		 .flags = (uint32_t)words[7] & ~leave_out,
 		 .quantum_ns = (uint32_t)words[9]);
 	struct replay_ring *ring = &r->rings[words[1] % HFT_MAX_RINGS];
 	struct hft_sim_ring *made;
@@ -99,6 +101,9 @@ static int do_ring(struct replay *r, const uint64_t *words, size_t index)
 	if (r->what_if)
 		return hft_what_if_work(r, ring->ring);
 	made = ring->ring->state;
+	/* As in the backend that was recorded. */
+	if (made->ready.learner)
+		made->ready.learner->own_timer = !strcmp(r->recording.backend, "soft");
 	ring->window = opts.flags & HFT_RING_MONITOR ? 0 : made->ready.window;
 	if (ring->window)
 		made->ready.window = 0;
@@ -209,10 +214,12 @@ static int do_modify(struct replay *r, const uint64_t *words)
 static int do_arrive(struct replay *r, const uint64_t *words)
 {
 	struct replay_task *task = hft_replay_find_task(r, words[2]);
+	uint64_t release;
 
 	if (task) {
 		task->touched = words[1];
-		hft_arrive(r->h, task->sim_id, words[3]);
+		release = hft_replay_release_of_arrival(r, task, words);
+		hft_arrive(r->h, task->sim_id, release);
 	}
 	return 0;
 }
@@ -258,6 +265,7 @@ int hft_replay_advance(struct replay *r, const uint64_t *words, size_t index)
 	if (made->reports)
 		made->reports[at] = (struct hft_report){
 			.start = words[3], .end = words[4], .result = (int32_t)words[5],
+			.woke = (uint32_t)words[6],
 		};
 	return 0;
 }
@@ -332,6 +340,8 @@ static int do_record(struct replay *r, size_t index)
 		return hft_replay_notice(r, record->words, index);
 	case HFT_RECORD_RULE:
 		return hft_replay_rule(r, record->words, index);
+	case HFT_RECORD_CLOCK:
+		return hft_replay_clock(r, record->words);
 	case HFT_RECORD_DISPATCH:
 		return hft_replay_dispatch(r, record->words, index);
 	case HFT_RECORD_ADVANCE:

@@ -89,6 +89,9 @@ struct replay_ring {
 	uint64_t ordered;
 };
 
+/* Word of an arrival, behind those that are recorded: its release is by CLOCK_MONOTONIC. */
+#define REPLAY_ARRIVED		4
+
 struct what_if;
 
 struct replay {
@@ -148,6 +151,9 @@ void hft_what_if_refused(struct replay *r, size_t index);
 int hft_replay_rule(struct replay *r, const uint64_t *words, size_t index);
 int hft_replay_lead(struct replay *r, const uint64_t *words, size_t index);
 int hft_replay_notice(struct replay *r, const uint64_t *words, size_t index);
+int hft_replay_clock(struct replay *r, const uint64_t *words);
+uint64_t hft_replay_release_of_arrival(const struct replay *r, const struct replay_task *task,
+				       const uint64_t *words);
 bool hft_replay_rules_turn(const struct replay *r, const struct hft_ready_queue *ready);
 uint64_t hft_replay_rules_changed(const struct replay *r);
 bool hft_replay_halt_turns(const struct replay *r);

@@ -214,9 +214,67 @@ static int find_anomaly(struct replay *r, const uint64_t *words, size_t index)
 	return 0;
 }
 
+/* What a clock says is another from here on: what waits for it is released by that. */
+static void set_offset(struct replay *r, enum hft_clock clock, uint64_t offset)
+{
+	uint32_t i;
+
+	for (i = 0; i < r->sim->opts.cpus; i++) {
+		struct hft_release_queue *queue = &r->sim->cpus[i].release;
+
+		queue->offset[clock] = offset;
+		queue->timers[clock].armed = U64_MAX;
+		queue->rearm = true;
+		hft_sim_commit(&r->sim->cpus[i]);
+	}
+}
+
+/* An offset is of a time since 1970, and a machine has that of its time. */
+static bool is_offset(const struct replay *r, uint64_t offset)
+{
+	return offset <= HFT_TIME_MAX && r->sim->now <= HFT_TIME_MAX - offset;
+}
+
+int hft_replay_clock(struct replay *r, const uint64_t *words)
+{
+	uint32_t clock;
+
+	for (clock = HFT_CLOCK_REALTIME; clock < HFT_CLOCKS; clock++) {
+		if (is_offset(r, words[clock]))
+			set_offset(r, clock, words[clock]);
+	}
+	return 0;
+}
+
+/* A clock was set, by so much. */
+static void step_clock(struct replay *r, const uint64_t *words)
+{
+	uint64_t clock = words[10], offset;
+
+	if (words[8] != HFT_FAULT_STEP || clock == HFT_CLOCK_MONOTONIC || clock >= HFT_CLOCKS)
+		return;
+	offset = hft_sim_offset(r->sim, (enum hft_clock)clock) + words[3];
+	if (is_offset(r, offset))
+		set_offset(r, (enum hft_clock)clock, offset);
+}
+
+/* What the clock said is in the event of the job, if there was one. */
+uint64_t hft_replay_release_of_arrival(const struct replay *r, const struct replay_task *task,
+				       const uint64_t *words)
+{
+	uint64_t clock = r->recording.records[task->record].words[8];
+
+	if (!words[REPLAY_ARRIVED] || clock >= HFT_CLOCKS)
+		return words[3];
+	return words[3] + hft_sim_offset(r->sim, (enum hft_clock)clock);
+}
+
 int hft_replay_notice(struct replay *r, const uint64_t *words, size_t index)
 {
 	switch (words[9]) {
+	case HFT_EVENT_CLOCK:
+		step_clock(r, words);
+		return 0;
 	case HFT_EVENT_ANOMALY:
 		return find_anomaly(r, words, index);
 	case HFT_EVENT_RESPONSE:

@@ -66,19 +66,6 @@ static const uint64_t *words_of(const struct replay *r, size_t index)
 	return r->recording.records[index].words;
 }
 
-/* Of a clock that is none this is as wrong as it is. */
-static uint64_t offset_of(const struct replay *r, const struct replay_task *task)
-{
-	switch (words_of(r, task->record)[8]) {
-	case HFT_CLOCK_REALTIME:
-		return words_of(r, 0)[1];
-	case HFT_CLOCK_TAI:
-		return words_of(r, 0)[2];
-	default:
-		return 0;
-	}
-}
-
 /*
  * What the clock said when a task arrived is in the event of that job, and that it arrives
  * when the job before is dispatched.  Returns when.
@@ -98,7 +85,8 @@ static uint64_t time_of_arrival(struct replay *r, uint64_t *words)
 	if (!event)
 		return time;
 	task->arrived = event;
-	words[3] = words_of(r, event)[4] + offset_of(r, task);
+	words[3] = words_of(r, event)[4];
+	words[REPLAY_ARRIVED] = true;
 	return time;
 }
 

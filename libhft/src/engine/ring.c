@@ -56,9 +56,6 @@ static int hft_ring_fill_opts(struct hft *h, struct hft_ring_opts *opts)
 		opts->flags |= HFT_RING_REPORT | HFT_RING_LEAD;
 	if (opts->lead_budget_ppm && !(opts->flags & HFT_RING_LEAD))
 		return hft_fail(EINVAL, "a ring's budget for its lead is with HFT_RING_LEAD");
-	/* A replay has the leads that the rings were opened with. */
-	if (h->recorder)
-		opts->flags &= ~HFT_RING_LEAD;
 	if (opts->lead_ns != HFT_LEAD_AUTO && opts->lead_ns != HFT_LEAD_LEARNED)
 		return 0;
 	return hft_measure_lead(h, opts, &opts->lead_ns);

@@ -113,6 +113,12 @@ static int sim_open(struct hft *h, const struct hft_opts *opts)
 	return 0;
 }
 
+/* From CLOCK_MONOTONIC to another clock. */
+uint64_t hft_sim_offset(const struct hft_sim *sim, enum hft_clock clock)
+{
+	return sim->cpus[0].release.offset[clock];
+}
+
 uint32_t hft_sim_cpus(const struct hft_sim *sim)
 {
 	return sim->opts.cpus;
