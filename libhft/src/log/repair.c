@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../api.h"
 #include "../options.h"
+#include "locked.h"
 #include "repair.h"
 
 #define HASH	HFT_LOG_HASH_BYTES
@@ -264,14 +264,11 @@ HFT_API int hft_log_repair(const char *dir, const struct hft_log_repair_opts *us
 		err = hft_read_opts(&opts, sizeof(opts), user_opts);
 	if (err)
 		return err;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = log_locked_open(dir, 0);
 	if (fd < 0)
-		return hft_fail(errno, "open the log %s", dir);
-	if (flock(fd, LOCK_EX | LOCK_NB))
-		err = hft_fail(errno == EWOULDBLOCK ? EBUSY : errno, "%s is being written", dir);
-	if (!err)
-		err = hft_log_repair_locked(fd, &opts, &result);
-	close(fd);
+		return hft_fail(-fd, fd == -EBUSY ? "%s is being written" : "open the log %s", dir);
+	err = hft_log_repair_locked(fd, &opts, &result);
+	log_locked_close(fd);
 	if (!err)
 		hft_answer(user_result, &result, sizeof(result));
 	return err;

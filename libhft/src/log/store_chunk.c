@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../options.h"
+#include "locked.h"
 #include "store_internal.h"
 
 static const char *const text_names[LOG_TEXTS] = {
@@ -125,10 +126,11 @@ static int find_folder(struct hft_log_store *store)
 		return 0;
 	if (mkdir(store->dir, 0750) && errno != EEXIST)
 		return hft_fail(errno, "making %s", store->dir);
-	fd = open(store->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = log_locked_open(store->dir, 0);
 	if (fd < 0)
-		return hft_fail(errno, "opening %s", store->dir);
-	close(store->dir_fd);
+		return hft_fail(-fd, fd == -EBUSY ? "%s: another process writes there" :
+				"opening %s", store->dir);
+	log_locked_close(store->dir_fd);
 	store->dir_fd = fd;
 	return 0;
 }

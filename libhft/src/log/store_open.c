@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../options.h"
+#include "locked.h"
 #include "store_internal.h"
 
 #define LEAST_PACKET	(16u << 10)
@@ -89,13 +89,10 @@ static int open_folder(struct hft_log_store *store, const char *dir)
 		return hft_fail(ENOMEM, "a store");
 	if (mkdir(dir, 0750) && errno != EEXIST)
 		return hft_fail(errno, "making %s", dir);
-	store->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (store->dir_fd < 0)
-		return hft_fail(errno, "opening %s", dir);
-	if (flock(store->dir_fd, LOCK_EX | LOCK_NB))
-		return hft_fail(errno == EWOULDBLOCK ? EBUSY : errno,
-				"%s: another process writes there", dir);
-	return 0;
+	store->dir_fd = log_locked_open(dir, 0);
+	if (store->dir_fd == -EBUSY)
+		return hft_fail(EBUSY, "%s: another process writes there", dir);
+	return store->dir_fd < 0 ? hft_fail(-store->dir_fd, "opening %s", dir) : 0;
 }
 
 static int open_key(struct hft_log_store *store)
@@ -175,7 +172,7 @@ static void close_store(struct hft_log_store *store, bool now)
 	if (store->has_key)
 		hft_log_key_close(&store->key);
 	if (store->dir_fd >= 0)
-		close(store->dir_fd);
+		log_locked_close(store->dir_fd);
 	pthread_mutex_destroy(&store->lock);
 	free(store->dir);
 	free(store);

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "locked.h"
+
+/* Under the lock, which a fork waits for: between open() and here a child would not know. */
+static pthread_mutex_t fds_lock = PTHREAD_MUTEX_INITIALIZER;
+static int *fds;
+static unsigned int nr_fds;
+static unsigned int fds_room;
+static int start_err;
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&fds_lock);
+}
+
+static void in_parent(void)
+{
+	pthread_mutex_unlock(&fds_lock);
+}
+
+static void in_child(void)
+{
+	while (nr_fds)
+		close(fds[--nr_fds]);
+	pthread_mutex_unlock(&fds_lock);
+}
+
+static void start_watching(void)
+{
+	start_err = pthread_atfork(before_fork, in_parent, in_child);
+}
+
+static int make_room(void)
+{
+	unsigned int room = fds_room ? 2 * fds_room : 8;
+	int *more;
+
+	if (nr_fds < fds_room)
+		return 0;
+	more = realloc(fds, room * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	fds = more;
+	fds_room = room;
+	return 0;
+}
+
+/* Who had it before may have removed it. */
+static int lock_folder(int fd)
+{
+	struct stat st;
+
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (fstat(fd, &st))
+		return -errno;
+	return st.st_nlink ? 0 : -ENOENT;
+}
+
+static int open_locked(const char *path, int flags)
+{
+	int fd, err = make_room();
+
+	if (err)
+		return err;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+	if (fd < 0)
+		return -errno;
+	err = lock_folder(fd);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	fds[nr_fds++] = fd;
+	return fd;
+}
+
+int log_locked_open(const char *path, int flags)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	int fd;
+
+	pthread_once(&once, start_watching);
+	if (start_err)
+		return -start_err;
+	pthread_mutex_lock(&fds_lock);
+	fd = open_locked(path, flags);
+	pthread_mutex_unlock(&fds_lock);
+	return fd;
+}
+
+void log_locked_close(int fd)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&fds_lock);
+	for (i = 0; i < nr_fds; i++) {
+		if (fds[i] == fd)
+			fds[i] = fds[--nr_fds];
+	}
+	close(fd);
+	pthread_mutex_unlock(&fds_lock);
+}

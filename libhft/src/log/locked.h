@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Folders that one process at a time writes to: that of a log, and that of its rings.
+ *
+ * The lock is that of flock(2), which ends with the process whatever ends that.  But it is of
+ * the open file, and a child of fork() has this, too: a child closes it, or the log would be
+ * locked as long as the child lives.  A lock of fcntl(2) is the process's own; it would go
+ * when any thread closes any descriptor of the same file, and a folder can not have one, as
+ * no descriptor writes to it.
+ */
+#ifndef HFT_LOG_LOCKED_H
+#define HFT_LOG_LOCKED_H
+
+/*
+ * Open a folder and lock it; @flags: O_NOFOLLOW or 0.  Returns its descriptor; -EBUSY: another
+ * has it, -ENOENT: there is none, or not any more; or what else open(2) says, or fork() needs.
+ */
+int log_locked_open(const char *path, int flags);
+void log_locked_close(int fd);
+
+#endif /* HFT_LOG_LOCKED_H */
