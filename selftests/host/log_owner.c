@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* flavours: plain asan tsan gcov */
 /* Whose a log is: processes that live, die, fork, and what they find where a log should be. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,14 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <errno.h>
 #define HFT_LOG_SUBSYSTEM "owner"
 #include <hft/log.h>
 
+#include "log/control.h"
 #include "log_here.h"
 
 #define RECORDS		100
@@ -24,10 +28,13 @@
 
 HFT_LOG_EVENT(event_number, "owner", "number", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, number))
 
+static char path[PATH_MAX + 16];
+
 static int make_folder(void **state)
 {
 	(void)state;
 	tree_make(dir, NULL, 0);
+	snprintf(path, sizeof(path), "%s/control", dir);
 	alarm(PATIENCE_S);
 	return 0;
 }
@@ -38,6 +45,14 @@ static int remove_folder(void **state)
 	alarm(0);
 	tree_remove(dir);
 	return 0;
+}
+
+static void open_log(void)
+{
+	int err = hft_log_open(&the_log, dir, NULL);
+
+	if (err)
+		fail_msg("open: %s", hft_strerror(err));
 }
 
 static int log_numbers(void)
@@ -124,6 +139,15 @@ static void kill_owner(const struct owner *owner)
 	assert_true(WIFSIGNALED(status));
 }
 
+static void leave_rings(void)
+{
+	struct owner owner;
+
+	start_owner(&owner, false);
+	kill_owner(&owner);
+	close(owner.hold);
+}
+
 /* A child that lives on has neither the log nor its locks. */
 static void test_child_lives_on(void **state)
 {
@@ -138,10 +162,167 @@ static void test_child_lives_on(void **state)
 	close(owner.hold);
 }
 
+static void put_control(const void *bytes, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, size), (ssize_t)size);
+	close(fd);
+}
+
+/* What a loss of power may have left of the control file is no obstacle to the next process. */
+static void test_torn_control(void **state)
+{
+	static const struct log_control zeroes;
+	const struct log_control half = { .magic = LOG_CONTROL_MAGIC, .version = 1, .open = 1 };
+	static const size_t sizes[] = { 0, 100, sizeof(zeroes), 64 };
+	char aside[PATH_MAX + 16];
+	size_t i;
+
+	(void)state;
+	snprintf(aside, sizeof(aside), "%s/control.bad", dir);
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		put_control(i == 3 ? &half : &zeroes, sizes[i]);
+		assert_int_equal(hft_log_recover(dir, NULL), -EBADMSG);
+		open_log();
+		assert_int_equal(access(aside, F_OK), 0);
+		assert_int_equal(event_number(i), 0);
+		assert_int_equal(hft_log_close(the_log), 0);
+		assert_int_equal(unlink(aside), 0);
+	}
+}
+
+static void check_refused(int err)
+{
+	HFT_OPTS(hft_log_info, info);
+	struct stat before, after;
+
+	assert_int_equal(lstat(path, &before), 0);
+	assert_int_equal(hft_log_look(dir, &info), err);
+	assert_true(hft_log_recover(dir, NULL) < 0);
+	assert_true(hft_log_open(&the_log, dir, NULL) < 0);
+	assert_int_equal(lstat(path, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_int_equal(remove(path), 0);
+}
+
+/* What is another's is left as it is, and nobody waits for it. */
+static void test_other_control(void **state)
+{
+	struct log_control other = { .magic = LOG_CONTROL_MAGIC, .version = 9 };
+
+	(void)state;
+	assert_int_equal(symlink("/dev/zero", path), 0);
+	check_refused(-ELOOP);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	check_refused(-EBADMSG);
+	assert_int_equal(mkdir(path, 0700), 0);
+	check_refused(-EBADMSG);
+	put_control(&other, sizeof(other));
+	check_refused(-EBADMSG);
+	put_control("text", 4);
+	assert_int_equal(truncate(path, 1ll << 40), 0);
+	check_refused(-EBADMSG);
+}
+
+/* Rings that can not be seen are not those of a machine that was switched off. */
+static void test_rings_not_seen(void **state)
+{
+	HFT_OPTS(hft_log_info, info);
+	char away[300];
+
+	(void)state;
+	leave_rings();
+	assert_int_equal(hft_log_look(dir, &info), 0);
+	snprintf(away, sizeof(away), "%s.away", info.ring_dir);
+	assert_int_equal(rename(info.ring_dir, away), 0);
+	assert_int_equal(hft_log_recover(dir, NULL), -ENXIO);
+	assert_int_equal(hft_log_open(&the_log, dir, NULL), -ENXIO);
+	assert_int_equal(rename(away, info.ring_dir), 0);
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+	check_numbers();
+}
+
+/* The machine was switched off: they are gone, and their numbers are not given again. */
+static void test_switched_off(void **state)
+{
+	HFT_OPTS(hft_log_info, info);
+	struct log_control *control;
+	char command[300];
+	uint64_t streams;
+	int fd;
+
+	(void)state;
+	leave_rings();
+	assert_int_equal(hft_log_look(dir, &info), 0);
+	snprintf(command, sizeof(command), "rm -r %s", info.ring_dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(log_control_map(&control, dir, true, &fd), 0);
+	control->boot++;
+	streams = control->streams;
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+	assert_true(control->streams > streams);
+	assert_int_equal(control->open, 0);
+	log_control_unmap(control);
+	close(fd);
+	open_log();
+	assert_int_equal(hft_log_close(the_log), 0);
+}
+
+/* As from another container: the same folder, and other rings. */
+static int recover_elsewhere(void)
+{
+	if (unshare(CLONE_NEWNS | (getuid() ? CLONE_NEWUSER : 0)) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", "/dev/shm", "tmpfs", 0, "size=1m"))
+		return 77;
+	return -hft_log_recover(dir, NULL);
+}
+
+static int recover_in_container(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		_exit(recover_elsewhere());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void test_container(void **state)
+{
+	struct owner owner;
+	int err;
+
+	(void)state;
+	start_owner(&owner, false);
+	err = recover_in_container();
+	if (err != 77) {
+		assert_int_equal(err, EBUSY);
+		kill_owner(&owner);
+		assert_int_equal(recover_in_container(), ENXIO);
+	} else {
+		kill_owner(&owner);
+	}
+	close(owner.hold);
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+	check_numbers();
+	if (err == 77)
+		skip();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_child_lives_on, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_torn_control, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_other_control, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_rings_not_seen, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_switched_off, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_container, make_folder, remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,11 +12,13 @@
 #include <hft/log.h>
 
 #include "control.h"
+#include "locked.h"
 #include "../options.h"
+#include "../sysfs.h"
 
-static int control_path(char *path, const char *dir)
+static int control_path(char *path, const char *dir, const char *name)
 {
-	if (snprintf(path, PATH_MAX, "%s/control", dir) >= PATH_MAX)
+	if (snprintf(path, PATH_MAX, "%s/%s", dir, name) >= PATH_MAX)
 		return hft_fail(ENAMETOOLONG, "the folder of a log");
 	return 0;
 }
@@ -32,24 +34,82 @@ static int map_control(struct log_control **control, int fd, bool write, const c
 	return 0;
 }
 
-/* Anew: the rules of a log that was there are not this one's. */
-int log_control_make(struct log_control **control, const char *dir)
+static int sync_folder(const char *dir)
 {
-	char path[PATH_MAX];
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = fd < 0 || fsync(fd) ? hft_fail(errno, "synchronise %s", dir) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int write_control(int fd, const struct log_control *first, const char *path)
+{
+	ssize_t size = write(fd, first, sizeof(*first));
+
+	if (size != sizeof(*first))
+		return hft_fail(size < 0 ? errno : ENOSPC, "write %s", path);
+	return fsync(fd) ? hft_fail(errno, "synchronise %s", path) : 0;
+}
+
+/* In the place of @path when it is on the disk; @hidden is its name until then. */
+static int place_control(int fd, const struct log_control *first, const char *hidden,
+			 const char *path)
+{
+	int err = write_control(fd, first, hidden);
+
+	if (!err && rename(hidden, path))
+		err = hft_fail(errno, "name %s", path);
+	return err;
+}
+
+/* Anew: the rules of a log that was there are not this one's. */
+int log_control_make(struct log_control **control, const char *dir,
+		     const struct log_control *first)
+{
+	char path[PATH_MAX], hidden[PATH_MAX];
 	int fd, err;
 
-	err = control_path(path, dir);
+	err = control_path(path, dir, "control");
+	if (!err)
+		err = control_path(hidden, dir, ".control");
 	if (err)
 		return err;
-	if (unlink(path) && errno != ENOENT)
-		return hft_fail(errno, "remove %s", path);
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (unlink(hidden) && errno != ENOENT)
+		return hft_fail(errno, "remove %s", hidden);
+	fd = open(hidden, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return hft_fail(errno, "make %s", path);
-	err = posix_fallocate(fd, 0, sizeof(**control));
-	err = err ? hft_fail(err, "room for %s", path) : map_control(control, fd, true, path);
+		return hft_fail(errno, "make %s", hidden);
+	err = place_control(fd, first, hidden, path);
+	if (err)
+		unlink(hidden);
+	else
+		err = sync_folder(dir);
+	if (!err)
+		err = map_control(control, fd, true, path);
 	close(fd);
 	return err;
+}
+
+int log_control_sync(struct log_control *control)
+{
+	return msync(control, sizeof(*control), MS_SYNC) ?
+		hft_fail(errno, "synchronise the control file of a log") : 0;
+}
+
+/* Where another file is, which may be a FIFO, opening must not wait. */
+static int open_control(const char *path, bool write, struct stat *st)
+{
+	int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (write ? O_RDWR : O_RDONLY);
+	int fd = open(path, flags);
+
+	if (fd < 0)
+		return hft_fail(errno, "open %s", path);
+	if (!fstat(fd, st) && S_ISREG(st->st_mode))
+		return fd;
+	close(fd);
+	return hft_fail(EBADMSG, "%s is no file", path);
 }
 
 /* The file of a process that is alive, or was: it is 0600, and ours or of who we trust. */
@@ -59,13 +119,13 @@ int log_control_map(struct log_control **control, const char *dir, bool write, i
 	struct stat st;
 	int err;
 
-	err = control_path(path, dir);
+	err = control_path(path, dir, "control");
 	if (err)
 		return err;
-	*fd = open(path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	*fd = open_control(path, write, &st);
 	if (*fd < 0)
-		return hft_fail(errno, "open %s", path);
-	if (fstat(*fd, &st) || st.st_size != sizeof(**control))
+		return *fd;
+	if (st.st_size != sizeof(**control))
 		err = hft_fail(EBADMSG, "%s is not what a log has there", path);
 	else
 		err = map_control(control, *fd, write, path);
@@ -77,6 +137,55 @@ int log_control_map(struct log_control **control, const char *dir, bool write, i
 	if (err)
 		close(*fd);
 	return err;
+}
+
+/* Zeroes, or the beginning of one.  What may be another's is left alone. */
+static bool is_torn(const char *path)
+{
+	struct stat st;
+	uint64_t magic = 0;
+	int fd = open_control(path, false, &st);
+	ssize_t size;
+
+	if (fd < 0)
+		return false;
+	size = pread(fd, &magic, sizeof(magic), 0);
+	close(fd);
+	return size >= 0 && (!magic || (magic == LOG_CONTROL_MAGIC &&
+					st.st_size < (off_t)sizeof(struct log_control)));
+}
+
+int log_control_set_aside(const char *dir)
+{
+	char path[PATH_MAX], aside[PATH_MAX];
+	int fd, err;
+
+	err = control_path(path, dir, "control");
+	if (!err)
+		err = control_path(aside, dir, "control.bad");
+	if (err)
+		return err;
+	fd = log_locked_open(dir, 0);
+	if (fd < 0)
+		return hft_fail(-fd, fd == -EBUSY ? "%s: another process writes there" :
+				"open %s", dir);
+	if (!is_torn(path))
+		err = hft_fail(EBADMSG, "%s is not of a log, or of another version", path);
+	else if (rename(path, aside))
+		err = hft_fail(errno, "name %s", aside);
+	log_locked_close(fd);
+	return err;
+}
+
+uint32_t log_control_boot(void)
+{
+	unsigned int boot = 0;
+	char line[64];
+
+	if (!hft_read_line("", line, sizeof(line), "/proc/sys/kernel/random/boot_id") &&
+	    sscanf(line, "%8x", &boot) != 1)
+		boot = 0;
+	return boot;
 }
 
 void log_control_unmap(struct log_control *control)

@@ -5,6 +5,11 @@
  *
  * Who writes rules has the file locked, by flock(2), and leaves an odd generation while it
  * does; the drainer applies them when it sees another even one.
+ *
+ * It appears with its name when it is whole and on the disk.  A process makes it when it has
+ * the lock of DIR, then the folder of its rings, then says @open, and only then has rings.  At
+ * the end rings go first, then it is not open any more, then the folder goes: a process that
+ * is killed between leaves a folder without rings, which the next one removes.
  */
 #ifndef HFT_LOG_CONTROL_H
 #define HFT_LOG_CONTROL_H
@@ -28,7 +33,7 @@
  * @open: 1 until it has been closed, and all that was in rings is in files
  * @generation: of the rules: odd while they change
  * @nr_rules: how many
- * @reserved: 0
+ * @boot: of the machine that @open was said on; 0: not known
  * @streams: the highest number of a ring that there was in this log
  * @ring_dir: the folder with the rings
  * @program: name of the process
@@ -43,7 +48,7 @@ struct log_control {
 	uint32_t open;
 	uint32_t generation;
 	uint32_t nr_rules;
-	uint32_t reserved;
+	uint32_t boot;
 	uint64_t streams;
 	char ring_dir[LOG_CONTROL_PATH];
 	char program[64];
@@ -52,9 +57,17 @@ struct log_control {
 };
 
 /* Errors as hft_fail() has them. */
-int log_control_make(struct log_control **control, const char *dir);
+int log_control_make(struct log_control **control, const char *dir,
+		     const struct log_control *first);
+int log_control_sync(struct log_control *control);
 int log_control_map(struct log_control **control, const char *dir, bool write, int *fd);
 void log_control_unmap(struct log_control *control);
+
+/* Of one that was torn by a loss of power: it gets another name.  -EBADMSG: it was not. */
+int log_control_set_aside(const char *dir);
+
+/* Of the machine, since it was switched on; 0: not known */
+uint32_t log_control_boot(void);
 
 /* Append a rule, or replace that of the pattern.  Who else writes is waited for. */
 int log_control_set_level(const char *dir, const char *pattern, int level);

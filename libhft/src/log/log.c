@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -17,8 +16,10 @@
 #include "../api.h"
 #include "../cpulist.h"
 #include "../engine/internal.h"
+#include "locked.h"
 #include "log.h"
 #include "../options.h"
+#include "seal.h"
 #include "../sysfs.h"
 
 #define DEFAULT_RING	(4ull << 20)
@@ -125,23 +126,48 @@ static int make_origin(struct hft_log *log)
 }
 
 /* Of a tmpfs: the kernel writes no page of it back, for which a writer would wait. */
-static int check_ring_dir(const struct hft_log *log)
+static int check_ring_parent(const struct hft_log *log)
 {
+	const char *parent = log->opts.ring_dir;
 	struct statfs fs;
 
-	if (fstatfs(log->ring_fd, &fs))
-		return hft_fail(errno, "%s", log->ring_dir);
+	if (statfs(parent, &fs))
+		return hft_fail(errno, "%s, for rings", parent);
 	if (fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC)
-		return hft_fail(EINVAL, "%s is not on a tmpfs, as rings have to be",
-				log->opts.ring_dir);
+		return hft_fail(EINVAL, "%s is not on a tmpfs, as rings have to be", parent);
+	return 0;
+}
+
+static int name_ring_dir(struct hft_log *log)
+{
+	size_t room = sizeof(log->ring_dir);
+	char uuid[37];
+	int length;
+
+	hft_log_uuid_print(log->origin.uuid, uuid);
+	length = snprintf(log->ring_dir, room, "%s/hft-log-%s", log->opts.ring_dir, uuid);
+	if (length < 0 || (size_t)length >= room)
+		return hft_fail(ENAMETOOLONG, "the folder for rings");
+	return check_ring_parent(log);
+}
+
+/* Anybody may make folders where it is. */
+static int check_owner(int fd, const char *name)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return hft_fail(errno, "%s", name);
+	if (st.st_uid != geteuid() || st.st_mode & 077)
+		return hft_fail(EPERM, "%s, for rings, is another user's", name);
 	return 0;
 }
 
 static void remove_ring_dir(struct hft_log *log)
 {
 	log_sites_close_journal(log->ring_fd);
-	close(log->ring_fd);
 	rmdir(log->ring_dir);
+	log_locked_close(log->ring_fd);
 }
 
 /* Rings that are left in it are for hft_log_recover(), as is the file with sites. */
@@ -150,37 +176,27 @@ static void keep_ring_dir(struct hft_log *log)
 	log_sites_lock();
 	log_sites_forget_journal();
 	log_sites_unlock();
-	close(log->ring_fd);
+	log_locked_close(log->ring_fd);
 }
 
+/* For who has the lock of the log's folder.  One that is there was left without rings. */
 static int make_ring_dir(struct hft_log *log)
 {
-	const uint8_t *u = log->origin.uuid;
-	char *name = log->ring_dir;
-	size_t room = sizeof(log->ring_dir);
-	int length, i, err;
+	const char *name = log->ring_dir;
+	int err;
 
-	length = snprintf(name, room, "%s/hft-log-", log->opts.ring_dir);
-	if (length < 0 || (size_t)length + 2 * 16 + 4 >= room)
-		return hft_fail(ENAMETOOLONG, "the folder for rings");
-	for (i = 0; i < 16; i++)
-		length += sprintf(name + length, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" :
-				  "%02x", u[i]);
-	if (mkdir(name, 0700))
+	if (mkdir(name, 0700) && errno != EEXIST)
 		return hft_fail(errno, "make %s, for rings", name);
-	log->ring_fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (log->ring_fd < 0) {
-		err = hft_fail(errno, "open %s", name);
-		rmdir(name);
+	log->ring_fd = log_locked_open(name, O_NOFOLLOW);
+	if (log->ring_fd < 0)
+		return hft_fail(-log->ring_fd, "lock %s, for rings", name);
+	err = check_owner(log->ring_fd, name);
+	if (err) {
+		log_locked_close(log->ring_fd);
+		log->ring_fd = -1;
 		return err;
 	}
-	err = flock(log->ring_fd, LOCK_EX | LOCK_NB) ? hft_fail(errno, "lock %s", name) :
-						       check_ring_dir(log);
-	if (!err)
-		err = log_sites_open_journal(log->ring_fd);
-	if (err)
-		remove_ring_dir(log);
-	return err;
+	return log_sites_open_journal(log->ring_fd);
 }
 
 /* Returns when the drainer runs, or why it does not. */
@@ -210,41 +226,71 @@ static int stop_drainer(struct hft_log *log)
 	return log->err ? hft_take_error(&log->error) : 0;
 }
 
+/* Rings of a process that has opened and closed it since go_on(). */
+static void catch_up(struct hft_log *log)
+{
+	struct log_control *control;
+	int fd;
+
+	if (log_control_map(&control, log->dir, false, &fd))
+		return;
+	if (!memcmp(control->uuid, log->origin.uuid, sizeof(control->uuid)) &&
+	    control->streams > log->streams)
+		log->streams = control->streams;
+	log_control_unmap(control);
+	close(fd);
+}
+
 /* For the drainer, when nobody else writes to the log. */
 int log_begin_control(struct hft_log *log)
 {
-	struct log_control *control;
-	int err = log_control_make(&log->control, log->dir);
+	struct log_control first = {
+		.magic = LOG_CONTROL_MAGIC,
+		.version = LOG_CONTROL_VERSION,
+		.pid = log->origin.pid,
+		.boot = log_control_boot(),
+		.clock = log->origin.clock,
+	};
+	int err;
 
-	if (err)
-		return err;
-	control = log->control;
-	control->version = LOG_CONTROL_VERSION;
-	control->pid = log->origin.pid;
-	memcpy(control->uuid, log->origin.uuid, sizeof(control->uuid));
-	control->open = 1;
-	control->streams = log->streams;
-	memcpy(control->ring_dir, log->ring_dir, sizeof(control->ring_dir));
-	memcpy(control->program, log->program, sizeof(control->program));
-	control->clock = log->origin.clock;
-	__atomic_store_n(&control->magic, LOG_CONTROL_MAGIC, __ATOMIC_RELEASE);
-	log_sites_set_rules(control->rules, 0);
-	return 0;
+	catch_up(log);
+	first.streams = log->streams;
+	memcpy(first.uuid, log->origin.uuid, sizeof(first.uuid));
+	memcpy(first.ring_dir, log->ring_dir, sizeof(first.ring_dir));
+	memcpy(first.program, log->program, sizeof(first.program));
+	err = log_control_make(&log->control, log->dir, &first);
+	if (!err)
+		log_sites_set_rules(first.rules, 0);
+	return err;
 }
 
-static int start(struct hft_log *log)
+/* It is said, and on the disk, before there is a ring. */
+static int begin_rings(struct hft_log *log)
 {
 	int err = make_ring_dir(log);
 
 	if (err)
 		return err;
-	err = start_drainer(log);
-	if (!err) {
+	log->control->open = 1;
+	err = log_control_sync(log->control);
+	if (!err)
 		err = log_current_set(log);
-		if (err)
-			stop_drainer(log);
-	}
+	return err;
+}
+
+static int start(struct hft_log *log)
+{
+	int err = name_ring_dir(log);
+
+	if (!err)
+		err = start_drainer(log);
 	if (err)
+		return err;
+	err = begin_rings(log);
+	if (!err)
+		return 0;
+	stop_drainer(log);
+	if (log->ring_fd >= 0)
 		remove_ring_dir(log);
 	return err;
 }
@@ -264,6 +310,7 @@ static struct hft_log *new_log(void)
 
 	if (!log)
 		return NULL;
+	log->ring_fd = -1;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&log->changed, &attr);
@@ -284,6 +331,8 @@ static int prepare(struct hft_log *log, const char *dir, const struct hft_log_op
 	if (log_current())
 		return hft_fail(EBUSY, "this process has a log, %s", log_current()->dir);
 	err = hft_log_recover(dir, log->store_opts);
+	if (err == -EBADMSG)
+		err = log_control_set_aside(dir);
 	return err && err != -ENOENT ? err : choose_cpus(log);
 }
 
@@ -310,8 +359,9 @@ static void watch_exit(void)
  * hft_log_recover().
  *
  * Return: 0; -EBUSY: this process has a log, or another one writes to this; -EINVAL, -E2BIG:
- * bad options, or rings that would not be on a tmpfs; -ENOMEM, -ENOSPC, -EACCES and what else
- * files say.  Takes 20 ms and more.
+ * bad options, or rings that would not be on a tmpfs; -ENXIO, -EPERM, -EBADMSG: as
+ * hft_log_recover(), but a control file that was torn by a loss of power is kept aside;
+ * -ENOMEM, -ENOSPC, -EACCES and what else files say.  Takes 20 ms and more.
  */
 HFT_API int hft_log_open(struct hft_log **log, const char *dir, const struct hft_log_opts *opts)
 {

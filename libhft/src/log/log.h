@@ -52,7 +52,7 @@ struct log_flush {
  * @opts: no longer zero where that is a default; its pointers are not valid
  * @dir: its folder
  * @ring_dir: that of its rings
- * @ring_fd: it, locked as long as the process lives
+ * @ring_fd: it, locked as long as the process lives; -1: it is not there yet
  * @control: the file
  * @origin: whose it is
  * @program: name of the process

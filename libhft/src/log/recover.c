@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,10 +20,13 @@
 #include "../api.h"
 #include "../options.h"
 #include "journal.h"
+#include "locked.h"
 #include "log.h"
+#include "seal.h"
 
 #define BEFORE_NS	LOG_NS_PER_S	/* files are looked at from so long before the rings */
 #define PAUSE_NS	1000000
+#define LOST_STREAMS	65536
 
 /* Numbers of records in a row. */
 struct run {
@@ -128,15 +130,6 @@ static uint64_t first_time(const struct recovery *it)
 	       (uint64_t)((unsigned __int128)(clock->offset + first) * LOG_NS_PER_S / clock->freq);
 }
 
-static void print_uuid(const uint8_t *u, char text[37])
-{
-	int i;
-
-	for (i = 0; i < 16; i++)
-		text += sprintf(text, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x",
-				u[i]);
-}
-
 static int add_to_runs(struct left *left, uint32_t number)
 {
 	struct run *run = left->nr_runs ? &left->runs[left->nr_runs - 1] : NULL;
@@ -166,7 +159,7 @@ static int find_runs(struct recovery *it)
 	if (!opts.from)
 		return 0;
 	opts.from = opts.from > BEFORE_NS ? opts.from - BEFORE_NS : 0;
-	print_uuid(it->control->uuid, uuid);
+	hft_log_uuid_print(it->control->uuid, uuid);
 	ret = hft_log_reader_open(&reader, &it->dir, 1, &opts);
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
@@ -309,15 +302,16 @@ static int write_log(struct recovery *it, const struct hft_log_store_opts *opts)
 	return err ? err : close_err;
 }
 
+/* A process that is killed amid this leaves a folder without rings: see control.h. */
 static void remove_rings(struct recovery *it)
 {
 	size_t i;
 
 	for (i = 0; i < it->nr_left; i++)
 		unlinkat(it->ring_fd, it->left[i].queue->name, 0);
+	it->control->open = 0;
 	unlinkat(it->ring_fd, LOG_JOURNAL, 0);
 	rmdir(it->control->ring_dir);
-	it->control->open = 0;
 }
 
 static int recover_rings(struct recovery *it, const struct hft_log_store_opts *opts)
@@ -339,21 +333,66 @@ static int recover_rings(struct recovery *it, const struct hft_log_store_opts *o
 	return err;
 }
 
-/* It is locked as long as its process lives; who has been before us has removed it. */
+static int is_busy(const struct recovery *it)
+{
+	return hft_fail(EBUSY, "process %u writes to %s", it->control->pid, it->dir);
+}
+
+/* It is locked as long as its process lives.  Who may write to the one writes to the other. */
 static int open_ring_dir(struct recovery *it)
 {
-	const char *name = it->control->ring_dir;
-	int err;
+	struct stat rings, control;
+	int fd = log_locked_open(it->control->ring_dir, O_NOFOLLOW);
 
-	it->ring_fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (it->ring_fd < 0)
-		return errno == ENOENT ? -ENOENT : hft_fail(errno, "the rings of %s", it->dir);
-	if (!flock(it->ring_fd, LOCK_EX | LOCK_NB))
+	if (fd == -EBUSY)
+		return is_busy(it);
+	if (fd < 0)
+		return fd == -ENOENT ? fd : hft_fail(-fd, "lock the rings of %s", it->dir);
+	it->ring_fd = fd;
+	if (!fstat(fd, &rings) && !fstat(it->control_fd, &control) &&
+	    rings.st_uid == control.st_uid)
 		return 0;
-	err = errno == EWOULDBLOCK ?
-		hft_fail(EBUSY, "process %u writes to %s", it->control->pid, it->dir) :
-		hft_fail(errno, "lock the rings of %s", it->dir);
-	close(it->ring_fd);
+	log_locked_close(fd);
+	return hft_fail(EPERM, "%s is not of who has %s", it->control->ring_dir, it->dir);
+}
+
+/* Of one that was closed, and its process killed before it was tidy. */
+static int tidy(struct recovery *it)
+{
+	int err = open_ring_dir(it);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	unlinkat(it->ring_fd, LOG_JOURNAL, 0);
+	rmdir(it->control->ring_dir);
+	log_locked_close(it->ring_fd);
+	return 0;
+}
+
+/*
+ * They have gone with the machine, where they are not on this one's.  Numbers of rings may
+ * have, too, those that were given in the last seconds: they are not given again.
+ */
+static int forget_rings(struct recovery *it)
+{
+	if (it->control->boot && it->control->boot == log_control_boot())
+		return hft_fail(ENXIO, "the rings of process %u, in %s, are not to be seen here: if "
+				"they are not in another container, remove %s/control",
+				it->control->pid, it->control->ring_dir, it->dir);
+	it->control->streams += LOST_STREAMS;
+	it->control->open = 0;
+	return 0;
+}
+
+/* Of a process that sees other folders, the lock of the log's own tells whether it lives. */
+static int recover_none(struct recovery *it)
+{
+	int fd = log_locked_open(it->dir, 0), err;
+
+	if (fd < 0)
+		return fd == -EBUSY ? is_busy(it) : hft_fail(-fd, "lock %s", it->dir);
+	err = it->control->open ? forget_rings(it) : tidy(it);
+	log_locked_close(fd);
 	return err;
 }
 
@@ -361,22 +400,19 @@ static int recover(struct recovery *it, const struct hft_log_store_opts *opts)
 {
 	int err;
 
-	if (!it->control->open)
-		return 0;
 	if (!memchr(it->control->ring_dir, '\0', sizeof(it->control->ring_dir)) ||
 	    !memchr(it->control->program, '\0', sizeof(it->control->program)) ||
 	    !memchr(it->control->clock.name, '\0', sizeof(it->control->clock.name)))
 		return hft_fail(EBADMSG, "%s/control", it->dir);
+	if (!it->control->open)
+		return recover_none(it);
 	err = open_ring_dir(it);
-	/* The machine was switched off since. */
-	if (err == -ENOENT) {
-		it->control->open = 0;
-		return 0;
-	}
+	if (err == -ENOENT)
+		return recover_none(it);
 	if (err)
 		return err;
 	err = recover_rings(it, opts);
-	close(it->ring_fd);
+	log_locked_close(it->ring_fd);
 	return err;
 }
 
@@ -387,11 +423,14 @@ static int recover(struct recovery *it, const struct hft_log_store_opts *opts)
  *
  * All whose call had returned is in the log then, in chunks behind those that there are,
  * and the rings are gone.  Records that were being written when the process died may be behind
- * later ones of their thread; their numbers tell.  A signal handler's record is with the call that it has
- * interrupted.  A log that was closed, or whose rings have gone with the machine, has none.
+ * later ones of their thread; their numbers tell.  A signal handler's record is with the call
+ * that it has interrupted.  A log that was closed, or whose rings have gone with the machine,
+ * has none.
  *
  * Return: 0; -ENOENT: there is no log; -EBUSY: its process lives, or another one is at it;
- * -EBADMSG: what is there is not of a log; or what the disk says: the rings stay then.
+ * -EBADMSG: what is there is not of a log; -ENXIO: the rings are not to be seen here, though the
+ * machine was not switched off since: they are another container's, or somebody has removed
+ * them; -EPERM: they are another user's; or what the disk says: the rings stay then.
  */
 HFT_API int hft_log_recover(const char *dir, const struct hft_log_store_opts *opts)
 {

@@ -60,8 +60,8 @@ int log_sites_open_journal(int dir_fd)
 	int err = 0;
 
 	log_sites_lock();
-	journal_fd = openat(dir_fd, LOG_JOURNAL, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
-			    0600);
+	journal_fd = openat(dir_fd, LOG_JOURNAL,
+			    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	if (journal_fd < 0)
 		err = hft_fail(errno, "make a file for sites");
 	for (i = 0; i < sites_count && !err; i++)

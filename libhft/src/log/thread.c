@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "../api.h"
 #include "log.h"
@@ -62,15 +60,11 @@ static void in_parent(void)
 	pthread_mutex_unlock(&current_lock);
 }
 
-/* The rings are not mapped here, and their folder's lock is the parent's alone. */
+/* The rings are not mapped here. */
 static void in_child(void)
 {
-	struct hft_log *log = current;
-
 	memset(hft_log_self, 0, sizeof(hft_log_self));
 	memset(queues, 0, sizeof(queues));
-	if (log)
-		close(log->ring_fd);
 	current = NULL;
 	log_sites_forget_journal();
 	log_sites_unlock();
