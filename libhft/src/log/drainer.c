@@ -25,6 +25,9 @@
 #define QUIET_LOOK_NS	50000		/* closing: is a call under way? */
 #define FLUSH_STEP_NS	(20 * 1000000ull)
 #define BUSY_BYTES	(64u << 10)	/* more in one turn: the next at once */
+#define TURN_BYTES	(1 << 20)	/* of a ring in one turn: more than a record has */
+
+_Static_assert(TURN_BYTES > HFT_LOG_RECORD_MAX, "a record fits");
 
 /* Of the one drainer that there is */
 static _Atomic uint32_t wakes;
@@ -83,34 +86,40 @@ static int add_queue(struct hft_log *log, struct log_queue *queue)
 
 	if (err)
 		return err;
-	queue->next = log->queues;
-	log->queues = queue;
+	queue->next = NULL;
+	*log->queues_end = queue;
+	log->queues_end = &queue->next;
 	atomic_fetch_add(&log->rings, 1);
 	return 0;
 }
 
-/* Those that can not be added now are tried again. */
-static void take_incoming(struct hft_log *log)
+/* Those that can not be added now are tried again: why one could not. */
+static int take_incoming(struct hft_log *log)
 {
 	struct log_queue *queue = atomic_exchange(&log->incoming, NULL), *next;
+	int err, failed = 0;
 
 	for (; queue; queue = next) {
 		next = queue->next;
-		if (!add_queue(log, queue))
+		err = add_queue(log, queue);
+		if (!err)
 			continue;
+		failed = err;
 		queue->next = atomic_load(&log->incoming);
 		while (!atomic_compare_exchange_weak(&log->incoming, &queue->next, queue))
 			;
 	}
+	return failed;
 }
 
-static void remove_queue(struct hft_log *log, struct log_queue *queue)
+/* That *@link points to. */
+static void remove_queue(struct hft_log *log, struct log_queue **link)
 {
-	struct log_queue **link = &log->queues;
+	struct log_queue *queue = *link;
 
-	while (*link != queue)
-		link = &(*link)->next;
 	*link = queue->next;
+	if (!queue->next)
+		log->queues_end = link;
 	atomic_fetch_sub(&log->rings, 1);
 	unlinkat(log->ring_fd, queue->name, 0);
 	log_queue_put(queue);
@@ -139,6 +148,8 @@ static int64_t drain(struct hft_log *log, struct log_queue *queue)
 	bytes = log_queue_read(queue, &records);
 	if (bytes <= 0)
 		return bytes;
+	if (bytes > TURN_BYTES)
+		bytes = TURN_BYTES;
 	err = tell_sites(log);
 	if (err)
 		return err;
@@ -174,28 +185,80 @@ static bool is_written(const struct hft_log *log, const struct log_queue *queue)
 }
 
 /* Returns how many bytes were taken. */
+static uint64_t serve(struct hft_log *log, struct log_queue *queue)
+{
+	int64_t took = drain(log, queue);
+
+	if (took == -EBADMSG)
+		give_up(log, queue);
+	log_queue_free(queue, hft_log_store_written(log->store, queue->stream));
+	count(log, queue);
+	if (!queue->ended && is_over(queue))
+		queue->ended = !hft_log_store_stream_end(log->store, queue->stream);
+	return took > 0 ? (uint64_t)took : 0;
+}
+
+static uint64_t serve_audit(struct hft_log *log)
+{
+	struct log_queue *queue;
+	uint64_t sum = 0;
+
+	for (queue = log->queues; queue; queue = queue->next) {
+		if (queue->audit && !queue->broken)
+			sum += serve(log, queue);
+	}
+	return sum;
+}
+
+static void remove_ended(struct hft_log *log)
+{
+	struct log_queue **link = &log->queues, *queue;
+
+	while ((queue = *link)) {
+		if (queue->ended && !queue->broken && is_written(log, queue) &&
+		    !hft_log_store_stream_forget(log->store, queue->stream))
+			remove_queue(log, link);
+		else
+			link = &queue->next;
+	}
+}
+
+/* Who was last is not always last. */
+static void rotate(struct hft_log *log)
+{
+	struct log_queue *first = log->queues;
+
+	if (!first || !first->next)
+		return;
+	log->queues = first->next;
+	first->next = NULL;
+	*log->queues_end = first;
+	log->queues_end = &first->next;
+}
+
+/*
+ * Calls for an audit ring wait when it is full: it is served first, and again when others
+ * were given as much as one may be.  A disk that is slow gives back few buffers at a time,
+ * which one plain ring that is always full would have else.
+ */
 static uint64_t turn(struct hft_log *log)
 {
-	struct log_queue *queue, *next;
-	uint64_t sum = 0;
-	int64_t took;
+	struct log_queue *queue;
+	uint64_t sum, last = 0;
 
 	take_incoming(log);
-	for (queue = log->queues; queue; queue = next) {
-		next = queue->next;
-		if (queue->broken)
+	sum = serve_audit(log);
+	for (queue = log->queues; queue; queue = queue->next) {
+		if (queue->audit || queue->broken)
 			continue;
-		took = drain(log, queue);
-		if (took == -EBADMSG)
-			give_up(log, queue);
-		sum += took > 0 ? (uint64_t)took : 0;
-		log_queue_free(queue, hft_log_store_written(log->store, queue->stream));
-		count(log, queue);
-		if (!queue->ended && is_over(queue))
-			queue->ended = !hft_log_store_stream_end(log->store, queue->stream);
-		if (queue->ended && !queue->broken && is_written(log, queue))
-			remove_queue(log, queue);
+		sum += serve(log, queue);
+		if (sum - last < TURN_BYTES)
+			continue;
+		sum += serve_audit(log);
+		last = sum;
 	}
+	remove_ended(log);
+	rotate(log);
 	return sum;
 }
 
@@ -216,35 +279,68 @@ static void sleep_until(uint64_t until)
 	atomic_store(&sleeping, 0);
 }
 
+/* Has the store all that was in rings when the flush began?  A later ring has none of it. */
+static bool flush_is_taken(struct hft_log *log)
+{
+	struct log_queue *queue;
+	bool taken = true;
+
+	for (queue = log->queues; queue; queue = queue->next) {
+		if (queue->flush_given != UINT64_MAX || queue->broken)
+			continue;
+		if (queue->position >= queue->flush_to)
+			queue->flush_given = queue->given;
+		else
+			taken = false;
+	}
+	return taken;
+}
+
+static bool flush_is_written(struct hft_log *log)
+{
+	struct log_queue *queue;
+
+	for (queue = log->queues; queue; queue = queue->next) {
+		if (!queue->broken &&
+		    hft_log_store_written(log->store, queue->stream) < queue->flush_given)
+			return false;
+	}
+	return true;
+}
+
+/* Other threads may log so much meanwhile that the store is never without work. */
+static int do_flush(struct hft_log *log, bool sync)
+{
+	int err;
+
+	if (!flush_is_taken(log))
+		return -ETIMEDOUT;
+	err = hft_log_store_flush(log->store, sync, FLUSH_STEP_NS);
+	return err && !sync && flush_is_written(log) ? 0 : err;
+}
+
 /* Is the flush over?  Then its thread is told. */
 static void look_at_flush(struct hft_log *log, uint64_t now)
 {
-	bool written = true, sync, wanted;
-	struct log_queue *queue;
-	uint64_t until;
-	int err = 0;
+	struct log_flush flush;
+	int err;
 
 	pthread_mutex_lock(&log->lock);
-	wanted = log->flush.wanted && log->flush.begun;
-	sync = log->flush.sync;
-	until = log->flush.until;
+	flush = log->flush;
 	pthread_mutex_unlock(&log->lock);
-	if (!wanted)
+	if (!flush.wanted)
 		return;
-	for (queue = log->queues; queue; queue = queue->next)
-		written &= queue->broken || queue->position >= queue->flush_to;
-	if (written && !atomic_load(&log->incoming))
-		err = hft_log_store_flush(log->store, sync, FLUSH_STEP_NS);
-	if ((!written || err) && now < until)
+	err = flush.begun ? do_flush(log, flush.sync) : -ETIMEDOUT;
+	if (err && now < flush.until)
 		return;
 	pthread_mutex_lock(&log->lock);
 	log->flush.wanted = false;
-	log->flush.err = !written ? -ETIMEDOUT : err;
+	log->flush.err = err;
 	pthread_cond_broadcast(&log->changed);
 	pthread_mutex_unlock(&log->lock);
 }
 
-/* A flush is of what there is now. */
+/* A flush is of what there is now: of all rings that were made before it was asked for. */
 static void begin_flush(struct hft_log *log)
 {
 	struct log_queue *queue;
@@ -252,13 +348,16 @@ static void begin_flush(struct hft_log *log)
 
 	pthread_mutex_lock(&log->lock);
 	begins = log->flush.wanted && !log->flush.begun;
-	log->flush.begun = log->flush.wanted;
 	pthread_mutex_unlock(&log->lock);
-	if (!begins)
+	if (!begins || take_incoming(log))
 		return;
-	take_incoming(log);
-	for (queue = log->queues; queue; queue = queue->next)
+	for (queue = log->queues; queue; queue = queue->next) {
 		queue->flush_to = log_queue_head(queue);
+		queue->flush_given = UINT64_MAX;
+	}
+	pthread_mutex_lock(&log->lock);
+	log->flush.begun = true;
+	pthread_mutex_unlock(&log->lock);
 }
 
 static bool is_ending(struct hft_log *log)
@@ -366,7 +465,7 @@ static int finish(struct hft_log *log)
 			log->queues = queue->next;
 			log_queue_put(queue);
 		} else {
-			remove_queue(log, queue);
+			remove_queue(log, &log->queues);
 		}
 	}
 	if (!log->kept)

@@ -317,6 +317,7 @@ static struct hft_log *new_log(void)
 	pthread_condattr_destroy(&attr);
 	pthread_mutex_init(&log->lock, NULL);
 	pthread_mutex_init(&log->flushing, NULL);
+	log->queues_end = &log->queues;
 	return log;
 }
 

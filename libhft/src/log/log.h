@@ -71,6 +71,7 @@ struct log_flush {
  * @store_opts: until it has begun
  * @store: where records go; this and what follows is the drainer's
  * @queues: of rings
+ * @queues_end: where the next one is put
  * @told: sites that the store knows
  * @generation: of the rules that were applied
  * @look: when to look at the clocks
@@ -105,6 +106,7 @@ struct hft_log {
 	const struct hft_log_store_opts *store_opts;
 	struct hft_log_store *store;
 	struct log_queue *queues;
+	struct log_queue **queues_end;
 	unsigned int told;
 	uint32_t generation;
 	uint64_t look;

@@ -53,6 +53,7 @@ _Static_assert(sizeof(struct log_loss) == 8 * LOG_LOST_WORDS, "as long as it say
  * @level_given: this many of them were ...
  * @level_position: ... before this position
  * @flush_to: up to this position it has to be in files
+ * @flush_given: @given when the store had all of that; UINT64_MAX: it has not yet
  * @counted_lost: of what the ring says that it has lost, this is in the log's sum
  * @counted_timeouts: likewise
  */
@@ -81,6 +82,7 @@ struct log_queue {
 	uint64_t level_given;
 	uint64_t level_position;
 	uint64_t flush_to;
+	uint64_t flush_given;
 	uint64_t counted_lost;
 	uint64_t counted_timeouts;
 };

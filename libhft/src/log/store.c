@@ -96,45 +96,6 @@ static int state_err(struct hft_log_store *store)
 	return err;
 }
 
-static struct log_stream *find_stream(struct hft_log_store *store, uint64_t id)
-{
-	struct log_stream *stream = store->streams;
-
-	while (stream && stream->is.id != id)
-		stream = stream->next;
-	return stream;
-}
-
-int hft_log_store_stream_add(struct hft_log_store *store, const struct hft_log_store_stream *is)
-{
-	struct log_stream *stream, **at = &store->streams;
-
-	if (find_stream(store, is->id))
-		return hft_fail(EEXIST, "stream %llu", (unsigned long long)is->id);
-	stream = calloc(1, sizeof(*stream));
-	if (!stream)
-		return hft_fail(ENOMEM, "a stream");
-	stream->is = *is;
-	snprintf(stream->thread, sizeof(stream->thread), "%s", is->thread ? is->thread : "");
-	snprintf(stream->policy, sizeof(stream->policy), "%s", is->policy ? is->policy : "");
-	stream->is.thread = stream->thread;
-	stream->is.policy = stream->policy;
-	while (*at)
-		at = &(*at)->next;
-	*at = stream;
-	return 0;
-}
-
-int hft_log_store_stream_end(struct hft_log_store *store, uint64_t id)
-{
-	struct log_stream *stream = find_stream(store, id);
-
-	if (!stream)
-		return hft_fail(ENOENT, "stream %llu", (unsigned long long)id);
-	stream->ended = true;
-	return 0;
-}
-
 /* Write a packet if nothing stands in its way; else it stays, and hft_store_poll() does. */
 void hft_store_write(struct hft_log_store *store, struct log_packet *packet)
 {
@@ -209,7 +170,7 @@ static int64_t refuse(struct hft_log_store *store, int err)
 int64_t hft_log_store_append(struct hft_log_store *store, uint64_t id, const void *records,
 			     size_t bytes, uint64_t lost)
 {
-	struct log_stream *stream = find_stream(store, id);
+	struct log_stream *stream = hft_store_stream_find(store, id);
 	const uint8_t *from = records;
 	struct log_packet *packet;
 	int64_t got = 0;
@@ -244,14 +205,14 @@ int64_t hft_log_store_append(struct hft_log_store *store, uint64_t id, const voi
 
 uint64_t hft_log_store_written(struct hft_log_store *store, uint64_t id)
 {
-	struct log_stream *stream = find_stream(store, id);
+	struct log_stream *stream = hft_store_stream_find(store, id);
 
 	return stream ? stream->written : 0;
 }
 
 uint64_t hft_log_store_synced(struct hft_log_store *store, uint64_t id)
 {
-	struct log_stream *stream = find_stream(store, id);
+	struct log_stream *stream = hft_store_stream_find(store, id);
 
 	return stream ? stream->synced : 0;
 }

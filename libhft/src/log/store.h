@@ -142,8 +142,11 @@ int64_t hft_log_store_append(struct hft_log_store *store, uint64_t id, const voi
 uint64_t hft_log_store_written(struct hft_log_store *store, uint64_t id);
 uint64_t hft_log_store_synced(struct hft_log_store *store, uint64_t id);
 
-/* No more of it comes: what it has is written soon, and @id may not be added again. */
+/* No more of it comes: what it has is written soon. */
 int hft_log_store_stream_end(struct hft_log_store *store, uint64_t id);
+
+/* It has ended and is written: nothing is asked of it any more.  -EBUSY: not yet, -ENOENT. */
+int hft_log_store_stream_forget(struct hft_log_store *store, uint64_t id);
 
 /* Stamps are of another clock, or of the same at another rate, from the next record on. */
 int hft_log_store_clock(struct hft_log_store *store, const struct hft_log_store_clock *clock);

@@ -206,6 +206,7 @@ static void free_file(struct log_file *file)
 	if (file->fd >= 0)
 		close(file->fd);
 	hft_log_chain_end(&file->chain);
+	hft_store_stream_put(file->stream);
 	free(file);
 }
 
@@ -220,6 +221,7 @@ int hft_store_chunk_file(struct hft_log_store *store, struct log_stream *stream)
 		return hft_fail(ENOMEM, "a stream");
 	file->chunk = chunk;
 	file->stream = stream;
+	stream->users++;
 	snprintf(file->name, sizeof(file->name), "stream-%llu", (unsigned long long)stream->is.id);
 	err = open_file(store, file);
 	if (!err)
@@ -442,7 +444,7 @@ static void abandon(struct log_chunk *chunk)
 
 	/* What is in a file behind this is in the next chunk, too. */
 	for (file = chunk->files; file; file = file->next)
-		if (ftruncate(file->fd, (off_t)file->written_bytes))
+		if (file->fd >= 0 && ftruncate(file->fd, (off_t)file->written_bytes))
 			continue;
 	hft_store_chunk_free(chunk);
 }

@@ -75,7 +75,7 @@ struct log_file {
 	struct log_chunk *chunk;
 	struct log_stream *stream;
 	char name[HFT_LOG_NAME_BYTES];
-	int fd;
+	int fd;				/* -1: its stream was forgotten, and no sync of it runs */
 	bool direct;
 	bool syncing;
 	bool doubtful;			/* a sync failed: what was written may be lost */
@@ -117,9 +117,14 @@ struct log_chunk {
 	struct hft_log_sealing seal;
 };
 
+#define LOG_STREAM_BUCKETS	256
+
 struct log_stream {
 	struct log_stream *next;
+	struct log_stream **link;		/* that points to it */
+	struct log_stream *same;		/* of those whose id has the same bucket */
 	struct hft_log_store_stream is;
+	uint64_t users;				/* the store, and files */
 	char thread[64];
 	char policy[16];
 	struct log_packet *filling;
@@ -130,7 +135,7 @@ struct log_stream {
 	uint64_t synced;
 	uint64_t lost;
 	bool ended;
-	bool described;				/* in the sites of the open chunk */
+	bool forgotten;
 };
 
 /* What a site's records have for the index. */
@@ -191,7 +196,8 @@ struct hft_log_store {
 	uint32_t nr_sites;
 	uint16_t *site_order;
 	uint32_t sites_room;
-	struct log_stream *streams;
+	struct log_stream *streams, **streams_end;
+	struct log_stream *by_id[LOG_STREAM_BUCKETS];
 
 	uint8_t *buffers;
 	size_t buffers_bytes;
@@ -242,8 +248,15 @@ uint64_t hft_store_monotonic(void);
 /* store_site.c */
 void hft_store_sites_free(struct hft_log_store *store);
 
+/* store_stream.c */
+struct log_stream *hft_store_stream_find(struct hft_log_store *store, uint64_t id);
+void hft_store_stream_put(struct log_stream *stream);
+void hft_store_file_rest(struct log_file *file);
+void hft_store_streams_free(struct hft_log_store *store);
+
 /* store_packet.c */
 struct log_packet *hft_store_packet_take(struct hft_log_store *store, struct log_stream *stream);
+void hft_store_packet_give(struct hft_log_store *store, struct log_packet *packet);
 int64_t hft_store_packet_fill(struct hft_log_store *store, struct log_packet *packet,
 			const void *records, size_t bytes);
 int hft_store_packet_close(struct hft_log_store *store, struct log_packet *packet);

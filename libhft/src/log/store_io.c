@@ -138,6 +138,7 @@ static void sync_file_done(struct hft_log_store *store, struct log_file *file, i
 {
 	file->syncing = false;
 	file->chunk->syncs--;
+	hft_store_file_rest(file);
 	if (is_again(done))
 		return;
 	if (done < 0) {
@@ -259,8 +260,20 @@ static bool sync_fd(struct hft_log_store *store, int fd, uintptr_t of)
 	return true;
 }
 
+/* One that is not open, as nobody writes to it. */
+static bool open_again(struct log_file *file)
+{
+	if (file->fd >= 0)
+		return true;
+	file->fd = openat(file->chunk->fd, file->name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	file->chunk->gone |= file->fd < 0 && errno == ENOENT;
+	return file->fd >= 0;
+}
+
 void hft_store_io_sync_file(struct hft_log_store *store, struct log_file *file)
 {
+	if (!open_again(file))
+		return;
 	file->syncing = true;
 	file->sync_to = file->written;
 	file->sync_written_to = file->written_to;
@@ -269,6 +282,7 @@ void hft_store_io_sync_file(struct hft_log_store *store, struct log_file *file)
 		return;
 	file->syncing = false;
 	file->chunk->syncs--;
+	hft_store_file_rest(file);
 }
 
 /* Its folders, and what describes the records: before a stream's own sync is worth much. */

@@ -137,16 +137,6 @@ static int start(struct hft_log_store *store)
 	return err;
 }
 
-static void free_streams(struct hft_log_store *store)
-{
-	struct log_stream *stream;
-
-	while ((stream = store->streams)) {
-		store->streams = stream->next;
-		free(stream);
-	}
-}
-
 static void free_chunks(struct hft_log_store *store)
 {
 	struct log_chunk *chunk;
@@ -166,7 +156,7 @@ static void close_store(struct hft_log_store *store, bool now)
 	hft_store_packer_close(store);
 	hft_store_io_close(store);
 	free_chunks(store);
-	free_streams(store);
+	hft_store_streams_free(store);
 	hft_store_sites_free(store);
 	free(store->kept);
 	if (store->has_key)
@@ -198,6 +188,7 @@ int hft_log_store_open(struct hft_log_store **out, const char *dir,
 	store->opts = opts;
 	store->dir_fd = -1;
 	store->next_number = 1;
+	store->streams_end = &store->streams;
 	store->now = hft_store_monotonic();
 	pthread_mutex_init(&store->lock, NULL);
 	err = set_origin(store, origin);

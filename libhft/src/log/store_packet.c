@@ -34,6 +34,13 @@ struct log_packet *hft_store_packet_take(struct hft_log_store *store, struct log
 	return packet;
 }
 
+void hft_store_packet_give(struct hft_log_store *store, struct log_packet *packet)
+{
+	packet->next = store->free;
+	store->free = packet;
+	store->nr_free++;
+}
+
 /* How far whole records of known sites go that fit; 0 and @bad: the first is none. */
 static size_t scan(struct hft_log_store *store, struct log_packet *packet,
 		   const uint8_t *from, size_t bytes, bool *bad)
@@ -199,9 +206,7 @@ static void free_packet(struct hft_log_store *store, struct log_packet *packet)
 	store->state.records += packet->index.records;
 	store->state.bytes += packet->bytes;
 	pthread_mutex_unlock(&store->lock);
-	packet->next = store->free;
-	store->free = packet;
-	store->nr_free++;
+	hft_store_packet_give(store, packet);
 }
 
 /* It is in its file: those that are without a gap before them are done with. */

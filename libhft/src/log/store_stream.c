@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Streams: added, ended, forgotten.  Threads come and go while a chunk is open, which has a
+ * file of each: a stream that is forgotten is there for its files alone, which are not kept
+ * open.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../options.h"
+#include "store_internal.h"
+
+static struct log_stream **bucket(struct hft_log_store *store, uint64_t id)
+{
+	return &store->by_id[id % LOG_STREAM_BUCKETS];
+}
+
+struct log_stream *hft_store_stream_find(struct hft_log_store *store, uint64_t id)
+{
+	struct log_stream *stream = *bucket(store, id);
+
+	while (stream && stream->is.id != id)
+		stream = stream->same;
+	return stream;
+}
+
+int hft_log_store_stream_add(struct hft_log_store *store, const struct hft_log_store_stream *is)
+{
+	struct log_stream *stream, **at = bucket(store, is->id);
+
+	if (hft_store_stream_find(store, is->id))
+		return hft_fail(EEXIST, "stream %llu", (unsigned long long)is->id);
+	stream = calloc(1, sizeof(*stream));
+	if (!stream)
+		return hft_fail(ENOMEM, "a stream");
+	stream->is = *is;
+	snprintf(stream->thread, sizeof(stream->thread), "%s", is->thread ? is->thread : "");
+	snprintf(stream->policy, sizeof(stream->policy), "%s", is->policy ? is->policy : "");
+	stream->is.thread = stream->thread;
+	stream->is.policy = stream->policy;
+	stream->users = 1;
+	stream->same = *at;
+	*at = stream;
+	stream->link = store->streams_end;
+	*stream->link = stream;
+	store->streams_end = &stream->next;
+	return 0;
+}
+
+int hft_log_store_stream_end(struct hft_log_store *store, uint64_t id)
+{
+	struct log_stream *stream = hft_store_stream_find(store, id);
+
+	if (!stream)
+		return hft_fail(ENOENT, "stream %llu", (unsigned long long)id);
+	stream->ended = true;
+	return 0;
+}
+
+void hft_store_stream_put(struct log_stream *stream)
+{
+	if (!--stream->users)
+		free(stream);
+}
+
+/* From all lists; its files may still have it. */
+static void unlink_stream(struct hft_log_store *store, struct log_stream *stream)
+{
+	struct log_stream **at = bucket(store, stream->is.id);
+
+	while (*at != stream)
+		at = &(*at)->same;
+	*at = stream->same;
+	*stream->link = stream->next;
+	if (stream->next)
+		stream->next->link = stream->link;
+	else
+		store->streams_end = stream->link;
+	hft_store_stream_put(stream);
+}
+
+/* Nobody writes to it any more. */
+void hft_store_file_rest(struct log_file *file)
+{
+	if (!file->stream->forgotten || file->syncing || file->fd < 0)
+		return;
+	close(file->fd);
+	file->fd = -1;
+}
+
+int hft_log_store_stream_forget(struct hft_log_store *store, uint64_t id)
+{
+	struct log_stream *stream = hft_store_stream_find(store, id);
+	struct log_file *file;
+
+	if (!stream)
+		return hft_fail(ENOENT, "stream %llu", (unsigned long long)id);
+	if (!stream->ended || stream->first ||
+	    (stream->filling && stream->filling->index.records))
+		return hft_fail(EBUSY, "stream %llu", (unsigned long long)id);
+	if (stream->filling)
+		hft_store_packet_give(store, stream->filling);
+	stream->forgotten = true;
+	file = stream->file;
+	if (file)
+		hft_store_file_rest(file);
+	unlink_stream(store, stream);
+	return 0;
+}
+
+void hft_store_streams_free(struct hft_log_store *store)
+{
+	while (store->streams)
+		unlink_stream(store, store->streams);
+}

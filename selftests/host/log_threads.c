@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* flavours: plain asan tsan gcov */
+/*
+ * A log and threads that come, go and are amid their calls while it is flushed or closed.
+ * Its folder is in memory: each thread has a file, for which a disk takes milliseconds.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <hft/hft.h>
+#define HFT_LOG_SUBSYSTEM "threads"
+#include <hft/log.h>
+#include <hft/log_read.h>
+
+#define WAIT_NS		60000000000ull
+#define FLUSHES		20
+#define COMERS		2
+#define COMINGS		100
+#define MANY		1000
+
+HFT_LOG_EVENT(log_mine, "mine", "number", HFT_LOG_NOTICE, HFT_LOG_PLAIN, (u64, number))
+HFT_LOG_EVENT(log_other, "other", "number", HFT_LOG_NOTICE, HFT_LOG_PLAIN, (u64, number))
+
+static char dir[64];
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(dir, "/dev/shm/hft-test-threads-XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Nothing is written before its time but by a flush. */
+static struct hft_log *open_log(void)
+{
+	HFT_OPTS(hft_log_store_opts, store, .flush_ns = WAIT_NS, .packet_bytes = 16 << 10,
+		 .flags = HFT_LOG_STORE_NO_PACK, .sync = HFT_LOG_SYNC_NONE);
+	HFT_OPTS(hft_log_opts, opts, .ring_bytes = 64 << 10, .audit_bytes = 64 << 10,
+		 .policy = HFT_LOG_BLOCK, .block_ns = UINT64_MAX, .idle_ns = 1000000,
+		 .store = &store);
+	struct hft_log *log;
+	int err = hft_log_open(&log, dir, &opts);
+
+	if (err)
+		fail_msg("open: %s", hft_strerror(err));
+	return log;
+}
+
+static void notice(void *context, const struct hft_log_notice *it)
+{
+	(void)context;
+	fail_msg("%s at %llu: %s", it->path, (unsigned long long)it->offset, it->text);
+}
+
+static uint64_t count_records(const char *subsystem)
+{
+	HFT_OPTS(hft_log_reader_opts, opts, .notice = notice, .subsystems = subsystem,
+		 .flags = HFT_LOG_READ_FOLLOW);
+	const char *path = dir;
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	uint64_t sum = 0;
+	int ret;
+
+	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &opts), 0);
+	while ((ret = hft_log_reader_next(reader, &view)) > 0)
+		sum++;
+	assert_int_equal(ret, 0);
+	hft_log_reader_close(reader);
+	return sum;
+}
+
+static _Atomic uint64_t others;
+
+static void *log_once(void *unused)
+{
+	(void)unused;
+	if (!log_other(0))
+		atomic_fetch_add(&others, 1);
+	return NULL;
+}
+
+/* Threads that live for one call. */
+static void *come_and_go(void *unused)
+{
+	pthread_t thread;
+	unsigned int i;
+
+	(void)unused;
+	for (i = 0; i < COMINGS; i++) {
+		if (!pthread_create(&thread, NULL, log_once, NULL))
+			pthread_join(thread, NULL);
+	}
+	return NULL;
+}
+
+/* What was logged before a flush is in files after it, while others make their rings. */
+static void test_flush(void **state)
+{
+	struct hft_log *log = open_log();
+	pthread_t threads[COMERS];
+	uint64_t number, i;
+
+	(void)state;
+	atomic_store(&others, 0);
+	for (i = 0; i < COMERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, come_and_go, NULL), 0);
+	for (number = 0; number < FLUSHES; number++) {
+		assert_int_equal(log_mine(number), 0);
+		assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
+		assert_int_equal(count_records("mine"), number + 1);
+	}
+	for (i = 0; i < COMERS; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records("mine"), FLUSHES);
+	assert_int_equal(count_records("other"), atomic_load(&others));
+}
+
+static unsigned int count_files(void)
+{
+	unsigned int count = 0;
+	DIR *folder = opendir("/proc/self/fd");
+
+	assert_non_null(folder);
+	while (readdir(folder))
+		count++;
+	closedir(folder);
+	return count;
+}
+
+/* All rings are given back. */
+static struct hft_log_stats run_threads(struct hft_log *log, unsigned int nr)
+{
+	HFT_OPTS(hft_log_stats, stats);
+	pthread_t thread;
+
+	while (nr--) {
+		assert_int_equal(pthread_create(&thread, NULL, log_once, NULL), 0);
+		pthread_join(thread, NULL);
+	}
+	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
+	do {
+		usleep(1000);
+		assert_int_equal(hft_log_stats(log, &stats), 0);
+	} while (stats.rings);
+	return stats;
+}
+
+/* No open files are left of threads that were short. */
+static void test_many(void **state)
+{
+	struct hft_log *log = open_log();
+	struct hft_log_stats stats;
+	unsigned int files;
+
+	(void)state;
+	atomic_store(&others, 0);
+	run_threads(log, MANY / 2);
+	files = count_files();
+	stats = run_threads(log, MANY / 2);
+	assert_true(count_files() < files + 16);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(atomic_load(&others), MANY);
+	assert_int_equal(stats.bytes, MANY * (sizeof(struct hft_log_record) + sizeof(uint64_t)));
+	assert_int_equal(stats.lost, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_flush, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
