@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* flavours: plain asan gcov */
+/*
+ * What a crash leaves is told from what someone did, and repaired.
+ */
+#include <errno.h>
+
+#include "log_tamper.h"
+
+/* A stream of an unsealed chunk is broken from a packet on, in the ways that disks have. */
+static void tear(struct make_file *file, unsigned int from, uint64_t *random)
+{
+	size_t at = file->packets[from].offset, size = file->packets[from].bytes, i;
+	size_t end = random_below(random, 2) ? file->size : at + size;
+
+	switch (random_below(random, 4)) {
+	case 0:				/* not written, or not whole */
+		i = at + random_u64(random) % size;
+		resize(file, i, file->size - i, NULL, 0);
+		break;
+	case 1:				/* a hole, with what is behind written or not */
+		memset(file->bytes + at, 0, end - at);
+		break;
+	case 2:				/* a sector of another time */
+		for (i = at; i < at + 512; i++)
+			file->bytes[i] = (uint8_t)random_u64(random);
+		break;
+	default:			/* some sectors of it not written */
+		at += random_u64(random) % (size / 512) * 512;
+		memset(file->bytes + at, 0, 512);
+		file->bytes[at] = 1;
+	}
+}
+
+/* What is synced of what is left: that which the last whole packet says. */
+static void test_torn(void **state)
+{
+	const struct make_opts opts = { .seed = 77, .key = &own_key, .open_chunks = 1 };
+	struct hft_log_verify_result result;
+	struct make_log whole, log;
+	struct make_file *file;
+	struct wanted wanted;
+	unsigned int i, from;
+	uint64_t random;
+	char name[32];
+
+	(void)state;
+	make_log(&whole, &opts);
+	write_log(&whole);
+	for (i = 0; i < 300; i++) {
+		random = i;
+		make_copy(&log, &whole);
+		memset(&wanted, 0, sizeof(wanted));
+		snprintf(name, sizeof(name), "stream-%u", i % MAKE_STREAMS);
+		file = find_file(&log, MAKE_CHUNKS, name);
+		from = file->nr / 2 + random_below(&random, file->nr - file->nr / 2);
+		tear(file, from, &random);
+		want(&wanted, file, HFT_LOG_TORN, HFT_LOG_NO_PACKET);
+		wanted.or_kind = HFT_LOG_UNSEALED;
+		wanted.file = NULL;
+		make_change(log_dir, &whole, &log);
+		verify(&wanted, &result);
+		if (!wanted.is_seen || result.tampered || !result.torn)
+			fail_msg("%u: torn from %u of %u, but:\n%s", i, from, file->nr, wanted.text);
+		make_change(log_dir, &log, &whole);
+		make_free(&log);
+	}
+	make_remove(log_dir);
+	make_free(&whole);
+}
+
+/* The same of packets that a later one says were on the disk is no crash. */
+static void test_not_torn(void **state)
+{
+	const struct make_opts opts = { .seed = 78, .key = &own_key, .open_chunks = 1 };
+	struct hft_log_verify_result result;
+	struct make_log whole, log;
+	struct make_file *file;
+	struct wanted wanted;
+	unsigned int i, at;
+	uint64_t random;
+	size_t byte;
+
+	(void)state;
+	make_log(&whole, &opts);
+	write_log(&whole);
+	for (i = 0; i < 300; i++) {
+		random = i;
+		make_copy(&log, &whole);
+		memset(&wanted, 0, sizeof(wanted));
+		file = find_file(&log, MAKE_CHUNKS, "stream-1");
+		at = random_below(&random, (uint32_t)file->packets[file->nr - 1].synced);
+		byte = random_u64(&random) % file->packets[at].bytes;
+		want(&wanted, file, HFT_LOG_CHANGED, at);
+		if (i % 3)
+			file->bytes[file->packets[at].offset + byte] ^= 4;
+		else
+			resize(file, file->packets[at].offset, file->packets[at].bytes, NULL, 0);
+		wanted.or_kind = i % 3 ? HFT_LOG_CHANGED : HFT_LOG_DROPPED;
+		make_change(log_dir, &whole, &log);
+		verify(&wanted, &result);
+		if (!wanted.is_seen || !result.tampered)
+			fail_msg("%u: changed at %u of %u, but:\n%s", i, at, file->nr, wanted.text);
+		make_change(log_dir, &log, &whole);
+		make_free(&log);
+	}
+	make_remove(log_dir);
+	make_free(&whole);
+}
+
+/* A torn log is repaired: it is whole then, says so, and has each packet that was whole. */
+static void test_repair(void **state)
+{
+	struct make_opts opts = { .seed = 79, .key = &own_key };
+	struct hft_log_repair_opts repair = { .sz = sizeof(repair), .key = private_pem };
+	struct hft_log_repair_result repaired = { .sz = sizeof(repaired) };
+	struct hft_log_verify_result result, before;
+	struct make_log whole, log;
+	struct wanted wanted;
+	unsigned int i, j;
+	uint64_t random;
+
+	(void)state;
+	for (i = 0; i < 80; i++) {
+		random = i;
+		opts.seed = i / 20;
+		opts.open_chunks = 1 + i / 20 % 2;
+		if (i % 20 == 0)
+			make_log(&whole, &opts);
+		make_copy(&log, &whole);
+		memset(&wanted, 0, sizeof(wanted));
+		for (j = 0; j < log.nr; j++) {
+			struct make_file *file = &log.files[j];
+
+			if (file->chunk + opts.open_chunks > MAKE_CHUNKS && file->nr)
+				tear(file, file->nr / 2 + random_below(&random, file->nr / 2), &random);
+			else if (file->chunk == MAKE_CHUNKS && !file->nr && i % 2)
+				resize(file, file->size - 5, 5, NULL, 0);
+		}
+		write_log(&log);
+		verify(&wanted, &before);
+		assert_int_equal(hft_log_repair(log_dir, &repair, &repaired), 0);
+		assert_int_equal(repaired.chunks, opts.open_chunks);
+		verify(&wanted, &result);
+		if (result.tampered || result.torn || result.packets != before.packets ||
+		    result.records != before.records || result.sealed != MAKE_CHUNKS ||
+		    !strstr(wanted.text, "repaired"))
+			fail_msg("%u: repaired, but %u packets are %u:\n%s", i,
+				 (unsigned int)before.packets, (unsigned int)result.packets,
+				 wanted.text);
+		assert_int_equal(hft_log_repair(log_dir, &repair, &repaired), 0);
+		assert_int_equal(repaired.chunks, 0);
+		make_remove(log_dir);
+		make_free(&log);
+		if (i % 20 == 19)
+			make_free(&whole);
+	}
+}
+
+/* What was tampered with is not made good by a repair, and a copy leaves the log alone. */
+static void test_repair_tampered(void **state)
+{
+	const struct make_opts opts = { .seed = 80, .key = &own_key, .open_chunks = 1 };
+	struct hft_log_repair_opts repair = { .sz = sizeof(repair), .key = private_pem };
+	struct hft_log_repair_result repaired = { .sz = sizeof(repaired) };
+	struct hft_log_verify_result result;
+	struct wanted wanted = { 0 };
+	char output[96], was[80];
+	struct make_log log;
+	struct make_file *file;
+
+	(void)state;
+	make_log(&log, &opts);
+	file = find_file(&log, MAKE_CHUNKS, "stream-2");
+	resize(file, file->packets[1].offset, file->packets[1].bytes, NULL, 0);
+	write_log(&log);
+	snprintf(output, sizeof(output), "%s/fixed", root_dir);
+	repair.output = output;
+	assert_int_equal(hft_log_repair(log_dir, &repair, &repaired), 0);
+	assert_int_equal(repaired.chunks, 1);
+	assert_int_equal(hft_log_repair(log_dir, &repair, &repaired), -EEXIST);
+	want(&wanted, file, HFT_LOG_DROPPED, 1);
+	verify(&wanted, &result);
+	assert_true(wanted.is_seen && result.tampered);
+	assert_true(strstr(wanted.text, "unsealed"));
+
+	strcpy(was, log_dir);
+	strcpy(log_dir, output);
+	memset(&wanted, 0, sizeof(wanted));
+	want(&wanted, file, HFT_LOG_CHANGED, 1);
+	verify(&wanted, &result);
+	assert_true(wanted.is_seen && result.tampered);
+	assert_true(strstr(wanted.text, "found when the chunk was repaired: dropped"));
+	strcpy(log_dir, was);
+	make_remove(output);
+	make_remove(log_dir);
+	make_free(&log);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_torn),
+		cmocka_unit_test(test_not_torn),
+		cmocka_unit_test(test_repair),
+		cmocka_unit_test(test_repair_tampered),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
