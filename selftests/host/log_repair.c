@@ -1,11 +1,88 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* flavours: plain asan gcov */
 /*
- * What a crash leaves is told from what someone did, and repaired.
+ * What a crash leaves is told from what someone did, and repaired; and a repair is restarted
+ * wherever it was killed, or the disk was full.
  */
 #include <errno.h>
+#include <sys/wait.h>
 
 #include "log_tamper.h"
+
+/* The calls of a repair that change a folder (see the Makefile): one of them does not come off. */
+static struct {
+	enum { NO_TROUBLE, KILLED, FULL } kind;
+	unsigned int at;		/* which, from 1 */
+	unsigned int calls;
+} trouble;
+
+int __real_openat(int dir, const char *path, int flags, ...);
+ssize_t __real_write(int fd, const void *bytes, size_t size);
+int __real_fsync(int fd);
+int __real_ftruncate(int fd, off_t size);
+int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __real_unlinkat(int dir, const char *path, int flags);
+int __wrap_openat(int dir, const char *path, int flags, ...);
+ssize_t __wrap_write(int fd, const void *bytes, size_t size);
+int __wrap_fsync(int fd);
+int __wrap_ftruncate(int fd, off_t size);
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __wrap_unlinkat(int dir, const char *path, int flags);
+
+static bool is_now(void)
+{
+	return trouble.kind && ++trouble.calls == trouble.at;
+}
+
+static int strike(void)
+{
+	if (trouble.kind == KILLED)
+		_exit(9);
+	errno = ENOSPC;
+	return -1;
+}
+
+int __wrap_openat(int dir, const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+	va_end(args);
+	if (flags & O_CREAT && is_now())
+		return strike();
+	return __real_openat(dir, path, flags, mode);
+}
+
+ssize_t __wrap_write(int fd, const void *bytes, size_t size)
+{
+	if (!is_now())
+		return __real_write(fd, bytes, size);
+	if (__real_write(fd, bytes, size / 2) < 0)
+		abort();
+	return strike();
+}
+
+int __wrap_fsync(int fd)
+{
+	return is_now() ? strike() : __real_fsync(fd);
+}
+
+int __wrap_ftruncate(int fd, off_t size)
+{
+	return is_now() ? strike() : __real_ftruncate(fd, size);
+}
+
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+	return is_now() ? strike() : __real_renameat(from_dir, from, to_dir, to);
+}
+
+int __wrap_unlinkat(int dir, const char *path, int flags)
+{
+	return is_now() ? strike() : __real_unlinkat(dir, path, flags);
+}
 
 /* A stream of an unsealed chunk is broken from a packet on, in the ways that disks have. */
 static void tear(struct make_file *file, unsigned int from, uint64_t *random)
@@ -197,6 +274,132 @@ static void test_repair_tampered(void **state)
 	make_free(&log);
 }
 
+/* Of the last two chunks: packets move, ends are cut off, room is given back. */
+static void make_torn(struct make_log *log)
+{
+	const struct make_opts opts = { .seed = 82, .key = &own_key, .open_chunks = 2 };
+	static const char *const texts[] = { "metadata", "hft/sites", "hft/index" };
+	static const uint8_t zeroes[8192];
+	unsigned int chunk, i;
+
+	make_log(log, &opts);
+	for (chunk = MAKE_CHUNKS - 1; chunk <= MAKE_CHUNKS; chunk++) {
+		struct make_file *moved = find_file(log, chunk, "stream-0");
+		struct make_file *ended = find_file(log, chunk, "stream-1");
+		struct make_file *filled = find_file(log, chunk, "stream-2");
+
+		memset(moved->bytes + moved->packets[moved->nr - 2].offset + 512, 7, 512);
+		resize(ended, ended->size - 100, 100, NULL, 0);
+		resize(filled, filled->size, 0, zeroes, sizeof(zeroes));
+	}
+	for (i = 0; i < 3; i++) {
+		struct make_file *text = find_file(log, MAKE_CHUNKS, texts[i]);
+
+		resize(text, text->size - 5, 5, NULL, 0);
+	}
+}
+
+/* What is known of a log that was repaired */
+struct outcome {
+	struct hft_log_repair_result repair;
+	struct hft_log_verify_result verify;
+	char text[4096];
+	struct stat cut;
+};
+
+static void finish(struct outcome *outcome)
+{
+	const struct hft_log_repair_opts opts = { .sz = sizeof(opts), .key = private_pem };
+	struct wanted wanted = { 0 };
+	char path[128];
+	int err;
+
+	memset(outcome, 0, sizeof(*outcome));
+	outcome->repair.sz = sizeof(outcome->repair);
+	err = hft_log_repair(log_dir, &opts, &outcome->repair);
+	if (err)
+		fail_msg("call %u: %s", trouble.at, hft_strerror(err));
+	verify(&wanted, &outcome->verify);
+	strcpy(outcome->text, wanted.text);
+	snprintf(path, sizeof(path), "%s/chunk-%08u/.cut-stream-0", log_dir, MAKE_CHUNKS);
+	assert_int_equal(stat(path, &outcome->cut), 0);
+}
+
+/* In a process of its own: false, if it came to its end. */
+static bool is_killed(void)
+{
+	const struct hft_log_repair_opts opts = { .sz = sizeof(opts), .key = private_pem };
+	struct hft_log_repair_result result = { .sz = sizeof(result) };
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		trouble.kind = KILLED;
+		_exit(hft_log_repair(log_dir, &opts, &result) ? 1 : 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 1);
+	return WEXITSTATUS(status) == 9;
+}
+
+static bool is_full(void)
+{
+	const struct hft_log_repair_opts opts = { .sz = sizeof(opts), .key = private_pem };
+	struct hft_log_repair_result result = { .sz = sizeof(result) };
+	int err;
+
+	trouble.kind = FULL;
+	trouble.calls = 0;
+	err = hft_log_repair(log_dir, &opts, &result);
+	trouble.kind = NO_TROUBLE;
+	assert_true(!err || (err == -ENOSPC && trouble.calls >= trouble.at));
+	return trouble.calls >= trouble.at;
+}
+
+static void interrupt(bool (*is_interrupted)(void))
+{
+	struct outcome wanted, outcome;
+	struct hft_log_verify_result between;
+	struct wanted found = { 0 };
+	bool again = true;
+	struct make_log log;
+
+	make_torn(&log);
+	write_log(&log);
+	finish(&wanted);
+	make_remove(log_dir);
+	assert_true(wanted.repair.chunks == 2 && wanted.repair.cut_bytes && !wanted.verify.tampered);
+	for (trouble.at = 1; again; trouble.at++) {
+		write_log(&log);
+		again = is_interrupted();
+		verify(&found, &between);
+		if (between.tampered)
+			fail_msg("call %u:\n%s", trouble.at, found.text);
+		finish(&outcome);
+		if (strcmp(wanted.text, outcome.text))
+			fail_msg("call %u:\n%s and not:\n%s", trouble.at, outcome.text, wanted.text);
+		assert_int_equal(outcome.verify.packets, wanted.verify.packets);
+		assert_int_equal(outcome.verify.records, wanted.verify.records);
+		assert_int_equal(outcome.cut.st_size, wanted.cut.st_size);
+		make_remove(log_dir);
+	}
+	print_message("%u calls\n", trouble.at - 2);
+	assert_true(trouble.at > 40);
+	make_free(&log);
+}
+
+static void test_killed(void **state)
+{
+	(void)state;
+	interrupt(is_killed);
+}
+
+static void test_full(void **state)
+{
+	(void)state;
+	interrupt(is_full);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +407,8 @@ int main(void)
 		cmocka_unit_test(test_not_torn),
 		cmocka_unit_test(test_repair),
 		cmocka_unit_test(test_repair_tampered),
+		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_full),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

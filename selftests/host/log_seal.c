@@ -174,8 +174,8 @@ static void seal_chunk(const struct place *place, const struct hft_log_key *key,
 	assert_int_equal(hft_log_chain_add(&chain, packet, PACKET, 1, 0), 0);
 	assert_int_equal(hft_log_seal_stream(seal, "stream-3", &chain), 0);
 	hft_log_chain_end(&chain);
-	assert_int_equal(hft_log_seal_file(seal, place->fd, "sites"), -ENOENT);
-	assert_int_equal(hft_log_seal_file(seal, place->fd, "metadata"), 0);
+	assert_int_equal(hft_log_seal_file(seal, place->fd, "sites", "sites", 1), -ENOENT);
+	assert_int_equal(hft_log_seal_file(seal, place->fd, "metadata", "metadata", UINT64_MAX), 0);
 	assert_int_equal(hft_log_seal_end(seal, key), 0);
 	assert_int_equal(hft_log_seal_write(seal, place->fd), 0);
 }

@@ -99,6 +99,7 @@ static void hft_log_chunk_take(struct hft_log_chunks *chunks, struct hft_log_chu
 
 	chunk->sealed_number = hft_log_number(seal->json, "chunk");
 	chunk->is_final = json_is_true(json_object_get(seal->json, "final"));
+	chunk->is_repaired = json_object_get(seal->json, "repaired");
 	snprintf(chunk->uuid, sizeof(chunk->uuid), "%s",
 		 json_string_value(json_object_get(seal->json, "uuid")));
 	memcpy(chunk->root, seal->root, sizeof(chunk->root));
@@ -134,18 +135,49 @@ static uint64_t hft_log_folder_bytes(int chunk_fd)
 	return bytes;
 }
 
+/*
+ * A repaired chunk has another root than it would have had, which the chunk behind it goes
+ * on from if that was there already.
+ */
+const uint8_t *hft_log_chunk_root(const struct hft_log_chunk *chunk)
+{
+	return chunk->err || (chunk->is_repaired && !chunk->is_final) ? NULL : chunk->root;
+}
+
+/* The seal of a repair that has not ended; anything else of that name is nothing. */
+static void hft_log_chunk_read_pending(struct hft_log_chunks *chunks, struct hft_log_chunk *chunk,
+				       int chunk_fd)
+{
+	uint8_t key[HFT_LOG_KEY_BYTES];
+	struct hft_log_sealing seal;
+
+	if (hft_log_seal_read_pending(&seal, chunk_fd))
+		return;
+	if (json_object_get(seal.json, "repaired") &&
+	    hft_log_number(seal.json, "chunk") == chunk->number &&
+	    hft_log_seal_check_signature(&seal, key) >= 0) {
+		hft_log_chunk_take(chunks, chunk, &seal);
+		chunk->is_pending = true;
+		chunk->err = 0;
+	}
+	hft_log_seal_close(&seal);
+}
+
 int hft_log_chunk_read(struct hft_log_chunks *chunks, struct hft_log_chunk *chunk, int dir_fd)
 {
 	struct hft_log_sealing seal;
 	int fd = hft_log_chunk_open(dir_fd, chunk->number);
 
+	chunk->is_pending = false;
 	chunk->err = fd < 0 ? fd : hft_log_seal_read(&seal, fd);
 	if (!chunk->err) {
 		hft_log_chunk_take(chunks, chunk, &seal);
 		hft_log_seal_close(&seal);
 	} else {
 		snprintf(chunk->text, sizeof(chunk->text), "%s", hft_strerror(chunk->err));
-		if (fd >= 0)
+		if (fd >= 0 && chunk->err == -ENOENT)
+			hft_log_chunk_read_pending(chunks, chunk, fd);
+		if (fd >= 0 && chunk->err)
 			chunks->bytes += hft_log_folder_bytes(fd);
 	}
 	if (fd >= 0)

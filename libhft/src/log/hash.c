@@ -83,7 +83,7 @@ int hft_log_packet_hash(struct hft_log_digest *digest, const void *packet, size_
 	return hft_log_hash(digest, pieces, 2, hash);
 }
 
-int hft_log_hash_fd(int fd, uint64_t *bytes, uint8_t hash[HASH])
+int hft_log_hash_fd(int fd, uint64_t most, uint64_t *bytes, uint8_t hash[HASH])
 {
 	struct hft_log_digest digest;
 	uint8_t buffer[16384];
@@ -95,7 +95,12 @@ int hft_log_hash_fd(int fd, uint64_t *bytes, uint8_t hash[HASH])
 		return err;
 	*bytes = 0;
 	err = hft_log_digest_begin(&digest);
-	while (!err && (got = read(fd, buffer, sizeof(buffer))) > 0) {
+	while (!err && *bytes < most) {
+		uint64_t left = most - *bytes;
+
+		got = read(fd, buffer, left < sizeof(buffer) ? (size_t)left : sizeof(buffer));
+		if (got <= 0)
+			break;
 		err = hft_log_digest_add(&digest, buffer, (size_t)got);
 		*bytes += (uint64_t)got;
 	}

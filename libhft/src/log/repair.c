@@ -46,6 +46,11 @@ static int hft_log_list_streams(int chunk_fd, char ***names, size_t *nr)
 
 		if (!hft_log_stream_number(entry->d_name, &stream))
 			continue;
+		if (strstr(entry->d_name, ".zst")) {
+			err = hft_fail(EBADMSG, "%s is compressed: its chunk had a seal, and has none",
+				       entry->d_name);
+			break;
+		}
 		more = realloc(*names, (*nr + 1) * sizeof(**names));
 		if (more)
 			*names = more;
@@ -107,29 +112,40 @@ static int hft_log_repair_files(struct hft_log_repairer *repairer, const struct 
 	err = hft_log_seal_repaired(&repairer->seal, repairer->cuts);
 	if (!err)
 		err = hft_log_seal_end(&repairer->seal, key);
-	return err ? err : hft_log_seal_write(&repairer->seal, repairer->chunk_fd);
+	return err ? err : hft_log_seal_write_pending(&repairer->seal, repairer->chunk_fd);
 }
 
-static int hft_log_repair_chunk(struct hft_log_repairer *repairer,
+static int hft_log_repair_begin(struct hft_log_repairer *repairer,
 				const struct hft_log_seal_opts *opts,
 				const struct hft_log_key *key)
 {
 	int err;
 
-	repairer->chunk_fd = hft_log_chunk_open(repairer->dir_fd, opts->chunk);
-	if (repairer->chunk_fd < 0)
-		return repairer->chunk_fd;
 	repairer->nr_kept = 0;
 	if (mkdirat(repairer->chunk_fd, "hft", 0755) && errno != EEXIST)
-		err = hft_fail(errno, "make the folder hft");
-	else
-		err = hft_log_seal_begin(&repairer->seal, opts);
-	if (!err) {
-		err = hft_log_repair_files(repairer, key);
-		hft_log_seal_close(&repairer->seal);
-	}
+		return hft_fail(errno, "make the folder hft");
+	err = hft_log_seal_begin(&repairer->seal, opts);
+	if (err)
+		return err;
+	err = hft_log_repair_files(repairer, key);
+	hft_log_seal_close(&repairer->seal);
+	return err;
+}
+
+static int hft_log_repair_chunk(struct hft_log_repairer *repairer,
+				const struct hft_log_chunk *chunk,
+				const struct hft_log_seal_opts *opts,
+				const struct hft_log_key *key)
+{
+	int err;
+
+	repairer->chunk_fd = hft_log_chunk_open(repairer->dir_fd, chunk->number);
+	if (repairer->chunk_fd < 0)
+		return repairer->chunk_fd;
+	err = chunk->is_pending ? 0 : hft_log_repair_begin(repairer, opts, key);
+	if (!err)
+		err = hft_log_repair_end(repairer);
 	close(repairer->chunk_fd);
-	repairer->result.chunks += !err;
 	return err;
 }
 
@@ -141,11 +157,7 @@ static uint64_t hft_log_realtime(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/*
- * Those behind the last that has a seal; a damaged seal is nothing to repair.  Packets go on
- * from the root that the chunk before had when it was written: if it has been repaired, that
- * is not known any more.
- */
+/* Those behind the last that has a seal; a damaged seal is nothing to repair. */
 static int hft_log_repair_chunks(struct hft_log_repairer *repairer,
 				 const struct hft_log_chunks *chunks, const struct hft_log_key *key)
 {
@@ -162,19 +174,19 @@ static int hft_log_repair_chunks(struct hft_log_repairer *repairer,
 		opts.chunk = chunk->number;
 		opts.closed = hft_log_realtime();
 		opts.final = i + 1 == chunks->nr;
-		if (chunk->err == -ENOENT && chunk->number > chunks->last_sealed) {
-			err = hft_log_repair_chunk(repairer, &opts, key);
-			memcpy(previous, repairer->seal.root, HASH);
-			repairer->verifier.previous = NULL;
-		} else if (chunk->err) {
+		if (chunk->err && (chunk->err != -ENOENT || chunk->number < chunks->last_sealed))
 			return hft_fail(EBADMSG, "chunk %" PRIu64 ": its seal is missing or damaged, "
 					"which no repair mends", chunk->number);
-		} else {
+		if (!chunk->err) {
 			hft_log_uuid_read(chunk->uuid, opts.uuid);
 			strcpy(repairer->uuid, chunk->uuid);
 			memcpy(previous, chunk->root, HASH);
-			repairer->verifier.previous = chunk->root;
 		}
+		if (chunk->err || chunk->is_pending) {
+			err = hft_log_repair_chunk(repairer, chunk, &opts, key);
+			memcpy(previous, repairer->seal.root, HASH);
+		}
+		repairer->verifier.previous = hft_log_chunk_root(chunk);
 		opts.previous = previous;
 	}
 	return err;
@@ -250,7 +262,8 @@ static int hft_log_repair_locked(int dir_fd, const struct hft_log_repair_opts *o
  * Return: 0, also if there was nothing to repair; -EBUSY: the log is being written;
  * -EBADMSG: a seal is missing or damaged that was there: see hft_log_verify(); -EEXIST:
  * @user_opts->output is there; -ENOENT, -EINVAL, -ENOMEM, and what the file system says.
- * Any thread; blocks for the disk.  A repair that failed may be done again.
+ * Any thread; blocks for the disk.  A repair that failed or was killed may be done again: the
+ * bytes of a chunk stay as they were until all of the repaired one is on the disk.
  */
 HFT_API int hft_log_repair(const char *dir, const struct hft_log_repair_opts *user_opts,
 			   struct hft_log_repair_result *user_result)

@@ -6,6 +6,10 @@
  * sites an end that was not written whole, the index what it has of packets that are not
  * there (repair_files.c).  What is cut is kept in a hidden file beside, unless it is zeroes.
  * The seal says all of that, and what was seen before: tampering does not go away by it.
+ *
+ * A repair may be killed at any point and is made again then, or ended (repair_end.c): what
+ * is to be is written beside first, then the seal as hft/.repaired, and only then do the
+ * files of the chunk change to what that seal says.
  */
 #ifndef HFT_LOG_REPAIR_H
 #define HFT_LOG_REPAIR_H
@@ -52,8 +56,16 @@ int hft_log_repair_texts(struct hft_log_repairer *repairer);
 int hft_log_repair_index(struct hft_log_repairer *repairer);
 int hft_log_say_cut(struct hft_log_repairer *repairer, const char *file, uint64_t bytes);
 
+/* Make the files of a chunk what hft/.repaired says; that is its seal then. */
+int hft_log_repair_end(struct hft_log_repairer *repairer);
+
+/* A hidden file of the chunk: anew, and with all that was written on the disk */
+int hft_log_create(struct hft_log_repairer *repairer, const char *name, int *fd);
+int hft_log_finish(int fd, int err);
+
 /* Write what is at [@offset, +@bytes) of a file behind what is in another. */
 int hft_log_copy(int from_fd, uint64_t offset, uint64_t bytes, int to_fd);
+int hft_log_put(int fd, const void *bytes, size_t size);
 
 /* Copy the chunks of a log to a new folder. */
 int hft_log_copy_chunks(int dir_fd, const struct hft_log_chunks *chunks, const char *output);

@@ -21,13 +21,15 @@
 /* All of a file, with a NUL behind it; NULL: -errno is in @err */
 static char *hft_log_slurp(int chunk_fd, const char *file, size_t *size, int *err)
 {
-	int fd = openat(chunk_fd, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = openat(chunk_fd, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 	char *text = NULL;
 	struct stat st;
 
 	*err = 0;
 	if (fd < 0 || fstat(fd, &st)) {
-		*err = fd < 0 ? -errno : hft_fail(errno, "stat %s", file);
+		*err = hft_fail(errno, "open %s", file);
+	} else if (!S_ISREG(st.st_mode)) {
+		*err = hft_fail(EBADMSG, "%s is no file", file);
 	} else if (st.st_size > MOST_TEXT) {
 		*err = hft_fail(EFBIG, "%s", file);
 	} else {
@@ -76,28 +78,19 @@ static size_t hft_log_whole_lines(const char *text, size_t size)
 	return (size_t)(at - text);
 }
 
-static int hft_log_cut_text(struct hft_log_repairer *repairer, const char *file, size_t size,
-			    size_t whole)
+static int hft_log_cut_text(struct hft_log_repairer *repairer, const char *file, const char *text,
+			    size_t size, size_t whole)
 {
 	const char *base = strrchr(file, '/');
 	char name[64];
-	int fd, to_fd, err = 0;
+	int fd, err = 0;
 
-	fd = openat(repairer->chunk_fd, file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return hft_fail(errno, "open %s to cut it", file);
 	if (repairer->keeps_cut) {
 		snprintf(name, sizeof(name), ".cut-%s", base ? base + 1 : file);
-		to_fd = openat(repairer->chunk_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-			       0600);
-		err = to_fd < 0 ? hft_fail(errno, "create %s", name) :
-				  hft_log_copy(fd, whole, size - whole, to_fd);
-		if (to_fd >= 0)
-			close(to_fd);
+		err = hft_log_create(repairer, name, &fd);
+		if (!err)
+			err = hft_log_finish(fd, hft_log_put(fd, text + whole, size - whole));
 	}
-	if (!err && ftruncate(fd, (off_t)whole))
-		err = hft_fail(errno, "cut %s", file);
-	close(fd);
 	return err ? err : hft_log_say_cut(repairer, file, size - whole);
 }
 
@@ -114,10 +107,10 @@ static int hft_log_repair_text(struct hft_log_repairer *repairer, const char *fi
 	if (err)
 		return err;
 	whole = whole_of(text, size);
-	free(text);
 	if (whole < size)
-		err = hft_log_cut_text(repairer, file, size, whole);
-	return err ? err : hft_log_seal_file(&repairer->seal, repairer->chunk_fd, file);
+		err = hft_log_cut_text(repairer, file, text, size, whole);
+	free(text);
+	return err ? err : hft_log_seal_file(&repairer->seal, repairer->chunk_fd, file, file, whole);
 }
 
 int hft_log_repair_texts(struct hft_log_repairer *repairer)
@@ -159,19 +152,19 @@ static void hft_log_entry(const struct hft_log_index *old, size_t nr,
 static int hft_log_write_index(struct hft_log_repairer *repairer,
 			       const struct hft_log_index *entries)
 {
-	size_t bytes = repairer->nr_kept * ENTRY;
-	int fd, err = 0;
+	char name[256];
+	int fd, err;
 
-	fd = openat(repairer->chunk_fd, "hft/.index", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-		    0644);
-	if (fd < 0)
-		return hft_fail(errno, "create hft/.index");
-	if (write(fd, entries, bytes) != (ssize_t)bytes || fsync(fd))
-		err = hft_fail(errno ?: ENOSPC, "write hft/.index");
-	close(fd);
-	if (!err && renameat(repairer->chunk_fd, "hft/.index", repairer->chunk_fd, "hft/index"))
-		err = hft_fail(errno, "rename hft/.index");
-	return err;
+	hft_log_new_name("hft/index", name);
+	err = hft_log_create(repairer, name, &fd);
+	if (err)
+		return err;
+	err = hft_log_put(fd, entries, repairer->nr_kept * ENTRY);
+	if (!err && fchmod(fd, 0644))
+		err = hft_fail(errno, "the mode of %s", name);
+	err = hft_log_finish(fd, err);
+	return err ? err : hft_log_seal_file(&repairer->seal, repairer->chunk_fd, name, "hft/index",
+					     UINT64_MAX);
 }
 
 /* The packets that stay, in the order of time, as the log writes it. */
@@ -209,7 +202,7 @@ int hft_log_repair_index(struct hft_log_repairer *repairer)
 	err = hft_log_write_index(repairer, entries);
 	free(entries);
 	free(old);
-	return err ? err : hft_log_seal_file(&repairer->seal, repairer->chunk_fd, "hft/index");
+	return err;
 }
 
 static int hft_log_copy_file(int from_dir, const char *file, int to_dir)

@@ -15,11 +15,29 @@
 #include "../options.h"
 #include "repair.h"
 
+int hft_log_put(int fd, const void *bytes, size_t size)
+{
+	const uint8_t *at = bytes;
+
+	while (size) {
+		ssize_t put = write(fd, at, size);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return hft_fail(errno, "write what is kept");
+		at += put;
+		size -= (size_t)put;
+	}
+	return 0;
+}
+
 int hft_log_copy(int from_fd, uint64_t offset, uint64_t bytes, int to_fd)
 {
 	uint8_t buffer[16384];
+	int err = 0;
 
-	while (bytes) {
+	while (bytes && !err) {
 		size_t want = bytes < sizeof(buffer) ? (size_t)bytes : sizeof(buffer);
 		ssize_t got = pread(from_fd, buffer, want, (off_t)offset);
 
@@ -27,12 +45,11 @@ int hft_log_copy(int from_fd, uint64_t offset, uint64_t bytes, int to_fd)
 			continue;
 		if (got <= 0)
 			return hft_fail(got ? errno : EIO, "read what is to be kept");
-		if (write(to_fd, buffer, (size_t)got) != got)
-			return hft_fail(errno ?: ENOSPC, "write what is kept");
+		err = hft_log_put(to_fd, buffer, (size_t)got);
 		offset += (uint64_t)got;
 		bytes -= (uint64_t)got;
 	}
-	return 0;
+	return err;
 }
 
 /* What was found in the stream goes into the seal, as it was found. */
@@ -52,7 +69,6 @@ static void hft_log_note_finding(void *arg, const struct hft_log_finding *findin
 
 int hft_log_say_cut(struct hft_log_repairer *repairer, const char *file, uint64_t bytes)
 {
-	repairer->result.cut_bytes += bytes;
 	if (json_array_append_new(repairer->cuts, json_pack("{s:s, s:I}", "name", file,
 							    "cut_bytes", (json_int_t)bytes)))
 		return hft_fail(ENOMEM, "what was cut");
@@ -109,17 +125,14 @@ static int hft_log_choose(struct hft_log_repairer *repairer, struct hft_log_sour
 	return err ? err : ret < 0 ? ret : 0;
 }
 
-static int hft_log_create(struct hft_log_repairer *repairer, const char *prefix,
-			  const char *file, int *fd)
+int hft_log_create(struct hft_log_repairer *repairer, const char *name, int *fd)
 {
-	char name[256];
-
-	snprintf(name, sizeof(name), ".%s-%s", prefix, file);
-	*fd = openat(repairer->chunk_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	*fd = openat(repairer->chunk_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		     0600);
 	return *fd < 0 ? hft_fail(errno, "create %s", name) : 0;
 }
 
-static int hft_log_finish(int fd, int err)
+int hft_log_finish(int fd, int err)
 {
 	if (!err && fsync(fd))
 		err = hft_fail(errno, "sync what is kept");
@@ -132,10 +145,12 @@ static int hft_log_save_cut(struct hft_log_repairer *repairer, const char *file,
 			    size_t first, uint64_t size)
 {
 	uint64_t at = 0, until;
+	char name[256];
 	int to_fd, err;
 	size_t i;
 
-	err = hft_log_create(repairer, "cut", file, &to_fd);
+	snprintf(name, sizeof(name), ".cut-%s", file);
+	err = hft_log_create(repairer, name, &to_fd);
 	if (err)
 		return err;
 	for (i = first; i <= repairer->nr_kept && !err; i++) {
@@ -147,7 +162,7 @@ static int hft_log_save_cut(struct hft_log_repairer *repairer, const char *file,
 	return hft_log_finish(to_fd, err);
 }
 
-/* Make the file anew where packets move, else cut its end off. */
+/* The file anew, where packets move: else its end is cut off when the repair ends. */
 static int hft_log_rewrite(struct hft_log_repairer *repairer, const char *file, int fd,
 			   size_t first)
 {
@@ -155,7 +170,8 @@ static int hft_log_rewrite(struct hft_log_repairer *repairer, const char *file, 
 	int to_fd, err;
 	size_t i;
 
-	err = hft_log_create(repairer, "new", file, &to_fd);
+	hft_log_new_name(file, name);
+	err = hft_log_create(repairer, name, &to_fd);
 	if (err)
 		return err;
 	for (i = first; i < repairer->nr_kept && !err; i++)
@@ -163,18 +179,15 @@ static int hft_log_rewrite(struct hft_log_repairer *repairer, const char *file, 
 	if (!err && fchmod(to_fd, 0644))
 		err = hft_fail(errno, "the mode of %s", file);
 	err = hft_log_finish(to_fd, err);
-	snprintf(name, sizeof(name), ".new-%s", file);
-	if (!err && renameat(repairer->chunk_fd, name, repairer->chunk_fd, file))
-		err = hft_fail(errno, "rename %s", name);
 	if (err)
 		unlinkat(repairer->chunk_fd, name, 0);
 	return err;
 }
 
 static int hft_log_cut(struct hft_log_repairer *repairer, const char *file, size_t first,
-		       uint64_t kept_bytes, uint64_t cut)
+		       uint64_t cut)
 {
-	int fd = openat(repairer->chunk_fd, file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(repairer->chunk_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	bool moves = false;
 	struct stat st;
 	int err = 0;
@@ -192,8 +205,6 @@ static int hft_log_cut(struct hft_log_repairer *repairer, const char *file, size
 		err = hft_log_save_cut(repairer, file, fd, first, (uint64_t)st.st_size);
 	if (!err && moves)
 		err = hft_log_rewrite(repairer, file, fd, first);
-	else if (!err && ftruncate(fd, (off_t)kept_bytes))
-		err = hft_fail(errno, "cut %s", file);
 	close(fd);
 	return err;
 }
@@ -216,10 +227,14 @@ int hft_log_repair_stream(struct hft_log_repairer *repairer, const char *file)
 	struct hft_log_chain chain;
 	size_t first = repairer->nr_kept;
 	uint64_t stream, cut = 0, size;
+	char name[256];
 	int err;
 
 	if (!hft_log_stream_number(file, &stream))
 		return 0;
+	/* That of a repair which did not come to its end */
+	if (hft_log_has_new(repairer->chunk_fd, file, name))
+		unlinkat(repairer->chunk_fd, name, 0);
 	err = hft_log_source_open(&source, repairer->chunk_fd, file);
 	if (err)
 		return err;
@@ -231,14 +246,11 @@ int hft_log_repair_stream(struct hft_log_repairer *repairer, const char *file)
 		err = hft_log_choose(repairer, &source, stream, &chain, &cut);
 	hft_log_source_close(&source);
 	if (!err && chain.bytes != size)
-		err = hft_log_cut(repairer, file, first, chain.bytes, cut);
+		err = hft_log_cut(repairer, file, first, cut);
 	if (!err && cut)
 		err = hft_log_say_cut(repairer, file, cut);
 	if (!err)
 		err = hft_log_seal_stream(&repairer->seal, file, &chain);
-	repairer->result.packets += chain.packets;
-	repairer->result.records += chain.records;
-	repairer->result.cut_streams += cut > 0;
 	hft_log_chain_end(&chain);
 	return err;
 }

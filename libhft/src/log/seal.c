@@ -18,6 +18,7 @@
 #define HASH		HFT_LOG_HASH_BYTES
 #define SEAL		"hft/seal"
 #define SEAL_NEW	"hft/.seal"
+#define SEAL_PENDING	"hft/.repaired"
 #define SEAL_MOST	(1LL << 30)	/* bytes: more is no seal */
 #define CANONICAL	(JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII | JSON_ENCODE_ANY)
 
@@ -158,16 +159,17 @@ int hft_log_seal_hash(struct hft_log_sealing *seal, const char *name, uint64_t b
 						   hft_log_json_hex(hash, HASH)));
 }
 
-int hft_log_seal_file(struct hft_log_sealing *seal, int chunk_fd, const char *name)
+int hft_log_seal_file(struct hft_log_sealing *seal, int chunk_fd, const char *file,
+		      const char *name, uint64_t most)
 {
-	int fd = openat(chunk_fd, name, O_RDONLY | O_CLOEXEC);
+	int fd = openat(chunk_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	uint8_t hash[HASH];
 	uint64_t bytes;
 	int err;
 
 	if (fd < 0)
-		return hft_fail(errno, "open %s to seal it", name);
-	err = hft_log_hash_fd(fd, &bytes, hash);
+		return hft_fail(errno, "open %s to seal it", file);
+	err = hft_log_hash_fd(fd, most, &bytes, hash);
 	close(fd);
 	return err ? err : hft_log_seal_hash(seal, name, bytes, hash);
 }
@@ -300,7 +302,7 @@ static int hft_log_seal_print(const json_t *json, int fd)
 	return err;
 }
 
-static int hft_log_seal_save(const json_t *json, int chunk_fd)
+static int hft_log_seal_save(const json_t *json, int chunk_fd, const char *name)
 {
 	int fd = openat(chunk_fd, SEAL_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	int err = 0;
@@ -308,14 +310,15 @@ static int hft_log_seal_save(const json_t *json, int chunk_fd)
 	if (fd < 0)
 		return hft_fail(errno, "create %s", SEAL_NEW);
 	err = hft_log_seal_print(json, fd);
-	if (!err && renameat(chunk_fd, SEAL_NEW, chunk_fd, SEAL))
+	if (!err && renameat(chunk_fd, SEAL_NEW, chunk_fd, name))
 		err = hft_fail(errno, "rename %s", SEAL_NEW);
 	if (err)
 		unlinkat(chunk_fd, SEAL_NEW, 0);
-	return err;
+	return err ? err : hft_log_sync(chunk_fd, "hft", O_DIRECTORY);
 }
 
-int hft_log_seal_write(const struct hft_log_sealing *seal, int chunk_fd)
+/* The files that it names, and their names */
+static int hft_log_seal_sync(const struct hft_log_sealing *seal, int chunk_fd)
 {
 	json_t *file;
 	size_t i;
@@ -326,10 +329,31 @@ int hft_log_seal_write(const struct hft_log_sealing *seal, int chunk_fd)
 		if (err)
 			return err;
 	}
-	err = hft_log_sync(chunk_fd, ".", O_DIRECTORY);
-	if (err)
-		return err;
-	err = hft_log_seal_save(seal->json, chunk_fd);
+	return hft_log_sync(chunk_fd, ".", O_DIRECTORY);
+}
+
+int hft_log_seal_write(const struct hft_log_sealing *seal, int chunk_fd)
+{
+	int err = hft_log_seal_sync(seal, chunk_fd);
+
+	return err ? err : hft_log_seal_save(seal->json, chunk_fd, SEAL);
+}
+
+int hft_log_seal_write_pending(const struct hft_log_sealing *seal, int chunk_fd)
+{
+	int err = hft_log_sync(chunk_fd, ".", O_DIRECTORY);
+
+	return err ? err : hft_log_seal_save(seal->json, chunk_fd, SEAL_PENDING);
+}
+
+int hft_log_seal_end_pending(const struct hft_log_sealing *seal, int chunk_fd)
+{
+	int err = hft_log_seal_sync(seal, chunk_fd);
+
+	if (!err)
+		err = hft_log_sync(chunk_fd, "hft", O_DIRECTORY);
+	if (!err && renameat(chunk_fd, SEAL_PENDING, chunk_fd, SEAL))
+		err = hft_fail(errno, "rename %s", SEAL_PENDING);
 	return err ? err : hft_log_sync(chunk_fd, "hft", O_DIRECTORY);
 }
 
@@ -402,21 +426,22 @@ static bool hft_log_is_loadable(int fd)
 	return !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size <= SEAL_MOST;
 }
 
-static json_t *hft_log_seal_load(int chunk_fd)
+static json_t *hft_log_seal_load(int chunk_fd, const char *name)
 {
-	int fd = openat(chunk_fd, SEAL, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = EBADMSG;
+	int fd = openat(chunk_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int err = EBADMSG;
 	json_error_t error;
 	json_t *json;
 	FILE *f;
 
 	if (fd < 0) {
-		hft_fail(errno, "open %s", SEAL);
+		hft_fail(errno, "open %s", name);
 		return NULL;
 	}
 	f = hft_log_is_loadable(fd) ? fdopen(fd, "r") : NULL;
 	if (!f) {
 		close(fd);
-		hft_fail(err, "%s is no seal", SEAL);
+		hft_fail(err, "%s is no seal", name);
 		errno = err;
 		return NULL;
 	}
@@ -425,31 +450,41 @@ static json_t *hft_log_seal_load(int chunk_fd)
 	if (!json) {
 		if (json_error_code(&error) == json_error_out_of_memory)
 			err = ENOMEM;
-		hft_fail(err, "%s, line %d: %s", SEAL, error.line, error.text);
+		hft_fail(err, "%s, line %d: %s", name, error.line, error.text);
 		errno = err;
 	}
 	return json;
 }
 
-int hft_log_seal_read(struct hft_log_sealing *seal, int chunk_fd)
+static int hft_log_seal_read_name(struct hft_log_sealing *seal, int chunk_fd, const char *name)
 {
 	uint8_t said[HASH];
 	int err;
 
-	seal->json = hft_log_seal_load(chunk_fd);
+	seal->json = hft_log_seal_load(chunk_fd, name);
 	if (!seal->json)
 		return -errno;
 	if (!hft_log_is_seal(seal->json)) {
 		hft_log_seal_close(seal);
-		return hft_fail(EBADMSG, "%s is no seal of version %d", SEAL, HFT_LOG_SEAL_VERSION);
+		return hft_fail(EBADMSG, "%s is no seal of version %d", name, HFT_LOG_SEAL_VERSION);
 	}
 	err = hft_log_seal_root(seal->json, seal->root);
 	hft_log_hex_read(json_string_value(json_object_get(seal->json, "root")), said, HASH);
 	if (!err && memcmp(said, seal->root, HASH))
-		err = hft_fail(EBADMSG, "%s is not what its root is of", SEAL);
+		err = hft_fail(EBADMSG, "%s is not what its root is of", name);
 	if (err)
 		hft_log_seal_close(seal);
 	return err;
+}
+
+int hft_log_seal_read(struct hft_log_sealing *seal, int chunk_fd)
+{
+	return hft_log_seal_read_name(seal, chunk_fd, SEAL);
+}
+
+int hft_log_seal_read_pending(struct hft_log_sealing *seal, int chunk_fd)
+{
+	return hft_log_seal_read_name(seal, chunk_fd, SEAL_PENDING);
 }
 
 int hft_log_seal_check_signature(const struct hft_log_sealing *seal,

@@ -47,8 +47,8 @@ int hft_log_digest_begin(struct hft_log_digest *digest);
 int hft_log_digest_add(struct hft_log_digest *digest, const void *bytes, size_t size);
 int hft_log_digest_end(struct hft_log_digest *digest, uint8_t hash[HFT_LOG_HASH_BYTES]);
 
-/* Of what is left to read of a file, and how many bytes that were */
-int hft_log_hash_fd(int fd, uint64_t *bytes, uint8_t hash[HFT_LOG_HASH_BYTES]);
+/* Of what is left to read of a file, but no more than @most, and how many bytes that were */
+int hft_log_hash_fd(int fd, uint64_t most, uint64_t *bytes, uint8_t hash[HFT_LOG_HASH_BYTES]);
 
 /* Of a whole packet of @bytes, which are at least a head and a seal. */
 int hft_log_packet_hash(struct hft_log_digest *digest, const void *packet, size_t bytes,
@@ -143,8 +143,9 @@ int hft_log_seal_stream(struct hft_log_sealing *seal, const char *name,
 int hft_log_seal_hash(struct hft_log_sealing *seal, const char *name, uint64_t bytes,
 		      const uint8_t hash[HFT_LOG_HASH_BYTES]);
 
-/* The same, as the file is now: reads it. */
-int hft_log_seal_file(struct hft_log_sealing *seal, int chunk_fd, const char *name);
+/* The same, of the first @most bytes of @file, which is to have that name: reads it. */
+int hft_log_seal_file(struct hft_log_sealing *seal, int chunk_fd, const char *file,
+		      const char *name, uint64_t most);
 
 /* What was cut from the chunk before it was sealed: takes the reference to @cuts. */
 int hft_log_seal_repaired(struct hft_log_sealing *seal, struct json_t *cuts);
@@ -159,11 +160,19 @@ int hft_log_seal_end(struct hft_log_sealing *seal, const struct hft_log_key *key
 int hft_log_seal_write(const struct hft_log_sealing *seal, int chunk_fd);
 
 /*
+ * The same in two steps: hft/.repaired is the seal of a chunk whose files are still to
+ * become what it says (see repair_end.c); it has the name hft/seal when they are.
+ */
+int hft_log_seal_write_pending(const struct hft_log_sealing *seal, int chunk_fd);
+int hft_log_seal_end_pending(const struct hft_log_sealing *seal, int chunk_fd);
+
+/*
  * Read hft/seal: -ENOENT if there is none, -EBADMSG if it is no seal, its text is not what
  * its own root is of, or a figure is out of range.  The signature is for
  * hft_log_seal_check_signature().
  */
 int hft_log_seal_read(struct hft_log_sealing *seal, int chunk_fd);
+int hft_log_seal_read_pending(struct hft_log_sealing *seal, int chunk_fd);
 
 /*
  * Is it signed with the key that it names?  1, and which; 0 if it is not signed; -EBADMSG

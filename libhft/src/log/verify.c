@@ -268,14 +268,14 @@ static int hft_log_verify_one(struct hft_log_verifier *verifier, size_t i)
 	verifier->file = "";
 	verifier->chunk = chunk;
 	verifier->was_sealed = chunk->number < chunks->last_sealed || chunk->err != -ENOENT;
-	verifier->previous = is_next && !before->err ? before->root : NULL;
+	verifier->previous = is_next ? hft_log_chunk_root(before) : NULL;
 	if (chunk->number == 1)
 		verifier->previous = zeroes;
 	if (!chunk->err) {
 		hft_log_check_place(verifier, before, chunk);
 		verifier->chunk = chunk;
 		hft_log_check_signature(verifier);
-		verifier->result.sealed++;
+		verifier->result.sealed += !chunk->is_pending;
 		hft_log_hex_print(chunk->root, HASH, verifier->result.root);
 	}
 	err = hft_log_verify_chunk(verifier);

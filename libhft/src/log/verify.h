@@ -25,6 +25,8 @@ struct hft_log_chunk {
 	int err;		/* of reading the seal: -ENOENT, -EBADMSG, ...; 0: it has one */
 	uint64_t sealed_number;	/* what the seal says */
 	bool is_final;
+	bool is_pending;	/* that is a repair's, which has not ended */
+	bool is_repaired;
 	int is_signed;		/* 1; 0: no; -EBADMSG: wrongly */
 	uint8_t key[HFT_LOG_KEY_BYTES];
 	char uuid[40];
@@ -45,6 +47,16 @@ int hft_log_chunks_read(struct hft_log_chunks *chunks, int dir_fd);
 void hft_log_chunks_free(struct hft_log_chunks *chunks);
 int hft_log_chunk_read(struct hft_log_chunks *chunks, struct hft_log_chunk *chunk, int dir_fd);
 int hft_log_chunk_open(int dir_fd, uint64_t number);
+
+/* The root that the first packets of the next chunk have; NULL: not known */
+const uint8_t *hft_log_chunk_root(const struct hft_log_chunk *chunk);
+
+/*
+ * What a repair has written to be this file: hft/.new-index for hft/index.  Not there, if
+ * the file stays or its end is cut off.
+ */
+void hft_log_new_name(const char *file, char name[256]);
+bool hft_log_has_new(int chunk_fd, const char *file, char name[256]);
 
 /* A file of a chunk, compressed or not: bytes as they were before. */
 struct hft_log_source {

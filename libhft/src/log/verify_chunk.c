@@ -71,21 +71,36 @@ static int hft_log_find_unread(struct hft_log_verifier *verifier, const char *fi
 	return 0;
 }
 
+/* Where a file is that the seal names, and how much of it counts */
+static const char *hft_log_place_of(const struct hft_log_verifier *verifier, const char *file,
+				    const json_t *sealed, char name[256], uint64_t *most)
+{
+	*most = UINT64_MAX;
+	if (!verifier->chunk->is_pending)
+		return file;
+	*most = hft_log_number(sealed, "bytes");
+	return hft_log_has_new(verifier->chunk_fd, file, name) ? name : file;
+}
+
 /* @sealed: what the seal says of it; NULL: nothing.  -ENOENT: it is not there, which is not told. */
 static int hft_log_try_stream(struct hft_log_verifier *verifier, const char *file,
 			      const json_t *sealed)
 {
 	struct hft_log_source source;
-	uint64_t stream;
+	uint64_t stream, most;
+	char name[256];
 	int err;
 
 	if (!hft_log_stream_number(file, &stream)) {
 		hft_log_find_file(verifier, file, HFT_LOG_SEAL_CHANGED, "this is no stream's name");
 		return 0;
 	}
-	err = hft_log_source_open(&source, verifier->chunk_fd, file);
+	err = hft_log_source_open(&source, verifier->chunk_fd,
+				  hft_log_place_of(verifier, file, sealed, name, &most));
 	if (err)
 		return err == -ENOENT ? err : hft_log_find_unread(verifier, file, err);
+	if (source.bytes > most)
+		source.bytes = most;
 	verifier->file = file;
 	hft_log_packets_begin(&verifier->packets, &source, stream);
 	err = sealed ? hft_log_verify_sealed(verifier, &source, sealed) :
@@ -118,14 +133,18 @@ static int hft_log_verify_stream(struct hft_log_verifier *verifier, const char *
 static int hft_log_verify_hash(struct hft_log_verifier *verifier, const char *file,
 			       const json_t *sealed)
 {
+	struct hft_log_source source;
 	uint8_t hash[HASH], said[HASH];
-	uint64_t bytes;
-	int err, fd = openat(verifier->chunk_fd, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	uint64_t bytes, most;
+	char name[256];
+	int err;
 
-	if (fd < 0)
-		return hft_log_find_unread(verifier, file, hft_fail(errno, "open %s", file));
-	err = hft_log_hash_fd(fd, &bytes, hash);
-	close(fd);
+	err = hft_log_source_open(&source, verifier->chunk_fd,
+				  hft_log_place_of(verifier, file, sealed, name, &most));
+	if (err)
+		return hft_log_find_unread(verifier, file, err);
+	err = hft_log_hash_fd(source.fd, most, &bytes, hash);
+	hft_log_source_close(&source);
 	if (err)
 		return hft_log_find_unread(verifier, file, err);
 	hft_log_verify_progress(verifier, bytes);
@@ -239,11 +258,16 @@ static int hft_log_verify_by_seal(struct hft_log_verifier *verifier)
 {
 	struct hft_log_sealing seal;
 	const json_t *files, *file;
-	int err = hft_log_seal_read(&seal, verifier->chunk_fd);
+	bool is_pending = verifier->chunk->is_pending;
+	int err = is_pending ? hft_log_seal_read_pending(&seal, verifier->chunk_fd) :
+			       hft_log_seal_read(&seal, verifier->chunk_fd);
 	size_t i;
 
 	if (err)
 		return hft_log_find_unread(verifier, "hft/seal", err);
+	if (is_pending)
+		hft_log_find(verifier, HFT_LOG_UNSEALED, HFT_LOG_IS_TORN, NULL,
+			     "its repair has not ended: repair the log again");
 	hft_log_tell_repair(verifier, seal.json);
 	files = json_object_get(seal.json, "files");
 	json_array_foreach((json_t *)files, i, file) {
