@@ -49,6 +49,7 @@ struct make_opts {
 	unsigned int changed_chunk;		/* from 1; 0: none */
 	unsigned int changed_stream;
 	const struct hft_log_key *changed_key;	/* signs from @changed_chunk on */
+	const uint8_t *changed_uuid;		/* of the seal of @changed_chunk; NULL: its own */
 	unsigned int open_chunks;		/* so many of the last are not sealed */
 };
 
@@ -157,12 +158,10 @@ static inline void make_chunk(struct make_log *log, unsigned int chunk, const ui
 			      uint64_t *random)
 {
 	bool is_final = chunk == MAKE_CHUNKS;
-	const struct hft_log_seal_opts seal_opts = {
+	struct hft_log_seal_opts seal_opts = {
 		.chunk = chunk, .closed = 5, .final = is_final, .previous = chunk > 1 ? root : NULL,
-		.uuid = { uuid[0], uuid[1], uuid[2], uuid[3], uuid[4], uuid[5], uuid[6], uuid[7],
-			  uuid[8], uuid[9], uuid[10], uuid[11], uuid[12], uuid[13], uuid[14],
-			  uuid[15] },
 	};
+	bool has_other_uuid = opts->changed_uuid && chunk == opts->changed_chunk;
 	const struct hft_log_key *key = opts->key;
 	struct make_file *metadata = make_add(log, chunk, "metadata");
 	struct make_file *sites = make_add(log, chunk, "hft/sites");
@@ -179,6 +178,7 @@ static inline void make_chunk(struct make_log *log, unsigned int chunk, const ui
 		 "\"freq\":1000000000,\"offset_s\":1700000000,\"offset\":0,"
 		 "\"monotonic_at_0\":0}}}\n{\"site\":{\"id\":16,\"chunk\":%u}}\n", chunk);
 	make_text(sites, text, strlen(text));
+	memcpy(seal_opts.uuid, has_other_uuid ? opts->changed_uuid : uuid, sizeof(seal_opts.uuid));
 	if (hft_log_seal_begin(&seal, &seal_opts))
 		abort();
 	for (stream = 0; stream < MAKE_STREAMS; stream++) {

@@ -424,6 +424,34 @@ static void test_edits(void **state)
 	}
 }
 
+/* Seals that fit each other, one of them with a uuid that is not that of its packets */
+static void test_uuid(void **state)
+{
+	static const uint8_t uuids[][16] = { { 0 }, { 1, 2, 3, 4 } };
+	struct make_opts opts = { .seed = 83, .key = &own_key, .changed_stream = MAKE_STREAMS,
+				  .changed_key = &own_key };
+	struct hft_log_verify_result result;
+	struct wanted wanted;
+	struct make_log log;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 2 * MAKE_CHUNKS; i++) {
+		opts.changed_chunk = 1 + i / 2;
+		opts.changed_uuid = uuids[i % 2];
+		make_log(&log, &opts);
+		write_log(&log);
+		want(&wanted, find_file(&log, opts.changed_chunk, "stream-0"),
+		     HFT_LOG_CHUNK_FOREIGN, HFT_LOG_NO_PACKET);
+		verify(&wanted, &result);
+		if (!wanted.is_seen || !result.tampered)
+			fail_msg("chunk %u:\n%s", opts.changed_chunk, wanted.text);
+		wanted.is_seen = false;
+		make_remove(log_dir);
+		make_free(&log);
+	}
+}
+
 static void test_usage(void **state)
 {
 	struct hft_log_verify_result result = { .sz = sizeof(result) };
@@ -463,6 +491,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_untouched),
 		cmocka_unit_test(test_edits),
+		cmocka_unit_test(test_uuid),
 		cmocka_unit_test(test_usage),
 	};
 

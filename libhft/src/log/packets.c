@@ -142,6 +142,7 @@ static void hft_log_piece_read(struct hft_log_piece *piece, const uint8_t *packe
 	piece->lost = head->lost;
 	piece->records = seal->records;
 	piece->synced = seal->synced;
+	memcpy(piece->uuid, head->uuid, sizeof(piece->uuid));
 	memcpy(piece->chain, seal->chain, HASH);
 }
 

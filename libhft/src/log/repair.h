@@ -41,6 +41,7 @@ struct hft_log_repairer {
 	struct hft_log_kept *kept;
 	size_t nr_kept, room;
 	char uuid[40];
+	bool has_uuid;			/* that of a packet of the chunk */
 	struct hft_log_repair_result result;
 };
 

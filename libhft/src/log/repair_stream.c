@@ -114,9 +114,9 @@ static int hft_log_choose(struct hft_log_repairer *repairer, struct hft_log_sour
 			*cut += piece.is_zero ? 0 : piece.bytes;
 			continue;
 		}
-		if (!*repairer->uuid)
-			hft_log_uuid_print((const void *)(packets->buffer +
-					   offsetof(struct hft_log_packet, uuid)), repairer->uuid);
+		if (!repairer->has_uuid)
+			hft_log_uuid_print(piece.uuid, repairer->uuid);
+		repairer->has_uuid = true;
 		err = hft_log_keep(repairer, stream, &piece, chain->bytes);
 		if (!err)
 			err = hft_log_chain_count(chain, piece.hash, piece.bytes, piece.records,

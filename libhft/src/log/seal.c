@@ -263,7 +263,7 @@ int hft_log_seal_end(struct hft_log_sealing *seal, const struct hft_log_key *key
 /* An error of an earlier write may be told here, and only once. */
 static int hft_log_sync(int chunk_fd, const char *name, int flags)
 {
-	int fd = openat(chunk_fd, name, flags | O_RDONLY | O_CLOEXEC);
+	int fd = openat(chunk_fd, name, flags | O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	int err = 0;
 
 	if (fd < 0)
@@ -405,10 +405,11 @@ static bool hft_log_is_seal(const json_t *json)
 {
 	const json_t *files = json_object_get(json, "files"), *file;
 	const char *uuid = json_string_value(json_object_get(json, "uuid"));
+	uint8_t bytes[16];
 	size_t i;
 
 	if (json_integer_value(json_object_get(json, "version")) != HFT_LOG_SEAL_VERSION ||
-	    !json_is_array(files) || !uuid || strlen(uuid) != 36)
+	    !json_is_array(files) || !uuid || strlen(uuid) != 36 || !hft_log_uuid_read(uuid, bytes))
 		return false;
 	json_array_foreach((json_t *)files, i, file) {
 		if (!hft_log_is_file(file))

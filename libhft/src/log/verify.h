@@ -82,6 +82,7 @@ struct hft_log_piece {
 	uint64_t lost;
 	uint64_t records;
 	uint64_t synced;
+	uint8_t uuid[16];
 	uint8_t chain[HFT_LOG_HASH_BYTES];
 	uint8_t hash[HFT_LOG_HASH_BYTES];
 };

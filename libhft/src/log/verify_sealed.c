@@ -47,6 +47,8 @@ struct hft_log_compare {
 	size_t nr_found, room;
 	bool is_same;
 	bool is_shorter;		/* the file, than the seal says */
+	bool is_foreign;		/* a packet has another uuid than the seal */
+	uint8_t uuid[16];		/* of the seal */
 };
 
 static int hft_log_by_hash(const void *a, const void *b, void *hashes)
@@ -320,6 +322,7 @@ static int hft_log_compare_all(struct hft_log_compare *compare, struct hft_log_s
 			sums.records += piece.records;
 			sums.lost = piece.lost;
 			verifier->result.packets++;
+			compare->is_foreign |= memcmp(piece.uuid, compare->uuid, 16) != 0;
 		}
 		hft_log_verify_progress(verifier, piece.bytes);
 	}
@@ -331,6 +334,9 @@ static int hft_log_compare_all(struct hft_log_compare *compare, struct hft_log_s
 	if (!compare->is_same || (int64_t)compare->nr_found != compare->nr)
 		return hft_log_tell_differences(compare, source->bytes);
 	hft_log_check_sums(verifier, sealed, &sums);
+	if (compare->is_foreign)
+		hft_log_find(verifier, HFT_LOG_CHUNK_FOREIGN, HFT_LOG_IS_TAMPERED, NULL,
+			     "the packets are of another log than the seal");
 	return 0;
 }
 
@@ -346,6 +352,7 @@ static int hft_log_compare_read(struct hft_log_compare *compare, const json_t *s
 	if (!compare->hashes || !compare->seen)
 		return hft_fail(ENOMEM, "hashes of packets");
 	hft_log_hex_read(text, compare->hashes[0], nr * HASH);
+	hft_log_uuid_read(compare->verifier->chunk->uuid, compare->uuid);
 	return 0;
 }
 
