@@ -452,6 +452,55 @@ static void test_uuid(void **state)
 	}
 }
 
+/* In the place of a file: what is no file, or one elsewhere that would be read as it */
+static void put_other(const char *path, unsigned int kind)
+{
+	char elsewhere[300];
+
+	snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", root_dir);
+	if (kind == 0) {
+		make_remove(elsewhere);
+		assert_int_equal(rename(path, elsewhere), 0);
+		assert_int_equal(symlink(elsewhere, path), 0);
+		return;
+	}
+	assert_int_equal(remove(path), 0);
+	assert_int_equal(kind == 1 ? mkfifo(path, 0600) : mkdir(path, 0700), 0);
+}
+
+static void test_no_file(void **state)
+{
+	static const char *const names[] = { "stream-0", "metadata", "hft/sites", "hft/index",
+					     "hft/seal" };
+	const struct make_opts opts = { .seed = 84, .key = &own_key };
+	struct hft_log_verify_result result;
+	struct wanted wanted = { 0 };
+	struct make_log log;
+	char path[256];
+	unsigned int i;
+
+	(void)state;
+	make_log(&log, &opts);
+	alarm(120);			/* no one ever writes to the FIFO */
+	for (i = 0; i < 15; i++) {
+		write_log(&log);
+		snprintf(path, sizeof(path), "%s/chunk-00000002/%s", log_dir, names[i / 3]);
+		put_other(path, i % 3);
+		verify(&wanted, &result);
+		if (!result.tampered || !strstr(wanted.text, names[i / 3]))
+			fail_msg("%s (%u):\n%s", path, i % 3, wanted.text);
+		make_remove(log_dir);
+	}
+	write_log(&log);
+	snprintf(path, sizeof(path), "%s/chunk-00000002/hft", log_dir);
+	put_other(path, 0);
+	verify(&wanted, &result);
+	assert_true(result.tampered);
+	alarm(0);
+	make_remove(log_dir);
+	make_free(&log);
+}
+
 static void test_usage(void **state)
 {
 	struct hft_log_verify_result result = { .sz = sizeof(result) };
@@ -492,6 +541,7 @@ int main(void)
 		cmocka_unit_test(test_untouched),
 		cmocka_unit_test(test_edits),
 		cmocka_unit_test(test_uuid),
+		cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_usage),
 	};
 

@@ -188,7 +188,8 @@ typedef int (*hft_log_file_fn)(struct hft_log_verifier *verifier, const char *fi
 static int hft_log_each_file(struct hft_log_verifier *verifier, const char *folder,
 			     hft_log_file_fn fn, const json_t *files)
 {
-	int fd = openat(verifier->chunk_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(verifier->chunk_fd, folder,
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	bool is_chunk = !strcmp(folder, ".");
 	struct dirent *entry;
@@ -354,20 +355,22 @@ static void hft_log_set_clock(struct hft_log_verifier *verifier, const char *lin
 /* Without it, findings have no times. */
 static void hft_log_read_clock(struct hft_log_verifier *verifier)
 {
-	int fd = openat(verifier->chunk_fd, "hft/sites", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char *line = malloc(MOST_SITES);
-	ssize_t got;
+	struct hft_log_source source;
+	char *line;
+	int64_t got;
 
 	verifier->has_clock = false;
-	got = fd < 0 || !line ? -1 : read(fd, line, MOST_SITES - 1);
+	if (hft_log_source_open(&source, verifier->chunk_fd, "hft/sites"))
+		return;
+	line = malloc(MOST_SITES);
+	got = line ? hft_log_source_read(&source, 0, line, MOST_SITES - 1) : -1;
 	if (got > 0) {
 		line[got] = '\0';
 		line[strcspn(line, "\n")] = '\0';
 		hft_log_set_clock(verifier, line);
 	}
 	free(line);
-	if (fd >= 0)
-		close(fd);
+	hft_log_source_close(&source);
 }
 
 int hft_log_verify_chunk(struct hft_log_verifier *verifier)
