@@ -51,12 +51,20 @@ const char *check_alnum(const char *text, size_t least, size_t most)
 	return i > most ? "is too long" : NULL;
 }
 
+/* JSON has none of those, and a number of CSV is the same as in JSON. */
+static bool has_leading_zero(const char *digits, size_t nr)
+{
+	return nr > 1 && *digits == '0';
+}
+
 const char *check_digits(const char *text, size_t most)
 {
 	size_t nr = strspn(text, "0123456789");
 
 	if (!nr || text[nr])
 		return "is no number without sign";
+	if (has_leading_zero(text, nr))
+		return "begins with a zero";
 	return nr > most ? "has too many digits" : NULL;
 }
 
@@ -67,6 +75,8 @@ const char *check_decimal(const char *text, size_t before, size_t behind)
 
 	if (!nr)
 		return "is no number";
+	if (has_leading_zero(at, nr))
+		return "begins with a zero";
 	if (nr > before)
 		return "has too many digits before the point";
 	at += nr;

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import re
 import resource
 import subprocess
 import sys
@@ -132,6 +133,89 @@ def test_fields(fields):
 		facts = json.load(file)["csv_fields"]
 	wrong = [t for t in fields if fields[t] != facts.get(t)]
 	result(len(fields) == 7 and not wrong, "the order of fields", wrong)
+
+
+# What a field is in JSON, by the specification's data types; all others are text.
+WORD = {"price", "displayPrice", "workingPrice", "nbbPrice", "nboPrice", "netPrice", "quantity",
+	"minQty", "cancelQty", "leavesQty", "displayQty", "nbbQty", "nboQty", "errorROEID",
+	"clearingFirm"}
+TRUTH = {"manualFlag", "electronicDupFlag", "solicitationFlag", "custDspIntrFlag",
+	 "affiliateFlag", "negotiatedTradeFlag", "BFMMFlag", "routeRejectedFlag", "dupROIDCond",
+	 "multiLegInd", "cancelFlag"}
+PAIRS = {"timeInForce": ("DAY", "GFD", "GTD", "GTX"),
+	 "handlingInstructions": ("CASH", "DISQ", "STOP", "SWQ")}
+GROUPS = {"aggregatedOrders", "buyDetails", "sellDetails"}
+MOMENT = re.compile(r"\d{8}T\d{6}(\.\d{1,9})?")
+# All that an event may be given beside what it has.
+MORE = {
+	"NEW": "RFQID=Q1;infoBarrierID=desk;seqNum=12;atsDisplayInd=Y;displayPrice=178.5;"
+	       "workingPrice=0.5;displayQty=100;atsOrderType=A1|A2;nbbPrice=178.49;nbbQty=0;"
+	       "nboPrice=178.51;nboQty=300;nbboSource=S;nbboTimestamp=20260317T093000.000001;"
+	       "representativeInd=Y;aggregatedOrders=O5@20260317T093000.5@1.25@TEST|"
+	       "O6@20260317T093000@@;timeInForce=GFD=12;"
+	       "handlingInstructions=NH|DISQ=100|STOP=0.5|TMO=20260317T093000|AucResp=007",
+	"ROUTED": "seqNum=1;infoBarrierID=a\\b;quoteKeyDate=20260317T093000.1;quoteID=007",
+	"ROUTE_MODIFIED": "seqNum=007;originatingIMID=TEST",
+	"ROUTE_CANCELLED": "seqNum=007;originatingIMID=TEST",
+	"MODIFIED": "manualOrderID=1;manualOrderKeyDate=20260317T093000;receiverIMID=1:TEST;"
+		    "senderType=F;routedOrderID=1e5;displayQty=0;handlingInstructions=SWQ=1|CASH=-1.5",
+	"CANCELLED": "seqNum=true;infoBarrierID=null",
+	"TRADE": "counterparty=123:TEST;clearingFirm=123;nbboSource=NA;seqNum=1.5",
+}
+
+
+def wrong_pair(field, name, value):
+	if name in PAIRS[field]:
+		return not isinstance(value, (int, decimal.Decimal)) or isinstance(value, bool)
+	return value is not True and not isinstance(value, str)
+
+
+def wrong_value(name, value):
+	if name in WORD:
+		return not isinstance(value, (int, decimal.Decimal)) or isinstance(value, bool)
+	if name in TRUTH:
+		return not isinstance(value, bool)
+	if name in PAIRS:
+		return not value or any(wrong_pair(name, *pair) for pair in value.items())
+	if name in GROUPS:
+		return not value or any(wrong_value(n, v) for group in value for n, v in group.items())
+	if name == "atsOrderType":
+		return not value or any(not isinstance(word, str) for word in value)
+	if name.endswith("Timestamp") or name.endswith("KeyDate"):
+		return not MOMENT.fullmatch(value)
+	return not isinstance(value, str) or not value
+
+
+def once(pairs):
+	names = [name for name, _ in pairs]
+	assert len(names) == len(set(names)), names
+	return dict(pairs)
+
+
+def no_constant(word):
+	raise ValueError(word)
+
+
+def test_json(fields):
+	"""Each event with all that it may have is JSON, with fields in order and of their types."""
+	seen = {}
+	for name, more in MORE.items():
+		event = getattr(day, name)
+		done = run("cat", events=[changed(e, more=more) if e is event else e
+					  for e in day.EVENTS])
+		result(done.returncode == 0, "%s with all fields" % name, done.stderr)
+		for line in done.stdout.splitlines():
+			record = json.loads(line, parse_float=decimal.Decimal, parse_constant=no_constant,
+					    object_pairs_hook=once)
+			names = iter(fields[record["type"]])
+			wrong = [n for n in record if n not in names or wrong_value(n, record[n])]
+			if wrong:
+				result(False, "%s of %s" % (wrong, record["type"]), line)
+			seen.setdefault(record["type"], set()).update(record)
+	result(set(seen) == set(fields), "each event is JSON", seen.keys())
+	given = {pair.partition("=")[0] for more in MORE.values() for pair in more.split(";")}
+	result(given <= set().union(*seen.values()), "with what it was given",
+	       given - set().union(*seen.values()))
 
 
 # Of each event: a field that is required, and how it comes not to be there.
@@ -263,6 +347,14 @@ BAD = [
 	(day.NEW, {"more": "nbbQty=1.5"}, "nbbQty"),
 	(day.NEW, {"more": "nbbPrice=.25"}, "nbbPrice"),
 	(day.NEW, {"more": "nbbPrice=10."}, "nbbPrice"),
+	(day.NEW, {"more": "nbbPrice=010.5"}, "nbbPrice"),
+	(day.NEW, {"more": "nbbPrice=-00.5"}, "nbbPrice"),
+	(day.NEW, {"more": "nbbQty=007"}, "nbbQty"),
+	(day.NEW, {"more": "errorROEID=1"}, "more"),
+	(day.NEW, {"handling": "DISQ=0100"}, "handlingInstructions"),
+	(day.NEW, {"more": "timeInForce=GFD=01"}, "timeInForce"),
+	(day.NEW, {"more": "aggregatedOrders=O5@20260317T093000@01@A"}, "aggregatedOrders"),
+	(day.BUST, {"more": "clearingFirm=0123"}, "clearingFirm"),
 	(day.NEW, {"more": "nbbPrice=1e5"}, "nbbPrice"),
 	(day.NEW, {"more": "nbbPrice=0.123456789"}, "nbbPrice"),
 	(day.NEW, {"more": "nbboTimestamp=20260317T093000.0000000001"}, "nbboTimestamp"),
@@ -524,7 +616,9 @@ def test_usage():
 
 print("TAP version 13")
 test_golden()
-test_fields(test_csv_is_json())
+FIELDS = test_csv_is_json()
+test_fields(FIELDS)
+test_json(FIELDS)
 test_missing()
 test_missing_elsewhere()
 test_bad()
