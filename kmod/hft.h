@@ -43,6 +43,9 @@
  *   hft_ring.inbound for chained tasks that waited for another CPU's (remote.c) and
  *   for those that go to a fallback ring (fallback.c).
  *
+ *   What a ring's rules have found is told by hft_ring.telling when that lock was let go: off
+ *   the hot path, under one queue's lock after the other (rule.c).
+ *
  * Barriers shared with user space, beside those of core/sched.h
  *
  *   tail, smp_mb(), load of consumer.need_wakeup
@@ -165,6 +168,7 @@ struct hft_ring {
 	struct hft_ready_queue ready ____cacheline_aligned_in_smp;
 	struct rcuwait waiter;			/* the thread in HFT_IOC_WAIT */
 	u32 rule_halt;				/* counted in hft_context.rule_halts */
+	bool has_teller;			/* a CPU writes notices that it has taken */
 };
 
 static inline struct hft_ring *hft_ring_of(struct hft_ready_queue *ready)

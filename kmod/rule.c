@@ -4,9 +4,13 @@
  *
  * A ring's detector is there from its first rule until the ring is destroyed.  What the core
  * has found is told by an irq_work, in which no lock is held: the monitor ring and the
- * context's other rings may be on any CPU.  A context is held to what the strictest of its
- * rings' rules asks for, which hft_context.rule_halts count; to let it go takes a work item,
- * since the keys of its tasks are made again.
+ * context's other rings may be on any CPU.  It may run on two CPUs at a time.  Each counts at
+ * once what the ring is held to; but one alone takes notices and writes them, or what is undone
+ * could be told before what it undoes.  The other leaves them to it, and neither waits.
+ *
+ * A context is held to what the strictest of its rings' rules asks for, which
+ * hft_context.rule_halts count; to let it go takes a work item, since the keys of its tasks are
+ * made again.
  */
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -54,6 +58,42 @@ void hft_rule_exit_context(struct hft_context *context)
 	cancel_work_sync(&context->rule_work);
 }
 
+static void hft_rule_tell(struct hft_ready_queue *ready)
+{
+	hft_remote_queue(&hft_ring_of(ready)->telling);
+}
+
+/* Take the notices of a ring, unless another CPU still writes some.  Under its queue's lock. */
+static u32 hft_rule_take(struct hft_ring *ring, struct hft_event *events)
+{
+	u32 nr;
+
+	lockdep_assert_held(&ring->queue->lock);
+
+	if (ring->has_teller)
+		return 0;
+	nr = hft_detect_take(&ring->ready, events);
+	ring->has_teller = nr;
+	return nr;
+}
+
+/* Write what was taken.  What was left to this gets an interrupt of its own: each is short. */
+static void hft_rule_write(struct hft_ring *ring, const struct hft_event *events, u32 nr, u64 now)
+{
+	struct hft_queue *queue = ring->queue;
+	u32 i;
+
+	if (!nr)
+		return;
+	for (i = 0; i < nr; i++)
+		hft_dispatch_notice(ring->context, &events[i], now);
+	raw_spin_lock(&queue->lock);
+	ring->has_teller = false;
+	if (ring->ready.detect && ring->ready.detect->nr_pending)
+		hft_rule_tell(&ring->ready);
+	raw_spin_unlock(&queue->lock);
+}
+
 /* Hard interrupt, no lock is held: tell what was found, and do what concerns other rings. */
 static void hft_rule_told(struct irq_work *work)
 {
@@ -62,10 +102,10 @@ static void hft_rule_told(struct irq_work *work)
 	struct hft_queue *queue = ring->queue;
 	bool changed = false, less = false;
 	u64 now = ktime_get_ns();
-	u32 i, nr;
+	u32 nr;
 
 	raw_spin_lock(&queue->lock);
-	nr = hft_detect_take(&ring->ready, events);
+	nr = hft_rule_take(ring, events);
 	if (ring->ready.detect && ring->ready.detect->halt != ring->rule_halt) {
 		changed = true;
 		less = hft_rule_count_halt(ring, ring->ready.detect->halt);
@@ -80,14 +120,8 @@ static void hft_rule_told(struct irq_work *work)
 		hft_halt_tighten(ring->context);
 	if (less)
 		queue_work(system_unbound_wq, &ring->context->rule_work);
-	for (i = 0; i < nr; i++)
-		hft_dispatch_notice(ring->context, &events[i], now);
+	hft_rule_write(ring, events, nr, now);
 	hft_remote_died();
-}
-
-static void hft_rule_tell(struct hft_ready_queue *ready)
-{
-	hft_remote_queue(&hft_ring_of(ready)->telling);
 }
 
 void hft_rule_init_queue(struct hft_queue *queue)

@@ -94,6 +94,7 @@ static const struct {
 	CASE(budget_and_deadline),
 	CASE(rule_refusals),
 	CASE(rule_tells),
+	REAL(rule_tells_in_order),
 	CASE(rule_counts),
 	CASE(rule_sheds),
 	CASE(rule_dry_run),

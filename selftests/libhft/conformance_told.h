@@ -88,6 +88,76 @@ static void case_anomaly_watch_of_ring(struct test *t)
 	hft_ring_close(monitor);
 }
 
+struct replacer {
+	struct hft_ring *ring;
+	struct hft_rule rule;
+	atomic_bool stop;
+	atomic_int failed;
+};
+
+/* A rule that is replaced is undone, which this thread tells, or its CPU. */
+static void *replace_again_and_again(void *arg)
+{
+	struct replacer *replacer = arg;
+	struct hft_rule rule = replacer->rule;
+
+	for (; !atomic_load(&replacer->stop); rule.number = (rule.number + 1) % HFT_RULES)
+		atomic_fetch_add(&replacer->failed, hft_rule_set(replacer->ring, &rule) != 0);
+	return NULL;
+}
+
+/*
+ * A rule acts, then that is undone: @last are the places of its last response in that order.
+ * What there was no room for is missing.  Returns how many there were.
+ */
+static int drain_in_order(struct test *t, struct hft_ring *monitor, uint64_t last[HFT_RULES])
+{
+	const struct hft_event *notice;
+	uint64_t rule, place;
+	int nr = 0;
+
+	for (; (notice = hft_ring_peek(monitor)); hft_ring_advance(monitor)) {
+		if (notice->type != HFT_EVENT_RESPONSE)
+			continue;
+		rule = (notice->task >> 32) % HFT_RULES;
+		place = notice->release * 2 + (notice->result == HFT_RESPONSE_UNDONE);
+		CHECK(place > last[rule]);
+		last[rule] = place;
+		nr++;
+	}
+	return nr;
+}
+
+/* Of a ring for which two threads tell, what came first is told first. */
+static void case_rule_tells_in_order(struct test *t)
+{
+	HFT_OPTS(hft_ring_opts, opts, .cpu = sysconf(_SC_NPROCESSORS_ONLN) > 1, .entries = 64,
+		 .flags = HFT_RING_MONITOR);
+	struct replacer replacer = { .rule = make_rule(HFT_ACTION_NOTIFY) };
+	uint64_t last[HFT_RULES] = { 0 };
+	struct hft_ring *monitor;
+	pthread_t thread;
+	int i, nr = 0;
+
+	/* On another CPU, so that the two wait for its queue while nothing else does. */
+	if (!EQUAL(0, hft_ring_open(t->h, &opts, &monitor)))
+		exit(1);
+	replacer.ring = ruled_ring(t, &replacer.rule);
+	EQUAL(0, pthread_create(&thread, NULL, replace_again_and_again, &replacer));
+	for (i = 0; i < 10000 && !t->failed; i++) {
+		/* Seldom: what is not is soon usual. */
+		wait_for_worker(t, replacer.ring, i % 16 ? USUAL_NS : SPIKE_NS);
+		nr += drain_in_order(t, monitor, last);
+	}
+	atomic_store(&replacer.stop, true);
+	pthread_join(thread, NULL);
+	EQUAL(0, atomic_load(&replacer.failed));
+	CHECK(nr);
+	drain_in_order(t, monitor, last);
+	hft_ring_close(replacer.ring);
+	hft_ring_close(monitor);
+}
+
 /* One more run of a ring without reports. */
 static void run_guarded(struct test *t, struct hft_ring *ring, uint64_t ns)
 {

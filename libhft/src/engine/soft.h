@@ -105,6 +105,7 @@ struct soft_queue {
  * @meter: likewise; under the context's mutex
  * @detect: likewise; under the context's mutex
  * @rule_halt: counted in soft_context.rule_halts
+ * @tellers: threads with notices of it, of which the first writes those of all
  */
 struct soft_ring {
 	struct soft_queue *_Atomic queue;
@@ -119,6 +120,7 @@ struct soft_ring {
 	struct hft_meter *meter;
 	struct hft_detect *detect;
 	uint32_t rule_halt;
+	atomic_uint tellers;
 };
 
 struct soft_context {

@@ -60,20 +60,18 @@ void soft_context_unlock(struct soft_context *context)
 	soft_rule_resume(context);
 }
 
-static void soft_ring_tell(struct soft_context *context, struct soft_ring *soft)
+/* Count what a ring's rules ask for, and hold the others to that. */
+static void soft_ring_tell_halt(struct soft_context *context, struct soft_ring *soft)
 {
 	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_acquire);
-	struct hft_event events[HFT_DETECT_PENDING];
 	bool changed = false, less = false;
-	uint64_t now = hft_now();
-	uint32_t i, nr = 0, rings = 0, halt;
+	uint32_t rings = 0, halt;
 
 	if (!queue)
 		return;
 	pthread_mutex_lock(&queue->lock);
 	if (atomic_load_explicit(&soft->queue, memory_order_relaxed) == queue &&
 	    soft->ready.detect) {
-		nr = hft_detect_take(&soft->ready, events);
 		halt = soft->ready.detect->halt;
 		changed = halt != soft->rule_halt;
 		less = changed && soft_count_halt(context, soft, halt);
@@ -86,8 +84,40 @@ static void soft_ring_tell(struct soft_context *context, struct soft_ring *soft)
 		atomic_store(&context->loosen, true);
 	else if (changed)
 		soft_halt_rings(context, &rings);
+}
+
+static void soft_ring_write(struct soft_context *context, struct soft_ring *soft)
+{
+	struct soft_queue *queue = atomic_load_explicit(&soft->queue, memory_order_acquire);
+	struct hft_event events[HFT_DETECT_PENDING];
+	uint64_t now = hft_now();
+	uint32_t i, nr = 0;
+
+	if (!queue)
+		return;
+	pthread_mutex_lock(&queue->lock);
+	if (atomic_load_explicit(&soft->queue, memory_order_relaxed) == queue)
+		nr = hft_detect_take(&soft->ready, events);
+	pthread_mutex_unlock(&queue->lock);
 	for (i = 0; i < nr; i++)
 		soft_notify(context, &events[i], now);
+}
+
+/*
+ * One thread at a time takes notices of a ring and writes them, or what is undone could be
+ * told before what it undoes.  Nobody waits for that: another's are left to it, who looks again.
+ */
+static void soft_ring_tell(struct soft_context *context, struct soft_ring *soft)
+{
+	unsigned int tellers;
+
+	soft_ring_tell_halt(context, soft);
+	if (atomic_fetch_add(&soft->tellers, 1))
+		return;
+	do {
+		tellers = atomic_load(&soft->tellers);
+		soft_ring_write(context, soft);
+	} while (!atomic_compare_exchange_strong(&soft->tellers, &tellers, 0));
 }
 
 /* What was found under a lock that is let go by now. */
