@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the tests of rules share: a ring whose tasks are judged, and reports of them. */
+/*
+ * What the tests of rules share: a ring whose tasks are judged, reports of them, and the
+ * FIXTURE of both.
+ */
 #ifndef HFT_TEST_RULED_H
 #define HFT_TEST_RULED_H
 
+#include "kselftest_harness.h"
 #include "hft_test.h"
 
 #define TASKS		256
@@ -103,6 +107,29 @@ static inline int learn(int context, struct ruled *ruled)
 	for (i = 0; i < LEARNED && !err; i++)
 		err = run_task(context, ruled, USUAL_NS, USUAL_NS);
 	return err;
+}
+
+FIXTURE(rule) {
+	int context;
+	struct ruled ruled;
+	struct hft_test_ring monitor;
+};
+
+FIXTURE_SETUP(rule)
+{
+	struct hft_ring_add add = { .entries = 16, .window = 16, .flags = HFT_RING_MONITOR };
+
+	self->context = hft_test_context(TASKS);
+	ASSERT_LT(0, self->context);
+	ASSERT_EQ(0, make_ruled(self->context, 0, &self->ruled));
+	ASSERT_EQ(0, hft_test_ring_make(self->context, &add, &self->monitor));
+}
+
+FIXTURE_TEARDOWN(rule)
+{
+	hft_test_ring_close(&self->monitor);
+	hft_test_ring_close(&self->ruled.ring);
+	close(self->context);
 }
 
 #endif /* HFT_TEST_RULED_H */

@@ -1,32 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Rules that need something of other rings, or of the CPU: a spare ring, a budget. */
-#include "kselftest_harness.h"
 #include "ruled.h"
 
 #define SOME	8
-
-FIXTURE(rule) {
-	int context;
-	struct ruled ruled;
-	struct hft_test_ring monitor;
-};
-
-FIXTURE_SETUP(rule)
-{
-	struct hft_ring_add add = { .entries = 16, .window = 16, .flags = HFT_RING_MONITOR };
-
-	self->context = hft_test_context(TASKS);
-	ASSERT_LT(0, self->context);
-	ASSERT_EQ(0, make_ruled(self->context, 0, &self->ruled));
-	ASSERT_EQ(0, hft_test_ring_make(self->context, &add, &self->monitor));
-}
-
-FIXTURE_TEARDOWN(rule)
-{
-	hft_test_ring_close(&self->monitor);
-	hft_test_ring_close(&self->ruled.ring);
-	close(self->context);
-}
 
 /* By one command, which takes the lock of a queue once for those that stay there. */
 static int submit_some(int context, const struct hft_task *task)
