@@ -63,8 +63,11 @@ prints '"per_s": [0-9]+' "has the throughput"
 
 status 0 "switched off" hftctl stats --pid $worker --measure off
 prints '^ *fd +tasks ' "has the counters of the process"
-status 1 "another user may not look" setpriv --reuid 65534 --clear-groups \
-	hftctl top --batch 1
+status 0 "another user may ask" su trader -c "hftctl top --help"
+status 1 "and may not look at all" su trader -c "hftctl top --batch 1"
+prints 'need CAP_PERFMON' "which it is told"
+status 1 "nor at a process of root" su trader -c "hftctl top --batch 1 --pid $worker"
+prints 'Permission denied' "likewise"
 kill -INT $worker
 wait $worker
 result $? "the process was none the worse"
