@@ -59,6 +59,7 @@ static int import_start(struct hft_log_import *import, const char *dir,
 		err = log_clock_measure(&import->clock, hft_clock_is_tsc());
 	if (err)
 		return err;
+	log_boot(origin.boot);
 	origin.clock = import->clock;
 	err = hft_log_store_open(&import->store, dir, &origin, opts->store);
 	if (err)

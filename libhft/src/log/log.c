@@ -122,6 +122,7 @@ static int make_origin(struct hft_log *log)
 	snprintf(log->program, sizeof(log->program), "%s", program_invocation_short_name);
 	origin->pid = (uint32_t)getpid();
 	origin->program = log->program;
+	log_boot(origin->boot);
 	return log_clock_measure(&origin->clock, hft_clock_is_tsc());
 }
 

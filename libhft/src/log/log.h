@@ -130,7 +130,10 @@ struct hft_log *log_current(void);
 int log_store_add_ring(struct hft_log_store *store, const struct log_queue *queue);
 void *log_drainer_run(void *log);
 
-/* log_clock.c: @tsc: of the TSC; errors as hft_fail() has them */
+/* log_clock.c: which boot of the machine this is; "": it can not be had */
+void log_boot(char boot[40]);
+
+/* @tsc: of the TSC; errors as hft_fail() has them */
 int log_clock_measure(struct hft_log_store_clock *clock, bool tsc);
 
 /*

@@ -4,8 +4,10 @@
  * of the library's own clock, and it is drawn anew when it is off.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../engine/clock.h"
 #include "log.h"
@@ -65,6 +67,17 @@ static uint64_t tsc_freq(void)
 	struct hft_base_copy base = hft_base_read();
 
 	return (uint64_t)(((unsigned __int128)base.cycles_per_ns * LOG_NS_PER_S) >> HFT_SHIFT);
+}
+
+void log_boot(char boot[40])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? 0 : read(fd, boot, 39);
+
+	if (fd >= 0)
+		close(fd);
+	boot[got > 0 ? got : 0] = '\0';
+	boot[strcspn(boot, "\n")] = '\0';
 }
 
 int log_clock_measure(struct hft_log_store_clock *clock, bool tsc)

@@ -255,18 +255,37 @@ static json_t *string(const char *text)
 	return value;
 }
 
+/* What sets the log against others of the same boot: the stamp from which on its clock is so. */
+static json_t *boot_of(const struct hft_log_store_origin *origin)
+{
+	const struct hft_log_store_clock *clock = &origin->clock;
+	uint64_t passed = hft_store_monotonic() - (uint64_t)clock->monotonic_at_0;
+
+	if (!*origin->boot)
+		return json_object();
+	return json_pack("{s:s,s:I}", "boot", origin->boot, "since",
+		(json_int_t)((unsigned __int128)passed * clock->freq / NSEC_PER_SEC));
+}
+
 int hft_store_sites_begin(struct log_text *to, const struct hft_log_store_origin *origin)
 {
 	const struct hft_log_store_clock *clock = &origin->clock;
+	json_t *line, *boot = boot_of(origin);
 	char uuid[37];
 
 	print_uuid(origin->uuid, uuid, sizeof(uuid));
-	return put_line(to, "log", json_pack("{s:i,s:s,s:o,s:I,s:o,s:{s:s,s:I,s:I,s:I,s:I}}",
+	line = json_pack("{s:i,s:s,s:o,s:I,s:o,s:{s:s,s:I,s:I,s:I,s:I}}",
 		"version", 1, "uuid", uuid, "host", string(origin->host),
 		"pid", (json_int_t)origin->pid, "program", string(origin->program), "clock",
 		"name", clock->name, "freq", (json_int_t)clock->freq,
 		"offset_s", (json_int_t)clock->offset_s, "offset", (json_int_t)clock->offset,
-		"monotonic_at_0", (json_int_t)clock->monotonic_at_0));
+		"monotonic_at_0", (json_int_t)clock->monotonic_at_0);
+	if (!boot || (line && json_object_update(line, boot))) {
+		json_decref(line);
+		line = NULL;
+	}
+	json_decref(boot);
+	return put_line(to, "log", line);
 }
 
 int hft_store_sites_stream(struct log_text *to, const struct hft_log_store_stream *stream)

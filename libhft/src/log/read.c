@@ -118,7 +118,8 @@ static int hft_open_folders(struct hft_log_reader *reader, const char *const *pa
 		if (err)
 			return err;
 	}
-	return hft_look_again(reader);
+	err = hft_read_boots_scan(reader);
+	return err ? err : hft_look_again(reader);
 }
 
 /**
@@ -180,6 +181,7 @@ HFT_API void hft_log_reader_close(struct hft_log_reader *reader)
 	for (i = 0; i < reader->nr_folders; i++)
 		hft_read_folder_close(&reader->folders[i]);
 	hft_read_names_free(reader);
+	hft_read_boots_free(reader);
 	free(reader->inputs);
 	free(reader->heap);
 	free(reader->folders);
@@ -241,6 +243,8 @@ HFT_API int hft_log_reader_refresh(struct hft_log_reader *reader)
 		err = hft_read_folder_scan(reader, &reader->folders[i]);
 		hft_read_folder_hold(&reader->folders[i], NULL);
 	}
+	if (!err)
+		err = hft_read_boots_scan(reader);
 	return err ? err : hft_look_again(reader);
 }
 

@@ -75,7 +75,9 @@ struct hft_read_clock {
 	uint64_t freq;
 	__int128 offset;		/* stamps from the epoch to stamp 0 */
 	int64_t monotonic;		/* ns, at stamp 0 */
+	const struct hft_read_boot *boot;	/* whose lines it goes by; NULL: its own */
 	/* The second that was last asked for. */
+	uint64_t from, span;		/* stamps of it, as far as this line is good for them */
 	uint64_t second_stamp;		/* its first stamp */
 	uint64_t second_time;		/* UTC, ns */
 	uint64_t to_monotonic;		/* from UTC, ns, modulo 2^64 */
@@ -87,6 +89,7 @@ struct hft_read_chunk {
 	unsigned int users;
 	bool sealed;
 	bool known;			/* the first line of sites was read */
+	bool has_line;			/* its clock's line is with those of the boot */
 	bool told;			/* that its sites can not be read */
 	bool by_metadata;		/* that was read for sites, too */
 	uint64_t sites_read;		/* bytes of sites */
@@ -169,6 +172,7 @@ struct hft_log_reader {
 	struct hft_read_site *sites[HFT_READ_BUCKETS];
 	struct hft_read_stream *streams;
 	struct hft_read_log *logs;
+	struct hft_read_boot *boots;
 	uint32_t nr_sites, nr_streams, nr_logs;
 	struct hft_log_reader_progress progress;
 };
@@ -186,7 +190,8 @@ void hft_read_names_free(struct hft_log_reader *reader);
 int hft_read_metadata(struct hft_log_reader *reader, struct hft_read_folder *folder,
 		      struct hft_read_chunk *chunk);
 
-/* read_chunk.c */
+/* read_chunk.c; a file of the chunk @path, or -errno */
+int hft_read_open_below(const char *path, const char *name);
 int hft_read_chunk_object(struct hft_log_reader *reader, struct hft_read_folder *folder,
 			  struct hft_read_chunk *chunk, const struct json_t *object);
 int hft_read_chunk_use(struct hft_log_reader *reader, struct hft_read_folder *folder,
@@ -209,14 +214,17 @@ void hft_read_clock_second(struct hft_read_clock *clock, uint64_t stamp);
 
 static inline uint64_t hft_read_time(struct hft_read_clock *clock, uint64_t stamp)
 {
-	uint64_t rest = stamp - clock->second_stamp;
-
-	if (rest >= clock->freq) {
+	if (stamp - clock->from >= clock->span)
 		hft_read_clock_second(clock, stamp);
-		rest = stamp - clock->second_stamp;
-	}
-	return clock->second_time + rest * 1000000000 / clock->freq;
+	return clock->second_time + (stamp - clock->second_stamp) * 1000000000 / clock->freq;
 }
+
+/* read_boot.c */
+struct hft_read_boot *hft_read_boot_find(struct hft_log_reader *reader, const struct json_t *log);
+int hft_read_boots_scan(struct hft_log_reader *reader);
+void hft_read_boot_line(const struct hft_read_boot *boot, struct hft_read_clock *clock,
+			uint64_t stamp, uint64_t *from, uint64_t *until);
+void hft_read_boots_free(struct hft_log_reader *reader);
 
 /* read_file.c */
 int hft_read_file_open(struct hft_read_file *file, const char *chunk, uint64_t stream);

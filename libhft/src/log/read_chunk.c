@@ -85,6 +85,8 @@ static int hft_read_log_line(struct hft_log_reader *reader, struct hft_read_fold
 			       hft_json_number(clock, "offset", INT64_MIN, INT64_MAX, 0),
 			       hft_json_number(clock, "monotonic_at_0", INT64_MIN, INT64_MAX, 0)))
 		return -EBADMSG;
+	chunk->clock.boot = hft_read_boot_find(reader, line);
+	hft_read_clock_second(&chunk->clock, 0);
 	chunk->log = hft_read_log_get(reader, &log);
 	if (!chunk->log)
 		return -ENOMEM;
@@ -260,7 +262,7 @@ static int64_t hft_read_lines(struct hft_log_reader *reader, struct hft_read_fol
 	return at - text;
 }
 
-static int hft_open_below(const char *path, const char *name)
+int hft_read_open_below(const char *path, const char *name)
 {
 	char *file;
 	int fd;
@@ -278,7 +280,7 @@ static int hft_open_below(const char *path, const char *name)
 int hft_read_chunk_more(struct hft_log_reader *reader, struct hft_read_folder *folder,
 			struct hft_read_chunk *chunk)
 {
-	int fd = hft_open_below(chunk->path, "hft/sites");
+	int fd = hft_read_open_below(chunk->path, "hft/sites");
 	int64_t done = 1;
 	char *text;
 
@@ -300,7 +302,7 @@ int hft_read_chunk_more(struct hft_log_reader *reader, struct hft_read_folder *f
 /* An index that is not there, or only in part, makes reading slower and nothing else. */
 static void hft_read_index(struct hft_read_chunk *chunk)
 {
-	int fd = hft_open_below(chunk->path, "hft/index");
+	int fd = hft_read_open_below(chunk->path, "hft/index");
 	struct stat stat;
 	ssize_t got = -1;
 	size_t size = 0;
@@ -324,7 +326,7 @@ bool hft_read_chunk_sealed(struct hft_read_chunk *chunk)
 
 	if (chunk->sealed)
 		return true;
-	fd = hft_open_below(chunk->path, "hft/seal");
+	fd = hft_read_open_below(chunk->path, "hft/seal");
 	chunk->sealed = fd >= 0;
 	if (fd >= 0)
 		close(fd);

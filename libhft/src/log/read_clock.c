@@ -18,8 +18,22 @@ int hft_read_clock_set(struct hft_read_clock *clock, uint64_t freq, int64_t offs
 	clock->freq = freq;
 	clock->offset = (__int128)offset_s * (int64_t)freq + offset;
 	clock->monotonic = monotonic;
+	clock->boot = NULL;
 	hft_read_clock_second(clock, 0);
 	return 0;
+}
+
+/* Not beyond where another line begins. */
+static void hft_limit_second(struct hft_read_clock *clock, uint64_t stamp, uint64_t begin,
+			     uint64_t end)
+{
+	clock->from = clock->second_stamp;
+	/* It may have begun before the stamps did. */
+	if (clock->from > stamp || clock->from < begin)
+		clock->from = begin;
+	clock->span = clock->freq - (clock->from - clock->second_stamp);
+	if (end - clock->from < clock->span)
+		clock->span = end - clock->from;
 }
 
 /*
@@ -28,10 +42,15 @@ int hft_read_clock_set(struct hft_read_clock *clock, uint64_t freq, int64_t offs
  */
 void hft_read_clock_second(struct hft_read_clock *clock, uint64_t stamp)
 {
-	unsigned __int128 freq = clock->freq;
-	__int128 since = clock->offset + stamp;
-	__int128 first = since - since % (__int128)freq;
+	uint64_t begin = 0, end = UINT64_MAX;
+	unsigned __int128 freq;
+	__int128 since, first;
 
+	if (clock->boot)
+		hft_read_boot_line(clock->boot, clock, stamp, &begin, &end);
+	freq = clock->freq;
+	since = clock->offset + stamp;
+	first = since - since % (__int128)freq;
 	if (first > since)
 		first -= (__int128)freq;
 	clock->second_stamp = (uint64_t)(first - clock->offset);
@@ -39,4 +58,5 @@ void hft_read_clock_second(struct hft_read_clock *clock, uint64_t stamp)
 	clock->to_monotonic = (uint64_t)clock->monotonic +
 		(uint64_t)((unsigned __int128)stamp * HFT_NS_PER_S / freq) -
 		(clock->second_time + (stamp - clock->second_stamp) * HFT_NS_PER_S / clock->freq);
+	hft_limit_second(clock, stamp, begin, end);
 }

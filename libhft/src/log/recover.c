@@ -292,6 +292,7 @@ static int write_log(struct recovery *it, const struct hft_log_store_opts *opts)
 	int err, close_err;
 
 	memcpy(origin.uuid, it->control->uuid, sizeof(origin.uuid));
+	log_boot(origin.boot);		/* rings do not survive one */
 	err = hft_log_store_open(&it->store, it->dir, &origin, opts);
 	if (err)
 		return err;

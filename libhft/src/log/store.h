@@ -42,6 +42,7 @@ struct hft_log_store_clock {
  * @pid: of the process whose records they are
  * @host: its machine; NULL: this one
  * @program: its name; NULL: of this one
+ * @boot: of which boot of the machine its stamps are; "": of none, they are no machine's
  * @clock: at the beginning
  */
 struct hft_log_store_origin {
@@ -49,6 +50,7 @@ struct hft_log_store_origin {
 	uint32_t pid;
 	const char *host;
 	const char *program;
+	char boot[40];
 	struct hft_log_store_clock clock;
 };
 
