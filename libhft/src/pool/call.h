@@ -16,7 +16,7 @@ struct hft_call {
 	struct hft_call *outer;
 };
 
-/* worker.c */
+/* leave.c */
 void hft_call_begin(struct hft_call *call);
 void hft_call_end(struct hft_call *call);
 

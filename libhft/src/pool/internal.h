@@ -428,13 +428,18 @@ void hft_releases_free(struct hft_pool *pool);
 /* worker.c */
 void *hft_worker_main(void *arg);
 void hft_worker_simulate(void *arg);
-void hft_worker_close_inbox(struct hft_pool_worker *worker);
 void hft_worker_fix(struct hft_pool_worker *worker, struct hft_work *work);
+struct hft_work *hft_worker_take_fixed(struct hft_pool_worker *worker, uint32_t level);
 uint32_t hft_worker_fixed_level(struct hft_pool_worker *worker);
 void hft_worker_run_inside(struct hft_pool_worker *worker, struct hft_work *work);
 int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *wait,
 		    uint64_t timeout);
 void hft_worker_tell(struct hft_pool_worker *worker);
+
+/* leave.c */
+void hft_worker_close_inbox(struct hft_pool_worker *worker);
+void hft_worker_leave(struct hft_pool_worker *worker);
+void hft_worker_lost(void *arg);
 
 /* work.c */
 void hft_work_run(struct hft_pool_worker *worker, struct hft_work *work);

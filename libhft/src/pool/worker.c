@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Workers: where a task comes from, and what to do when there is none. */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "../log/sched.h"
 #include "../random.h"
@@ -23,7 +21,7 @@
 #define STEAL_WORTH		500
 #define STEAL_PAUSE_MOST	4000
 
-/* Bytes of stack for worker_lost(). */
+/* Bytes of stack for hft_worker_lost(). */
 #define LOST_ROOM	32768
 
 /* Tell who waits what has ended. */
@@ -50,7 +48,7 @@ void hft_worker_fix(struct hft_pool_worker *worker, struct hft_work *work)
 	worker->fixed_levels |= 1U << work->level;
 }
 
-static struct hft_work *take_fixed(struct hft_pool_worker *worker, uint32_t level)
+struct hft_work *hft_worker_take_fixed(struct hft_pool_worker *worker, uint32_t level)
 {
 	struct hft_work_list *list = &worker->fixed[level];
 	struct hft_work *work = list->first;
@@ -204,7 +202,7 @@ static inline struct hft_work *next_own(struct hft_pool_worker *worker)
 		uint32_t level = 31 - (uint32_t)__builtin_clz(levels | worker->fixed_levels);
 
 		if (worker->fixed_levels & 1U << level)
-			return take_fixed(worker, level);
+			return hft_worker_take_fixed(worker, level);
 		work = take(worker, level);
 		if (work)
 			return work;
@@ -454,112 +452,10 @@ int hft_worker_help(struct hft_pool_worker *worker, const struct hft_wait_for *w
 	return err;
 }
 
-/* A task that was @worker's alone, which leaves. */
-static void leave_task(struct hft_pool_worker *worker, struct hft_work *work)
-{
-	if (!hft_memory_leave(worker, work))
-		hft_work_cancel(&worker->self, work, -ENODEV);
-}
-
-/* It takes no tasks of its own any more; those that are there end. */
-void hft_worker_close_inbox(struct hft_pool_worker *worker)
-{
-	struct hft_work *work = hft_inbox_take(&worker->inbox, HFT_INBOX_CLOSED);
-	struct hft_work *next;
-
-	for (; work; work = next) {
-		next = work->next;
-		leave_task(worker, work);
-	}
-	hft_queue_close(&worker->queue);
-	while ((work = hft_queue_take(&worker->queue, 0)))
-		leave_task(worker, work);
-}
-
-/* What only this worker could run ends; the rest is stolen from who has left, too. */
-static void leave_tasks(struct hft_pool_worker *worker)
-{
-	hft_worker_close_inbox(worker);
-	while (worker->fixed_levels) {
-		uint32_t level = (uint32_t)__builtin_ctz(worker->fixed_levels);
-
-		leave_task(worker, take_fixed(worker, level));
-	}
-	hft_pool_notify(worker->pool, worker);
-	hft_tasks_lose_worker(worker->pool);
-}
-
-/* The last that its thread does to a worker. */
-static void worker_gone(struct hft_pool_worker *worker)
-{
-	hft_self.spawner = NULL;
-	atomic_store(&worker->life, HFT_WORKER_GONE);
-	hft_futex_wake(&worker->life, INT_MAX);
-}
-
-/* From here to hft_call_end() a worker's thread may be ended; of others nobody notices. */
-void hft_call_begin(struct hft_call *call)
-{
-	struct hft_spawner *self = hft_self.spawner;
-
-	if (!self || !self->worker)
-		return;
-	call->outer = self->worker->calls;
-	self->worker->calls = call;
-}
-
-void hft_call_end(struct hft_call *call)
-{
-	struct hft_spawner *self = hft_self.spawner;
-
-	if (self && self->worker)
-		self->worker->calls = call->outer;
-}
-
-/* What was called by tasks that are over: the innermost first. */
-static void abandon(struct hft_pool_worker *worker)
-{
-	struct hft_call *call;
-
-	while ((call = worker->calls)) {
-		worker->calls = call->outer;
-		call->abandon(call);
-	}
-}
-
 /*
- * A task has ended its thread: it, and those that wait in it, are over.  Another thread
- * takes its place, or the worker is gone.
- */
-static void worker_lost(void *arg)
-{
-	struct hft_pool_worker *worker = arg;
-	struct hft_work *work;
-
-	/* First: with the tasks what they are about may be over. */
-	abandon(worker);
-	if (worker->current)
-		hft_work_cancel(&worker->self, worker->current, -EOWNERDEAD);
-	worker->current = NULL;
-	while ((work = worker->outer)) {
-		worker->outer = work->outer;
-		hft_work_cancel(&worker->self, work, -EOWNERDEAD);
-	}
-	hft_worker_tell(worker);
-	/* The next thread has the scheduling that this one has then. */
-	hft_owner_leave();
-	hft_self.spawner = NULL;
-	worker->threads->lost = true;
-	if (!hft_pool_start_worker(worker))
-		return;
-	leave_tasks(worker);
-	worker_gone(worker);
-}
-
-/*
- * Run tasks until the worker is to leave.  When a task ends the thread, worker_lost() is
- * called from the frame above this one: below that are @room for it, and the frames of
- * tasks, with groups that it still looks at.
+ * Run tasks until the worker is to leave.  When a task ends the thread, hft_worker_lost() is
+ * called from the frame above this one: below that are @room for it, and the frames of tasks,
+ * with groups that it still looks at.
  */
 static __attribute__((noinline)) void work(struct hft_pool_worker *worker)
 {
@@ -575,13 +471,6 @@ static __attribute__((noinline)) void work(struct hft_pool_worker *worker)
 	(void)room;
 }
 
-static void leave(struct hft_pool_worker *worker)
-{
-	hft_worker_tell(worker);
-	leave_tasks(worker);
-	worker_gone(worker);
-}
-
 /* The thread of a worker. */
 void *hft_worker_main(void *arg)
 {
@@ -592,10 +481,10 @@ void *hft_worker_main(void *arg)
 	pthread_setname_np(pthread_self(), name);
 	hft_self.spawner = &worker->self;
 	hft_log_sched_thread();
-	pthread_cleanup_push(worker_lost, worker);
+	pthread_cleanup_push(hft_worker_lost, worker);
 	work(worker);
 	pthread_cleanup_pop(0);
-	leave(worker);
+	hft_worker_leave(worker);
 	return NULL;
 }
 
@@ -606,5 +495,5 @@ void hft_worker_simulate(void *arg)
 
 	hft_self.spawner = &worker->self;
 	work(worker);
-	leave(worker);
+	hft_worker_leave(worker);
 }
