@@ -500,11 +500,20 @@ static void test_signals(void **state)
 static void test_closed(void **state)
 {
 	struct test_ring it;
+	uint64_t seen;
 
 	(void)state;
 	test_ring_open(&it, HFT_LOG_DROP, HFT_LOG_PLAIN, LEAST, 0);
 	assert_int_equal(hft_log(HFT_LOG_INFO, "before"), 0);
+	seen = it.queue->ring->reserved;
 	log_ring_close(it.queue->ring);
+	assert_false(log_ring_is_quiet(it.queue->ring));
+	log_ring_poison(it.queue);
+	assert_true(log_ring_seal(it.queue));
+	assert_true(log_ring_is_quiet(it.queue->ring));
+	assert_int_equal(log_ring_number(it.queue->ring), 1);
+	/* A call that was put off behind its look at the limit. */
+	assert_false(hft_log_swap(&it.queue->ring->reserved, seen, seen + (1ull << 32 | 2)));
 	assert_true(log_ring_is_quiet(it.queue->ring));
 	assert_int_equal(hft_log(HFT_LOG_INFO, "after"), -ENOTCONN);
 	assert_null(hft_log_self[HFT_LOG_PLAIN]);

@@ -9,6 +9,7 @@
 #include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -29,9 +31,15 @@
 #define FLUSHES		20
 #define COMERS		2
 #define COMINGS		100
+#define CLOSES		6
+#define LOGGERS		4
+#define LOAD_US		2000
 #define MANY		1000
 
 HFT_LOG_EVENT(log_mine, "mine", "number", HFT_LOG_NOTICE, HFT_LOG_PLAIN, (u64, number))
+HFT_LOG_EVENT(log_plain, "close", "plain", HFT_LOG_NOTICE, HFT_LOG_PLAIN, (u64, number))
+HFT_LOG_EVENT(log_audited, "close", "audited", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, number))
+HFT_LOG_EVENT(log_handled, "close", "handled", HFT_LOG_NOTICE, HFT_LOG_PLAIN, (u64, number))
 HFT_LOG_EVENT(log_other, "other", "number", HFT_LOG_NOTICE, HFT_LOG_PLAIN, (u64, number))
 
 static char dir[64];
@@ -73,10 +81,14 @@ static struct hft_log *open_log(void)
 	return log;
 }
 
+static uint64_t lost;
+
 static void notice(void *context, const struct hft_log_notice *it)
 {
 	(void)context;
-	fail_msg("%s at %llu: %s", it->path, (unsigned long long)it->offset, it->text);
+	lost += it->lost;
+	if (it->kind != HFT_LOG_NOTICE_LOST)
+		fail_msg("%s at %llu: %s", it->path, (unsigned long long)it->offset, it->text);
 }
 
 static uint64_t count_records(const char *subsystem)
@@ -193,11 +205,99 @@ static void test_many(void **state)
 	assert_int_equal(stats.lost, 0);
 }
 
+static _Thread_local volatile sig_atomic_t handled;
+static _Atomic uint64_t refused;
+static struct hft_log *opened;
+
+static void handle(int signal)
+{
+	int err = log_handled(0);
+
+	(void)signal;
+	if (!err)
+		handled = handled + 1;
+	else if (err == -EBUSY)
+		atomic_fetch_add(&refused, 1);
+}
+
+static void take_alarms(bool take)
+{
+	sigset_t alarms;
+
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	pthread_sigmask(take ? SIG_UNBLOCK : SIG_BLOCK, &alarms, NULL);
+}
+
+/* Until the log is closed.  Returns how many calls have answered 0. */
+static void *log_many(void *number)
+{
+	const uintptr_t audit = (uintptr_t)number % 2;
+	uintptr_t done = 0;
+	int err;
+
+	if (hft_log_thread(opened))
+		return NULL;
+	take_alarms(true);
+	while (!(err = audit ? log_audited(done) : log_plain(done)))
+		done++;
+	take_alarms(false);
+	if (err != -ENOTCONN)
+		fail_msg("call %zu: %d", (size_t)done, err);
+	return (void *)(done + (uintptr_t)handled);
+}
+
+/* More threads than CPUs: some are amid a call, and do not run, when it is closed. */
+static uint64_t close_under_load(bool signals)
+{
+	struct hft_log *log = open_log();
+	pthread_t threads[LOGGERS];
+	uint64_t answered = 0;
+	uintptr_t i;
+	void *done;
+
+	opened = log;
+	assert_int_equal(hft_log_thread(log), 0);
+	handled = 0;
+	for (i = 0; i < LOGGERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, log_many, (void *)i), 0);
+	take_alarms(signals);
+	usleep(LOAD_US);
+	assert_int_equal(hft_log_close(log), 0);
+	take_alarms(false);
+	for (i = 0; i < LOGGERS; i++) {
+		pthread_join(threads[i], &done);
+		answered += (uintptr_t)done;
+	}
+	return answered + (uint64_t)handled;
+}
+
+/* What calls have answered 0 for is in files, also when it is closed meanwhile. */
+static void test_close(void **state)
+{
+	const struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = {};
+	const struct sigaction action = { .sa_handler = handle, .sa_flags = SA_RESTART };
+	uint64_t answered = 0;
+	int round;
+
+	(void)state;
+	take_alarms(false);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (round = 0; round < CLOSES; round++)
+		answered += close_under_load(round % 2);
+	setitimer(ITIMER_REAL, &never, NULL);
+	lost = 0;
+	assert_int_equal(count_records("close"), answered);
+	assert_int_equal(lost, atomic_load(&refused));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_flush, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_close, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

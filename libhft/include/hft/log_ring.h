@@ -75,7 +75,7 @@ enum hft_log_lane {
  * @room: the same for the slow path
  * @mask: of positions / 8
  * @tsc: stamps are of the TSC; 0: CLOCK_MONOTONIC, ns
- * @closed: its log has been closed: no more calls
+ * @closed: its log has been closed: no more calls; 2: and none can reserve any more
  * @done: its thread has ended
  * @busy: the writer is in its slow path
  * @refused: calls that came in there, from signal handlers

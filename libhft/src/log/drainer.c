@@ -406,42 +406,70 @@ static void run(struct hft_log *log)
 	}
 }
 
-static void close_rings(struct hft_log *log)
+/* In all threads of the process: what they had begun before is over, or sees it. */
+static void barrier(void)
 {
-	struct log_queue *queue;
-
-	take_incoming(log);
-	for (queue = log->queues; queue; queue = queue->next)
-		log_ring_close(queue->ring);
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0))
 		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
-/* Is all that was logged in files? */
+static bool is_sealed(const struct log_queue *queue)
+{
+	return queue->broken || queue->ring->closed == LOG_RING_SEALED;
+}
+
+/* Those that could not be added before, too.  Returns false: some are left. */
+static bool seal_rings(struct hft_log *log)
+{
+	struct log_queue *queue;
+	bool all = true;
+
+	for (queue = log->queues; queue; queue = queue->next) {
+		if (is_sealed(queue))
+			continue;
+		if (!queue->ring->closed)
+			log_ring_close(queue->ring);
+		log_ring_poison(queue);
+		all = false;
+	}
+	if (all)
+		return true;
+	barrier();
+	all = true;
+	for (queue = log->queues; queue; queue = queue->next)
+		all &= is_sealed(queue) || log_ring_seal(queue);
+	return all;
+}
+
+/* Is all that was logged in files?  Where nobody writes any more, losses are told. */
 static bool is_drained(struct hft_log *log)
 {
 	struct log_queue *queue;
+	bool drained = !atomic_load(&log->incoming);
 
-	if (atomic_load(&log->incoming))
-		return false;
 	for (queue = log->queues; queue; queue = queue->next) {
 		if (queue->broken)
 			continue;
-		if (!log_ring_is_quiet(queue->ring) || !log_queue_is_empty(queue))
-			return false;
+		if (!log_ring_is_quiet(queue->ring))
+			drained = false;
+		else
+			log_ring_finish(queue->ring);
+		drained &= log_queue_is_empty(queue);
 	}
-	return true;
+	return drained;
 }
 
 static int finish_rings(struct hft_log *log)
 {
 	const struct timespec pause = { .tv_nsec = QUIET_LOOK_NS };
 	uint64_t end = hft_log_monotonic() + LOG_CLOSE_NS;
+	bool sealed;
 
 	for (;;) {
+		sealed = seal_rings(log);
 		turn(log);
 		hft_log_store_poll(log->store, hft_log_monotonic());
-		if (is_drained(log))
+		if (sealed && is_drained(log))
 			return hft_log_store_flush(log->store, false, LOG_CLOSE_NS);
 		if (hft_log_monotonic() >= end)
 			return hft_fail(ETIMEDOUT, "the files of %s take no more", log->dir);
@@ -455,7 +483,7 @@ static int finish(struct hft_log *log)
 	struct log_queue *queue;
 	int err, close_err;
 
-	close_rings(log);
+	take_incoming(log);
 	err = finish_rings(log);
 	for (queue = log->queues; queue; queue = queue->next)
 		log->kept |= queue->broken || !is_written(log, queue);

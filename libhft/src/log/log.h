@@ -21,7 +21,6 @@
 #define LOG_NS_PER_S		1000000000ull
 
 /* How long closing waits for calls that are under way, and for a disk that takes nothing. */
-#define LOG_QUIET_NS		(2 * LOG_NS_PER_S)
 #define LOG_CLOSE_NS		(10 * LOG_NS_PER_S)
 
 enum log_phase {

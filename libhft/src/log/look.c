@@ -97,7 +97,7 @@ static void look_at_ring(const struct hft_log_ring *ring, struct hft_log_ring_in
 		.bytes = ring->bytes,
 		.used_bytes = 8 * (uint64_t)(uint32_t)((uint32_t)reserved -
 						       (uint32_t)(tail >> 3)),
-		.records = reserved >> 32,
+		.records = log_ring_number(ring),
 		.lost = __atomic_load_n(&ring->lost, __ATOMIC_RELAXED) + ring->overwritten,
 		.timeouts = __atomic_load_n(&ring->timeouts, __ATOMIC_RELAXED),
 	};

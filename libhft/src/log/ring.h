@@ -50,6 +50,7 @@ _Static_assert(sizeof(struct log_loss) == 8 * LOG_LOST_WORDS, "as long as it say
  * @copy: of records of a ring that overwrites
  * @copied: bytes in it
  * @given: bytes of records that the store has taken
+ * @poison: what @reserved of the ring is to be, to be sealed
  * @level_given: this many of them were ...
  * @level_position: ... before this position
  * @flush_to: up to this position it has to be in files
@@ -79,6 +80,7 @@ struct log_queue {
 	char *copy;
 	size_t copied;
 	uint64_t given;
+	uint64_t poison;
 	uint64_t level_given;
 	uint64_t level_position;
 	uint64_t flush_to;
@@ -117,10 +119,28 @@ void log_queue_put(struct log_queue *queue);
 /* Is the file that of a ring which nobody has got? */
 bool log_ring_is_unborn(int dir_fd, const char *name);
 
-/* ring_room.c: no more calls, and then: those that were under way are over */
+/*
+ * ring_room.c: no more calls.  After log_ring_close() one that had looked at the limit may
+ * still reserve: log_ring_poison(), a barrier in all threads, and if log_ring_seal() says so,
+ * none does any more.  Then, log_ring_is_quiet(): those that were under way are over.
+ */
 void log_ring_close(struct hft_log_ring *ring);
+void log_ring_poison(struct log_queue *queue);
+bool log_ring_seal(struct log_queue *queue);
 bool log_ring_is_quiet(const struct hft_log_ring *ring);
+void log_ring_finish(struct hft_log_ring *ring);
 void log_ring_end(struct hft_log_ring *ring);
+
+#define LOG_RING_SEALED		2u	/* &hft_log_ring.closed */
+
+/* Of the next record: sealing has taken one. */
+static inline uint32_t log_ring_number(const struct hft_log_ring *ring)
+{
+	uint64_t reserved = __atomic_load_n(&ring->reserved, __ATOMIC_RELAXED);
+
+	return (uint32_t)(reserved >> 32) -
+	       (__atomic_load_n(&ring->closed, __ATOMIC_RELAXED) == LOG_RING_SEALED);
+}
 
 /*
  * ring_read.c: whole records that were not taken yet, until the next call for this queue;

@@ -59,7 +59,7 @@ static int64_t tell_for(struct log_queue *queue, const void **records)
 	queue->loss = (struct log_loss){
 		.head.id = HFT_LOG_ID_LOST,
 		.head.words = LOG_LOST_WORDS,
-		.head.sequence = (uint32_t)(ring->reserved >> 32) - 1,
+		.head.sequence = log_ring_number(ring) - 1,
 		.head.stamp = ring->last,
 		.lost = ring->untold,
 		.first = ring->first,

@@ -277,10 +277,31 @@ static int ring_make_room(struct hft_log_slot *slot, uint32_t words)
 	if (reserve_in_room(slot, words))
 		return 0;
 	if (__atomic_load_n(&ring->busy, __ATOMIC_RELAXED)) {
+		if (__atomic_load_n(&ring->closed, __ATOMIC_RELAXED))
+			return -ENOTCONN;
 		__atomic_fetch_add(&ring->refused, 1, __ATOMIC_RELAXED);
 		return -EBUSY;
 	}
 	return find_room_alone(slot, words);
+}
+
+/* Is no call between its reservation and its end? */
+static bool is_complete(const struct hft_log_ring *ring)
+{
+	return (uint32_t)__atomic_load_n(&ring->head, __ATOMIC_ACQUIRE) ==
+	       (uint32_t)ring_reserved(ring);
+}
+
+/*
+ * A ring that was closed is let go, but by a handler that has interrupted another call: that
+ * one goes on in it.
+ */
+static int leave(unsigned int lane, const struct hft_log_ring *ring)
+{
+	if (!is_complete(ring))
+		return -ENOTCONN;
+	log_thread_detach(lane);
+	return -ESHUTDOWN;
 }
 
 /**
@@ -302,7 +323,7 @@ HFT_API int hft_log_make_room(unsigned int lane, uint32_t words, struct hft_log_
 		else
 			err = ring_make_room(slot, words);
 		if (err == -ESHUTDOWN)
-			log_thread_detach(lane);
+			err = leave(lane, slot->ring);
 	} while (err == -ESHUTDOWN || (!err && !slot->ring));
 	errno = saved;
 	return err;
@@ -363,7 +384,6 @@ HFT_API int hft_log_write(struct hft_log_site *site, enum hft_log_lane lane, uin
 	return 0;
 }
 
-/* A call that is under way may go on: see log_ring_is_quiet(). */
 void log_ring_close(struct hft_log_ring *ring)
 {
 	__atomic_store_n(&ring->closed, 1, __ATOMIC_SEQ_CST);
@@ -371,25 +391,69 @@ void log_ring_close(struct hft_log_ring *ring)
 	take_limit_away(ring);
 }
 
-/* After log_ring_close() and a barrier in all threads: is no call under way? */
-bool log_ring_is_quiet(const struct hft_log_ring *ring)
+/*
+ * A call that has looked at the limit before it was taken away reserves when its thread runs
+ * again, however late: its swap has to find another value then.  Not where a call is in the
+ * slow path, which looks at @closed and else does not swap.
+ */
+void log_ring_poison(struct log_queue *queue)
 {
-	if (__atomic_load_n(&ring->busy, __ATOMIC_ACQUIRE))
-		return false;
-	return __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE) == ring_reserved(ring);
+	struct hft_log_ring *ring = queue->ring;
+	uint64_t reserved = ring_reserved(ring);
+
+	queue->poison = 0;
+	if (__atomic_load_n(&ring->busy, __ATOMIC_SEQ_CST))
+		return;
+	if (__atomic_compare_exchange_n(&ring->reserved, &reserved, reserved + (1ull << 32), false,
+					__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		queue->poison = reserved + (1ull << 32);
 }
 
-/* Its thread makes no more calls: tell of what it has lost, if there is room. */
+/*
+ * A swap is atomic to signals only: one that was under way has written over the poison, or
+ * comes after the barrier and fails.  Returns false: to be poisoned again.
+ */
+bool log_ring_seal(struct log_queue *queue)
+{
+	struct hft_log_ring *ring = queue->ring;
+
+	if (!queue->poison || ring_reserved(ring) != queue->poison ||
+	    __atomic_load_n(&ring->busy, __ATOMIC_SEQ_CST))
+		return false;
+	__atomic_store_n(&ring->closed, LOG_RING_SEALED, __ATOMIC_SEQ_CST);
+	return true;
+}
+
+/* Of a ring that is sealed: is all in it that will be? */
+bool log_ring_is_quiet(const struct hft_log_ring *ring)
+{
+	return __atomic_load_n(&ring->closed, __ATOMIC_RELAXED) == LOG_RING_SEALED &&
+	       !__atomic_load_n(&ring->busy, __ATOMIC_ACQUIRE) && is_complete(ring);
+}
+
+/* Of one that is quiet: what it has refused is told with what else it could not tell. */
+void log_ring_finish(struct hft_log_ring *ring)
+{
+	lose_refused(ring);
+	__atomic_store_n(&ring->done, 1, __ATOMIC_RELEASE);
+}
+
+/*
+ * Its thread makes no more calls: tell of what it has lost, if there is room.  Of one that
+ * is closed, the reader does.
+ */
 void log_ring_end(struct hft_log_ring *ring)
 {
 	uint64_t tail;
 
-	ring->busy = 1;
+	__atomic_store_n(&ring->busy, 1, __ATOMIC_SEQ_CST);
 	take_limit_away(ring);
-	lose_refused(ring);
-	if (ring->untold && (ring->policy == HFT_LOG_OVERWRITE ||
-			     ring->mask + 1 - ring_used(ring, &tail) >= LOG_LOST_WORDS))
-		tell_losses(ring);
-	ring->busy = 0;
+	if (!__atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST)) {
+		lose_refused(ring);
+		if (ring->untold && (ring->policy == HFT_LOG_OVERWRITE ||
+				     ring->mask + 1 - ring_used(ring, &tail) >= LOG_LOST_WORDS))
+			tell_losses(ring);
+	}
+	__atomic_store_n(&ring->busy, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&ring->done, 1, __ATOMIC_RELEASE);
 }

@@ -3,7 +3,11 @@
  * Threads and their rings: made at the first call, given back at the thread's end, not had
  * by children of the process.
  *
- * A handler may come while its thread makes a ring: @inside.  Nothing is asked of malloc().
+ * A handler may come while its thread makes a ring, or has the lock: @inside.  Nothing is
+ * asked of malloc().
+ *
+ * A handler may find its ring closed when it has interrupted a call that is about to look
+ * into that ring: it stays mapped, as @left, until the next one is let go.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -17,6 +21,7 @@ HFT_API __thread struct hft_log_ring *hft_log_self[HFT_LOG_LANES]
 	__attribute__((tls_model("initial-exec")));
 
 static __thread struct log_queue *queues[HFT_LOG_LANES];
+static __thread struct log_queue *left[HFT_LOG_LANES];
 static __thread bool inside;
 
 static pthread_mutex_t current_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -26,13 +31,16 @@ static int start_err;
 
 void log_thread_detach(unsigned int lane)
 {
-	struct log_queue *queue = queues[lane];
+	struct log_queue *queue = queues[lane], *before = left[lane];
 
 	hft_log_self[lane] = NULL;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	queues[lane] = NULL;
-	if (queue)
-		log_queue_put(queue);
+	if (!queue)
+		return;
+	left[lane] = queue;
+	if (before)
+		log_queue_put(before);
 }
 
 static void thread_exits(void *unused)
@@ -44,20 +52,37 @@ static void thread_exits(void *unused)
 		if (queues[lane])
 			log_ring_end(queues[lane]->ring);
 		log_thread_detach(lane);
+		if (left[lane])
+			log_queue_put(left[lane]);
+		left[lane] = NULL;
 	}
 	log_drainer_wake();
 }
 
+static void lock_current(void)
+{
+	inside = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	pthread_mutex_lock(&current_lock);
+}
+
+static void unlock_current(void)
+{
+	pthread_mutex_unlock(&current_lock);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	inside = false;
+}
+
 static void before_fork(void)
 {
-	pthread_mutex_lock(&current_lock);
+	lock_current();
 	log_sites_lock();
 }
 
 static void in_parent(void)
 {
 	log_sites_unlock();
-	pthread_mutex_unlock(&current_lock);
+	unlock_current();
 }
 
 /* The rings are not mapped here. */
@@ -65,10 +90,11 @@ static void in_child(void)
 {
 	memset(hft_log_self, 0, sizeof(hft_log_self));
 	memset(queues, 0, sizeof(queues));
+	memset(left, 0, sizeof(left));
 	current = NULL;
 	log_sites_forget_journal();
 	log_sites_unlock();
-	pthread_mutex_unlock(&current_lock);
+	unlock_current();
 }
 
 static void start_watching(void)
@@ -86,22 +112,22 @@ int log_current_set(struct hft_log *log)
 	pthread_once(&once, start_watching);
 	if (start_err)
 		return hft_fail(start_err, "watch the ends of threads");
-	pthread_mutex_lock(&current_lock);
+	lock_current();
 	if (current)
 		err = hft_fail(EBUSY, "this process has a log, %s",
 			       atomic_load(&current)->dir);
 	else
 		current = log;
-	pthread_mutex_unlock(&current_lock);
+	unlock_current();
 	return err;
 }
 
 /* No ring is made from here on. */
 void log_current_clear(void)
 {
-	pthread_mutex_lock(&current_lock);
+	lock_current();
 	current = NULL;
-	pthread_mutex_unlock(&current_lock);
+	unlock_current();
 }
 
 struct hft_log *log_current(void)
