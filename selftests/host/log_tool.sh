@@ -63,6 +63,40 @@ status 0 "cat: two logs" "$TOOL" cat "$log" "$dir/other"
 [ "$(wc -l <"$out")" = 70 ]
 result $? "cat: two logs are merged"
 
+# Texts may have anything in them; what reads the output has to take it all the same.
+python3 log_tool/make.py "$dir/hostile" hostile
+"$TOOL" cat "$dir/hostile" | python3 -c 'import sys
+lines = sys.stdin.buffer.read().decode().splitlines()
+assert len(lines) == 40 and all(c.isprintable() for line in lines for c in line)
+assert r"symbol=\x1b[2J\x9b\x9b\xff" in lines[2] and "\u00e9" in lines[2]
+'
+result $? "cat: text has nothing that a terminal obeys"
+"$TOOL" cat --json "$dir/hostile" | python3 -c 'import json, sys
+def refuse(word):
+	raise ValueError(word)
+rows = [json.loads(line, parse_constant=refuse) for line in sys.stdin.buffer.read().splitlines()]
+prices = [row["fields"]["price"] for row in rows if "price" in row["fields"]]
+assert prices == [None, None, None, 0, 5e-324, 1e308, -1e9, 0.1, 2.0 ** 53, 123456789.5]
+symbol = rows[2]["fields"]["symbol"]
+assert symbol == "\x1b[2J\ufffd\x9b\ufffd\"\\,\r\n\t\x7f\u00e9\ufffd\ufffd\ufffd\ufffd"
+'
+result $? "cat: hostile JSON is JSON"
+"$TOOL" cat --csv --fields symbol,price "$dir/hostile" | python3 -c 'import csv, io, sys
+rows = list(csv.DictReader(io.StringIO(sys.stdin.buffer.read().decode(), newline="")))
+assert len(rows) == 40 and rows[3]["symbol"] == r"\x07=1+1"
+assert rows[2]["symbol"] == "\\x1b[2J\\x9b\\x9b\\xff\"\\,\r\n\t\\x7f\u00e9\\xed\\xa0\\x80\\xc3"
+assert [float(row["price"]) for row in rows if row["price"]][3:] == [
+	0, 5e-324, 1e308, -1e9, 0.1, 2.0 ** 53, 123456789.5]
+'
+result $? "cat: hostile CSV is CSV"
+"$TOOL" export --perfetto --output - "$dir/hostile" | python3 -c 'import json, sys
+def refuse(word):
+	raise ValueError(word)
+trace = json.loads(sys.stdin.buffer.read(), parse_constant=refuse)
+assert len([e for e in trace["traceEvents"] if e["ph"] == "i"]) == 40
+'
+result $? "export: hostile JSON is JSON"
+
 fails 2 "cat: no log" "$TOOL" cat
 fails 2 "cat: nothing there" "$TOOL" cat "$dir/nothing"
 fails 2 "cat: no chunk" "$TOOL" cat "$dir"

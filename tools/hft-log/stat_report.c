@@ -36,19 +36,41 @@ static const char *title(const struct hft_log_view_site *site)
 	return *site->format ? site->format : site->name;
 }
 
-/* Formats may have anything in them. */
-static void print_title(const struct hft_log_view_site *site)
+/* Names and formats may have anything in them that is UTF-8. */
+static void print_text(const char *text)
 {
-	const char *at;
+	const unsigned char *at = (const unsigned char *)text;
 
-	for (at = title(site); *at; at++) {
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			printf("\\x%02x", (unsigned char)*at);
+	for (; *at; at++) {
+		if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+			printf("\\x%02x", *++at);
+		else if (*at < ' ' || *at == 0x7f)
+			printf("\\x%02x", *at);
 		else
 			putchar(*at);
 	}
-	if (*site->file)
-		printf("  (%s:%u)", site->file, site->line);
+}
+
+static void print_title(const struct hft_log_view_site *site)
+{
+	print_text(title(site));
+	if (*site->file) {
+		fputs("  (", stdout);
+		print_text(site->file);
+		printf(":%u)", site->line);
+	}
+	putchar('\n');
+}
+
+static void print_stream(const struct hft_log_view_stream *stream)
+{
+	print_text(stream->log->host);
+	putchar(' ');
+	print_text(stream->log->program);
+	printf("[%u] ", stream->log->pid);
+	print_text(stream->thread);
+	printf("[%u] stream %" PRIu64 " ", stream->tid, stream->id);
+	print_text(stream->policy);
 	putchar('\n');
 }
 
@@ -68,13 +90,11 @@ static void print_streams(const struct counts *counts)
 	printf("\n%12s %14s %12s %10s  thread\n", "records", "bytes", "records/s", "lost");
 	for (i = 0; i < counts->room_streams; i++) {
 		c = &counts->streams[i];
-		if (c->stream)
-			printf("%12" PRIu64 " %14" PRIu64 " %12.0f %10" PRIu64
-			       "  %s %s[%u] %s[%u] stream %" PRIu64 " %s\n", c->records, c->bytes,
-			       rate(c->records, c->first, c->last), c->lost,
-			       c->stream->log->host, c->stream->log->program, c->stream->log->pid,
-			       c->stream->thread, c->stream->tid, c->stream->id,
-			       c->stream->policy);
+		if (!c->stream)
+			continue;
+		printf("%12" PRIu64 " %14" PRIu64 " %12.0f %10" PRIu64 "  ", c->records, c->bytes,
+		       rate(c->records, c->first, c->last), c->lost);
+		print_stream(c->stream);
 	}
 }
 
@@ -88,8 +108,11 @@ static void print_sites(const struct counts *counts)
 		c = &counts->sites[i];
 		if (!c->site)
 			continue;
-		printf("%12" PRIu64 " %14" PRIu64 "  %-6s %-10s ", c->records, c->bytes,
-		       hft_log_level_name((int)c->site->level), c->site->subsystem);
+		printf("%12" PRIu64 " %14" PRIu64 "  %-6s ", c->records, c->bytes,
+		       hft_log_level_name((int)c->site->level));
+		print_text(c->site->subsystem);
+		printf("%*s ", (int)(strlen(c->site->subsystem) < 10 ?
+				     10 - strlen(c->site->subsystem) : 0), "");
 		print_title(c->site);
 	}
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Text within quotes: of JSON (RFC 8259) and of CSV (RFC 4180).
+ * Text within quotes, of JSON (RFC 8259) and of CSV (RFC 4180), or in a line: in none of them is
+ * anything that a terminal obeys, or bytes that are no UTF-8.
  */
 #include "text.h"
 
@@ -26,38 +27,86 @@ static unsigned int hft_utf8(const unsigned char *at, size_t left)
 	return size;
 }
 
+static char hft_hex(unsigned int digit)
+{
+	return "0123456789abcdef"[digit & 15];
+}
+
+/* The control character at @at, of those of ISO 6429: C0, DEL, and C1, which has two bytes; or -1 */
+static int hft_control(const unsigned char *at, unsigned int size)
+{
+	if (size == 2)
+		return *at == 0xc2 && at[1] < 0xa0 ? at[1] : -1;
+	return *at < ' ' || *at == 0x7f ? *at : -1;
+}
+
 /* What stands for the character at @at; it takes @taken bytes there. */
 static unsigned int hft_encode_json(const unsigned char *at, size_t left, char *to,
 				    unsigned int *taken)
 {
 	unsigned int size = hft_utf8(at, left);
+	int control = hft_control(at, size);
 
 	*taken = size ? size : 1;
-	if (size > 1 || (*at >= ' ' && *at < 0x7f && *at != '"' && *at != '\\')) {
-		memcpy(to, at, size);
-		return size;
-	}
 	if (!size) {
 		memcpy(to, "\\ufffd", 6);
 		return 6;
 	}
+	if (control < 0 && *at != '"' && *at != '\\') {
+		memcpy(to, at, size);
+		return size;
+	}
 	to[0] = '\\';
-	to[1] = *at == '\n' ? 'n' : (char)*at;
-	if (*at == '\n' || *at == '"' || *at == '\\')
+	to[1] = control == '\n' ? 'n' : (char)*at;
+	if (control < 0 || control == '\n')
 		return 2;
 	memcpy(to + 1, "u00", 3);
-	to[4] = "0123456789abcdef"[*at >> 4];
-	to[5] = "0123456789abcdef"[*at & 15];
+	to[4] = hft_hex((unsigned int)control >> 4);
+	to[5] = hft_hex((unsigned int)control);
 	return 6;
 }
 
+/* "\xHH" is a control character, or a byte that is no UTF-8. */
+static unsigned int hft_encode_line(const unsigned char *at, size_t left, char *to,
+				    unsigned int *taken)
+{
+	unsigned int size = hft_utf8(at, left);
+	int hidden = size ? hft_control(at, size) : *at;
+
+	*taken = size ? size : 1;
+	if (hidden < 0) {
+		memcpy(to, at, size);
+		return size;
+	}
+	to[0] = '\\';
+	to[1] = 'x';
+	to[2] = hft_hex((unsigned int)hidden >> 4);
+	to[3] = hft_hex((unsigned int)hidden);
+	return 4;
+}
+
+/* Within quotes a line may end. */
 static unsigned int hft_encode_csv(const unsigned char *at, size_t left, char *to,
 				   unsigned int *taken)
 {
-	(void)left;
+	if (*at != '"' && *at != '\n' && *at != '\r' && *at != '\t')
+		return hft_encode_line(at, left, to, taken);
 	*taken = 1;
 	to[0] = to[1] = (char)*at;
 	return *at == '"' ? 2 : 1;
+}
+
+static unsigned int hft_encode(enum hft_encoding encoding, const unsigned char *at, size_t left,
+			       char *to, unsigned int *taken)
+{
+	switch (encoding) {
+	case HFT_JSON:
+		return hft_encode_json(at, left, to, taken);
+	case HFT_CSV:
+		return hft_encode_csv(at, left, to, taken);
+	default:
+		return hft_encode_line(at, left, to, taken);
+	}
 }
 
 #define HFT_ENCODED_MAX	6u
@@ -70,8 +119,7 @@ void hft_text_encode(struct hft_text *text, enum hft_encoding encoding, const ch
 	unsigned int taken, made;
 
 	for (; size; size -= taken, at += taken) {
-		made = encoding == HFT_JSON ? hft_encode_json(at, size, to, &taken) :
-					      hft_encode_csv(at, size, to, &taken);
+		made = hft_encode(encoding, at, size, to, &taken);
 		hft_text_put(text, to, made);
 	}
 }
@@ -90,13 +138,11 @@ void hft_text_encode_back(struct hft_text *text, enum hft_encoding encoding, siz
 
 	if (!size && !lost)
 		return;
-	memmove(from, start, size);
+	if (size)
+		memmove(from, start, size);
 	text->at = start;
 	for (; size && !lost; size -= taken, from += taken) {
-		const unsigned char *at = (const unsigned char *)from;
-
-		made = encoding == HFT_JSON ? hft_encode_json(at, size, to, &taken) :
-					      hft_encode_csv(at, size, to, &taken);
+		made = hft_encode(encoding, (const unsigned char *)from, size, to, &taken);
 		if (made > (size_t)(from + taken - text->at))
 			break;
 		memcpy(text->at, to, made);

@@ -93,20 +93,16 @@ static void hft_put_process(struct hft_text *text, const struct hft_log_view_log
 	hft_text_put(text, "] ", 2);
 }
 
-/* Is one of 8 bytes below ' ' or 127?  (Bit Twiddling Hacks: hasless, haszero.) */
-static inline uint64_t hft_has_control(uint64_t word)
+/* Is one of 8 bytes below ' ' or above 126?  (Bit Twiddling Hacks: hasless, haszero.) */
+static inline uint64_t hft_is_odd(uint64_t word)
 {
 	const uint64_t ones = 0x0101010101010101ull, tops = 0x80 * ones;
 	uint64_t del = word ^ 0x7f * ones;
 
-	return (((word - ' ' * ones) & ~word) | ((del - ones) & ~del)) & tops;
+	return ((word - ' ' * ones) | (del - ones) | word) & tops;
 }
 
-static inline bool hft_is_control(unsigned char c)
-{
-	return c < ' ' || c == 0x7f;
-}
-
+/* Is it of ASCII alone, and no control character? */
 bool hft_read_is_clean(const char *at, size_t length)
 {
 	const char *end = at + length;
@@ -114,46 +110,13 @@ bool hft_read_is_clean(const char *at, size_t length)
 
 	for (; end - at >= 8; at += 8) {
 		memcpy(&word, at, 8);
-		if (hft_has_control(word))
+		if (hft_is_odd(word))
 			return false;
 	}
 	for (; at < end; at++)
-		if (hft_is_control((unsigned char)*at))
+		if (*at < ' ' || *at > '~')
 			return false;
 	return true;
-}
-
-static size_t hft_count_controls(const char *at, const char *end)
-{
-	size_t count = 0;
-
-	for (; at < end; at++)
-		count += hft_is_control((unsigned char)*at);
-	return count;
-}
-
-/* Make escapes of 4 bytes, from the end backwards; what there is no room for is cut. */
-static void hft_escape(struct hft_text *text, char *from)
-{
-	size_t more = 3 * hft_count_controls(from, text->at);
-	const char *read = text->at;
-	char *write = text->at + more, *end;
-
-	end = write < text->end ? write : text->end;
-	text->lost += (size_t)(write - end);
-	text->at = end;
-	while (read > from) {
-		unsigned char c = (unsigned char)*--read;
-		char escape[4] = { '\\', 'x', "0123456789abcdef"[c >> 4],
-				   "0123456789abcdef"[c & 15] };
-		int i = hft_is_control(c) ? 4 : 1;
-
-		if (i == 1)
-			escape[0] = (char)c;
-		while (i--)
-			if (--write < end)
-				*write = escape[i];
-	}
 }
 
 /**
@@ -164,12 +127,12 @@ static void hft_escape(struct hft_text *text, char *from)
  * @size: of @text
  *
  * The time, the level, the subsystem, the thread and its tid, and the message.  Control
- * characters are shown as \\xHH; a newline at the end of the message is left out.
+ * characters, C1 among them, and bytes that are no UTF-8 are shown as \\xHH; a newline at the
+ * end of the message is left out.
  *
  * Any thread that may call the reader.
  *
- * Return: as hft_log_view_message(); for a line that was cut, control characters that were cut
- * off count once.
+ * Return: as hft_log_view_json().
  */
 HFT_API size_t hft_log_view_line(const struct hft_log_view *view, uint32_t flags, char *text,
 				 size_t size)
@@ -191,6 +154,6 @@ HFT_API size_t hft_log_view_line(const struct hft_log_view *view, uint32_t flags
 		out.at--;
 	if ((!site->clean || !stream->clean || flags & HFT_LOG_VIEW_HOST) &&
 	    !hft_read_is_clean(text, (size_t)(out.at - text)))
-		hft_escape(&out, text);
+		hft_text_encode_back(&out, HFT_LINE, 0, text);
 	return hft_text_end(&out, text, size);
 }

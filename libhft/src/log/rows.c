@@ -216,7 +216,8 @@ HFT_API size_t hft_log_view_csv_head(const char *const *fields, uint32_t nr_fiel
  * @size: of @text
  *
  * The columns are those of hft_log_view_csv_head(); texts are in double quotes, which are
- * doubled within.
+ * doubled within.  Control characters but tabs and ends of lines, and bytes that are no UTF-8,
+ * are shown as \\xHH.
  *
  * Any thread that may call the reader.
  *

@@ -115,7 +115,7 @@ static inline void hft_text_number(struct hft_text *text, uint64_t number)
 }
 
 /* encode.c */
-enum hft_encoding { HFT_JSON, HFT_CSV };
+enum hft_encoding { HFT_JSON, HFT_CSV, HFT_LINE };
 
 void hft_text_encode(struct hft_text *text, enum hft_encoding encoding, const char *bytes,
 		     size_t size);

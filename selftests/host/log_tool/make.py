@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""make.py DIR [other]: a log of one thread, of 40 records, as hft/log_format.h has it.
+"""make.py DIR [other|hostile]: a log of one thread, of 40 records, as hft/log_format.h has it.
 
-The other one has another quantity in record 25, and ten records less.
+The other one has another quantity in record 25, and ten records less; the hostile one has
+symbols that a terminal obeys and that are no UTF-8, and prices that are no numbers.
 """
 import json
 import os
 import struct
 import sys
 
-folder, other = sys.argv[1], sys.argv[2:] == ["other"]
+folder, other, hostile = sys.argv[1], sys.argv[2:] == ["other"], sys.argv[2:] == ["hostile"]
 uuid = bytes(range(16))
 chunk = os.path.join(folder, "chunk-00000001")
 os.makedirs(os.path.join(chunk, "hft"))
@@ -30,13 +31,19 @@ with open(os.path.join(chunk, "hft", "sites"), "w") as out:
 	out.writelines(json.dumps(line) + "\n" for line in lines)
 
 
+symbols = [b"\x1b[2J\x9b\xc2\x9b\xff\"\\,\r\n\t\x7f\xc3\xa9\xed\xa0\x80\xc3", b"\x07=1+1"] if hostile else \
+	[b"ABC", b"XY"]
+prices = [float("nan"), float("inf"), -float("inf"), -0.0, 5e-324, 1e308, -1e9, 0.1, 2.0 ** 53,
+	  123456789.5]
+
+
 def record(n):
 	if n % 4:
-		body = struct.pack("<QQ", n, n % 3) + [b"ABC", b"XY"][n % 2] + b"\0"
+		body = struct.pack("<QQ", n, n % 3) + symbols[n % 2] + b"\0"
 		body += b"\0" * (-len(body) % 8)
 		body += struct.pack("<Q", 100 * n + (other and n == 25))
 	else:
-		body = struct.pack("<qd", -n, n / 4)
+		body = struct.pack("<qd", -n, prices[n // 4] if hostile else n / 4)
 	words = (16 + len(body)) // 8
 	return struct.pack("<HHIQ", 16 if n % 4 else 17, words, n, 1000 * n) + body
 
