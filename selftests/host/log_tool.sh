@@ -111,6 +111,8 @@ for command in cat follow stat merge diff; do
 	status 0 "$command --help" "$TOOL" "$command" --help
 done
 
+status 0 "stat: a part" "$TOOL" stat --to 1700000000000005000 "$log"
+prints "^5 records, .* 15 lost" "stat: losses are of all of the stream"
 status 0 "stat" "$TOOL" stat "$log"
 prints "40 records, .* 15 lost" "stat: records and losses"
 "$TOOL" stat --json "$log" | python3 -c 'import json, sys
@@ -161,7 +163,10 @@ kill "$pid"
 wait "$pid" && [ "$(wc -l <"$dir/followed")" = 40 ]
 result $? "follow: a log that has no chunk yet, until SIGTERM"
 
+cp -r "$log" "$dir/cut"
 truncate -s -100 "$stream"
+status 3 "diff: the same as far as one can be read" "$TOOL" diff "$dir/cut" "$log"
+prints "^30 records are the same" "diff: so many"
 status 3 "cat: a torn end" "$TOOL" cat "$log"
 prints "stream-1: at 12288: packet 3: the last packet was not written in whole" "cat: where it is torn"
 : >"$log/chunk-00000001/hft/seal"

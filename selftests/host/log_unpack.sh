@@ -20,6 +20,7 @@ packed=$(find "$log" -name 'stream-*.zst' | wc -l)
 [ "$packed" -gt 1 ]
 result $? "has compressed streams"
 
+file=$(find "$log" -name 'stream-*.zst' | sort | head -n 1)
 check "a copy" "$TOOL" unpack --output "$dir/copy" "$log"
 [ "$(find "$dir/copy" -name 'stream-*' ! -name '*.zst' | wc -l)" = "$packed" ] &&
 	[ -z "$(find "$dir/copy" -name '*.zst')" ]
@@ -34,9 +35,21 @@ done
 [ "$count" = $RECORDS ]
 result $? "babeltrace2 reads $count of $RECORDS records of it"
 
+plain=${file%.zst}
+cp "$dir/copy${plain#"$log"}" "$plain"
+check "a stream that is there twice" "$TOOL" unpack --output "$dir/twice" "$log"
+diff -r "$dir/copy" "$dir/twice" >"$out"
+result $? "is copied once"
+rm "$plain"
 status 2 "no second copy to the same place" "$TOOL" unpack --output "$dir/copy" "$log"
 status 2 "no place" "$TOOL" unpack "$log"
-file=$(find "$log" -name 'stream-*.zst' | sort | head -n 1)
 printf '\245\245\245\245' | dd of="$file" bs=1 seek=5000 conv=notrunc status=none
 status 1 "a stream that is damaged" "$TOOL" unpack --output "$dir/other" "$log"
+[ "$(find "$dir/other" -name 'stream-*' | wc -l)" = "$packed" ]
+result $? "the others are there"
+(ulimit -f 40 && trap '' XFSZ && exec "$TOOL" unpack --output "$dir/third" "$log") >"$out" 2>&1
+[ $? = 2 ]
+result $? "a disk that is full"
+[ ! -e "$dir/third" ]
+result $? "leaves nothing in its way"
 finish

@@ -51,7 +51,7 @@ static int print_all(struct filter *filter, struct print *print, struct hft_log_
 	const struct hft_log_view *view;
 	int ret = 0, err = print_head(print);
 
-	while (!err && (ret = filter_next(filter, reader, &view)) > 0)
+	while (!err && (ret = hft_log_reader_next(reader, &view)) > 0)
 		err = print_view(print, view);
 	if (!err)
 		err = print_flush(print);

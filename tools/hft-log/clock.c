@@ -332,7 +332,7 @@ static int read_all(struct evidence *evidence, struct filter *filter,
 	const struct hft_log_view *view;
 	int ret;
 
-	while ((ret = filter_next(filter, reader, &view)) > 0) {
+	while ((ret = hft_log_reader_next(reader, &view)) > 0) {
 		if (view->site->id == HFT_LOG_ID_CLOCK)
 			take_clock(evidence, view);
 		else if (view->site->id == HFT_LOG_ID_CLOCK_WARNING)

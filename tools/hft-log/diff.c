@@ -186,7 +186,7 @@ static const char *difference(const struct diff *diff)
 
 static void next(struct side *side)
 {
-	side->ret = filter_next(&side->filter, side->reader, &side->view);
+	side->ret = hft_log_reader_next(side->reader, &side->view);
 	if (side->ret <= 0)
 		side->view = NULL;
 }
@@ -272,6 +272,12 @@ static int status_of(struct diff *diff)
 	return a || b ? STATUS_TORN : STATUS_OK;
 }
 
+/* It has no more records, but had: what the other one has may be the same. */
+static bool is_cut_off(const struct side *side)
+{
+	return !side->view && (side->filter.torn || side->filter.damaged);
+}
+
 static int compare(struct diff *diff)
 {
 	const char *what;
@@ -288,7 +294,8 @@ static int compare(struct diff *diff)
 		next(&diff->sides[0]);
 		next(&diff->sides[1]);
 	}
-	if (what && diff->sides[0].ret >= 0 && diff->sides[1].ret >= 0)
+	if (what && diff->sides[0].ret >= 0 && diff->sides[1].ret >= 0 &&
+	    !is_cut_off(&diff->sides[0]) && !is_cut_off(&diff->sides[1]))
 		return print_difference(diff, what);
 	i = status_of(diff);
 	if (i != STATUS_USAGE)

@@ -260,7 +260,7 @@ static int put_all(struct filter *filter, struct hft_log_reader *reader, struct 
 	int ret = 0, err = 0;
 
 	fputs("{\"traceEvents\":[", trace->out);
-	while (!err && (ret = filter_next(filter, reader, &view)) > 0)
+	while (!err && (ret = hft_log_reader_next(reader, &view)) > 0)
 		err = schedule_take(&schedule, view);
 	if (!err)
 		err = schedule_end(&schedule);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <common/tool.h>
 
@@ -14,25 +13,10 @@
 
 #define NS_PER_S	1000000000ull
 #define TOLD_MAX	100u
-#define PROGRESS_RECORDS	65536u
-
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
-}
-
-static void clear_progress(struct filter *filter)
-{
-	if (filter->shown_at && isatty(STDERR_FILENO))
-		fputs("\r\033[K", stderr);
-}
 
 static void tell(struct filter *filter, const struct hft_log_notice *notice)
 {
-	clear_progress(filter);
+	progress_clear(&filter->progress);
 	if (filter->told++ < TOLD_MAX)
 		fail(0, "%s: at %" PRIu64 ": %s", notice->path, notice->offset, notice->text);
 	else if (filter->told == TOLD_MAX + 1)
@@ -55,11 +39,19 @@ static void take_notice(void *context, const struct hft_log_notice *notice)
 	tell(filter, notice);
 }
 
+static void take_progress(void *context, const struct hft_log_reader_progress *progress)
+{
+	struct filter *filter = context;
+
+	progress_show(&filter->progress, progress->bytes, progress->total);
+}
+
 void filter_begin(struct filter *filter)
 {
 	memset(filter, 0, sizeof(*filter));
 	filter->opts.sz = sizeof(filter->opts);
 	filter->opts.notice = take_notice;
+	filter->opts.progress = take_progress;
 	filter->opts.context = filter;
 }
 
@@ -255,35 +247,9 @@ int filter_open(struct filter *filter, struct hft_log_reader **reader, char *con
 	return STATUS_USAGE;
 }
 
-/* Once a second, after the first. */
-static void show_progress(struct filter *filter, struct hft_log_reader *reader)
-{
-	struct hft_log_reader_progress progress = { .sz = sizeof(progress) };
-	uint64_t time = now();
-
-	if (!filter->shown_at)
-		filter->shown_at = time;
-	if (time - filter->shown_at < NS_PER_S || !isatty(STDERR_FILENO) ||
-	    isatty(STDOUT_FILENO) || hft_log_reader_progress(reader, &progress) ||
-	    !progress.total)
-		return;
-	filter->shown_at = time;
-	fprintf(stderr, "\r%5.1f %% of %.1f MB, %" PRIu64 " records", 100.0 *
-		(double)progress.bytes / (double)progress.total, (double)progress.total / 1e6,
-		filter->records);
-}
-
-int filter_next(struct filter *filter, struct hft_log_reader *reader,
-		const struct hft_log_view **view)
-{
-	if (++filter->records % PROGRESS_RECORDS == 0)
-		show_progress(filter, reader);
-	return hft_log_reader_next(reader, view);
-}
-
 int filter_status(struct filter *filter, int ret)
 {
-	clear_progress(filter);
+	progress_clear(&filter->progress);
 	if (ret < 0) {
 		fail_hft(ret, NULL);
 		return STATUS_USAGE;

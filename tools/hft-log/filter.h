@@ -12,6 +12,8 @@
 
 #include <hft/log_read.h>
 
+#include "progress.h"
+
 #define FILTER_OPTIONS \
 	{ "from", required_argument, NULL, FILTER_FROM }, \
 	{ "to", required_argument, NULL, FILTER_TO }, \
@@ -58,9 +60,7 @@ struct filter {
 	bool damaged;
 	bool torn;
 	unsigned int told;
-	/* Progress, on a terminal. */
-	uint64_t records;
-	uint64_t shown_at;
+	struct progress progress;
 };
 
 void filter_begin(struct filter *filter);
@@ -72,10 +72,6 @@ int filter_option(struct filter *filter, int option, const char *argument);
 /* 0, or the exit status of what was told. */
 int filter_open(struct filter *filter, struct hft_log_reader **reader, char *const *paths,
 		int nr_paths);
-
-/* The next record, as hft_log_reader_next(); shows how far it is now and then. */
-int filter_next(struct filter *filter, struct hft_log_reader *reader,
-		const struct hft_log_view **view);
 
 /* What the exit status is, of a reader that was read to its end with @ret. */
 int filter_status(struct filter *filter, int ret);

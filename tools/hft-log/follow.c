@@ -171,6 +171,7 @@ static int run(int argc, char **argv, struct follow *follow)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	follow->filter.opts.flags = HFT_LOG_READ_FOLLOW;
+	follow->filter.opts.progress = NULL;	/* it has no end */
 	if (!follow->all && !follow->filter.opts.from)
 		follow->filter.opts.from = read_clock(CLOCK_REALTIME);
 	status = filter_open(&follow->filter, &reader, argv + optind, argc - optind);

@@ -104,7 +104,7 @@ static int visit(struct report *r, char *const *paths, int nr_paths,
 		filter_end(&filter);
 		return -EIO;
 	}
-	while ((err = filter_next(&filter, reader, &view)) > 0) {
+	while ((err = hft_log_reader_next(reader, &view)) > 0) {
 		err = each(r, view);
 		if (err)
 			break;

@@ -169,7 +169,7 @@ static int count_all(struct filter *filter, struct counts *counts,
 	const struct hft_log_view *view;
 	int ret, err = 0, status;
 
-	while ((ret = filter_next(filter, reader, &view)) > 0 && !err)
+	while ((ret = hft_log_reader_next(reader, &view)) > 0 && !err)
 		err = count_view(counts, view);
 	status = filter_status(filter, err ? err : ret);
 	if (status != STATUS_USAGE && (json ? stat_print_json(counts) : stat_print(counts)))

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,8 +16,15 @@
 #include <hft/log_store.h>
 
 #include "hft-log.h"
+#include "progress.h"
 
 #define BUFFER_BYTES	(1u << 20)
+
+struct unpack {
+	struct progress progress;
+	uint64_t done, all;		/* bytes of files, as they are in the log */
+	bool damaged;
+};
 
 static const struct option options[] = {
 	{ "output", required_argument, NULL, 'o' },
@@ -33,6 +41,9 @@ static void usage(void)
 	      "\n"
 	      "  -o, --output FOLDER  where to, which is made\n"
 	      "  -h, --help           this text\n"
+	      "\n"
+	      "A stream that is damaged ends where it is, which is told; the others are whole.  When\n"
+	      "files can not be read or written, or it is interrupted, nothing is left of the copy.\n"
 	      "\n"
 	      "Exit status: 0: done; 1: a stream is damaged; 2: wrong usage, or files could not be read\n"
 	      "or written.\n", stdout);
@@ -63,18 +74,23 @@ static int64_t read_some(int fd, struct hft_log_packed *packed, uint64_t at, uin
 	return got < 0 ? -errno : got;
 }
 
-static int copy_bytes(int from, struct hft_log_packed *packed, int to)
+/* @size: of the file */
+static int copy_bytes(struct unpack *unpack, int from, struct hft_log_packed *packed,
+		      uint64_t size, int to)
 {
+	uint64_t at = 0, all = packed ? hft_log_packed_size(packed) : size;
 	static uint8_t buffer[BUFFER_BYTES];
-	uint64_t at = 0;
 	int64_t got;
 	int err;
 
 	while ((got = read_some(from, packed, at, buffer)) > 0) {
-		err = write_all(to, buffer, (size_t)got);
+		err = interrupted ? -EINTR : write_all(to, buffer, (size_t)got);
 		if (err)
 			return err;
 		at += (uint64_t)got;
+		progress_show(&unpack->progress, unpack->done +
+			      (uint64_t)((double)at / (double)(all ? all : 1) * (double)size),
+			      unpack->all);
 	}
 	return (int)got;
 }
@@ -88,45 +104,52 @@ static char *packed_end(char *name)
 		end : NULL;
 }
 
-static int copy_file(int from_dir, const char *name, int to_dir)
+/* What is no file, as a pipe or a link, is none of a log's. */
+static int open_file(int dir, const char *name, struct stat *stat)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW), err;
+
+	if (fd < 0)
+		return -errno;
+	err = fstat(fd, stat) ? -errno : S_ISREG(stat->st_mode) ? 0 : -EINVAL;
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+static int copy_file(struct unpack *unpack, int from_dir, const char *name, int to_dir)
 {
 	struct hft_log_packed *packed = NULL;
 	char to_name[NAME_MAX + 1], *end;
+	struct stat stat;
 	int from, to, err;
 
 	snprintf(to_name, sizeof(to_name), "%s", name);
-	from = openat(from_dir, name, O_RDONLY | O_CLOEXEC);
+	from = open_file(from_dir, name, &stat);
 	if (from < 0)
-		return -errno;
+		return from;
 	end = packed_end(to_name);
 	err = end ? hft_log_packed_open(&packed, from) : 0;
 	if (!err && end)
 		*end = '\0';
 	to = err ? -1 : openat(to_dir, to_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (!err)
-		err = to < 0 ? -errno : copy_bytes(from, packed, to);
+		err = to < 0 ? -errno : copy_bytes(unpack, from, packed, (uint64_t)stat.st_size,
+						   to);
 	if (to >= 0 && close(to) && !err)
 		err = -errno;
 	hft_log_packed_close(packed);
 	close(from);
+	unpack->done += (uint64_t)stat.st_size;
 	return err;
 }
 
-static int copy_folder(int from, const char *name, int to);
+/* What is done with an entry of a folder that is of a log; @to: the folder of the copy */
+typedef int (*entry_fn)(struct unpack *unpack, int from, const char *name, int to);
 
-static int copy_entry(int from, const char *name, int to)
-{
-	struct stat stat;
-
-	if (fstatat(from, name, &stat, AT_SYMLINK_NOFOLLOW))
-		return -errno;
-	if (S_ISDIR(stat.st_mode))
-		return copy_folder(from, name, to);
-	return S_ISREG(stat.st_mode) ? copy_file(from, name, to) : 0;
-}
-
-/* All that is in @from but what is hidden; says which file it is that has an error. */
-static int copy_entries(int from, int to)
+/* Of all that is in @from but what is hidden */
+static int each_entry(struct unpack *unpack, int from, int to, entry_fn fn)
 {
 	int copy = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
 	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
@@ -138,54 +161,145 @@ static int copy_entries(int from, int to)
 			close(copy);
 		return err;
 	}
-	while (!err && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		err = copy_entry(from, entry->d_name, to);
-		if (err)
-			fprintf(stderr, "hft-log: in %s\n", entry->d_name);
-	}
+	while (!err && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			err = fn(unpack, from, entry->d_name, to);
 	closedir(dir);
 	return err;
 }
 
-static int copy_folder(int from_dir, const char *name, int to_dir)
+static int open_folder(int dir, const char *name)
 {
-	int from = openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), to = -1;
-	int err = from < 0 || mkdirat(to_dir, name, 0750) ? -errno : 0;
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (!err) {
-		to = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		err = to < 0 ? -errno : copy_entries(from, to);
-	}
-	if (to >= 0)
-		close(to);
-	if (from >= 0)
-		close(from);
+	return fd < 0 ? -errno : fd;
+}
+
+static int add_size(struct unpack *unpack, int from, const char *name, int to)
+{
+	struct stat stat;
+	int fd, err = 0;
+
+	if (fstatat(from, name, &stat, AT_SYMLINK_NOFOLLOW))
+		return -errno;
+	if (S_ISREG(stat.st_mode))
+		unpack->all += (uint64_t)stat.st_size;
+	if (!S_ISDIR(stat.st_mode))
+		return 0;
+	fd = open_folder(from, name);
+	if (fd < 0)
+		return fd;
+	err = each_entry(unpack, fd, to, add_size);
+	close(fd);
 	return err;
 }
 
-static int unpack(const char *log, const char *output)
+static int copy_entry(struct unpack *unpack, int from, const char *name, int to);
+
+static int copy_folder(struct unpack *unpack, int from_dir, const char *name, int to_dir)
 {
-	int from = open(log, O_RDONLY | O_DIRECTORY | O_CLOEXEC), to, err;
+	int from = open_folder(from_dir, name), to, err;
 
 	if (from < 0)
-		return fail(errno, "%s", log);
-	to = mkdir(output, 0750) ? -1 : open(output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (to < 0) {
-		close(from);
-		return fail(errno, "%s", output);
-	}
-	err = copy_entries(from, to);
-	close(to);
+		return from;
+	err = mkdirat(to_dir, name, 0750) ? -errno : 0;
+	to = err ? err : open_folder(to_dir, name);
+	err = to < 0 ? to : each_entry(unpack, from, to, copy_entry);
+	if (to >= 0)
+		close(to);
 	close(from);
-	return err ? fail_hft(err, log) : 0;
+	return err;
+}
+
+/*
+ * A stream that is being compressed, or was when its writer died, is there twice: once is
+ * enough.  It may be there under its other name alone by now.
+ */
+static int copy_stream(struct unpack *unpack, int from, const char *name, int to)
+{
+	char packed[NAME_MAX + 8];
+	int err = copy_file(unpack, from, name, to);
+
+	if (err == -ENOENT) {
+		snprintf(packed, sizeof(packed), "%s.zst", name);
+		err = copy_file(unpack, from, packed, to);
+	}
+	return err == -EEXIST ? 0 : err;
+}
+
+/* A stream that is damaged is told of, and ends where it is. */
+static int copy_entry(struct unpack *unpack, int from, const char *name, int to)
+{
+	struct stat stat;
+	int err = fstatat(from, name, &stat, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
+
+	if (!err && S_ISDIR(stat.st_mode))
+		return copy_folder(unpack, from, name, to);
+	if (!strncmp(name, "stream-", strlen("stream-")) && (!err || err == -ENOENT))
+		err = copy_stream(unpack, from, name, to);
+	else if (!err && S_ISREG(stat.st_mode))
+		err = copy_file(unpack, from, name, to);
+	if (!err)
+		return 0;
+	progress_clear(&unpack->progress);
+	fail_hft(err, name);
+	if (err != -EBADMSG)
+		return err;
+	unpack->damaged = true;
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *ftw)
+{
+	(void)stat;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+/* Returns the exit status. */
+static int copy_log(struct unpack *unpack, int from, const char *output)
+{
+	int to, err;
+
+	if (mkdir(output, 0750)) {
+		fail(errno, "make the folder %s", output);
+		return STATUS_USAGE;
+	}
+	to = open(output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	err = to < 0 ? -errno : each_entry(unpack, from, -1, add_size);
+	if (!err)
+		err = each_entry(unpack, from, to, copy_entry);
+	progress_clear(&unpack->progress);
+	if (to >= 0)
+		close(to);
+	if (!err)
+		return unpack->damaged ? STATUS_DAMAGED : STATUS_OK;
+	fail_hft(err, output);
+	if (nftw(output, remove_one, 16, FTW_DEPTH | FTW_PHYS))
+		fail(errno, "remove what there is of %s", output);
+	return STATUS_USAGE;
+}
+
+static int unpack_log(const char *log, const char *output)
+{
+	struct unpack unpack = { .damaged = false };
+	int from = open(log, O_RDONLY | O_DIRECTORY | O_CLOEXEC), status;
+
+	if (from < 0) {
+		fail(errno, "%s", log);
+		return STATUS_USAGE;
+	}
+	catch_signals();
+	status = copy_log(&unpack, from, output);
+	close(from);
+	return status;
 }
 
 int cmd_unpack(int argc, char **argv)
 {
 	const char *output = NULL;
-	int option, err;
+	int option;
 
 	tool_help = "hft-log unpack --help";
 	while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
@@ -204,8 +318,5 @@ int cmd_unpack(int argc, char **argv)
 		return wrong_usage(optind < argc ? "one log at a time" : "which log?");
 	if (!output)
 		return wrong_usage("--output: where to?");
-	err = unpack(argv[optind], output);
-	if (!err)
-		return STATUS_OK;
-	return err == -EBADMSG ? STATUS_DAMAGED : STATUS_USAGE;
+	return unpack_log(argv[optind], output);
 }

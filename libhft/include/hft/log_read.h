@@ -173,6 +173,22 @@ struct hft_log_notice {
 	const char *text;
 };
 
+/**
+ * struct hft_log_reader_progress - how far a reader is
+ * @sz: sizeof(struct hft_log_reader_progress), by the caller
+ * @bytes: that were read or passed by
+ * @total: bytes of all files that the reader knows
+ * @packets: that were read
+ * @skipped: packets that the index said have nothing that was asked for
+ */
+struct hft_log_reader_progress {
+	size_t sz;
+	uint64_t bytes;
+	uint64_t total;
+	uint64_t packets;
+	uint64_t skipped;
+};
+
 struct hft_log_where;
 
 /* The log is being written: what is at the end of a stream in part will be there in whole. */
@@ -193,8 +209,9 @@ struct hft_log_where;
  * @where: records that are so; NULL: all.  It has to live as long as the reader and is for
  *	one reader at a time
  * @notice: called with what is beside records; NULL: none
- * @context: for @notice
+ * @context: for @notice and @progress
  * @flags: %HFT_LOG_READ_FOLLOW
+ * @progress: called with how far it is, for each packet that is read or passed by; NULL: none
  */
 struct hft_log_reader_opts {
 	size_t sz;
@@ -211,22 +228,7 @@ struct hft_log_reader_opts {
 	void (*notice)(void *context, const struct hft_log_notice *notice);
 	void *context;
 	uint32_t flags;
-};
-
-/**
- * struct hft_log_reader_progress - how far a reader is
- * @sz: sizeof(struct hft_log_reader_progress), by the caller
- * @bytes: that were read or passed by
- * @total: bytes of all files that the reader knows
- * @packets: that were read
- * @skipped: packets that the index said have nothing that was asked for
- */
-struct hft_log_reader_progress {
-	size_t sz;
-	uint64_t bytes;
-	uint64_t total;
-	uint64_t packets;
-	uint64_t skipped;
+	void (*progress)(void *context, const struct hft_log_reader_progress *progress);
 };
 
 struct hft_log_reader;

@@ -18,11 +18,14 @@ enum { HFT_PACKET_PASSED, HFT_PACKET_HERE, HFT_PACKET_NO_MORE };
 /* How far the file was read, in bytes on the disk. */
 static void hft_count_bytes(struct hft_read_input *input)
 {
+	struct hft_log_reader *reader = input->reader;
 	uint64_t at = (uint64_t)((unsigned __int128)input->offset * input->file.disk_size /
 				 input->file.size);
 
-	input->reader->progress.bytes += at - input->counted;
+	reader->progress.bytes += at - input->counted;
 	input->counted = at;
+	if (reader->opts.progress)
+		reader->opts.progress(reader->opts.context, &reader->progress);
 }
 
 static void hft_pass(struct hft_read_input *input, uint64_t bytes)
