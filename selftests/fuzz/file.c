@@ -24,6 +24,14 @@ static void remove_folder(void)
 	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+void fuzz_no_folder(const char *name)
+{
+	char below[256];
+
+	snprintf(below, sizeof(below), "%s/%s", fuzz_folder(), name);
+	nftw(below, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 static void must(int good, const char *what)
 {
 	if (good)
@@ -59,4 +67,10 @@ void fuzz_no_file(const char *name)
 {
 	snprintf(path, sizeof(path), "%s/%s", fuzz_folder(), name);
 	unlink(path);
+}
+
+void fuzz_make_folder(const char *name)
+{
+	snprintf(path, sizeof(path), "%s/%s", fuzz_folder(), name);
+	must(!mkdir(path, 0700), path);
 }

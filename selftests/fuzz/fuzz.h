@@ -17,6 +17,18 @@ const char *fuzz_folder(void);
 /* @data in a file of that name there; the path is valid until the next call. */
 const char *fuzz_file(const char *name, const uint8_t *data, size_t size);
 void fuzz_no_file(const char *name);
+void fuzz_make_folder(const char *name);
+void fuzz_no_folder(const char *name);
+
+/* edit.c: a file there as it was when it was whole, to be written anew with edits. */
+struct fuzz_base {
+	const char *name;
+	uint8_t *bytes;
+	size_t size;
+};
+
+void fuzz_base_read(struct fuzz_base *base);
+void fuzz_base_write(const struct fuzz_base *base, const uint8_t *data, size_t size);
 
 /* log.c: a log with a chunk of one stream there, "log", all of whose files are whole. */
 #define FUZZ_CHUNK	"log/chunk-00000001"

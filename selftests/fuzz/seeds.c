@@ -5,6 +5,8 @@
 
 #include <hft/log_store.h>
 
+#include "../libhft/record_load.h"
+#include "engine/replay.h"
 #include "fuzz.h"
 
 static const struct {
@@ -28,6 +30,32 @@ static int copy(const char *log, const char *file, const char *corpus, const cha
 	return system(command);
 }
 
+/* A short record of a simulated machine, as record.c takes it. */
+static int write_record(const char *corpus)
+{
+	char path[600], log[512], text[16] = "";
+	struct hft_recording recording;
+	FILE *f;
+	size_t i;
+
+	snprintf(log, sizeof(log), "%s/recorded", fuzz_folder());
+	snprintf(path, sizeof(path), "%s/record/sim", corpus);
+	f = fopen(path, "w");
+	if (!f || load_record("sim", log, 1, 40) <= 0 || hft_recording_read(log, 1, &recording))
+		return 1;
+	memcpy(text, recording.backend, sizeof(recording.backend));
+	for (i = 0; i < recording.nr; i++) {
+		const struct hft_record *record = &recording.records[i];
+
+		fputc((int)record->kind, f);
+		fwrite(record->words, 8, record->nr, f);
+		if (record->kind == HFT_RECORD_OPEN)
+			fwrite(text, 1, sizeof(text), f);
+	}
+	hft_recording_free(&recording);
+	return fclose(f);
+}
+
 int main(int argc, char **argv)
 {
 	char log[512];
@@ -44,5 +72,5 @@ int main(int argc, char **argv)
 		if (copy(log, seeds[i].file, argv[1], seeds[i].fuzzer))
 			return 1;
 	}
-	return 0;
+	return write_record(argv[1]);
 }
