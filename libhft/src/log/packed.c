@@ -149,13 +149,15 @@ static int64_t frame_bytes(struct hft_log_packed *packed, uint64_t at, uint64_t 
 
 	for (;; room *= 2) {
 		room = room < size - at ? room : (size_t)(size - at);
+		if (room < sizeof(magic))
+			return damaged("no frame");
 		err = make_room(packed, 0, room);
 		if (!err)
 			err = read_exactly(packed->fd, packed->packed, room, at);
 		if (err)
 			return err;
-		memcpy(&magic, packed->packed, room < 4 ? 0 : 4);
-		if (room < 4 || magic != ZSTD_MAGICNUMBER)
+		memcpy(&magic, packed->packed, sizeof(magic));
+		if (magic != ZSTD_MAGICNUMBER)
 			return damaged("no frame");
 		bytes = ZSTD_findFrameCompressedSize(packed->packed, room);
 		if (!ZSTD_isError(bytes))
