@@ -178,6 +178,24 @@ static void test_damaged(void **unused)
 	close(fd);
 }
 
+/* A stream's counter of losses begins with it, also if that is in a later chunk. */
+static void test_late_loss(void **unused)
+{
+	struct told told;
+	struct load load;
+	char path[128];
+
+	(void)unused;
+	open_store(&load, "late", HFT_LOG_STORE_NO_PACK, 64 << 10);
+	append(&load, 0, 10000, 0);
+	append(&load, 1, 100, 30);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	snprintf(path, sizeof(path), "%s/chunk-00000001/stream-2", dir);
+	assert_int_not_equal(access(path, F_OK), 0);
+	count_stream(dir, &told);
+	assert_int_equal(told.lost, 30);
+}
+
 /* A frame that is damaged is one packet, a file that was cut off has those before. */
 static void test_packed(void **unused)
 {
@@ -284,6 +302,7 @@ int main(void)
 		cmocka_unit_test(test_hole),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_late_loss),
 		cmocka_unit_test(test_packed),
 		cmocka_unit_test(test_sites),
 	};
