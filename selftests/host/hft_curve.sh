@@ -32,6 +32,16 @@ plots() {
 	"$curve" --sets 5 --plot "$dir/it's.png" && [ "$(head -c 4 "$dir/it's.png" | tail -c 3)" = PNG ]
 }
 
+# What a name of a file makes of the script that gnuplot is given
+names() {
+	mkdir "$dir/bin"
+	printf '#!/bin/sh\ncat >"%s"\n' "$dir/script" >"$dir/bin/gnuplot"
+	chmod +x "$dir/bin/gnuplot"
+	PATH=$dir/bin:$PATH "$curve" --sets 5 --plot "$(printf "x'y\nsystem 'id'\r\033.png")" &&
+		grep -qx "set output 'x''y system ''id''  .png'" "$dir/script" &&
+		! grep -q '^system' "$dir/script"
+}
+
 curve=$BUILD/tools/hft-curve
 check "analysis and simulation agree, deadlines are periods" agree
 check "analysis and simulation agree, deadlines are earlier" agree --constrained
@@ -47,6 +57,7 @@ if command -v gnuplot >/dev/null; then
 else
 	skip "no gnuplot: a picture"
 fi
+check "a picture's name is a text, and no command" names
 status 0 "--help" "$curve" --help
 status 2 "a utilisation above 1" "$curve" --to 1.1
 status 2 "too many points" "$curve" --step 0.001
