@@ -92,12 +92,13 @@ prints "^evidence +2023-11-14T22:13:20.000000000Z to 2023-11-14T22:16:10.0000000
 prints "^covered +170.000 s, of that synchronised 170.000 s \(100.0000 %\)" "how much"
 prints "^maximum divergence +250000 ns, at 2023-11-14T22:14:30.000000000Z" "the maximum"
 prints "^warnings +1 excursions, 1 steps, 0 losses" "what happened"
-prints "^  2023-11-14T22:15:00.000000000Z +step .* step 1000000000 ns$" "and when"
+prints "^  2023-11-14T22:15:00.000000000Z +step, .* step 1000000000 ns$" "and when"
 prints "^within +100000 ns +82.3529 % of" "within 100 us but for 30 s of 170"
 prints "^within +1000000 ns +100.0000 % of" "within 1 ms"
 check "the same as JSON" "$TOOL" clock --json "$LOG"
 python3 -c 'import json, sys
-log = json.load(open(sys.argv[1]))
+(log,) = json.load(open(sys.argv[1]))["hosts"]
+assert log["host"] == "desk"
 assert log["records"] == 18 and log["max_divergence_ns"] == 250000 and log["steps"] == 1
 assert [l["within_s"] for l in log["limits"]] == [140.0, 170.0, 170.0]
 assert log["limits"][0]["granularity_is_met"] and log["clocksources"] == ["tsc"]
@@ -105,6 +106,20 @@ assert [w["what"] for w in log["warnings"]] == ["excursion", "excursion over", "
 result $? "its fields"
 check "a part of it" "$TOOL" clock --from 2023-11-14T22:15:00Z "$LOG"
 prints "^maximum divergence +1500 ns" "has another maximum"
+python3 log_verify/sealed.py make "$dir/elsewhere" "" "$(printf 'other\033[2J')"
+rm -r "$dir/elsewhere/chunk-00000002"
+check "two machines" "$TOOL" clock --json "$LOG" "$dir/elsewhere"
+python3 -c 'import json, sys
+here, other = json.load(open(sys.argv[1]))["hosts"]
+assert here["host"] == "desk" and other["host"].startswith("other")
+assert here["records"] == 18 and here["covered_s"] == 170
+assert other["records"] == 12 and other["covered_s"] == 100 and other["excursions"] == 0
+assert here["max_divergence_ns"] == 250000 and other["max_divergence_ns"] == 1500' "$out"
+result $? "have clocks of their own"
+check "as text, too" "$TOOL" clock "$LOG" "$dir/elsewhere"
+prints '^host +other\\x1b\[2J$' "and a name is no command of a terminal"
+status 2 "nor is one in a message" "$TOOL" verify "$dir/$(printf 'a\033[2J')"
+prints 'a\\x1b\[2J: ' "of an error"
 
 fails 2 "no log" "$TOOL" verify
 fails 2 "a log that is not there" "$TOOL" verify "$dir/none"

@@ -11,10 +11,32 @@
 
 const char *tool_help = "--help";
 
+void print_clean(FILE *f, const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+
+	for (; *at; at++) {
+		/* U+0080 to U+009F of UTF-8 are control characters, too. */
+		if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+			fprintf(f, "\\x%02x", *++at);
+		else if (*at < ' ' || *at == 0x7f)
+			fprintf(f, "\\x%02x", *at);
+		else
+			putc(*at, f);
+	}
+}
+
 static void begin_message(const char *format, va_list args)
 {
+	char *message;
+
 	fprintf(stderr, "%s: ", program_invocation_short_name);
-	vfprintf(stderr, format, args);
+	if (vasprintf(&message, format, args) < 0) {
+		fputs(format, stderr);
+		return;
+	}
+	print_clean(stderr, message);
+	free(message);
 }
 
 int fail(int err, const char *format, ...)

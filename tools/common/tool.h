@@ -6,10 +6,17 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+
+/*
+ * Text that may be anyone's, as the name of a file or of a thread: what a terminal would obey
+ * is shown as \xHH.
+ */
+void print_clean(FILE *f, const char *text);
 
 /*
  * An error of this program: prints its name, the message and, if @err is not 0, the text
- * of @err; returns -@err, or -EIO.
+ * of @err; returns -@err, or -EIO.  It is one line, as print_clean() has it.
  */
 int fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

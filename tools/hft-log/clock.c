@@ -43,7 +43,10 @@ struct state {
 	bool sync;
 };
 
+/* Of one machine's clock, by however many programs */
 struct evidence {
+	struct evidence *next;
+	char host[256];
 	uint64_t records;
 	uint64_t first;
 	uint64_t last;
@@ -86,7 +89,7 @@ static void usage(void)
 	      "and of no time at which it was not synchronised.  A time is within a limit if the\n"
 	      "evidence before and behind it is, and no more than 25 s apart.\n"
 	      "\n"
-	      "It is evidence of one machine's clock.  That the source of its time is traceable to\n"
+	      "It is evidence of machines' clocks, of each by itself.  That the source of its time is traceable to\n"
 	      "UTC, and that all this is reviewed, is for the firm to show.\n"
 	      "\n"
 	      "Exit status: as hft-log --help tells; 1 also if there is no evidence.\n", stdout);
@@ -194,6 +197,53 @@ static void take_warning(struct evidence *evidence, const struct hft_log_view *v
 	json_array_append_new(evidence->warnings, json);
 }
 
+static struct evidence *evidence_add(struct evidence **list, const char *host)
+{
+	struct evidence *evidence = calloc(1, sizeof(*evidence));
+
+	if (!evidence) {
+		fail(ENOMEM, "clock evidence");
+		return NULL;
+	}
+	while (*list)
+		list = &(*list)->next;
+	*list = evidence;
+	snprintf(evidence->host, sizeof(evidence->host), "%s", host);
+	evidence->sources = json_object();
+	evidence->points = json_object();
+	evidence->ptps = json_object();
+	evidence->leaps = json_object();
+	evidence->warnings = json_array();
+	return evidence;
+}
+
+static struct evidence *evidence_of(struct evidence **list, const struct hft_log_view *view)
+{
+	const char *host = view->stream->log->host;
+	struct evidence *evidence;
+
+	for (evidence = *list; evidence; evidence = evidence->next) {
+		if (!strcmp(evidence->host, host))
+			return evidence;
+	}
+	return evidence_add(list, host);
+}
+
+static void evidence_free(struct evidence *evidence)
+{
+	struct evidence *next;
+
+	for (; evidence; evidence = next) {
+		next = evidence->next;
+		json_decref(evidence->sources);
+		json_decref(evidence->points);
+		json_decref(evidence->ptps);
+		json_decref(evidence->leaps);
+		json_decref(evidence->warnings);
+		free(evidence);
+	}
+}
+
 static double seconds(uint64_t ns)
 {
 	return (double)ns / 1e9;
@@ -213,9 +263,11 @@ static void print_set(const char *name, json_t *set)
 	printf("%-24s", name);
 	if (!json_object_size(set))
 		printf("-");
-	json_object_foreach(set, key, value)
-		printf("%s%s", key, json_object_iter_next(set, json_object_key_to_iter(key)) ?
-		       ", " : "");
+	json_object_foreach(set, key, value) {
+		print_clean(stdout, key);
+		if (json_object_iter_next(set, json_object_key_to_iter(key)))
+			fputs(", ", stdout);
+	}
 	putchar('\n');
 }
 
@@ -225,9 +277,9 @@ static void print_warnings(const struct evidence *evidence)
 	size_t i;
 
 	json_array_foreach(evidence->warnings, i, json) {
-		printf("  %s  %-20s divergence %" JSON_INTEGER_FORMAT " ns",
-		       json_string_value(json_object_get(json, "time")),
-		       json_string_value(json_object_get(json, "what")),
+		printf("  %s  ", json_string_value(json_object_get(json, "time")));
+		print_clean(stdout, json_string_value(json_object_get(json, "what")));
+		printf(", divergence %" JSON_INTEGER_FORMAT " ns",
 		       json_integer_value(json_object_get(json, "divergence_ns")));
 		if (json_integer_value(json_object_get(json, "step_ns")))
 			printf(", step %" JSON_INTEGER_FORMAT " ns",
@@ -241,7 +293,9 @@ static void print_text(const struct evidence *evidence)
 	char from[WHEN_BYTES], to[WHEN_BYTES], at[WHEN_BYTES];
 	size_t i;
 
-	printf("%-24s%s to %s, %" PRIu64 " records\n", "evidence", when(evidence->first, from),
+	printf("%-24s", "host");
+	print_clean(stdout, *evidence->host ? evidence->host : "-");
+	printf("\n%-24s%s to %s, %" PRIu64 " records\n", "evidence", when(evidence->first, from),
 	       when(evidence->last, to), evidence->records);
 	print_set("clocksource", evidence->sources);
 	print_set("stamps are taken", evidence->points);
@@ -295,12 +349,13 @@ static json_t *limits_of(const struct evidence *evidence)
 	return list;
 }
 
-static void print_json(const struct evidence *evidence)
+static json_t *json_of(const struct evidence *evidence)
 {
 	char from[WHEN_BYTES], to[WHEN_BYTES], at[WHEN_BYTES];
 	json_t *json;
 
-	json = json_pack("{s:s, s:s, s:I, s:f, s:f, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	json = json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "host", evidence->host,
 			 "from", when(evidence->first, from), "to", when(evidence->last, to),
 			 "records", (json_int_t)evidence->records,
 			 "covered_s", seconds(evidence->covered_ns),
@@ -321,47 +376,68 @@ static void print_json(const struct evidence *evidence)
 	json_object_set_new(json, "leap_seconds", list_of(evidence->leaps));
 	json_object_set_new(json, "limits", limits_of(evidence));
 	json_object_set(json, "warnings", evidence->warnings);
+	return json;
+}
+
+static void print_json(const struct evidence *evidence)
+{
+	json_t *hosts = json_array(), *json = json_pack("{s:o}", "hosts", hosts);
+
+	for (; evidence; evidence = evidence->next)
+		json_array_append_new(hosts, json_of(evidence));
 	json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 	putchar('\n');
 	json_decref(json);
 }
 
-static int read_all(struct evidence *evidence, struct filter *filter,
+static int read_all(struct evidence **list, struct filter *filter,
 		    struct hft_log_reader *reader)
 {
 	const struct hft_log_view *view;
+	struct evidence *evidence;
 	int ret;
 
 	while ((ret = hft_log_reader_next(reader, &view)) > 0) {
-		if (view->site->id == HFT_LOG_ID_CLOCK)
+		bool is_clock = view->site->id == HFT_LOG_ID_CLOCK;
+
+		if (!is_clock && view->site->id != HFT_LOG_ID_CLOCK_WARNING)
+			continue;
+		evidence = evidence_of(list, view);
+		if (!evidence)
+			return STATUS_USAGE;
+		if (is_clock)
 			take_clock(evidence, view);
-		else if (view->site->id == HFT_LOG_ID_CLOCK_WARNING)
+		else
 			take_warning(evidence, view);
 	}
 	return filter_status(filter, ret);
 }
 
+static bool has_records(const struct evidence *evidence)
+{
+	while (evidence && !evidence->records)
+		evidence = evidence->next;
+	return evidence;
+}
+
 static int show(struct filter *filter, struct hft_log_reader *reader, bool json)
 {
-	struct evidence evidence = {
-		.sources = json_object(), .points = json_object(), .ptps = json_object(),
-		.leaps = json_object(), .warnings = json_array(),
-	};
-	int status = read_all(&evidence, filter, reader);
+	struct evidence *list = NULL, *evidence;
+	int status = read_all(&list, filter, reader);
 
-	if (!evidence.records && status != STATUS_USAGE) {
+	if (!has_records(list) && status != STATUS_USAGE) {
 		fail(0, "there is no clock evidence");
 		status = STATUS_DAMAGED;
 	} else if (json && status != STATUS_USAGE) {
-		print_json(&evidence);
+		print_json(list);
 	} else if (status != STATUS_USAGE) {
-		print_text(&evidence);
+		for (evidence = list; evidence; evidence = evidence->next) {
+			print_text(evidence);
+			if (evidence->next)
+				putchar('\n');
+		}
 	}
-	json_decref(evidence.sources);
-	json_decref(evidence.points);
-	json_decref(evidence.ptps);
-	json_decref(evidence.leaps);
-	json_decref(evidence.warnings);
+	evidence_free(list);
 	if (fflush(stdout) || ferror(stdout)) {
 		fail(EIO, "standard output");
 		status = STATUS_USAGE;

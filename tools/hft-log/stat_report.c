@@ -36,27 +36,12 @@ static const char *title(const struct hft_log_view_site *site)
 	return *site->format ? site->format : site->name;
 }
 
-/* Names and formats may have anything in them that is UTF-8. */
-static void print_text(const char *text)
-{
-	const unsigned char *at = (const unsigned char *)text;
-
-	for (; *at; at++) {
-		if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
-			printf("\\x%02x", *++at);
-		else if (*at < ' ' || *at == 0x7f)
-			printf("\\x%02x", *at);
-		else
-			putchar(*at);
-	}
-}
-
 static void print_title(const struct hft_log_view_site *site)
 {
-	print_text(title(site));
+	print_clean(stdout, title(site));
 	if (*site->file) {
 		fputs("  (", stdout);
-		print_text(site->file);
+		print_clean(stdout, site->file);
 		printf(":%u)", site->line);
 	}
 	putchar('\n');
@@ -64,13 +49,13 @@ static void print_title(const struct hft_log_view_site *site)
 
 static void print_stream(const struct hft_log_view_stream *stream)
 {
-	print_text(stream->log->host);
+	print_clean(stdout, stream->log->host);
 	putchar(' ');
-	print_text(stream->log->program);
+	print_clean(stdout, stream->log->program);
 	printf("[%u] ", stream->log->pid);
-	print_text(stream->thread);
+	print_clean(stdout, stream->thread);
 	printf("[%u] stream %" PRIu64 " ", stream->tid, stream->id);
-	print_text(stream->policy);
+	print_clean(stdout, stream->policy);
 	putchar('\n');
 }
 
@@ -110,7 +95,7 @@ static void print_sites(const struct counts *counts)
 			continue;
 		printf("%12" PRIu64 " %14" PRIu64 "  %-6s ", c->records, c->bytes,
 		       hft_log_level_name((int)c->site->level));
-		print_text(c->site->subsystem);
+		print_clean(stdout, c->site->subsystem);
 		printf("%*s ", (int)(strlen(c->site->subsystem) < 10 ?
 				     10 - strlen(c->site->subsystem) : 0), "");
 		print_title(c->site);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Sealed logs, written and checked by what Documentation/log_evidence.rst says and no more.
 
-sealed.py make DIR [KEY]	three chunks, with clock evidence, signed if there is a key
+sealed.py make DIR [KEY [HOST]]	three chunks, with clock evidence, signed if there is a key
 sealed.py check DIR [KEY]	the roots and signatures of any log
 """
 import hashlib
@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+HOST = "desk"
 START = 1700000000 * 10 ** 9
 CLOCK = ("reason:s source:s point:s ptp:s leap:s sync:u divergence_ns:u bound_ns:u "
 	 "line_error_ns:i offset_ns:i max_error_ns:u est_error_ns:u freq_ppb:i state:i status:p "
@@ -126,7 +127,7 @@ def make_chunk(folder, number, previous, key):
 	files = [make_stream(chunk, 0, previous, [evidence(begin + s) for s in range(0, 60, 10)]),
 		 make_stream(chunk, 4, previous, [[record(16, (begin + s) * 10 ** 9, {"n": s})]
 						  for s in range(9)])]
-	lines = [{"log": {"version": 1, "uuid": UUID, "host": "desk", "pid": 7, "program": "engine",
+	lines = [{"log": {"version": 1, "uuid": UUID, "host": HOST, "pid": 7, "program": "engine",
 			  "clock": {"name": "tsc", "freq": 10 ** 9, "offset_s": START // 10 ** 9,
 				    "offset": 0, "monotonic_at_0": 0}}}]
 	lines += [{"site": {"id": n, "name": s[1], "subsystem": s[0], "level": s[2], "format": "",
@@ -149,7 +150,9 @@ def make_chunk(folder, number, previous, key):
 	return top
 
 
-def make(folder, key=None):
+def make(folder, key=None, host="desk"):
+	global HOST
+	HOST = host
 	previous = bytes(32)
 	for number in range(1, 4):
 		previous = make_chunk(folder, number, previous, key)
