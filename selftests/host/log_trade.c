@@ -111,7 +111,7 @@ static const char *const order_names[HFT_TRADE_ORDER_EVENTS] = {
 };
 
 static const struct hft_trade_order whole_order = {
-	.order = "O1", .prior = "O0", .symbol = "AAPL", .account = "prop", .algo = "mm",
+	.sz = sizeof(whole_order), .order = "O1", .prior = "O0", .symbol = "AAPL", .account = "prop", .algo = "mm",
 	.route = "R2", .prior_route = "R1", .venue = "nsdq", .session = "S1", .handling = "NH|d",
 	.more = "seqNum=1", .side = HFT_TRADE_SELL_SHORT, .type = HFT_TRADE_LIMIT,
 	.tif = HFT_TRADE_GTT, .capacity = HFT_TRADE_RISKLESS_PRINCIPAL,
@@ -124,7 +124,7 @@ static const struct hft_trade_order whole_order = {
 
 static void orders_are_read(void **state)
 {
-	struct hft_trade_order empty = { 0 };
+	struct hft_trade_order empty = { .sz = sizeof(empty) };
 	struct hft_log_reader *reader;
 	unsigned int i;
 
@@ -178,17 +178,51 @@ static void orders_are_read(void **state)
 	ended(reader);
 }
 
+/* A program may have been built with a smaller struct, or with a larger one. */
+static void sizes_differ(void **state)
+{
+	struct {
+		struct hft_trade_order order;
+		uint64_t more;
+	} larger = { .order = whole_order };
+	struct hft_trade_order smaller = whole_order;
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+
+	(void)state;
+	smaller.sz = offsetof(struct hft_trade_order, request_ns);
+	larger.order.sz = sizeof(larger);
+	assert_int_equal(hft_trade_log_order(HFT_TRADE_ORDER_NEW, &smaller), 0);
+	assert_int_equal(hft_trade_log_order(HFT_TRADE_ORDER_NEW, &larger.order), 0);
+	larger.more = 1;
+	assert_int_equal(hft_trade_log_order(HFT_TRADE_ORDER_NEW, &larger.order), -E2BIG);
+	smaller.sz = 0;
+	assert_int_equal(hft_trade_log_order(HFT_TRADE_ORDER_NEW, &smaller), -EINVAL);
+	assert_int_equal(hft_trade_log_order(HFT_TRADE_ORDER_NEW, NULL), -EINVAL);
+	assert_int_equal(hft_trade_log_fill(NULL), -EINVAL);
+	assert_int_equal(hft_trade_log_trade(NULL), -EINVAL);
+	assert_int_equal(hft_trade_log_control(HFT_TRADE_HALT, NULL), -EINVAL);
+	reader = reopen("trade");
+	view = next(reader, "order_new");
+	u_is(view, "prior_ns", 20);
+	u_is(view, "request_ns", 0);
+	u_is(view, "event_ns", 0);
+	view = next(reader, "order_new");
+	u_is(view, "request_ns", 21);
+	ended(reader);
+}
+
 static void executions_are_read(void **state)
 {
 	struct hft_trade_fill fill = {
-		.fill = "F1", .order = "O1", .route = "R1", .symbol = "AAPL", .account = "prop",
+		.sz = sizeof(fill), .fill = "F1", .order = "O1", .route = "R1", .symbol = "AAPL", .account = "prop",
 		.algo = "mm", .venue = "nsdq", .venue_trade = "V9", .more = "x=y",
 		.side = HFT_TRADE_BUY, .capacity = HFT_TRADE_AGENCY,
 		.liquidity = HFT_TRADE_AGGRESSIVE, .flags = HFT_TRADE_MANUAL, .price = { 1, true },
 		.quantity = { 2, true }, .leaves = { 3, true }, .event_ns = 4,
 	};
 	struct hft_trade_trade trade = {
-		.trade = "T1", .symbol = "MSFT", .buy_order = "O1", .buy_account = "a",
+		.sz = sizeof(trade), .trade = "T1", .symbol = "MSFT", .buy_order = "O1", .buy_account = "a",
 		.sell_order = "O2", .sell_account = "b", .market_center = "DN", .tape = "X1",
 		.exception = "P", .more = "m=n", .sell_side = HFT_TRADE_SELL,
 		.capacity = HFT_TRADE_PRINCIPAL, .flags = HFT_TRADE_BUSTED, .price = { 5, true },
@@ -247,7 +281,7 @@ static void controls_are_read(void **state)
 		"reject", "risk", "throttle", "halt", "rearm",
 	};
 	struct hft_trade_control control = {
-		.rule = "size", .unit = "shares", .who = "gateway", .scope = "desk",
+		.sz = sizeof(control), .rule = "size", .unit = "shares", .who = "gateway", .scope = "desk",
 		.reason = "too many", .order = "O1", .route = "R1", .symbol = "AAPL",
 		.account = "prop", .refused = HFT_TRADE_REFUSED_ROUTE, .flags = HFT_TRADE_BY_VENUE,
 		.limit = hft_trade_units(-1), .value = hft_trade_units(INT64_MAX), .event_ns = 5,
@@ -283,8 +317,8 @@ static void controls_are_read(void **state)
 
 static void without_a_log(void **state)
 {
-	struct hft_trade_control control = { .rule = "x" };
-	struct hft_trade_order order = { .order = "O1" };
+	struct hft_trade_control control = { .sz = sizeof(control), .rule = "x" };
+	struct hft_trade_order order = { .sz = sizeof(order), .order = "O1" };
 
 	(void)state;
 	assert_int_equal(hft_log_close(the_log), 0);
@@ -297,7 +331,7 @@ static void without_a_log(void **state)
 static void they_are_reported(void **state)
 {
 	struct hft_trade_control control = {
-		.rule = "manual", .who = "j.doe", .scope = "all",
+		.sz = sizeof(control), .rule = "manual", .who = "j.doe", .scope = "all",
 	};
 	const char *build = getenv("BUILD");
 	char tool[PATH_MAX], command[2 * PATH_MAX + 32], line[4096];
@@ -547,6 +581,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(orders_are_read),
+		TEST(sizes_differ),
 		TEST(executions_are_read),
 		TEST(controls_are_read),
 		TEST(they_are_reported),

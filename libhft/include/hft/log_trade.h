@@ -2,12 +2,13 @@
 /*
  * Trading decisions in the log: what was done about orders, and what the controls did.  They
  * go to the thread's audit ring, so none is lost silently; see hft/log.h.  `hft-log report`
- * makes a regulator's views of them: Documentation/log.rst says which fields each needs.
+ * makes a regulator's views of them: Documentation/log_report.rst says which fields each needs.
  *
  * Prices are in units of 10^-8, quantities in units of 10^-6: numbers that are exact.  Ids and
  * names are text, cut by the log where hft/log.h says.  Times are ns since 1970, UTC, and 0 is
  * the time of the call.  Zero, or NULL, is "not given" everywhere: a field that a report needs
- * and that was not given is an error of that report, which never makes one up.
+ * and that was not given is an error of that report, which never makes one up.  Structs begin
+ * with their size, as HFT_OPTS() of hft/hft.h makes them, and grow at their end.
  *
  * In the log an event has the fields of its struct by their names, decimals with their unit
  * (price_e8, quantity_e6), and INT64_MIN where none was given.
@@ -126,6 +127,7 @@ enum hft_trade_order_event {
 
 /**
  * struct hft_trade_order - an order, or a route of it, after what was done
+ * @sz: of the struct
  * @order: id of the order, of the firm
  * @prior: id that the order had before it was modified; NULL: the same
  * @symbol: of the instrument
@@ -160,6 +162,7 @@ enum hft_trade_order_event {
  * @event_ns: when it was done; 0: now
  */
 struct hft_trade_order {
+	size_t sz;
 	const char *order;
 	const char *prior;
 	const char *symbol;
@@ -193,6 +196,7 @@ struct hft_trade_order {
 
 /**
  * struct hft_trade_fill - a venue has executed an order: "trade:fill"
+ * @sz: of the struct
  * @fill: id of the execution, of the firm
  * @order: id of the order
  * @route: id of the route
@@ -212,6 +216,7 @@ struct hft_trade_order {
  * @event_ns: when; 0: now
  */
 struct hft_trade_fill {
+	size_t sz;
 	const char *fill;
 	const char *order;
 	const char *route;
@@ -233,6 +238,7 @@ struct hft_trade_fill {
 
 /**
  * struct hft_trade_trade - the firm itself has executed, outside a venue: "trade:trade"
+ * @sz: of the struct
  * @trade: id, of the firm
  * @symbol: of the instrument
  * @buy_order: id of the order that bought; NULL: it was the account's own
@@ -253,6 +259,7 @@ struct hft_trade_fill {
  * @event_ns: when it was executed; 0: now
  */
 struct hft_trade_trade {
+	size_t sz;
 	const char *trade;
 	const char *symbol;
 	const char *buy_order;
@@ -315,6 +322,7 @@ enum hft_trade_refused {
 
 /**
  * struct hft_trade_control - what a control did, and why
+ * @sz: of the struct
  * @rule: name of the rule; "manual": a person decided, "program": the program did
  * @unit: of @limit and @value: "ns", "ppm", "10^-8 USD", "orders/s", ...
  * @who: who decided: a person, or what acts for one
@@ -331,6 +339,7 @@ enum hft_trade_refused {
  * @event_ns: when; 0: now
  */
 struct hft_trade_control {
+	size_t sz;
 	const char *rule;
 	const char *unit;
 	const char *who;

@@ -45,6 +45,7 @@ static bool begin(struct hft_evidence *e)
 	if (!log_current())
 		return false;
 	memset(e, 0, sizeof(*e));
+	e->control.sz = sizeof(e->control);
 	say(e->who, "uid %u, %s[%d]", (unsigned int)getuid(), program_invocation_short_name,
 	    (int)getpid());
 	e->control.who = e->who;

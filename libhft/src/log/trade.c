@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Trading decisions, as typed events of the audit ring. */
 #include <errno.h>
+#include <string.h>
 
 #include <hft/log.h>
 #include <hft/log_trade.h>
@@ -75,6 +76,43 @@ static int64_t units(struct hft_trade_decimal decimal)
 	return decimal.given ? decimal.units : HFT_TRADE_NOT_GIVEN;
 }
 
+/* All events of a kind have the same fields. */
+static __typeof__(log_order_new) *const log_orders[HFT_TRADE_ORDER_EVENTS] = {
+	[HFT_TRADE_ORDER_NEW] = log_order_new,
+	[HFT_TRADE_ORDER_MODIFIED] = log_order_modified,
+	[HFT_TRADE_ORDER_CANCELLED] = log_order_cancelled,
+	[HFT_TRADE_ORDER_ROUTED] = log_order_routed,
+	[HFT_TRADE_ROUTE_MODIFIED] = log_route_modified,
+	[HFT_TRADE_ROUTE_CANCELLED] = log_route_cancelled,
+};
+
+static __typeof__(log_reject) *const log_controls[HFT_TRADE_CONTROL_EVENTS] = {
+	[HFT_TRADE_REJECT] = log_reject,
+	[HFT_TRADE_RISK] = log_risk,
+	[HFT_TRADE_THROTTLE] = log_throttle,
+	[HFT_TRADE_HALT] = log_halt,
+	[HFT_TRADE_REARM] = log_rearm,
+};
+
+/*
+ * What this library knows of @user: that itself, or, of a caller who was built with another
+ * size of it, @known.  NULL: -errno is in @err.
+ */
+static const void *take(const void *user, void *known, size_t size, int *err)
+{
+	size_t user_size;
+
+	if (!user) {
+		*err = hft_fail(EINVAL, "there is nothing to log");
+		return NULL;
+	}
+	memcpy(&user_size, user, sizeof(user_size));
+	if (user_size == size)
+		return user;
+	*err = hft_read_opts(known, size, user);
+	return *err ? NULL : known;
+}
+
 /**
  * hft_trade_log_order() - log what was done about an order or a route of it
  * @event: what was done
@@ -83,27 +121,20 @@ static int64_t units(struct hft_trade_decimal decimal)
  * Allocates nothing and enters the kernel only where hft_log_audit() does: it waits for room
  * in the thread's audit ring.  What it has answered 0 for is not lost.  Any thread.
  *
- * Return: 0; -EINVAL there is no such event; or as hft_log_audit(), -ENOTCONN: no log is open.
+ * Return: 0; -EINVAL: there is no such event, or the struct does not begin with its size;
+ * -E2BIG: it has what this library does not know; or as hft_log_audit(), -ENOTCONN: no log is
+ * open.
  */
 HFT_API int hft_trade_log_order(enum hft_trade_order_event event,
 				const struct hft_trade_order *order)
 {
-	switch (event) {
-	case HFT_TRADE_ORDER_NEW:
-		return log_order_new(ORDER_ARGUMENTS(order));
-	case HFT_TRADE_ORDER_MODIFIED:
-		return log_order_modified(ORDER_ARGUMENTS(order));
-	case HFT_TRADE_ORDER_CANCELLED:
-		return log_order_cancelled(ORDER_ARGUMENTS(order));
-	case HFT_TRADE_ORDER_ROUTED:
-		return log_order_routed(ORDER_ARGUMENTS(order));
-	case HFT_TRADE_ROUTE_MODIFIED:
-		return log_route_modified(ORDER_ARGUMENTS(order));
-	case HFT_TRADE_ROUTE_CANCELLED:
-		return log_route_cancelled(ORDER_ARGUMENTS(order));
-	default:
+	struct hft_trade_order known;
+	int err;
+
+	if ((unsigned int)event >= HFT_TRADE_ORDER_EVENTS)
 		return hft_fail(EINVAL, "there is no event %u of orders", (unsigned int)event);
-	}
+	order = take(order, &known, sizeof(known), &err);
+	return order ? log_orders[event](ORDER_ARGUMENTS(order)) : err;
 }
 
 /**
@@ -116,6 +147,12 @@ HFT_API int hft_trade_log_order(enum hft_trade_order_event event,
  */
 HFT_API int hft_trade_log_fill(const struct hft_trade_fill *fill)
 {
+	struct hft_trade_fill known;
+	int err;
+
+	fill = take(fill, &known, sizeof(known), &err);
+	if (!fill)
+		return err;
 	return log_fill(text(fill->fill), text(fill->order), text(fill->route), text(fill->symbol),
 			text(fill->account), text(fill->algo), text(fill->venue),
 			text(fill->venue_trade), text(fill->more), fill->side, fill->capacity,
@@ -133,6 +170,12 @@ HFT_API int hft_trade_log_fill(const struct hft_trade_fill *fill)
  */
 HFT_API int hft_trade_log_trade(const struct hft_trade_trade *trade)
 {
+	struct hft_trade_trade known;
+	int err;
+
+	trade = take(trade, &known, sizeof(known), &err);
+	if (!trade)
+		return err;
 	return log_trade(text(trade->trade), text(trade->symbol), text(trade->buy_order),
 			 text(trade->buy_account), text(trade->sell_order),
 			 text(trade->sell_account), text(trade->market_center), text(trade->tape),
@@ -154,18 +197,11 @@ HFT_API int hft_trade_log_trade(const struct hft_trade_trade *trade)
 HFT_API int hft_trade_log_control(enum hft_trade_control_event event,
 				  const struct hft_trade_control *control)
 {
-	switch (event) {
-	case HFT_TRADE_REJECT:
-		return log_reject(CONTROL_ARGUMENTS(control));
-	case HFT_TRADE_RISK:
-		return log_risk(CONTROL_ARGUMENTS(control));
-	case HFT_TRADE_THROTTLE:
-		return log_throttle(CONTROL_ARGUMENTS(control));
-	case HFT_TRADE_HALT:
-		return log_halt(CONTROL_ARGUMENTS(control));
-	case HFT_TRADE_REARM:
-		return log_rearm(CONTROL_ARGUMENTS(control));
-	default:
+	struct hft_trade_control known;
+	int err;
+
+	if ((unsigned int)event >= HFT_TRADE_CONTROL_EVENTS)
 		return hft_fail(EINVAL, "there is no event %u of controls", (unsigned int)event);
-	}
+	control = take(control, &known, sizeof(known), &err);
+	return control ? log_controls[event](CONTROL_ARGUMENTS(control)) : err;
 }
