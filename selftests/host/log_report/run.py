@@ -295,6 +295,7 @@ CONTROL = {
 	"THROTTLE": ("rule", "limit", "value", "unit", "who", "scope"),
 	"HALT": ("rule", "limit", "value", "unit", "who", "scope"),
 	"REARM": ("rule", "who", "scope"),
+	"RISK": ("rule", "limit", "value", "unit", "who", "scope"),
 }
 
 
@@ -314,7 +315,7 @@ def test_missing_elsewhere():
 	for name, fields in CONTROL.items():
 		for field in fields:
 			refused("control: %s without %s" % (name, field),
-				run("control", events=[without(getattr(day, name), field)]),
+				run("control", "--all", events=[without(getattr(day, name), field)]),
 				"control:%s: %s is missing" % (getattr(day, name)[0], field))
 
 
