@@ -123,11 +123,19 @@ static int64_t hft_log_abs(int64_t value)
 	return value < 0 ? -value : value;
 }
 
+/* TAI is ahead by whole seconds; the two were not read at one instant. */
+static int64_t hft_log_to_tai(const struct hft_log_clocks *clocks)
+{
+	int64_t apart = (int64_t)(clocks->tai - clocks->realtime);
+
+	return (apart + (int64_t)NS_PER_S / 2) / (int64_t)NS_PER_S * (int64_t)NS_PER_S;
+}
+
 /* The narrowest of its samples.  A PTP clock runs on TAI by its standard (IEEE 1588). */
 static void hft_log_read_ptp(struct hft_log_clock_reader *reader, struct hft_log_clocks *clocks)
 {
 	struct ptp_sys_offset_extended samples = { .n_samples = 5 };
-	int64_t to_tai = (int64_t)(clocks->tai - clocks->realtime);
+	int64_t to_tai = hft_log_to_tai(clocks);
 	uint64_t narrow = UINT64_MAX;
 	unsigned int i;
 
