@@ -3,16 +3,19 @@
 /* Whose a log is: processes that live, die, fork, and what they find where a log should be. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +27,8 @@
 #include "log_here.h"
 
 #define RECORDS		100
+#define THREADS		4
+#define ROUNDS		5
 #define PATIENCE_S	60
 
 HFT_LOG_EVENT(event_number, "owner", "number", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, number))
@@ -314,6 +319,138 @@ static void test_container(void **state)
 		skip();
 }
 
+static void *flush_often(void *flushes)
+{
+	while (!hft_log_flush(the_log, 0, UINT64_MAX))
+		atomic_fetch_add((atomic_uint *)flushes, 1);
+	return NULL;
+}
+
+/* Threads that wait for a flush have their answer. */
+static void test_close_flush(void **state)
+{
+	pthread_t threads[THREADS];
+	atomic_uint flushes;
+	unsigned int round;
+	size_t i;
+
+	(void)state;
+	for (round = 0; round < ROUNDS; round++) {
+		open_log();
+		atomic_init(&flushes, 0);
+		for (i = 0; i < THREADS; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, flush_often, &flushes), 0);
+		while (atomic_load(&flushes) < THREADS)
+			sched_yield();
+		assert_int_equal(hft_log_close(the_log), 0);
+		for (i = 0; i < THREADS; i++)
+			assert_int_equal(pthread_join(threads[i], NULL), 0);
+	}
+}
+
+static void *close_it(void *closed)
+{
+	int err = hft_log_close(the_log);
+
+	if (!err)
+		atomic_fetch_add((atomic_uint *)closed, 1);
+	else
+		assert_int_equal(err, -EINVAL);
+	/* By whomever: it is. */
+	assert_int_equal(event_number(0), -ENOTCONN);
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+	return NULL;
+}
+
+static void test_close_twice(void **state)
+{
+	pthread_t threads[THREADS];
+	atomic_uint closed;
+	unsigned int round;
+	size_t i;
+
+	(void)state;
+	for (round = 0; round < ROUNDS; round++) {
+		open_log();
+		atomic_init(&closed, 0);
+		for (i = 0; i < THREADS; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, close_it, &closed), 0);
+		for (i = 0; i < THREADS; i++)
+			assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(closed, 1);
+	}
+}
+
+static void *log_until_closed(void *arg)
+{
+	uint64_t number = 0;
+
+	while (!event_number(number))
+		number++;
+	*(uint64_t *)arg = number;
+	return NULL;
+}
+
+/* A thread that waits for room in a full ring goes on; what it was answered 0 for is there. */
+static void test_close_full(void **state)
+{
+	HFT_OPTS(hft_log_opts, opts, .audit_bytes = 64 << 10, .block_ns = UINT64_MAX);
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	uint64_t number, next = 0;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(hft_log_open(&the_log, dir, &opts), 0);
+	assert_int_equal(pthread_create(&thread, NULL, log_until_closed, &number), 0);
+	usleep(20000);
+	assert_int_equal(hft_log_close(the_log), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	reader = read_log("owner");
+	while (hft_log_reader_next(reader, &view) > 0)
+		assert_int_equal(view->values[0].u, next++);
+	hft_log_reader_close(reader);
+	assert_int_equal(next, number);
+}
+
+/* The disk is full, and that is the end of the program. */
+static void give_up(void *arg, enum hft_log_store_event event, int err, const char *text)
+{
+	(void)arg;
+	(void)text;
+	if (event == HFT_LOG_STORE_TROUBLE)
+		exit(err);
+}
+
+static void run_until_trouble(void)
+{
+	const struct rlimit limit = { 4096, 4096 };
+	HFT_OPTS(hft_log_store_opts, store, .notify = give_up, .flags = HFT_LOG_STORE_BUFFERED);
+	HFT_OPTS(hft_log_opts, opts, .store = &store);
+
+	if (hft_log_open(&the_log, dir, &opts))
+		_exit(1);
+	signal(SIGXFSZ, SIG_IGN);
+	if (log_numbers() || setrlimit(RLIMIT_FSIZE, &limit) || log_numbers())
+		_exit(2);
+	pause();
+}
+
+/* A thread of the log that ends the program does not wait for itself. */
+static void test_exit_in_notice(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (!pid)
+		run_until_trouble();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), EFBIG);
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +460,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rings_not_seen, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_switched_off, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_container, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_close_flush, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_close_twice, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_close_full, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_exit_in_notice, make_folder, remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,7 +59,8 @@ enum hft_log_store_event {
  * @err: why: an errno, or 0
  * @text: the same for people
  *
- * Called by the threads of the store: it does not call the log, and returns soon.
+ * Called by the threads of the store: it does not call the log, and returns soon.  If it ends
+ * the program, by exit(), the log is not closed: see hft_log_recover().
  */
 typedef void (*hft_log_store_fn)(void *arg, enum hft_log_store_event event, int err,
 				 const char *text);

@@ -506,6 +506,7 @@ static void settle(struct hft_log *log)
 {
 	sigset_t all;
 
+	hft_store_is_thread = true;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "hft-log");
@@ -520,6 +521,15 @@ static void tell_phase(struct hft_log *log, enum log_phase phase)
 		hft_save_error(&log->error);
 	if (log->phase == LOG_STARTS)
 		log->phase = phase;
+	pthread_cond_broadcast(&log->changed);
+	pthread_mutex_unlock(&log->lock);
+}
+
+/* Who waits for a flush has its answer in what closing answers. */
+static void tell_end(struct hft_log *log)
+{
+	pthread_mutex_lock(&log->lock);
+	log->phase = LOG_ENDED;
 	pthread_cond_broadcast(&log->changed);
 	pthread_mutex_unlock(&log->lock);
 }
@@ -553,6 +563,6 @@ void *log_drainer_run(void *arg)
 	log->err = finish(log);
 	hft_log_evidence_close(log->evidence);
 	hft_save_error(&log->error);
-	log_control_unmap(log->control);
+	tell_end(log);
 	return NULL;
 }

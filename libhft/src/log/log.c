@@ -298,6 +298,8 @@ static int start(struct hft_log *log)
 
 static void free_log(struct hft_log *log)
 {
+	if (log->control)
+		log_control_unmap(log->control);
 	pthread_mutex_destroy(&log->lock);
 	pthread_mutex_destroy(&log->flushing);
 	pthread_cond_destroy(&log->changed);
@@ -338,10 +340,28 @@ static int prepare(struct hft_log *log, const char *dir, const struct hft_log_op
 	return err && err != -ENOENT ? err : choose_cpus(log);
 }
 
+static int close_log(struct hft_log *log)
+{
+	int err = stop_drainer(log);
+
+	log_current_wait(log);
+	if (log->kept)
+		keep_ring_dir(log);
+	else
+		remove_ring_dir(log);
+	hft_clock_close();
+	free_log(log);
+	log_current_closed();
+	return err;
+}
+
 /* A program that ends without closing it has not meant to lose what it has logged. */
 static void close_at_exit(void)
 {
-	hft_log_close(log_current());
+	struct hft_log *log = hft_store_is_thread ? NULL : log_current_take(NULL);
+
+	if (log)
+		close_log(log);
 }
 
 /* Who registers later is called earlier: OpenSSL, which seals chunks, has to be there still. */
@@ -400,27 +420,38 @@ bad:
  * hft_log_close() - close it: all that was logged is in files, and the last chunk is sealed
  * @log: is gone afterwards, whatever is returned; NULL: nothing happens
  *
- * Calls that are under way are waited for; later ones answer -ENOTCONN.
+ * Calls that are under way are waited for, hft_log_flush() is answered; later ones answer
+ * -ENOTCONN.
  *
  * Return: 0, -ETIMEDOUT, -ENOSPC, -EIO, ...: the disk did not take it for 10 s; what is not
- * in files stays in the rings, for hft_log_recover().  Not for signal handlers.
+ * in files stays in the rings, for hft_log_recover(); -EINVAL: it is not open, or another thread
+ * has closed it meanwhile; -EDEADLK: this is &hft_log_store_opts.notify.  Not for signal
+ * handlers.
  */
 HFT_API int hft_log_close(struct hft_log *log)
 {
-	int err;
-
 	if (!log)
 		return 0;
-	if (log != log_current())
+	if (hft_store_is_thread)
+		return hft_fail(EDEADLK, "a log closed by its own thread");
+	if (!log_current_take(log))
 		return hft_fail(EINVAL, "a log that is open");
-	log_current_clear();
-	err = stop_drainer(log);
-	if (log->kept)
-		keep_ring_dir(log);
-	else
-		remove_ring_dir(log);
-	hft_clock_close();
-	free_log(log);
+	return close_log(log);
+}
+
+static int flush(struct hft_log *log, bool sync, uint64_t until)
+{
+	int err;
+
+	pthread_mutex_lock(&log->lock);
+	log->flush = (struct log_flush){ .wanted = true, .sync = sync, .until = until };
+	pthread_mutex_unlock(&log->lock);
+	log_drainer_wake();
+	pthread_mutex_lock(&log->lock);
+	while (log->flush.wanted && log->phase != LOG_ENDED)
+		pthread_cond_wait(&log->changed, &log->lock);
+	err = log->flush.wanted ? log->err : log->flush.err;
+	pthread_mutex_unlock(&log->lock);
 	return err;
 }
 
@@ -428,36 +459,45 @@ HFT_API int hft_log_close(struct hft_log *log)
  * hft_log_flush() - wait until what was logged is in files
  * @log: the log
  * @flags: %HFT_LOG_FLUSH_SYNC: and survives a loss of power
- * @timeout_ns: wait no longer
+ * @timeout_ns: wait no longer, but for another thread that closes the log
  *
  * That is: by calls that have returned, of any thread.
  *
  * Return: 0, -EINVAL, -ETIMEDOUT, or what the disk says: -ENOSPC, -EIO.  Any thread, not
- * signal handlers; blocks.
+ * signal handlers; blocks, and is no cancellation point.
  */
 HFT_API int hft_log_flush(struct hft_log *log, uint32_t flags, uint64_t timeout_ns)
 {
 	uint64_t now = hft_log_monotonic();
-	int err;
+	int err, state;
 
-	if (!log || log != log_current() || flags & ~HFT_LOG_FLUSH_SYNC)
+	if (flags & ~HFT_LOG_FLUSH_SYNC || hft_store_is_thread || !log_get(log))
 		return hft_fail(EINVAL, "flush a log that is open");
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	pthread_mutex_lock(&log->flushing);
-	pthread_mutex_lock(&log->lock);
-	log->flush = (struct log_flush){
-		.wanted = true,
-		.sync = flags & HFT_LOG_FLUSH_SYNC,
-		.until = now + timeout_ns < now ? UINT64_MAX : now + timeout_ns,
-	};
-	pthread_mutex_unlock(&log->lock);
-	log_drainer_wake();
-	pthread_mutex_lock(&log->lock);
-	while (log->flush.wanted)
-		pthread_cond_wait(&log->changed, &log->lock);
-	err = log->flush.err;
-	pthread_mutex_unlock(&log->lock);
+	err = flush(log, flags & HFT_LOG_FLUSH_SYNC,
+		    now + timeout_ns < now ? UINT64_MAX : now + timeout_ns);
 	pthread_mutex_unlock(&log->flushing);
-	return err ? hft_fail(-err, "flush %s", log->dir) : 0;
+	if (err)
+		err = hft_fail(-err, "flush %s", log->dir);
+	log_put(log);
+	pthread_setcancelstate(state, NULL);
+	return err;
+}
+
+static int set_level(struct hft_log *log, const char *pattern, int level)
+{
+	struct log_rule rules[LOG_RULES];
+	uint32_t generation = 1;
+	int err, nr;
+
+	err = log_control_set_level(log->dir, pattern, level);
+	if (err)
+		return err;
+	nr = log_control_rules(log->control, &generation, rules);
+	if (nr >= 0)
+		log_sites_set_rules(rules, (unsigned int)nr);
+	return 0;
 }
 
 /**
@@ -475,19 +515,13 @@ HFT_API int hft_log_flush(struct hft_log *log, uint32_t flags, uint64_t timeout_
  */
 HFT_API int hft_log_set_level(struct hft_log *log, const char *pattern, int level)
 {
-	struct log_rule rules[LOG_RULES];
-	uint32_t generation = 1;
-	int err, nr;
+	int err;
 
-	if (!log || log != log_current() || !pattern)
+	if (!pattern || !log_get(log))
 		return hft_fail(EINVAL, "a level is for a log that is open");
-	err = log_control_set_level(log->dir, pattern, level);
-	if (err)
-		return err;
-	nr = log_control_rules(log->control, &generation, rules);
-	if (nr >= 0)
-		log_sites_set_rules(rules, (unsigned int)nr);
-	return 0;
+	err = set_level(log, pattern, level);
+	log_put(log);
+	return err;
 }
 
 /**
@@ -495,23 +529,23 @@ HFT_API int hft_log_set_level(struct hft_log *log, const char *pattern, int leve
  * @log: the log
  * @stats: answered; its sz is set
  *
- * Return: 0 or -EINVAL.  Any thread; does not block.
+ * Return: 0 or -EINVAL.  Any thread; blocks for a moment.
  */
 HFT_API int hft_log_stats(struct hft_log *log, struct hft_log_stats *stats)
 {
 	struct hft_log_stats it = {};
 	int err;
 
-	if (!log || log != log_current() || !stats)
+	if (!stats || !log_get(log))
 		return hft_fail(EINVAL, "statistics of a log that is open");
-	err = hft_check_answer(stats);
-	if (err)
-		return err;
 	it.rings = log->rings;
 	it.sites = log_sites_count();
 	it.bytes = log->bytes;
 	it.lost = log->lost;
 	it.timeouts = log->timeouts;
-	hft_answer(stats, &it, sizeof(it));
-	return 0;
+	log_put(log);
+	err = hft_check_answer(stats);
+	if (!err)
+		hft_answer(stats, &it, sizeof(it));
+	return err;
 }

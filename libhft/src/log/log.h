@@ -28,6 +28,7 @@ enum log_phase {
 	LOG_RUNS,
 	LOG_FAILED,
 	LOG_ENDS,		/* it is being closed */
+	LOG_ENDED,		/* and has been: nobody is answered any more */
 };
 
 /**
@@ -57,6 +58,7 @@ struct log_flush {
  * @program: name of the process
  * @cpus: of the drainer
  * @streams: the last number of a ring that was given; under the lock of thread.c
+ * @users: calls that need it to stay; under the lock of thread.c
  * @incoming: rings that the drainer has not seen
  * @lock: under which are @phase, @flush, @error, @err
  * @changed: one of these is
@@ -92,6 +94,7 @@ struct hft_log {
 	char program[64];
 	cpu_set_t cpus;
 	uint64_t streams;
+	unsigned int users;
 	_Atomic(struct log_queue *) incoming;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -120,10 +123,22 @@ struct hft_log {
 int log_begin_control(struct hft_log *log);
 int log_make_uuid(uint8_t uuid[16]);
 
-/* thread.c: the log that calls go to */
+/*
+ * thread.c: the log that calls go to.
+ *
+ * log_current_take(): it is so no longer, and the caller closes it; @log: NULL, or only if it is
+ * this one.  NULL: it is not, or there is none.  Waits for another thread that closes it.
+ * log_current_wait(): for those that use it.  log_current_closed(): it is gone.
+ *
+ * log_get(): it stays until log_put(), if it is open.
+ */
 int log_current_set(struct hft_log *log);
-void log_current_clear(void);
 struct hft_log *log_current(void);
+struct hft_log *log_current_take(const struct hft_log *log);
+void log_current_wait(const struct hft_log *log);
+void log_current_closed(void);
+bool log_get(struct hft_log *log);
+void log_put(struct hft_log *log);
 
 /* drainer.c */
 int log_store_add_ring(struct hft_log_store *store, const struct log_queue *queue);

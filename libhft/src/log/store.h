@@ -20,6 +20,9 @@
 
 struct hft_log_store;
 
+/* store_keep.c: the calling thread is the drainer, or one of the store's: it waits for none */
+extern __thread bool hft_store_is_thread;
+
 /**
  * struct hft_log_store_clock - what stamps are of
  * @name: "tsc" or "monotonic"

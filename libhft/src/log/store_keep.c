@@ -13,6 +13,8 @@
 
 #define AGAIN_NS	(200 * NSEC_PER_MSEC)
 
+__thread bool hft_store_is_thread;
+
 static void block_signals(sigset_t *old)
 {
 	sigset_t all;
@@ -90,6 +92,7 @@ static void *keeper_main(void *arg)
 	struct log_keeper *keeper = &store->keeper;
 	struct log_chunk *chunk;
 
+	hft_store_is_thread = true;
 	pthread_mutex_lock(&store->lock);
 	for (;;) {
 		while (!keeper->first && !keeper->stop)

@@ -128,6 +128,7 @@ static void *packer_main(void *arg)
 	struct hft_log_store *store = arg;
 	struct log_packer *packer = &store->packer;
 
+	hft_store_is_thread = true;
 	be_idle();
 	pthread_mutex_lock(&store->lock);
 	for (;;) {

@@ -25,7 +25,9 @@ static __thread struct log_queue *left[HFT_LOG_LANES];
 static __thread bool inside;
 
 static pthread_mutex_t current_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t current_changed = PTHREAD_COND_INITIALIZER;
 static _Atomic(struct hft_log *) current;
+static struct hft_log *closing;
 static pthread_key_t exit_key;
 static int start_err;
 
@@ -92,6 +94,8 @@ static void in_child(void)
 	memset(queues, 0, sizeof(queues));
 	memset(left, 0, sizeof(left));
 	current = NULL;
+	closing = NULL;
+	pthread_cond_init(&current_changed, NULL);
 	log_sites_forget_journal();
 	log_sites_unlock();
 	unlock_current();
@@ -123,10 +127,56 @@ int log_current_set(struct hft_log *log)
 }
 
 /* No ring is made from here on. */
-void log_current_clear(void)
+struct hft_log *log_current_take(const struct hft_log *log)
+{
+	struct hft_log *it;
+
+	lock_current();
+	while (closing)
+		pthread_cond_wait(&current_changed, &current_lock);
+	it = current;
+	if (log && log != it)
+		it = NULL;
+	if (it)
+		current = NULL;
+	closing = it;
+	unlock_current();
+	return it;
+}
+
+void log_current_closed(void)
 {
 	lock_current();
-	current = NULL;
+	closing = NULL;
+	pthread_cond_broadcast(&current_changed);
+	unlock_current();
+}
+
+void log_current_wait(const struct hft_log *log)
+{
+	lock_current();
+	while (log->users)
+		pthread_cond_wait(&current_changed, &current_lock);
+	unlock_current();
+}
+
+bool log_get(struct hft_log *log)
+{
+	bool is_open;
+
+	lock_current();
+	is_open = log && log == current;
+	if (is_open)
+		log->users++;
+	unlock_current();
+	return is_open;
+}
+
+void log_put(struct hft_log *log)
+{
+	lock_current();
+	if (!--log->users)
+		pthread_cond_broadcast(&current_changed);
 	unlock_current();
 }
 
