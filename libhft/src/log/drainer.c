@@ -467,14 +467,26 @@ static int finish_rings(struct hft_log *log)
 
 	for (;;) {
 		sealed = seal_rings(log);
-		turn(log);
+		/* As long as there is room for some of it, the disk is only slow. */
+		if (turn(log))
+			end = hft_log_monotonic() + LOG_CLOSE_NS;
 		hft_log_store_poll(log->store, hft_log_monotonic());
 		if (sealed && is_drained(log))
 			return hft_log_store_flush(log->store, false, LOG_CLOSE_NS);
 		if (hft_log_monotonic() >= end)
-			return hft_fail(ETIMEDOUT, "the files of %s take no more", log->dir);
+			return hft_fail(ETIMEDOUT, "the files of %s take no more, or a call of a "
+					"thread does not end", log->dir);
 		nanosleep(&pause, NULL);
 	}
+}
+
+static bool has_broken(const struct hft_log *log)
+{
+	const struct log_queue *queue = log->queues;
+
+	while (queue && !queue->broken)
+		queue = queue->next;
+	return queue;
 }
 
 /* What is not in files stays in its ring, for hft_log_recover(). */
@@ -485,8 +497,12 @@ static int finish(struct hft_log *log)
 
 	take_incoming(log);
 	err = finish_rings(log);
+	if (!err && has_broken(log))
+		err = hft_fail(EBADMSG, "a ring of %s can not be read to its end", log->dir);
+	log->kept = atomic_load(&log->incoming);
 	for (queue = log->queues; queue; queue = queue->next)
-		log->kept |= queue->broken || !is_written(log, queue);
+		log->kept |= queue->broken || !log_ring_is_quiet(queue->ring) ||
+			     !is_written(log, queue);
 	close_err = hft_log_store_close(log->store, LOG_CLOSE_NS);
 	while ((queue = log->queues)) {
 		if (log->kept) {

@@ -424,9 +424,9 @@ bad:
  * -ENOTCONN.
  *
  * Return: 0, -ETIMEDOUT, -ENOSPC, -EIO, ...: the disk did not take it for 10 s; what is not
- * in files stays in the rings, for hft_log_recover(); -EINVAL: it is not open, or another thread
- * has closed it meanwhile; -EDEADLK: this is &hft_log_store_opts.notify.  Not for signal
- * handlers.
+ * in files stays in the rings, for hft_log_recover(); -EBADMSG: the same, as something has
+ * written over a ring; -EINVAL: it is not open, or another thread has closed it meanwhile;
+ * -EDEADLK: this is &hft_log_store_opts.notify.  Not for signal handlers.
  */
 HFT_API int hft_log_close(struct hft_log *log)
 {
