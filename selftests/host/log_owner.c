@@ -3,6 +3,7 @@
 /* Whose a log is: processes that live, die, fork, and what they find where a log should be. */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -319,6 +320,98 @@ static void test_container(void **state)
 		skip();
 }
 
+/* A process that is killed before anything of its two rings is in files. */
+static void leave_unwritten(void)
+{
+	HFT_OPTS(hft_log_store_opts, store, .flush_ns = PATIENCE_S * 1000000000ull);
+	HFT_OPTS(hft_log_opts, opts, .store = &store);
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		if (hft_log_open(&the_log, dir, &opts) || log_numbers() ||
+		    hft_log(HFT_LOG_INFO, "plain") || raise(SIGKILL))
+			_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+}
+
+/* Write over a ring's file. */
+static void scribble(enum hft_log_lane lane, off_t at, uint64_t word)
+{
+	HFT_OPTS(hft_log_info, info);
+	struct hft_log_ring head;
+	char name[512];
+	unsigned int stream;
+	int fd;
+
+	assert_int_equal(hft_log_look(dir, &info), 0);
+	for (stream = 1; stream <= HFT_LOG_LANES; stream++) {
+		snprintf(name, sizeof(name), "%s/ring-%u", info.ring_dir, stream);
+		fd = open(name, O_RDWR);
+		assert_true(fd >= 0);
+		assert_int_equal(pread(fd, &head, sizeof(head), 0), sizeof(head));
+		if (head.lane == lane)
+			assert_int_equal(pwrite(fd, &word, sizeof(word), at), sizeof(word));
+		close(fd);
+	}
+}
+
+static void hear(void *heard, enum hft_log_store_event event, int err, const char *text)
+{
+	if (event != HFT_LOG_STORE_RING)
+		return;
+	assert_int_equal(err, EBADMSG);
+	assert_non_null(strstr(text, "ring-"));
+	(*(unsigned int *)heard)++;
+}
+
+/* Recovers; one ring is told of, and kept.  Returns how many numbers there are in the log. */
+static uint64_t recover_scribbled(void)
+{
+	unsigned int heard = 0;
+	HFT_OPTS(hft_log_store_opts, opts, .notify = hear, .notify_arg = &heard);
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	char pattern[PATH_MAX + 16];
+	uint64_t next = 0;
+	glob_t found;
+
+	assert_int_equal(hft_log_recover(dir, &opts), 0);
+	assert_int_equal(heard, 1);
+	snprintf(pattern, sizeof(pattern), "%s/*-ring-*.bad", dir);
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	assert_int_equal(found.gl_pathc, 1);
+	globfree(&found);
+	open_log();
+	assert_int_equal(hft_log_close(the_log), 0);
+	reader = read_log("owner");
+	while (hft_log_reader_next(reader, &view) > 0) {
+		if (view->site->name && !strcmp(view->site->name, "number"))
+			assert_int_equal(view->values[0].u, next++);
+	}
+	hft_log_reader_close(reader);
+	return next;
+}
+
+/* One ring that was written over is no reason to lose others, or what is before that. */
+static void test_scribbled_head(void **state)
+{
+	(void)state;
+	leave_unwritten();
+	scribble(HFT_LOG_PLAIN, 0, 0);
+	assert_int_equal(recover_scribbled(), RECORDS);
+}
+
+static void test_scribbled_record(void **state)
+{
+	(void)state;
+	leave_unwritten();
+	scribble(HFT_LOG_AUDIT, HFT_LOG_RING_HEAD + RECORDS / 2 * 24, 0);
+	assert_int_equal(recover_scribbled(), RECORDS / 2);
+}
+
 static void *flush_often(void *flushes)
 {
 	while (!hft_log_flush(the_log, 0, UINT64_MAX))
@@ -460,6 +553,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rings_not_seen, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_switched_off, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_container, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_scribbled_head, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_scribbled_record, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_close_flush, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_close_twice, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_close_full, make_folder, remove_folder),

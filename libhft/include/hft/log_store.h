@@ -42,6 +42,8 @@ enum hft_log_store_flags {
  * @HFT_LOG_STORE_UNSEALED: a chunk could not be sealed
  * @HFT_LOG_STORE_UNPACKED: a chunk could not be compressed and stays as it is
  * @HFT_LOG_STORE_KEPT: a chunk that was to be removed could not be
+ * @HFT_LOG_STORE_RING: a ring that a process has left can not be read to its end: see
+ *	hft_log_recover()
  */
 enum hft_log_store_event {
 	HFT_LOG_STORE_TROUBLE,
@@ -50,6 +52,7 @@ enum hft_log_store_event {
 	HFT_LOG_STORE_UNSEALED,
 	HFT_LOG_STORE_UNPACKED,
 	HFT_LOG_STORE_KEPT,
+	HFT_LOG_STORE_RING,
 };
 
 /**

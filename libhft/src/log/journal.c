@@ -69,12 +69,13 @@ static int visit_site(const struct visit *visit, const json_t *json)
 		.file = json_string_value(json_object_get(json, "file")),
 	};
 	struct hft_log_store_field *fields = calloc(site.nr_fields + 1, sizeof(*fields));
-	int err = -EBADMSG;
+	int err = 0;
 
 	if (!fields)
 		return hft_fail(ENOMEM, "a site");
 	site.fields = fields;
-	if (id >= HFT_LOG_SITE_FIRST && id <= UINT16_MAX && read_fields(list, fields))
+	if (id >= HFT_LOG_SITE_FIRST && id <= UINT16_MAX && read_fields(list, fields) &&
+	    site.subsystem && site.format && site.file)
 		err = visit->fn(visit->arg, &site);
 	free(fields);
 	return err;

@@ -14,8 +14,8 @@
 int log_journal_add(int fd, const struct hft_log_store_site *site);
 
 /*
- * Call @fn for each site of the file in that folder, until it fails; lines that are not whole
- * are no sites.
+ * Call @fn for each site of the file in that folder, until it fails; lines that are not whole,
+ * or not of sites, are none.  -ENOENT: there is no such file.
  */
 int log_journal_read(int dir_fd, int (*fn)(void *arg, const struct hft_log_store_site *site),
 		     void *arg);

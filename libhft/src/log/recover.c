@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include "locked.h"
 #include "log.h"
 #include "seal.h"
+#include "store_internal.h"
 
 #define BEFORE_NS	LOG_NS_PER_S	/* files are looked at from so long before the rings */
 #define PAUSE_NS	1000000
@@ -36,11 +38,13 @@ struct run {
 
 /**
  * struct left - a ring that was left
- * @queue: it
+ * @name: of its file
+ * @queue: it; NULL: it can not be read at all
  * @runs: of records that are in files, and may be in the ring
  * @nr_runs: how many
  */
 struct left {
+	char name[32];
 	struct log_queue *queue;
 	struct run *runs;
 	size_t nr_runs;
@@ -61,41 +65,65 @@ static int no_memory(void)
 	return hft_fail(ENOMEM, "what is left of a log");
 }
 
+static int map_ring(struct recovery *it, struct left *left)
+{
+	char name[sizeof(left->name)];
+	struct log_queue *queue;
+	int err = log_queue_map(&queue, it->ring_fd, left->name);
+
+	if (err)
+		return err;
+	snprintf(name, sizeof(name), "ring-%llu", (unsigned long long)queue->stream);
+	if (strcmp(name, left->name) ||
+	    memcmp(queue->ring->uuid, it->control->uuid, sizeof(queue->ring->uuid))) {
+		log_queue_put(queue);
+		return hft_fail(EBADMSG, "%s is a ring of another log", left->name);
+	}
+	/* What it has lost and not told is told now. */
+	queue->ring->done = 1;
+	queue->ring->thread[sizeof(queue->ring->thread) - 1] = '\0';
+	left->queue = queue;
+	return 0;
+}
+
 /* One that its thread has not finished was never logged to. */
 static int add_ring(struct recovery *it, const char *name)
 {
-	struct log_queue *queue;
 	struct left *more;
-	int err = log_queue_map(&queue, it->ring_fd, name);
+	int err;
 
-	if (err == -EBADMSG && log_ring_is_unborn(it->ring_fd, name)) {
-		unlinkat(it->ring_fd, name, 0);
-		return 0;
-	}
-	if (err)
-		return err;
 	more = realloc(it->left, (it->nr_left + 1) * sizeof(*more));
-	if (!more) {
-		log_queue_put(queue);
+	if (!more)
 		return no_memory();
-	}
 	it->left = more;
-	it->left[it->nr_left++] = (struct left){ .queue = queue };
-	/* What it has lost and not told is told now. */
-	queue->ring->done = 1;
+	more += it->nr_left;
+	*more = (struct left){ .queue = NULL };
+	snprintf(more->name, sizeof(more->name), "%s", name);
+	err = map_ring(it, more);
+	if (err && err != -EBADMSG)
+		return err;
+	if (err && log_ring_is_unborn(it->ring_fd, more->name))
+		unlinkat(it->ring_fd, more->name, 0);
+	else
+		it->nr_left++;
 	return 0;
 }
 
 static int add_rings(struct recovery *it)
 {
-	DIR *folder = fdopendir(openat(it->ring_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	int fd = openat(it->ring_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
-	int err = 0;
 
-	if (!folder)
-		return hft_fail(errno, "the folder with rings of %s", it->dir);
+	if (!folder) {
+		err = hft_fail(errno, "the folder with rings of %s", it->dir);
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
 	while (!err && (entry = readdir(folder))) {
-		if (!strncmp(entry->d_name, "ring-", 5))
+		if (!strncmp(entry->d_name, "ring-", 5) &&
+		    strlen(entry->d_name) < sizeof(it->left->name))
 			err = add_ring(it, entry->d_name);
 	}
 	closedir(folder);
@@ -107,7 +135,7 @@ static struct left *find_left(const struct recovery *it, uint64_t stream)
 	size_t i;
 
 	for (i = 0; i < it->nr_left; i++) {
-		if (it->left[i].queue->stream == stream)
+		if (it->left[i].queue && it->left[i].queue->stream == stream)
 			return &it->left[i];
 	}
 	return NULL;
@@ -121,7 +149,8 @@ static uint64_t first_time(const struct recovery *it)
 	size_t i;
 
 	for (i = 0; i < it->nr_left; i++) {
-		if (log_queue_first_stamp(it->left[i].queue, &stamp) && stamp < first)
+		if (it->left[i].queue && log_queue_first_stamp(it->left[i].queue, &stamp) &&
+		    stamp < first)
 			first = stamp;
 	}
 	if (first == UINT64_MAX || !clock->freq)
@@ -203,9 +232,10 @@ static size_t alike(const struct left *left, const void *records, size_t bytes, 
 	return offset;
 }
 
-/* Until @until, CLOCK_MONOTONIC, for a disk that is in trouble. */
-static int write_ring(struct recovery *it, struct left *left, uint64_t until)
+/* A disk that takes nothing for a while is in trouble.  -EBADMSG: there is no record. */
+static int write_ring(struct recovery *it, struct left *left)
 {
+	uint64_t until = hft_log_monotonic() + LOG_CLOSE_NS;
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	struct log_queue *queue = left->queue;
 	const void *records;
@@ -222,10 +252,14 @@ static int write_ring(struct recovery *it, struct left *left, uint64_t until)
 					     log_queue_lost(queue, records, size));
 		if (took > 0) {
 			log_queue_take(queue, (size_t)took);
+			until = hft_log_monotonic() + LOG_CLOSE_NS;
 			continue;
 		}
-		if (took == -EBADMSG || hft_log_monotonic() > until)
-			return (int)took;
+		if (took == -EBADMSG || took == -EMSGSIZE)
+			return -EBADMSG;
+		if (hft_log_monotonic() > until)
+			return hft_fail(took == -EAGAIN ? ETIMEDOUT : (int)-took,
+					"the files of %s take no more", it->dir);
 		hft_log_store_poll(it->store, hft_log_monotonic());
 		nanosleep(&pause, NULL);
 	}
@@ -262,24 +296,76 @@ static void resume(const struct left *left)
 		queue->number = next_of_files(left, queue->number, is_whole ? 0 : queue->number);
 }
 
+static int copy_ring(const struct recovery *it, const struct left *left, const char *path)
+{
+	int from = openat(it->ring_fd, left->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	uint64_t most = HFT_LOG_RING_HEAD + LOG_RING_MOST;
+	struct stat st;
+	int err;
+
+	if (from < 0 || to < 0 || fstat(from, &st))
+		err = hft_fail(errno, "keep the ring %s as %s", left->name, path);
+	else
+		err = hft_log_copy(from, 0, (uint64_t)st.st_size < most ? (uint64_t)st.st_size :
+				   most, to);
+	if (!err && fsync(to))
+		err = hft_fail(errno, "synchronise %s", path);
+	if (from >= 0)
+		close(from);
+	if (to >= 0)
+		close(to);
+	return err;
+}
+
+/* Something has written where it should not have.  Other rings are not lost by that. */
+static int keep_aside(const struct recovery *it, const struct left *left)
+{
+	char path[PATH_MAX], uuid[37];
+	int err;
+
+	hft_log_uuid_print(it->control->uuid, uuid);
+	if (snprintf(path, sizeof(path), "%s/%s-%s.bad", it->dir, uuid, left->name) >=
+	    (int)sizeof(path))
+		return hft_fail(ENAMETOOLONG, "the folder of a log");
+	err = copy_ring(it, left, path);
+	if (!err)
+		hft_store_tell(it->store, HFT_LOG_STORE_RING, EBADMSG,
+			       "%s: %s of process %u can not be read to its end, and is kept as %s",
+			       it->dir, left->name, it->control->pid, path);
+	return err;
+}
+
+static int write_left(struct recovery *it, struct left *left)
+{
+	int err;
+
+	if (!left->queue)
+		return -EBADMSG;
+	resume(left);
+	err = log_store_add_ring(it->store, left->queue);
+	return err ? err : write_ring(it, left);
+}
+
 static int write_rings(struct recovery *it)
 {
-	uint64_t until = hft_log_monotonic() + LOG_CLOSE_NS;
 	int err = 0;
 	size_t i;
 
 	for (i = 0; i < it->nr_left && !err; i++) {
-		resume(&it->left[i]);
-		err = log_store_add_ring(it->store, it->left[i].queue);
-		if (!err)
-			err = write_ring(it, &it->left[i], until);
+		err = write_left(it, &it->left[i]);
+		if (err == -EBADMSG)
+			err = keep_aside(it, &it->left[i]);
 	}
 	return err;
 }
 
+/* Without a site that was scribbled over, or with it twice, there are others. */
 static int add_site(void *store, const struct hft_log_store_site *site)
 {
-	return hft_log_store_site_add(store, site);
+	int err = hft_log_store_site_add(store, site);
+
+	return err == -ENOMEM ? err : 0;
 }
 
 static int write_log(struct recovery *it, const struct hft_log_store_opts *opts)
@@ -297,7 +383,7 @@ static int write_log(struct recovery *it, const struct hft_log_store_opts *opts)
 	if (err)
 		return err;
 	err = log_journal_read(it->ring_fd, add_site, it->store);
-	if (!err)
+	if (!err || err == -ENOENT)
 		err = write_rings(it);
 	close_err = hft_log_store_close(it->store, LOG_CLOSE_NS);
 	return err ? err : close_err;
@@ -309,7 +395,7 @@ static void remove_rings(struct recovery *it)
 	size_t i;
 
 	for (i = 0; i < it->nr_left; i++)
-		unlinkat(it->ring_fd, it->left[i].queue->name, 0);
+		unlinkat(it->ring_fd, it->left[i].name, 0);
 	it->control->open = 0;
 	unlinkat(it->ring_fd, LOG_JOURNAL, 0);
 	rmdir(it->control->ring_dir);
@@ -327,7 +413,8 @@ static int recover_rings(struct recovery *it, const struct hft_log_store_opts *o
 	if (!err)
 		remove_rings(it);
 	for (i = 0; i < it->nr_left; i++) {
-		log_queue_put(it->left[i].queue);
+		if (it->left[i].queue)
+			log_queue_put(it->left[i].queue);
 		free(it->left[i].runs);
 	}
 	free(it->left);
@@ -425,13 +512,16 @@ static int recover(struct recovery *it, const struct hft_log_store_opts *opts)
  * All whose call had returned is in the log then, in chunks behind those that there are,
  * and the rings are gone.  Records that were being written when the process died may be behind
  * later ones of their thread; their numbers tell.  A signal handler's record is with the call
- * that it has interrupted.  A log that was closed, or whose rings have gone with the machine,
- * has none.
+ * that it has interrupted.  A ring that can not be read to its end, as something has written
+ * where it should not have, is kept in @dir as UUID-ring-N.bad, of which
+ * &hft_log_store_opts.notify hears; all before that, and all other rings, are in the log.  A
+ * log that was closed, or whose rings have gone with the machine, has none.
  *
  * Return: 0; -ENOENT: there is no log; -EBUSY: its process lives, or another one is at it;
  * -EBADMSG: what is there is not of a log; -ENXIO: the rings are not to be seen here, though the
  * machine was not switched off since: they are another container's, or somebody has removed
- * them; -EPERM: they are another user's; or what the disk says: the rings stay then.
+ * them; -EPERM: they are another user's; -ETIMEDOUT, or what the disk says: it took nothing for
+ * 10 s; the rings stay then, and the next call goes on.
  */
 HFT_API int hft_log_recover(const char *dir, const struct hft_log_store_opts *opts)
 {

@@ -64,8 +64,6 @@ int hft_log_repair_end(struct hft_log_repairer *repairer);
 int hft_log_create(struct hft_log_repairer *repairer, const char *name, int *fd);
 int hft_log_finish(int fd, int err);
 
-/* Write what is at [@offset, +@bytes) of a file behind what is in another. */
-int hft_log_copy(int from_fd, uint64_t offset, uint64_t bytes, int to_fd);
 int hft_log_put(int fd, const void *bytes, size_t size);
 
 /* Copy the chunks of a log to a new folder. */

@@ -182,7 +182,7 @@ int log_queue_map(struct log_queue **queue, int dir_fd, const char *name)
 
 	if (!it)
 		return hft_fail(ENOMEM, "a ring");
-	fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	err = fd < 0 ? hft_fail(errno, "open the ring %s", name) : map_file(it, fd);
 	if (fd >= 0)
 		close(fd);
@@ -202,15 +202,17 @@ int log_queue_map(struct log_queue **queue, int dir_fd, const char *name)
 
 bool log_ring_is_unborn(int dir_fd, const char *name)
 {
-	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	uint64_t magic = 0;
-	ssize_t size;
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	uint64_t magic = 0, first = 0;
+	ssize_t size, more;
 
 	if (fd < 0)
 		return false;
 	size = pread(fd, &magic, sizeof(magic), 0);
+	more = pread(fd, &first, sizeof(first), HFT_LOG_RING_HEAD);
 	close(fd);
-	return size >= 0 && !magic;
+	/* With a record where the first would be, its head was written over. */
+	return size >= 0 && more >= 0 && !magic && !first;
 }
 
 void log_queue_put(struct log_queue *queue)

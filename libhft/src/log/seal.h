@@ -192,4 +192,7 @@ void hft_log_hex_print(const uint8_t *bytes, size_t size, char *text);
 bool hft_log_uuid_read(const char *text, uint8_t uuid[16]);
 void hft_log_uuid_print(const uint8_t uuid[16], char text[37]);
 
+/* repair_stream.c: write what is at [@offset, +@bytes) of a file behind what is in another. */
+int hft_log_copy(int from_fd, uint64_t offset, uint64_t bytes, int to_fd);
+
 #endif /* HFT_LOG_SEAL_H */
