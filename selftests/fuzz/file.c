@@ -1,27 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _XOPEN_SOURCE 700
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../include/remove_tree.h"
 #include "fuzz.h"
 
 static char folder[] = "/dev/shm/hft-fuzz-XXXXXX";
 static char path[256];
 
-static int remove_one(const char *name, const struct stat *stat, int type, struct FTW *ftw)
-{
-	(void)stat;
-	(void)type;
-	(void)ftw;
-	return remove(name);
-}
-
 static void remove_folder(void)
 {
-	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	remove_tree(folder);
 }
 
 void fuzz_no_folder(const char *name)

@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -32,6 +31,7 @@
 #include <hft/log_verify.h>
 
 #include "random.h"
+#include "tree.h"
 
 #define KILLS		50
 #define THREADS		2
@@ -195,14 +195,6 @@ static void check_chain(const char *dir)
 	assert_int_equal(result.torn, 0);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static unsigned int nr_kills(void)
 {
 	const char *scale = getenv("HFT_TEST_SCALE");
@@ -216,15 +208,13 @@ static void test_kill(void **state)
 {
 	unsigned int i, kills = nr_kills();
 	uint64_t random = 1, calls = 0;
-	char dir[64];
+	char dir[PATH_MAX];
 	size_t thread;
 
 	(void)state;
 	for (i = 0; i < kills; i++) {
-		if (i % ROUNDS_PER_DIR == 0) {
-			strcpy(dir, "/tmp/hft-log-crash-XXXXXX");
-			assert_non_null(mkdtemp(dir));
-		}
+		if (i % ROUNDS_PER_DIR == 0)
+			tree_make(dir, NULL, 0);
 		kill_one(dir, &random);
 		assert_int_equal(hft_log_recover(dir, NULL), 0);
 		assert_int_equal(hft_log_recover(dir, NULL), 0);
@@ -233,7 +223,7 @@ static void test_kill(void **state)
 		for (thread = 0; thread < THREADS; thread++)
 			calls += page->counts[thread].calls;
 		if (i % ROUNDS_PER_DIR == ROUNDS_PER_DIR - 1 || i == kills - 1)
-			assert_int_equal(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+			tree_remove(dir);
 	}
 	print_message("%u kills, %llu calls that had returned\n", kills,
 		      (unsigned long long)calls);

@@ -4,7 +4,6 @@
 #define HOST_LOG_MAKE_H
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../include/remove_tree.h"
 #include "log/seal.h"
 #include "random.h"
 
@@ -290,17 +290,9 @@ static inline void make_write(const struct make_log *log, const char *dir)
 	make_change(dir, &nothing, log);
 }
 
-static inline int make_unlink(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static inline void make_remove(const char *dir)
 {
-	nftw(dir, make_unlink, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(dir);
 }
 
 #endif /* HOST_LOG_MAKE_H */

@@ -6,7 +6,6 @@
  *	log_open serve DIR	log to DIR until standard input ends, for hftctl_log.sh
  */
 #include <errno.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +24,8 @@
 #include <hft/log.h>
 #include <hft/log_read.h>
 
+#include "tree.h"
+
 #define RECORDS		5000
 #define THREADS		4
 #define WAIT_NS		60000000000ull
@@ -33,27 +34,20 @@ HFT_LOG_EVENT(event_number, "open", "number", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u6
 	      (u64, number))
 HFT_LOG_EVENT(event_detail, "detail", "number", HFT_LOG_DEBUG, HFT_LOG_PLAIN, (u64, number))
 
-static char dir[64];
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
+static char dir[PATH_MAX];
 
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/hft-log-open-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
+	tree_make(dir, NULL, 0);
+	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	tree_remove(dir);
+	return 0;
 }
 
 static struct hft_log *open_log(void)
@@ -150,14 +144,14 @@ static void test_levels(void **state)
 	assert_int_equal(hft_log_set_level(log, "*", HFT_LOG_OFF), 0);
 	assert_int_equal(event_detail(7), 0);
 	assert_int_equal(event_number(0, 7), 0);
-	assert_int_equal(hft_log_set_level(log, "log_open.c:34", HFT_LOG_TRACE), 0);
+	assert_int_equal(hft_log_set_level(log, "log_open.c:35", HFT_LOG_TRACE), 0);
 	assert_int_equal(event_detail(number++), 0);
-	assert_int_equal(hft_log_set_level(log, "pen.c:34", HFT_LOG_OFF), 0);
+	assert_int_equal(hft_log_set_level(log, "pen.c:35", HFT_LOG_OFF), 0);
 	assert_int_equal(event_detail(number++), 0);
 	assert_int_equal(hft_log_set_level(log, "", HFT_LOG_INFO), -EINVAL);
 	assert_int_equal(hft_log_set_level(log, "a", HFT_LOG_LEVELS), -EINVAL);
 	/* From outside, at once or soon. */
-	assert_int_equal(hft_log_control(dir, "log_open.c:34", HFT_LOG_OFF), 0);
+	assert_int_equal(hft_log_control(dir, "log_open.c:35", HFT_LOG_OFF), 0);
 	assert_int_equal(hft_log_control(dir, "detail", HFT_LOG_OFF), 0);
 	assert_int_equal(hft_log_set_level(log, "open", HFT_LOG_INFO), 0);
 	assert_int_equal(event_detail(7), 0);

@@ -17,48 +17,19 @@
 #include <jansson.h>
 
 #include <hft/hft.h>
-#include <hft/log.h>
-#include <hft/log_read.h>
 #include <hft/pool.h>
 #include <hft/sim.h>
 
-#include "tree.h"
+#include "log_here.h"
 
 #define MS		1000000ull
 #define PATIENCE_NS	(60000 * MS)
 #define TASKS		50
 #define FAR_NS		(3600000 * MS)
 
-static char dir[PATH_MAX];
-static struct hft_log *the_log;
-
-static int begin(void **state)
-{
-	(void)state;
-	tree_make(dir, NULL, 0);
-	return hft_log_open(&the_log, dir, NULL);
-}
-
 static void want(const char *subsystem)
 {
 	assert_int_equal(hft_log_set_level(the_log, subsystem, HFT_LOG_DEBUG), 0);
-}
-
-static void no_notice(void *context, const struct hft_log_notice *notice)
-{
-	(void)context;
-	fail_msg("%s: %s", notice->path, notice->text ? notice->text : "lost records");
-}
-
-static struct hft_log_reader *reopen(const char *subsystems)
-{
-	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = subsystems, .notice = no_notice);
-	const char *paths[] = { dir };
-	struct hft_log_reader *reader;
-
-	assert_int_equal(hft_log_close(the_log), 0);
-	assert_int_equal(hft_log_reader_open(&reader, paths, 1, &opts), 0);
-	return reader;
 }
 
 static void close_all(struct hft_log_reader *reader)

@@ -25,12 +25,10 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <hft/hft.h>
 #define HFT_LOG_SUBSYSTEM "step"
 #include <hft/log.h>
-#include <hft/log_read.h>
 
-#include "tree.h"
+#include "log_here.h"
 
 #define RECORDS		20
 #define PROCESSES	3
@@ -41,7 +39,6 @@ HFT_LOG_EVENT(event_count, "step", "count", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64,
 
 /* Calls that have returned, of each process that logs to the folder */
 static _Atomic uint64_t *calls;
-static char dir[PATH_MAX];
 
 static const long changing[] = {
 	SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_ftruncate, SYS_fallocate,
@@ -64,14 +61,14 @@ static bool changes_files(const struct __ptrace_syscall_info *info)
 	return info->entry.nr == SYS_openat && info->entry.args[2] & O_CREAT;
 }
 
-static int open_log(struct hft_log **log)
+static int open_log(void)
 {
 	HFT_OPTS(hft_log_store_opts, store, .packet_bytes = 16 << 10,
 		 .flags = HFT_LOG_STORE_BUFFERED | HFT_LOG_STORE_NO_URING | HFT_LOG_STORE_NO_PACK);
 	HFT_OPTS(hft_log_opts, opts, .ring_bytes = 64 << 10, .audit_bytes = 64 << 10,
 		 .store = &store);
 
-	return hft_log_open(log, dir, &opts);
+	return hft_log_open(&the_log, dir, &opts);
 }
 
 static int log_records(uint64_t process)
@@ -88,12 +85,10 @@ static int log_records(uint64_t process)
 
 static void run_victim(uint64_t process)
 {
-	struct hft_log *log;
-
 	if (ptrace(PTRACE_TRACEME, 0, 0, 0))
 		_exit(2);
 	raise(SIGSTOP);
-	_exit(open_log(&log) || log_records(process) || hft_log_close(log));
+	_exit(open_log() || log_records(process) || hft_log_close(the_log));
 }
 
 /* Go on to the next stop of any thread.  Returns false when the process has ended. */
@@ -154,12 +149,11 @@ static unsigned int kill_at(uint64_t process, unsigned int nr)
 /* It logs, and is killed: its records are in rings, and maybe in files. */
 static void leave_rings(uint64_t process)
 {
-	struct hft_log *log;
 	pid_t pid = fork();
 	int status;
 
 	if (!pid) {
-		if (open_log(&log) || log_records(process))
+		if (open_log() || log_records(process))
 			_exit(1);
 		raise(SIGKILL);
 	}
@@ -167,23 +161,14 @@ static void leave_rings(uint64_t process)
 	assert_true(WIFSIGNALED(status));
 }
 
-static void no_notice(void *context, const struct hft_log_notice *notice)
-{
-	(void)context;
-	fail_msg("%s: %s", notice->path, notice->text ? notice->text : "lost records");
-}
-
 /* Once each; one that was amid its call may be there, too. */
 static void check_records(void)
 {
-	HFT_OPTS(hft_log_reader_opts, opts, .notice = no_notice, .subsystems = "step");
 	unsigned int seen[PROCESSES][RECORDS] = {}, process, number;
-	const char *paths[] = { dir };
+	struct hft_log_reader *reader = read_log("step");
 	const struct hft_log_view *view;
-	struct hft_log_reader *reader;
 	int ret;
 
-	assert_int_equal(hft_log_reader_open(&reader, paths, 1, &opts), 0);
 	while ((ret = hft_log_reader_next(reader, &view)) > 0) {
 		assert_true(view->values[0].u < PROCESSES && view->values[1].u < RECORDS);
 		assert_int_equal(seen[view->values[0].u][view->values[1].u]++, 0);
@@ -200,14 +185,13 @@ static void check_records(void)
 static void open_again(uint64_t process, unsigned int nr)
 {
 	HFT_OPTS(hft_log_info, info);
-	struct hft_log *log;
-	int err = open_log(&log);
+	int err = open_log();
 
 	if (err)
 		fail_msg("killed before change %u: open: %s", nr, hft_strerror(err));
 	assert_int_equal(hft_log_look(dir, &info), 0);
 	assert_int_equal(log_records(process), 0);
-	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(hft_log_close(the_log), 0);
 	assert_int_equal(access(info.ring_dir, F_OK), -1);
 	check_records();
 }

@@ -14,46 +14,16 @@
 #include <errno.h>
 
 #include <hft/hft.h>
-#include <hft/log.h>
-#include <hft/log_read.h>
 #include <hft/log_trade.h>
 #include <hft/rule.h>
 
-#include "tree.h"
+#include "log_here.h"
 
 #define MS		1000000ull
 #define PATIENCE_NS	(60000 * MS)
 #define USUAL_NS	1000
 #define SPIKE_NS	20000
 #define CLASS		3
-
-static char dir[PATH_MAX];
-static struct hft_log *the_log;
-
-static int begin(void **state)
-{
-	(void)state;
-	tree_make(dir, NULL, 0);
-	return hft_log_open(&the_log, dir, NULL);
-}
-
-/* The log is whole: there is nothing to be told beside records. */
-static void no_notice(void *context, const struct hft_log_notice *notice)
-{
-	(void)context;
-	fail_msg("%s: %s", notice->path, notice->text ? notice->text : "lost records");
-}
-
-static struct hft_log_reader *reopen(const char *subsystems)
-{
-	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = subsystems, .notice = no_notice);
-	const char *paths[] = { dir };
-	struct hft_log_reader *reader;
-
-	assert_int_equal(hft_log_close(the_log), 0);
-	assert_int_equal(hft_log_reader_open(&reader, paths, 1, &opts), 0);
-	return reader;
-}
 
 static const struct hft_log_view *next(struct hft_log_reader *reader, const char *name)
 {

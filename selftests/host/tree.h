@@ -3,13 +3,14 @@
 #ifndef TREE_H
 #define TREE_H
 
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "../include/remove_tree.h"
 
 struct tree_file {
 	const char *path;	/* as /proc/version */
@@ -52,17 +53,9 @@ static void tree_make(char *root, const struct tree_file *files, size_t nr)
 		tree_put(root, files[i].path, files[i].text);
 }
 
-static int tree_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static void tree_remove(const char *root)
 {
-	assert_int_equal(nftw(root, tree_remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(remove_tree(root), 0);
 }
 
 #endif /* TREE_H */
