@@ -134,6 +134,7 @@ static void nothing_unless_wanted(void **state)
 /* How far a task is, and when it came there. */
 struct seen {
 	uint64_t submitted;
+	uint64_t released;
 	uint64_t dispatched;
 	uint64_t started;
 	uint64_t ended;
@@ -153,6 +154,10 @@ static void look(const struct hft_log_view *view, struct seen *seen, const uint6
 		assert_int_equal(seen->submitted, 0);
 		assert_int_equal(u_of(view, "class"), cookie % 7);
 		seen->submitted = at;
+	} else if (is(view, "release")) {
+		assert_int_equal(seen->released, 0);
+		assert_true(at >= u_of(view, "release"));
+		seen->released = at;
 	} else if (is(view, "dispatch")) {
 		seen->dispatched = at;
 	} else if (is(view, "start")) {
@@ -212,7 +217,8 @@ static void tasks_are_logged(void **state)
 	assert_int_equal(cancelled, 1);
 	assert_int_equal(halts, 2);
 	for (i = 0; i < TASKS; i++) {
-		assert_true(seen[i].submitted && seen[i].started && seen[i].ended);
+		assert_true(seen[i].submitted && seen[i].released && seen[i].started &&
+			    seen[i].ended && seen[i].released <= seen[i].started);
 		assert_int_equal(seen[i].missed, i % 2);
 	}
 	close_all(reader);

@@ -227,6 +227,8 @@ void hft_evidence_notice(struct hft_ring *ring, const struct hft_event *event)
 	ring->noticed = event->sequence + 1;
 	if (event->type == HFT_EVENT_ANOMALY && hft_log_sched_wants(HFT_SCHED_ANOMALY))
 		hft_log_sched_anomaly(event);
+	if (event->type == HFT_EVENT_RESPONSE && hft_log_sched_wants(HFT_SCHED_RESPONSE))
+		hft_log_sched_response(event);
 	if (event->type == HFT_EVENT_HALT && hft_log_sched_wants(HFT_SCHED_HALT))
 		hft_log_sched_halt((uint32_t)event->result, 0, event->cookie, event->published);
 	if (event->type == HFT_EVENT_ANOMALY)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../futex.h"
+#include "../log/sched.h"
 #include "../mutex.h"
 #include "soft.h"
 
@@ -187,17 +188,53 @@ static void soft_watch(struct soft_hold *hold)
 	watch->armed = hft_heap_min_key(&watch->heap);
 }
 
+/* A release that found the job before at work may have none of its own. */
+static void soft_log_release(const struct soft_hold *hold, const struct hft_slot *slot)
+{
+	const struct hft_event event = {
+		.task = hft_slot_id(slot->ready->pool, slot),
+		.cookie = slot->cookie,
+		.release = slot->release,
+		.deadline = slot->deadline,
+		.level = slot->level,
+	};
+
+	if (slot->state == HFT_SLOT_READY || slot->state == HFT_SLOT_HELD)
+		hft_log_sched_job(HFT_SCHED_RELEASE, &event, slot->ready->number,
+				  hold->queue->cpu, hold->now);
+}
+
+/* As hft_sched_expire(), one by one: nobody else has them before the lock is let go. */
+static unsigned int soft_expire_logged(const struct soft_hold *hold, enum hft_clock clock,
+				       uint64_t now, unsigned int budget)
+{
+	struct hft_release_queue *release = &hold->queue->release;
+	unsigned int n;
+
+	for (n = 0; n < budget && hft_release_next(release, clock) <= now; n++) {
+		struct hft_heap_item *item = hft_heap_min(&release->timers[clock].heap);
+		const struct hft_slot *slot = container_of(item, struct hft_slot, item);
+
+		hft_sched_expire(release, clock, now, 1);
+		soft_log_release(hold, slot);
+	}
+	return n;
+}
+
 /* Move up to a batch of what is due to its rings.  Returns whether there was any. */
 static bool soft_expire(struct soft_hold *hold)
 {
 	struct hft_release_queue *release = &hold->queue->release;
+	bool logged = hft_log_sched_wants(HFT_SCHED_RELEASE);
 	unsigned int clock, n = 0;
+	uint64_t now;
 
 	for (clock = 0; clock < HFT_CLOCKS; clock++) {
-		if (hft_release_next(release, clock) != U64_MAX)
-			n += hft_sched_expire(release, clock,
-					      soft_clock(hold->queue, clock, hold->now),
-					      HFT_BATCH - n);
+		if (hft_release_next(release, clock) == U64_MAX)
+			continue;
+		now = soft_clock(hold->queue, clock, hold->now);
+		n += logged ? soft_expire_logged(hold, clock, now, HFT_BATCH - n) :
+			      hft_sched_expire(release, clock, now, HFT_BATCH - n);
 	}
 	soft_fill_touched(hold);
 	return n;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <hft/hft.h>
 
+#include "../log/sched.h"
 #include "run.h"
 
 /* What is behind a node; while a cost is being changed it may be above the rank. */
@@ -82,18 +83,21 @@ static int call_node(struct hft_run *run, uint32_t number)
 {
 	const struct hft_graph_node *node = &run->graph->nodes[number];
 	struct hft_node_call call = { .tick = run->opts.tick, .node = number };
-	uint64_t start = run->measured ? hft_now() : 0, end;
+	bool logged = hft_log_sched_wants(HFT_SCHED_GRAPH_NODE);
+	uint64_t start = run->measured || logged ? hft_now() : 0, end;
 	int ret = 0;
 
 	call.deadline = hft_run_deadline(run, number);
 	if (node->fn)
 		ret = node->fn(node->arg, &call);
-	if (run->measured || call.deadline) {
+	if (run->measured || call.deadline || logged) {
 		end = hft_now();
 		if (run->measured)
 			hft_graph_measured(run->graph, number, end - start);
 		if (call.deadline && end > latest_end(run, node))
 			add(&run->late);
+		if (logged)
+			hft_log_sched_node(run->graph, number, call.tick, ret, start, end);
 	}
 	if (ret < 0)
 		hft_run_fail(run, number, ret);
@@ -192,7 +196,8 @@ void hft_run_alone(struct hft_run *run)
 
 	if (graph->branches) {
 		run_branches(run);
-	} else if (run->measured || run->opts.deadline || run->opts.token) {
+	} else if (run->measured || run->opts.deadline || run->opts.token ||
+		   hft_log_sched_wants(HFT_SCHED_GRAPH_NODE)) {
 		for (n = 0; n < graph->nr_nodes; n++)
 			hft_run_try(run, graph->order[n], true);
 	} else {

@@ -16,9 +16,14 @@
 #define ANOMALY_FIELDS								\
 	(u64, ring), (u64, anomaly), (u64, kind), (class, class), (u64, value),	\
 	(u64, expected), (u64, limit), (stamp, at)
+#define RESPONSE_FIELDS								\
+	(u64, ring), (u64, rule), (u64, action), (u64, response), (u64, anomaly),	\
+	(u64, value), (u64, before), (stamp, since), (stamp, at)
 #define BOOST_FIELDS	(u64, tid), (u64, owner), (u64, from), (u64, to), (stamp, at)
 #define POOL_FIELDS	(pointer, fn), (u64, worker), (u64, cpu), (stamp, at)
 #define STEAL_FIELDS	(u64, worker), (u64, victim), (u64, level), (stamp, at)
+#define NODE_FIELDS								\
+	(pointer, graph), (u64, node), (pointer, tick), (i64, result), (stamp, start), (stamp, at)
 
 #define TYPES(of, ...)								\
 	static const char of##_types[] = { HFT_LOG_EACH(HFT_LOG_TYPE, __VA_ARGS__) 0 }
@@ -28,9 +33,11 @@ TYPES(job, JOB_FIELDS);
 TYPES(cancel, CANCEL_FIELDS);
 TYPES(halt, HALT_FIELDS);
 TYPES(anomaly, ANOMALY_FIELDS);
+TYPES(response, RESPONSE_FIELDS);
 TYPES(boost, BOOST_FIELDS);
 TYPES(pool, POOL_FIELDS);
 TYPES(steal, STEAL_FIELDS);
+TYPES(node, NODE_FIELDS);
 
 #define SITE(subsystem_, name_, of, ...)					\
 	{									\
@@ -58,10 +65,12 @@ struct hft_log_site hft_log_sched_sites[HFT_SCHED_WHATS] HFT_LOG_IN_SECTION = {
 	[HFT_SCHED_CANCEL]	= SITE("sched", "cancel", cancel, CANCEL_FIELDS),
 	[HFT_SCHED_HALT]	= SITE("sched", "halt", halt, HALT_FIELDS),
 	[HFT_SCHED_ANOMALY]	= SITE("sched", "anomaly", anomaly, ANOMALY_FIELDS),
+	[HFT_SCHED_RESPONSE]	= SITE("sched", "response", response, RESPONSE_FIELDS),
 	[HFT_SCHED_BOOST]	= SITE("sched", "boost", boost, BOOST_FIELDS),
 	[HFT_SCHED_POOL_START]	= SITE("pool", "start", pool, POOL_FIELDS),
 	[HFT_SCHED_POOL_END]	= SITE("pool", "end", pool, POOL_FIELDS),
 	[HFT_SCHED_POOL_STEAL]	= SITE("pool", "steal", steal, STEAL_FIELDS),
+	[HFT_SCHED_GRAPH_NODE]	= SITE("graph", "node", node, NODE_FIELDS),
 };
 
 /* A log that can not take it counts the loss. */
@@ -80,9 +89,11 @@ PUT(put_job, JOB_FIELDS)
 PUT(put_cancel, CANCEL_FIELDS)
 PUT(put_halt, HALT_FIELDS)
 PUT(put_anomaly, ANOMALY_FIELDS)
+PUT(put_response, RESPONSE_FIELDS)
 PUT(put_boost, BOOST_FIELDS)
 PUT(put_pool, POOL_FIELDS)
 PUT(put_steal, STEAL_FIELDS)
+PUT(put_node, NODE_FIELDS)
 
 void hft_log_sched_thread(void)
 {
@@ -124,6 +135,14 @@ void hft_log_sched_anomaly(const struct hft_event *notice)
 		    notice->release, notice->deadline, notice->published);
 }
 
+/* As %HFT_EVENT_RESPONSE has it. */
+void hft_log_sched_response(const struct hft_event *notice)
+{
+	put_response(&hft_log_sched_sites[HFT_SCHED_RESPONSE], (uint32_t)notice->task,
+		     notice->task >> 32, notice->clock, (uint64_t)notice->result, notice->level,
+		     notice->cookie, notice->deadline, notice->release, notice->published);
+}
+
 /* @id: of a thread, or what is the same for all events of a task. */
 void hft_log_sched_boost(uint64_t id, bool is_task, uint32_t from, uint32_t to, uint64_t at)
 {
@@ -140,4 +159,10 @@ void hft_log_sched_pool(enum hft_log_sched_what what, const void *fn, uint32_t w
 void hft_log_sched_steal(uint32_t worker, uint32_t victim, uint32_t level, uint64_t at)
 {
 	put_steal(&hft_log_sched_sites[HFT_SCHED_POOL_STEAL], worker, victim, level, at);
+}
+
+void hft_log_sched_node(const void *graph, uint32_t node, const void *tick, int result,
+			uint64_t start, uint64_t at)
+{
+	put_node(&hft_log_sched_sites[HFT_SCHED_GRAPH_NODE], graph, node, tick, result, start, at);
 }

@@ -2,7 +2,7 @@
 /*
  * The schedule in the log: what becomes of tasks, as typed events of the plain ring, level
  * DEBUG: off until it is asked for.  Subsystem "sched" is tasks of handles, "pool" those of
- * pools.
+ * pools, "graph" nodes of graphs.
  *
  * Who asks hft_log_sched_wants() first pays a load and a branch for an event that is off.
  */
@@ -27,10 +27,12 @@ enum hft_log_sched_what {
 	HFT_SCHED_CANCEL,
 	HFT_SCHED_HALT,
 	HFT_SCHED_ANOMALY,
+	HFT_SCHED_RESPONSE,
 	HFT_SCHED_BOOST,
 	HFT_SCHED_POOL_START,
 	HFT_SCHED_POOL_END,
 	HFT_SCHED_POOL_STEAL,
+	HFT_SCHED_GRAPH_NODE,
 	HFT_SCHED_WHATS
 };
 
@@ -54,11 +56,15 @@ void hft_log_sched_cancel(uint64_t id, uint64_t at) __attribute__((cold));
 void hft_log_sched_halt(uint32_t mode, uint32_t flags, uint64_t stopped, uint64_t at)
 	__attribute__((cold));
 void hft_log_sched_anomaly(const struct hft_event *notice) __attribute__((cold));
+void hft_log_sched_response(const struct hft_event *notice) __attribute__((cold));
 void hft_log_sched_boost(uint64_t id, bool is_task, uint32_t from, uint32_t to, uint64_t at)
 	__attribute__((cold));
 void hft_log_sched_pool(enum hft_log_sched_what what, const void *fn, uint32_t worker, uint32_t cpu,
 		    uint64_t at) __attribute__((cold));
 void hft_log_sched_steal(uint32_t worker, uint32_t victim, uint32_t level, uint64_t at)
 	__attribute__((cold));
+
+void hft_log_sched_node(const void *graph, uint32_t node, const void *tick, int result,
+			uint64_t start, uint64_t at) __attribute__((cold));
 
 #endif /* HFT_LOG_SCHED_H */
