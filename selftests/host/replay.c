@@ -11,6 +11,7 @@
 
 #include "../libhft/record_load.h"
 #include "engine/replay.h"
+#include "record_write.h"
 
 static char folder[] = "/tmp/hft-replay-XXXXXX";
 
@@ -280,6 +281,49 @@ static void test_difference(void **state)
 	hft_recording_free(&recording);
 }
 
+/* Of what a log says nothing is taken for another number that fits. */
+static void check_range(const struct hft_recording *recording, size_t index, uint32_t word)
+{
+	static const uint64_t beyond[] = { 1ull << 32, 1ull << 63, HFT_TIME_MAX + 1 };
+	uint64_t *words = recording->records[index].words, was = words[word];
+	uint32_t i;
+
+	for (i = 0; i < sizeof(beyond) / sizeof(*beyond); i++) {
+		words[word] = beyond[i];
+		write_log(path_of("beyond"), recording, SIZE_MAX);
+		assert_int_equal(hft_replay(path_of("beyond"), NULL, NULL), -EBADMSG);
+		assert_non_null(strstr(hft_strerror(EBADMSG), "is out of range"));
+	}
+	words[word] = was;
+}
+
+static void test_range(void **state)
+{
+	static const struct { uint32_t kind, word; } narrow[] = {
+		{ HFT_RECORD_RING, 1 }, { HFT_RECORD_RING, 3 }, { HFT_RECORD_SUBMIT, 6 },
+		{ HFT_RECORD_SUBMIT, 9 }, { HFT_RECORD_SUBMIT, 15 }, { HFT_RECORD_DISPATCH, 1 },
+		{ HFT_RECORD_DISPATCH, 8 }, { HFT_RECORD_DISPATCH, 11 }, { HFT_RECORD_ADVANCE, 2 },
+		{ HFT_RECORD_ADVANCE, 5 }, { HFT_RECORD_RING_CLOSE, 1 },
+	};
+	struct hft_recording recording;
+	uint64_t ids[3];
+	uint32_t i;
+	size_t at;
+
+	(void)state;
+	load_remove(path_of("three"));
+	record_three(path_of("three"), ids);
+	assert_int_equal(hft_recording_read(path_of("three"), 1, &recording), 0);
+	for (i = 0; i < sizeof(narrow) / sizeof(*narrow); i++) {
+		for (at = 0; recording.records[at].kind != narrow[i].kind; at++)
+			assert_true(at < recording.nr);
+		check_range(&recording, at, narrow[i].word);
+	}
+	write_log(path_of("beyond"), &recording, SIZE_MAX);
+	assert_int_equal(hft_replay(path_of("beyond"), NULL, NULL), 0);
+	hft_recording_free(&recording);
+}
+
 #define WAKEUPS		80
 #define ROUND_NS	5000000
 #define FIRST_LEAD_NS	20000
@@ -420,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_rules_sim),
 		cmocka_unit_test(test_rules_soft),
 		cmocka_unit_test(test_difference),
+		cmocka_unit_test(test_range),
 		cmocka_unit_test(test_learned),
 		cmocka_unit_test(test_clock),
 	};

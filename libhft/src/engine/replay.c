@@ -442,6 +442,9 @@ int hft_replay_read_opts(struct hft_replay_opts *opts, const struct hft_replay_o
 
 	if (!opts->late_ns)
 		opts->late_ns = REPLAY_LATE_NS;
+	/* As a time it can be added to any other. */
+	if (opts->late_ns > HFT_TIME_MAX)
+		opts->late_ns = HFT_TIME_MAX;
 	if (!opts->max_steps)
 		opts->max_steps = REPLAY_MAX_STEPS;
 	if (!opts->handle)

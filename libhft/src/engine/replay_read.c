@@ -27,6 +27,65 @@ struct source {
 	char damage[512];
 };
 
+/*
+ * What the words of a record can be, by kind, or it is none of ours: t a time, u of 64 bits,
+ * 4 2 1 of so many bytes, s of 4 with a sign.
+ */
+static const char *const ranges[HFT_RECORD_KINDS] = {
+	[HFT_RECORD_OPEN]	= "ttt4u",
+	[HFT_RECORD_RING]	= "t4444444u4",
+	[HFT_RECORD_RING_CLOSE]	= "t4",
+	[HFT_RECORD_SUBMIT]	= "ttuuuu441114uuu4",
+	[HFT_RECORD_CANCEL]	= "ttu",
+	[HFT_RECORD_MODIFY]	= "ttu44uuu",
+	[HFT_RECORD_HALT]	= "tt4",
+	[HFT_RECORD_DISPATCH]	= "t4uuuuuus211",
+	[HFT_RECORD_NOTICE]	= "t4uuuuuus211",
+	[HFT_RECORD_ADVANCE]	= "tt4uus4",
+	[HFT_RECORD_CLOSE]	= "t",
+	[HFT_RECORD_ARRIVE]	= "ttuu",
+	[HFT_RECORD_POLICY]	= "tt44",
+	[HFT_RECORD_LOOK]	= "t4",
+	[HFT_RECORD_LEAD]	= "tt44u4",
+	[HFT_RECORD_RULE]	= "tt444444444444uuuuu4",
+	[HFT_RECORD_CLOCK]	= "ttt",
+};
+
+static bool is_in_range(uint64_t word, char range)
+{
+	switch (range) {
+	case 't':
+		return word <= HFT_TIME_MAX;
+	case '4':
+		return word <= UINT32_MAX;
+	case '2':
+		return word <= UINT16_MAX;
+	case '1':
+		return word <= UINT8_MAX;
+	case 's':
+		return (int64_t)word >= INT32_MIN && (int64_t)word <= INT32_MAX;
+	default:
+		return true;
+	}
+}
+
+/* The name of the first word that can not be, or NULL. */
+static const char *find_out_of_range(const struct hft_record *record)
+{
+	const char *range = ranges[record->kind];
+	const char *name = hft_record_sites[record->kind].fields;
+	uint32_t i;
+
+	for (i = 0; i < HFT_RECORD_PREFIX; i++)
+		name = strchr(name, ',') + 1;
+	for (i = 0; i < record->nr && range[i]; i++) {
+		if (!is_in_range(record->words[i], range[i]))
+			return name;
+		name = strchr(name, ',') + 1;
+	}
+	return NULL;
+}
+
 static int bad(const struct hft_recording *recording, uint64_t order, const char *what)
 {
 	return hft_fail(EBADMSG, "%s: record %llu: %s", recording->path,
@@ -117,6 +176,7 @@ static int take_record(struct source *source, const struct hft_log_view *view, u
 {
 	struct hft_recording *recording = source->recording;
 	struct hft_record *record = add_record(source);
+	const char *name;
 	uint32_t i;
 
 	if (!record)
@@ -129,9 +189,10 @@ static int take_record(struct source *source, const struct hft_log_view *view, u
 	if (kind == HFT_RECORD_OPEN)
 		snprintf(recording->backend, sizeof(recording->backend), "%s",
 			 view->values[HFT_RECORD_PREFIX + record->nr].s);
-	if (record->words[0] > HFT_TIME_MAX)
-		return bad(recording, record->order, "a time is out of range");
-	return 0;
+	name = find_out_of_range(record);
+	return name ? hft_fail(EBADMSG, "%s: record %llu: %.*s is out of range", recording->path,
+			       (unsigned long long)record->order, (int)strcspn(name, ","), name) :
+		      0;
 }
 
 static int take_view(struct source *source, const struct hft_log_view *view)
