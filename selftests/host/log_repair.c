@@ -274,6 +274,29 @@ static void test_repair_tampered(void **state)
 	make_free(&log);
 }
 
+/* Only what was sealed is compressed: a chunk that has such a stream and no seal had one. */
+static void test_seal_removed(void **state)
+{
+	const struct make_opts opts = { .seed = 85, .key = &own_key, .open_chunks = 1 };
+	struct hft_log_repair_opts repair = { .sz = sizeof(repair), .key = private_pem };
+	struct hft_log_repair_result repaired = { .sz = sizeof(repaired) };
+	struct hft_log_verify_result result;
+	struct wanted wanted = { 0 };
+	struct make_log log;
+	struct make_file *file;
+
+	(void)state;
+	make_log(&log, &opts);
+	file = find_file(&log, MAKE_CHUNKS, "stream-0");
+	strcat(file->path, ".zst");
+	write_log(&log);
+	assert_int_equal(hft_log_repair(log_dir, &repair, &repaired), -EBADMSG);
+	verify(&wanted, &result);
+	assert_true(strstr(wanted.text, "the chunk has no seal, and had one"));
+	make_remove(log_dir);
+	make_free(&log);
+}
+
 /* Of the last two chunks: packets move, ends are cut off, room is given back. */
 static void make_torn(struct make_log *log)
 {
@@ -407,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_not_torn),
 		cmocka_unit_test(test_repair),
 		cmocka_unit_test(test_repair_tampered),
+		cmocka_unit_test(test_seal_removed),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_full),
 	};
