@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel's events in a log, beside a program's own: one order, none missing, and nothing
+ * left behind in tracefs.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <hft/hft.h>
+#include <hft/log.h>
+#include <hft/log_read.h>
+
+#include "kselftest_harness.h"
+#include "hft_test.h"
+
+#define TRACEFS		"/sys/kernel/tracing"
+#define INSTANCES	TRACEFS "/instances"
+#define PATIENCE_NS	(60 * NSEC_PER_SEC)
+#define TASKS		64
+#define AHEAD_NS	(20 * NSEC_PER_MSEC)
+
+/* What was seen of a task, in the order in which it has to be. */
+enum { KERNEL_SUBMIT, KERNEL_DISPATCH, START, END, STAGES };
+
+FIXTURE(kernel) {
+	char dir[32];
+	char rings[64];
+	char own[64];
+	char kernel[64];
+	struct hft_log *log;
+	struct hft *h;
+	struct hft_ring *ring;
+	uint64_t tasks[TASKS];
+	unsigned int stages[TASKS];
+	bool submitted[TASKS];
+};
+
+static bool has_tracefs(void)
+{
+	return !access(TRACEFS "/trace", F_OK) ||
+	       (!mount("tracefs", TRACEFS, "tracefs", 0, NULL) && !access(TRACEFS "/trace", F_OK));
+}
+
+FIXTURE_SETUP(kernel)
+{
+	HFT_OPTS(hft_opts, opts, .backend = "kernel", .tasks = TASKS);
+	HFT_OPTS(hft_ring_opts, ring, .entries = TASKS);
+	HFT_OPTS(hft_log_opts, log);
+
+	strcpy(self->dir, "/tmp/kernel-XXXXXX");
+	ASSERT_NE(NULL, mkdtemp(self->dir));
+	ASSERT_EQ(0, mount("none", self->dir, "tmpfs", 0, "size=64m"));
+	snprintf(self->rings, sizeof(self->rings), "%s/rings", self->dir);
+	snprintf(self->own, sizeof(self->own), "%s/own", self->dir);
+	snprintf(self->kernel, sizeof(self->kernel), "%s/kernel", self->dir);
+	ASSERT_EQ(0, mkdir(self->rings, 0700));
+	log.ring_dir = self->rings;
+	ASSERT_EQ(0, hft_log_open(&self->log, self->own, &log));
+	ASSERT_EQ(0, hft_log_set_level(self->log, "sched", HFT_LOG_DEBUG));
+	ASSERT_EQ(0, hft_open(&self->h, &opts));
+	ASSERT_EQ(0, hft_ring_open(self->h, &ring, &self->ring));
+}
+
+FIXTURE_TEARDOWN(kernel)
+{
+	hft_ring_close(self->ring);
+	hft_close(self->h);
+	hft_log_close(self->log);
+	umount2(self->dir, MNT_DETACH);
+	rmdir(self->dir);
+}
+
+static int count_instances(void)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(INSTANCES);
+	int nr = 0;
+
+	while (dir && (entry = readdir(dir)))
+		nr += !strncmp(entry->d_name, "hft-log-", 8);
+	if (dir)
+		closedir(dir);
+	return dir ? nr : -1;
+}
+
+static bool is_on(pid_t pid, const char *file)
+{
+	char path[128], text[8] = "";
+
+	snprintf(path, sizeof(path), INSTANCES "/hft-log-%d/%s", (int)pid, file);
+	return !hft_test_read_file(path, text, sizeof(text)) && *text == '1';
+}
+
+/* Answers when it traces, or -1.  An instance that is new does so, too, but has no events. */
+static pid_t start_tool(const char *output)
+{
+	uint64_t end = hft_test_now() + PATIENCE_NS;
+	pid_t pid = fork();
+
+	if (!pid) {
+		execlp("hft-log", "hft-log", "kernel", "--output", output, "--events",
+		       "hft:submit,hft:dispatch", NULL);
+		_exit(127);
+	}
+	while (pid > 0 && hft_test_now() < end) {
+		if (is_on(pid, "events/hft/dispatch/enable") && is_on(pid, "tracing_on"))
+			return pid;
+		hft_test_sleep(5 * NSEC_PER_MSEC);
+	}
+	return -1;
+}
+
+static int end_tool(pid_t pid, int signal)
+{
+	int status = -1;
+
+	kill(pid, signal);
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static int64_t module_counter(const char *name)
+{
+	char text[4096], line[64];
+	const char *found;
+
+	text[0] = '\n';
+	if (hft_test_read_file("/sys/class/misc/hft/events", text + 1, sizeof(text) - 1))
+		return -1;
+	snprintf(line, sizeof(line), "\n%s ", name);
+	found = strstr(text, line);
+	return found ? atoll(found + strlen(line)) : -1;
+}
+
+static void run_tasks(struct __test_metadata *_metadata, FIXTURE_DATA(kernel) *self)
+{
+	const struct hft_event *event;
+	int i;
+
+	for (i = 0; i < TASKS; i++) {
+		const struct hft_task task = {
+			.release = hft_now() + AHEAD_NS, .ring = hft_ring_number(self->ring),
+			.level = HFT_LEVEL_NORMAL, .cookie = (uint64_t)i,
+		};
+
+		ASSERT_EQ(0, hft_submit(self->h, &task, &self->tasks[i]));
+	}
+	for (i = 0; i < TASKS; i++) {
+		ASSERT_LT(0, hft_wait(self->ring, hft_now() + PATIENCE_NS));
+		event = hft_ring_peek(self->ring);
+		ASSERT_NE(NULL, event);
+		hft_ring_begin(self->ring, event, hft_now());
+		hft_ring_advance(self->ring);
+	}
+}
+
+static int find_task(FIXTURE_DATA(kernel) *self, const struct hft_log_view *view)
+{
+	const union hft_log_view_value *value;
+	uint8_t type;
+	int i;
+
+	value = hft_log_view_find(view, "task", &type);
+	for (i = 0; value && type == HFT_LOG_TASK && i < TASKS; i++) {
+		if (self->tasks[i] == value->u)
+			return i;
+	}
+	return -1;
+}
+
+static int stage_of(const struct hft_log_view *view)
+{
+	static const char *const names[STAGES] = {
+		[KERNEL_SUBMIT] = "hft:submit", [KERNEL_DISPATCH] = "hft:dispatch",
+		[START] = "start", [END] = "end",
+	};
+	int i;
+
+	for (i = 0; i < STAGES; i++) {
+		if (!strcmp(view->site->name, names[i]))
+			return i;
+	}
+	return -1;
+}
+
+/* The program logs that it has submitted a task when the kernel has it. */
+static void check_record(struct __test_metadata *_metadata, FIXTURE_DATA(kernel) *self,
+			 const struct hft_log_view *view)
+{
+	int task = find_task(self, view), stage = stage_of(view);
+
+	if (!strcmp(view->site->name, "submit")) {
+		ASSERT_LE(0, task);
+		EXPECT_LT(KERNEL_SUBMIT, self->stages[task]);
+		self->submitted[task] = true;
+	} else if (stage >= 0) {
+		ASSERT_LE(0, task);
+		EXPECT_EQ(stage, self->stages[task]);
+		self->stages[task]++;
+	}
+}
+
+TEST_F(kernel, one_order)
+{
+	const char *const paths[] = { self->own, self->kernel };
+	int64_t submitted, dispatched, seen[STAGES] = {};
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	pid_t tool;
+	int i;
+
+	if (!has_tracefs())
+		SKIP(return, "this kernel has no tracefs");
+	tool = start_tool(self->kernel);
+	ASSERT_LT(0, tool);
+	submitted = module_counter("submitted");
+	dispatched = module_counter("dispatched");
+	run_tasks(_metadata, self);
+	submitted = module_counter("submitted") - submitted;
+	dispatched = module_counter("dispatched") - dispatched;
+	EXPECT_EQ(0, end_tool(tool, SIGINT));
+	EXPECT_EQ(0, count_instances());
+	ASSERT_EQ(0, hft_log_close(self->log));
+	self->log = NULL;
+
+	ASSERT_EQ(0, hft_log_reader_open(&reader, paths, 2, NULL));
+	while (hft_log_reader_next(reader, &view) > 0) {
+		if (stage_of(view) >= 0)
+			seen[stage_of(view)]++;
+		check_record(_metadata, self, view);
+	}
+	hft_log_reader_close(reader);
+	EXPECT_EQ(TASKS, submitted);
+	EXPECT_EQ(submitted, seen[KERNEL_SUBMIT]);
+	EXPECT_EQ(dispatched, seen[KERNEL_DISPATCH]);
+	for (i = 0; i < TASKS; i++) {
+		EXPECT_TRUE(self->submitted[i]);
+		EXPECT_EQ(STAGES, self->stages[i]);
+	}
+}
+
+/* Who is killed leaves his instance, which the next removes with its own. */
+TEST_F(kernel, killed)
+{
+	char other[80];
+	pid_t tool;
+
+	if (!has_tracefs())
+		SKIP(return, "this kernel has no tracefs");
+	tool = start_tool(self->kernel);
+	ASSERT_LT(0, tool);
+	end_tool(tool, SIGKILL);
+	EXPECT_EQ(1, count_instances());
+	snprintf(other, sizeof(other), "%s-2", self->kernel);
+	tool = start_tool(other);
+	ASSERT_LT(0, tool);
+	EXPECT_EQ(1, count_instances());
+	EXPECT_EQ(0, end_tool(tool, SIGTERM));
+	EXPECT_EQ(0, count_instances());
+}
+
+TEST_HARNESS_MAIN
