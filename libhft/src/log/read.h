@@ -18,7 +18,7 @@ struct json_t;
 
 #define HFT_READ_PACKET_LEAST	(sizeof(struct hft_log_packet) + sizeof(struct hft_log_seal))
 
-/* A piece of a message: text, or an argument with how to print it.  read_format.c */
+/* A piece of a message: text, or an argument with how to print it.  read_format.c makes it. */
 struct hft_read_piece {
 	const char *text;		/* before it, in the format */
 	uint32_t length;		/* of @text; %% is two pieces */
@@ -33,6 +33,8 @@ struct hft_read_piece {
 	char conversion;
 };
 
+enum { HFT_LEFT = 1, HFT_PLUS = 2, HFT_SPACE = 4, HFT_ALTERNATE = 8, HFT_ZERO = 16 };
+
 /* Conversions without width, precision and flags, of arguments of their type. */
 enum hft_read_quick {
 	HFT_QUICK_NONE,
@@ -45,6 +47,9 @@ enum hft_read_quick {
 
 /* Behind the texts of a site, so that short ones may be copied by more than they have. */
 #define HFT_READ_PADDING	16u
+
+#define HFT_WIDTH_MAX		1024
+#define HFT_PRECISION_MAX	340
 
 struct hft_read_site {
 	struct hft_log_view_site view;
@@ -170,7 +175,7 @@ struct hft_log_reader {
 	bool filters;			/* a packet's head or index may say that it has nothing */
 	uint32_t asked;			/* bits of fields of kinds that are asked for */
 	struct hft_read_site *sites[HFT_READ_BUCKETS];
-	struct hft_read_stream *streams;
+	struct hft_read_stream *streams[HFT_READ_BUCKETS];	/* by id */
 	struct hft_read_log *logs;
 	struct hft_read_boot *boots;
 	uint32_t nr_sites, nr_streams, nr_logs;
@@ -266,6 +271,7 @@ void hft_read_folder_hold(struct hft_read_folder *folder, struct hft_read_chunk 
 void hft_read_folder_close(struct hft_read_folder *folder);
 
 /* read_format.c */
+bool hft_read_is_integer(uint8_t type);
 int hft_read_format(struct hft_read_site *site);
 
 /* line.c: @to has room for what is counted when it is NULL */

@@ -262,18 +262,23 @@ static int64_t hft_read_lines(struct hft_log_reader *reader, struct hft_read_fol
 	return at - text;
 }
 
+/* A link or a pipe in the folder of a chunk is none of its files. */
 int hft_read_open_below(const char *path, const char *name)
 {
+	struct stat stat;
 	char *file;
 	int fd;
 
 	if (asprintf(&file, "%s/%s", path, name) < 0)
 		return -ENOMEM;
-	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
 	if (fd < 0)
 		fd = -errno;
 	free(file);
-	return fd;
+	if (fd < 0 || (!fstat(fd, &stat) && S_ISREG(stat.st_mode)))
+		return fd;
+	close(fd);
+	return -EINVAL;
 }
 
 /* Read what was added to the chunk's sites. */

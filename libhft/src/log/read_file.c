@@ -22,7 +22,8 @@ static int hft_try_open(struct hft_read_file *file, const char *chunk, uint64_t 
 		file->path = NULL;
 		return -ENOMEM;
 	}
-	file->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	file->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK |
+			O_NOFOLLOW);
 	if (file->fd >= 0)
 		return 0;
 	free(file->path);

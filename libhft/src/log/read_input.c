@@ -131,8 +131,11 @@ static int hft_enter_chunk(struct hft_read_input *input)
 			return err;
 		input->promised = false;
 		input->next_chunk++;
-		if (!err)
+		if (!err) {
+			/* The next of many short streams is likely to be there, too. */
+			hft_read_folder_hold(folder, chunk);
 			return 1;
+		}
 	}
 	return 0;
 }
@@ -245,7 +248,6 @@ int hft_read_input_first(struct hft_read_input *input)
 	input->view.time = head ? hft_read_time(&input->chunk->clock, head->begin) : 0;
 	input->next_chunk--;
 	input->promised = true;
-	hft_read_folder_hold(input->folder, input->chunk);
 	hft_leave_chunk(input);
 	return err == -ENOMEM ? err : 1;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -228,13 +229,11 @@ static int hft_metadata_line(struct hft_metadata *metadata, char *line)
 
 static FILE *hft_open_metadata(const struct hft_read_chunk *chunk)
 {
-	char *path;
-	FILE *file;
+	int fd = hft_read_open_below(chunk->path, "metadata");
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 
-	if (asprintf(&path, "%s/metadata", chunk->path) < 0)
-		return NULL;
-	file = fopen(path, "re");
-	free(path);
+	if (fd >= 0 && !file)
+		close(fd);
 	return file;
 }
 
@@ -250,7 +249,7 @@ int hft_read_metadata(struct hft_log_reader *reader, struct hft_read_folder *fol
 	int err = 0;
 
 	if (!file)
-		return errno == ENOMEM ? -ENOMEM : -ENODATA;
+		return -ENODATA;
 	metadata.clock = json_object();
 	metadata.log = json_pack("{s:i,s:O}", "version", 1, "clock", metadata.clock);
 	while (!err && (length = getline(&line, &room, file)) > 0) {

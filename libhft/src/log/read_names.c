@@ -56,10 +56,11 @@ static bool hft_stream_is(const struct hft_log_view_stream *a,
 struct hft_read_stream *hft_read_stream_get(struct hft_log_reader *reader,
 					    const struct hft_log_view_stream *view)
 {
+	struct hft_read_stream **bucket = &reader->streams[view->id % HFT_READ_BUCKETS];
 	struct hft_read_stream *stream;
 	char *text;
 
-	for (stream = reader->streams; stream; stream = stream->next)
+	for (stream = *bucket; stream; stream = stream->next)
 		if (hft_stream_is(&stream->view, view))
 			return stream;
 	stream = malloc(sizeof(*stream) + strlen(view->thread) + strlen(view->policy) + 2 +
@@ -74,8 +75,8 @@ struct hft_read_stream *hft_read_stream_get(struct hft_log_reader *reader,
 	stream->title_length = (uint32_t)hft_read_stream_title(view, text);
 	stream->clean = hft_read_is_clean(stream->title, stream->title_length);
 	stream->view.number = reader->nr_streams++;
-	stream->next = reader->streams;
-	reader->streams = stream;
+	stream->next = *bucket;
+	*bucket = stream;
 	return stream;
 }
 
@@ -175,15 +176,16 @@ void hft_read_names_free(struct hft_log_reader *reader)
 	struct hft_read_log *log;
 	unsigned int i;
 
-	for (i = 0; i < HFT_READ_BUCKETS; i++)
+	for (i = 0; i < HFT_READ_BUCKETS; i++) {
 		while ((site = reader->sites[i])) {
 			reader->sites[i] = site->next;
 			free(site->pieces);
 			free(site);
 		}
-	while ((stream = reader->streams)) {
-		reader->streams = stream->next;
-		free(stream);
+		while ((stream = reader->streams[i])) {
+			reader->streams[i] = stream->next;
+			free(stream);
+		}
 	}
 	while ((log = reader->logs)) {
 		reader->logs = log->next;

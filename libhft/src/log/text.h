@@ -122,7 +122,7 @@ void hft_text_encode(struct hft_text *text, enum hft_encoding encoding, const ch
 void hft_text_encode_back(struct hft_text *text, enum hft_encoding encoding, size_t start_lost,
 			  char *start);
 
-/* read_format.c */
+/* read_message.c */
 void hft_text_value(struct hft_text *text, uint8_t type, const union hft_log_view_value *value);
 void hft_text_message(struct hft_text *text, const struct hft_log_view *view);
 
