@@ -82,7 +82,7 @@ static const char *hft_log_place_of(const struct hft_log_verifier *verifier, con
 	return hft_log_has_new(verifier->chunk_fd, file, name) ? name : file;
 }
 
-/* @sealed: what the seal says of it; NULL: nothing.  -ENOENT: it is not there, which is not told. */
+/* @sealed: what the seal says of it; NULL: nothing.  -ENOENT, if it is not there, is not told. */
 static int hft_log_try_stream(struct hft_log_verifier *verifier, const char *file,
 			      const json_t *sealed)
 {
