@@ -46,9 +46,14 @@ void log_sites_changed(void)
 	log_drainer_wake();
 }
 
-static int tell_site(void *store, const struct hft_log_store_site *site)
+/* Each once, also where the next one can not be told of now. */
+static int tell_site(void *arg, const struct hft_log_store_site *site)
 {
-	return hft_log_store_site_add(store, site);
+	struct hft_log *log = arg;
+	int err = hft_log_store_site_add(log->store, site);
+
+	log->told += !err;
+	return err;
 }
 
 /* A site is known before its records are in a ring: after a look at the ring they all are. */
@@ -58,11 +63,8 @@ static int tell_sites(struct hft_log *log)
 
 	if (log_sites_count() == log->told)
 		return 0;
-	nr = log_sites_visit(log->told, tell_site, log->store);
-	if (nr < 0)
-		return nr;
-	log->told = (unsigned int)nr;
-	return 0;
+	nr = log_sites_visit(log->told, tell_site, log);
+	return nr < 0 ? nr : 0;
 }
 
 int log_store_add_ring(struct hft_log_store *store, const struct log_queue *queue)
