@@ -38,12 +38,14 @@ enum hft_log_store_flags {
  * enum hft_log_store_event - what the store tells of
  * @HFT_LOG_STORE_TROUBLE: the disk does not take what is written; @err says why
  * @HFT_LOG_STORE_WELL: it does again
- * @HFT_LOG_STORE_GONE: files of the open chunk were removed; the next goes on
+ * @HFT_LOG_STORE_GONE: files of a chunk that is written were removed; the next goes on
  * @HFT_LOG_STORE_UNSEALED: a chunk could not be sealed
  * @HFT_LOG_STORE_UNPACKED: a chunk could not be compressed and stays as it is
  * @HFT_LOG_STORE_KEPT: a chunk that was to be removed could not be
  * @HFT_LOG_STORE_RING: a ring that a process has left can not be read to its end: see
  *	hft_log_recover()
+ * @HFT_LOG_STORE_LOST: a sync failed, and what it was of can not be read any more to be
+ *	written again
  */
 enum hft_log_store_event {
 	HFT_LOG_STORE_TROUBLE,
@@ -53,6 +55,7 @@ enum hft_log_store_event {
 	HFT_LOG_STORE_UNPACKED,
 	HFT_LOG_STORE_KEPT,
 	HFT_LOG_STORE_RING,
+	HFT_LOG_STORE_LOST,
 };
 
 /**

@@ -426,7 +426,8 @@ bad:
  * Return: 0, -ETIMEDOUT, -ENOSPC, -EIO, ...: the disk did not take it for 10 s; what is not
  * in files stays in the rings, for hft_log_recover(); -EBADMSG: the same, as something has
  * written over a ring; -EINVAL: it is not open, or another thread has closed it meanwhile;
- * -EDEADLK: this is &hft_log_store_opts.notify.  Not for signal handlers.
+ * -EIO, too: the disk has lost what was written; -EDEADLK: this is &hft_log_store_opts.notify.
+ * Not for signal handlers.
  */
 HFT_API int hft_log_close(struct hft_log *log)
 {
@@ -463,8 +464,9 @@ static int flush(struct hft_log *log, bool sync, uint64_t until)
  *
  * That is: by calls that have returned, of any thread.
  *
- * Return: 0, -EINVAL, -ETIMEDOUT, or what the disk says: -ENOSPC, -EIO.  Any thread, not
- * signal handlers; blocks, and is no cancellation point.
+ * Return: 0, -EINVAL, -ETIMEDOUT, or what the disk says: -ENOSPC, -EIO.  With
+ * %HFT_LOG_FLUSH_SYNC -EIO, and so for ever, when the disk has lost what was written.  Any
+ * thread, not signal handlers; blocks, and is no cancellation point.
  */
 HFT_API int hft_log_flush(struct hft_log *log, uint32_t flags, uint64_t timeout_ns)
 {

@@ -302,7 +302,7 @@ static int hft_log_seal_print(const json_t *json, int fd)
 	return err;
 }
 
-static int hft_log_seal_save(const json_t *json, int chunk_fd, const char *name)
+static int hft_log_seal_put(const json_t *json, int chunk_fd, const char *name)
 {
 	int fd = openat(chunk_fd, SEAL_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	int err = 0;
@@ -317,8 +317,7 @@ static int hft_log_seal_save(const json_t *json, int chunk_fd, const char *name)
 	return err ? err : hft_log_sync(chunk_fd, "hft", O_DIRECTORY);
 }
 
-/* The files that it names, and their names */
-static int hft_log_seal_sync(const struct hft_log_sealing *seal, int chunk_fd)
+int hft_log_seal_sync(const struct hft_log_sealing *seal, int chunk_fd)
 {
 	json_t *file;
 	size_t i;
@@ -332,18 +331,23 @@ static int hft_log_seal_sync(const struct hft_log_sealing *seal, int chunk_fd)
 	return hft_log_sync(chunk_fd, ".", O_DIRECTORY);
 }
 
+int hft_log_seal_save(const struct hft_log_sealing *seal, int chunk_fd)
+{
+	return hft_log_seal_put(seal->json, chunk_fd, SEAL);
+}
+
 int hft_log_seal_write(const struct hft_log_sealing *seal, int chunk_fd)
 {
 	int err = hft_log_seal_sync(seal, chunk_fd);
 
-	return err ? err : hft_log_seal_save(seal->json, chunk_fd, SEAL);
+	return err ? err : hft_log_seal_save(seal, chunk_fd);
 }
 
 int hft_log_seal_write_pending(const struct hft_log_sealing *seal, int chunk_fd)
 {
 	int err = hft_log_sync(chunk_fd, ".", O_DIRECTORY);
 
-	return err ? err : hft_log_seal_save(seal->json, chunk_fd, SEAL_PENDING);
+	return err ? err : hft_log_seal_put(seal->json, chunk_fd, SEAL_PENDING);
 }
 
 int hft_log_seal_end_pending(const struct hft_log_sealing *seal, int chunk_fd)

@@ -71,11 +71,21 @@ void hft_store_failed(struct hft_log_store *store, int err, const char *what)
 	hft_store_trouble(store, err, what);
 }
 
+/*
+ * Nothing new is written while what was can not be made certain: the disk loses it, and a
+ * chunk would be begun for each sync that fails.
+ */
+bool hft_store_is_held(const struct hft_log_store *store)
+{
+	return store->doubts || store->keeper_fails ||
+		(store->chunk && store->chunk->changes_retry);
+}
+
 void hft_store_well(struct hft_log_store *store)
 {
 	bool was;
 
-	if (store->failing || store->blocked)
+	if (store->failing || store->blocked || hft_store_is_held(store))
 		return;
 	store->retry_ns = 0;
 	pthread_mutex_lock(&store->lock);
@@ -84,6 +94,13 @@ void hft_store_well(struct hft_log_store *store)
 	pthread_mutex_unlock(&store->lock);
 	if (was)
 		hft_store_tell(store, HFT_LOG_STORE_WELL, 0, "%s: is written again", store->dir);
+}
+
+void hft_store_tell_lost(struct hft_log_store *store, const struct log_chunk *chunk)
+{
+	hft_store_tell(store, HFT_LOG_STORE_LOST, EIO,
+		       "%s: chunk %u: records that were written are lost", store->dir,
+		       chunk->number);
 }
 
 static int state_err(struct hft_log_store *store)
@@ -116,7 +133,7 @@ static int finish_packet(struct hft_log_store *store, struct log_stream *stream)
 	struct log_packet *packet = stream->filling;
 	int err;
 
-	if (store->retry)
+	if (store->retry || hft_store_is_held(store))
 		return -EAGAIN;
 	err = hft_store_packet_close(store, packet);
 	if (err) {
@@ -133,7 +150,7 @@ static void rotate(struct hft_log_store *store)
 {
 	int err;
 
-	if (store->retry)
+	if (store->retry || (hft_store_is_held(store) && store->chunk && !store->chunk->doubtful))
 		return;
 	err = hft_store_chunk_rotate(store);
 	if (err)
@@ -298,6 +315,20 @@ static uint32_t sync_policy(const struct hft_log_store *store, const struct log_
 	return file->stream->is.audit ? store->opts.audit_sync : store->opts.sync;
 }
 
+/* A sync that failed may have dropped what was written: that comes first. */
+static void sync_changes(struct hft_log_store *store, struct log_chunk *chunk)
+{
+	int err;
+
+	if (store->retry || chunk->changes_retry > store->now)
+		return;
+	err = hft_store_chunk_write_texts(chunk);
+	if (err)
+		hft_store_failed(store, -err, "writing metadata");
+	else
+		hft_store_io_sync_chunk(store, chunk);
+}
+
 /* Returns when it is due; makes the request if it is. */
 static uint64_t sync_due(struct hft_log_store *store, struct log_file *file, bool now)
 {
@@ -315,8 +346,7 @@ static uint64_t sync_due(struct hft_log_store *store, struct log_file *file, boo
 	if (chunk->changes_left)
 		return store->now + BUSY_NS;
 	if (chunk->changes_synced != chunk->changes) {
-		if (chunk->changes_retry <= store->now)
-			hft_store_io_sync_chunk(store, chunk);
+		sync_changes(store, chunk);
 		return store->now + BUSY_NS;
 	}
 	file->sync_due = 0;
@@ -341,13 +371,11 @@ static void look_for_files(struct hft_log_store *store)
 		store->looked = store->now;
 		store->chunk->gone |= !hft_store_chunk_is_there(store->chunk, NULL);
 	}
-	if (!store->chunk || !(store->chunk->gone || (store->closing && store->closing->gone)))
-		return;
-	if (!hft_store_chunk_gone(store))
+	if (!hft_store_has_gone(store) || !hft_store_chunks_gone(store))
 		return;
 	store->retry = 0;
-	hft_store_tell(store, HFT_LOG_STORE_GONE, ENOENT, "%s: files of the open chunk were removed",
-		       store->dir);
+	hft_store_tell(store, HFT_LOG_STORE_GONE, ENOENT,
+		       "%s: files of a chunk that is written were removed", store->dir);
 }
 
 static bool is_old(const struct hft_log_store *store)
@@ -403,8 +431,13 @@ static bool is_written(const struct hft_log_store *store)
 
 static bool is_synced(struct hft_log_store *store)
 {
-	struct log_file *file;
+	const struct log_stream *stream;
+	const struct log_file *file;
 
+	for (stream = store->streams; stream; stream = stream->next)
+		if (stream->synced != stream->written)
+			return false;
+	/* There are those of streams that were forgotten. */
 	for (file = store->chunk ? store->chunk->files : NULL; file; file = file->next)
 		if (file->synced != file->written)
 			return false;
@@ -421,6 +454,8 @@ int hft_log_store_flush(struct hft_log_store *store, bool sync, uint64_t timeout
 	for (;;) {
 		store->now = hft_store_monotonic();
 		poll_store(store, true, sync);
+		if (sync && store->lost)
+			return hft_fail(EIO, "%s: records that were written are lost", store->dir);
 		if (is_written(store) && (!sync || is_synced(store)))
 			return 0;
 		if (store->now >= end)

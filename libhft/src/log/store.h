@@ -171,7 +171,8 @@ uint64_t hft_log_store_poll(struct hft_log_store *store, uint64_t now);
  * @sync: and survives a loss of power
  * @timeout_ns: at most; a disk in trouble is waited for, too
  *
- * Return: 0; -ETIMEDOUT; -ENOSPC, -EIO, ...: the disk is in trouble and the time is over.
+ * Return: 0; -ETIMEDOUT; -ENOSPC, -EIO, ...: the disk is in trouble and the time is over;
+ * with @sync -EIO at once, and for ever, when records that were written are lost.
  */
 int hft_log_store_flush(struct hft_log_store *store, bool sync, uint64_t timeout_ns);
 
@@ -183,8 +184,8 @@ int hft_log_store_state(struct hft_log_store *store, struct hft_log_store_state 
  * @store: is gone afterwards, whatever is returned
  * @timeout_ns: for a disk that takes nothing
  *
- * Return: 0, or as hft_log_store_flush(): records that it had taken and that are not in
- * files are only in the rings.
+ * Return: 0, or as hft_log_store_flush() with a sync: records that it had taken and that are
+ * not in files are only in the rings.
  */
 int hft_log_store_close(struct hft_log_store *store, uint64_t timeout_ns);
 

@@ -396,18 +396,46 @@ void hft_store_chunk_hand_over(struct hft_log_store *store)
 	}
 }
 
-static void forget(struct hft_log_store *store, struct log_chunk *chunk)
+/* A sync of it failed: it is closed, and the keeper writes it once more. */
+void hft_store_chunk_doubt(struct hft_log_store *store, struct log_chunk *chunk)
+{
+	store->rotate |= chunk == store->chunk;
+	store->doubts += !chunk->doubtful;
+	chunk->doubtful = true;
+}
+
+/*
+ * Of its stream's records, those up to @to are certain, if those of the chunks before are:
+ * it is a sync of this file only that says so.
+ */
+void hft_store_file_synced(struct log_file *file, uint64_t to)
+{
+	struct log_stream *stream = file->stream;
+
+	if (to > file->synced_to)
+		file->synced_to = to;
+	if (file->from <= stream->synced && file->synced_to > stream->synced)
+		stream->synced = file->synced_to;
+}
+
+/* Who removed the files of a chunk wants nothing of it: there is nothing to be certain of. */
+void hft_store_chunk_forget(struct hft_log_store *store, struct log_chunk *chunk)
 {
 	struct log_file *file;
 
 	for (file = chunk->files; file; file = file->next) {
-		if (chunk->sealed && !file->doubtful && file->written_to > file->stream->synced)
-			file->stream->synced = file->written_to;
+		if (chunk->lost || !(chunk->sealed || chunk->gone))
+			continue;
+		hft_store_file_synced(file, file->written_to);
+		if (!file->stream->forgotten && file->stream->file)
+			hft_store_file_synced(file->stream->file, 0);
 		pthread_mutex_lock(&store->lock);
-		if (chunk->sealed && !file->doubtful)
+		if (chunk->sealed)
 			store->state.synced_packets += file->written - file->synced;
 		pthread_mutex_unlock(&store->lock);
 	}
+	store->doubts -= chunk->doubtful;
+	store->lost |= chunk->lost;
 	hft_store_chunk_free(chunk);
 }
 
@@ -415,65 +443,17 @@ static void forget(struct hft_log_store *store, struct log_chunk *chunk)
 void hft_store_chunk_reap(struct hft_log_store *store)
 {
 	struct log_chunk *chunk, *next;
+	bool was_held = hft_store_is_held(store);
 
 	pthread_mutex_lock(&store->lock);
 	chunk = store->keeper.done;
 	store->keeper.done = NULL;
+	store->keeper_fails = store->keeper.failing;
 	pthread_mutex_unlock(&store->lock);
 	for (; chunk; chunk = next) {
 		next = chunk->next;
-		forget(store, chunk);
+		hft_store_chunk_forget(store, chunk);
 	}
-}
-
-static bool is_written_to(struct hft_log_store *store)
-{
-	struct log_stream *stream;
-	struct log_packet *packet;
-
-	for (stream = store->streams; stream; stream = stream->next)
-		for (packet = stream->first; packet; packet = packet->next)
-			if (packet->state == LOG_PACKET_WRITING)
-				return true;
-	return false;
-}
-
-static void abandon(struct log_chunk *chunk)
-{
-	struct log_file *file;
-
-	/* What is in a file behind this is in the next chunk, too. */
-	for (file = chunk->files; file; file = file->next)
-		if (file->fd >= 0 && ftruncate(file->fd, (off_t)file->written_bytes))
-			continue;
-	hft_store_chunk_free(chunk);
-}
-
-/*
- * Files were removed: what had not been said to be in them goes to the next chunk.  Waits
- * for what runs, as a request has a file's descriptor.  Returns false: not yet.
- */
-bool hft_store_chunk_gone(struct hft_log_store *store)
-{
-	struct log_stream *stream;
-	struct log_packet *packet;
-	struct log_chunk *chunk;
-
-	if (is_written_to(store) || store->running)
-		return false;
-	for (stream = store->streams; stream; stream = stream->next) {
-		stream->file = NULL;
-		for (packet = stream->first; packet; packet = packet->next)
-			packet->file = NULL;
-	}
-	while ((chunk = store->closing)) {
-		store->closing = chunk->next;
-		hft_store_kept_drop(store, chunk->number);
-		abandon(chunk);
-	}
-	store->closing_last = NULL;
-	if (store->chunk)
-		abandon(store->chunk);
-	store->chunk = NULL;
-	return true;
+	if (was_held)
+		hft_store_well(store);
 }

@@ -11,6 +11,9 @@
  * thread that puts all of it on the disk and writes its seal, removes old chunks, and hands
  * it to the packer, a thread that compresses it.  The drainer frees it when it is sealed.
  *
+ * A sync that failed makes a chunk doubtful: it is closed, the keeper writes all of it again
+ * before the seal, and nothing new is written meanwhile.
+ *
  * The lock of the store is for what those threads and the drainer share: the lists and the
  * state.  Nobody does any input or output under it.
  */
@@ -64,7 +67,8 @@ struct log_packet {
 	size_t bytes;
 	size_t done;
 	uint64_t born;
-	uint64_t taken;			/* bytes of records of the stream, this one's included */
+	uint64_t from;			/* bytes of records of the stream before this one's */
+	uint64_t taken;			/* this one's included */
 	uint64_t lost;
 	struct hft_log_index index;
 };
@@ -86,6 +90,8 @@ struct log_file {
 	uint64_t written_to;		/* &log_stream.written of @written */
 	uint64_t sync_written_to;
 	uint64_t sync_due;
+	uint64_t from;			/* bytes of records of the stream in files before it */
+	uint64_t synced_to;		/* &log_stream.synced, when all before it are certain, too */
 	struct hft_log_chain chain;
 };
 
@@ -109,6 +115,8 @@ struct log_chunk {
 	bool changes_failed;
 	uint64_t changes_retry;
 	bool gone;			/* files of it were removed */
+	bool doubtful;			/* a file of it is: all is written again before the seal */
+	bool lost;			/* what was written is neither on the disk nor readable */
 	bool audit;
 	bool sealed;			/* all of it is on the disk */
 	uint8_t previous[HFT_LOG_HASH_BYTES];
@@ -131,6 +139,7 @@ struct log_stream {
 	struct log_packet *first, *last;	/* closed, not yet all written, in their order */
 	struct log_file *file;			/* in the open chunk */
 	uint64_t taken;				/* bytes of records */
+	uint64_t closed;			/* of these in packets that are closed */
 	uint64_t written;
 	uint64_t synced;
 	uint64_t lost;
@@ -161,8 +170,9 @@ struct log_keeper {
 	bool now;			/* not even what there is */
 	pthread_cond_t wake, idle;
 	struct log_chunk *first, *last;	/* to be sealed */
-	struct log_chunk *done;		/* to be freed by the drainer */
+	struct log_chunk *done, *done_last;	/* to be freed by the drainer, in their order */
 	bool busy;
+	bool failing;			/* a sync of the chunk that it has failed */
 };
 
 struct log_packer {
@@ -219,6 +229,9 @@ struct hft_log_store {
 	uint32_t running;			/* requests in the ring */
 	uint32_t queued;			/* of these not submitted yet */
 	uint32_t failing;			/* packets that the disk did not take */
+	uint32_t doubts;			/* chunks that are doubtful */
+	bool keeper_fails;			/* &log_keeper.failing, when it was looked at */
+	bool lost;				/* what a chunk had: no sync is a success any more */
 	bool blocked;				/* there is no chunk for a packet */
 	uint64_t retry;				/* when; 0: nothing is to be tried again */
 	uint64_t retry_ns;
@@ -239,11 +252,20 @@ struct hft_log_store {
 /* store.c */
 void hft_store_tell(struct hft_log_store *store, enum hft_log_store_event event, int err,
 		    const char *format, ...) __attribute__((format(printf, 4, 5)));
+void hft_store_tell_lost(struct hft_log_store *store, const struct log_chunk *chunk);
 void hft_store_trouble(struct hft_log_store *store, int err, const char *what);
 void hft_store_well(struct hft_log_store *store);
+bool hft_store_is_held(const struct hft_log_store *store);
 void hft_store_failed(struct hft_log_store *store, int err, const char *what);
 void hft_store_write(struct hft_log_store *store, struct log_packet *packet);
 uint64_t hft_store_monotonic(void);
+
+/* store_again.c */
+int hft_store_chunk_again(struct log_chunk *chunk);
+
+/* store_gone.c */
+bool hft_store_has_gone(const struct hft_log_store *store);
+bool hft_store_chunks_gone(struct hft_log_store *store);
 
 /* store_site.c */
 void hft_store_sites_free(struct hft_log_store *store);
@@ -276,9 +298,11 @@ void hft_store_io_reap(struct hft_log_store *store, bool wait, uint64_t timeout_
 /* store_chunk.c */
 int hft_store_chunk_open(struct hft_log_store *store);
 int hft_store_chunk_rotate(struct hft_log_store *store);
-bool hft_store_chunk_gone(struct hft_log_store *store);
 bool hft_store_chunk_is_there(const struct log_chunk *chunk, const struct log_file *file);
 void hft_store_chunk_changed(struct log_chunk *chunk);
+void hft_store_chunk_doubt(struct hft_log_store *store, struct log_chunk *chunk);
+void hft_store_file_synced(struct log_file *file, uint64_t to);
+void hft_store_chunk_forget(struct hft_log_store *store, struct log_chunk *chunk);
 void hft_store_chunk_reap(struct hft_log_store *store);
 int hft_store_chunk_site(struct log_chunk *chunk, const struct hft_log_store_site *site);
 void hft_store_folder_remove(int dir_fd, const char *name);

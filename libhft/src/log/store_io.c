@@ -132,7 +132,7 @@ static void write_done(struct hft_log_store *store, struct log_packet *packet, i
 
 /*
  * A sync that failed may have thrown away what was to be written, and the next one does
- * not say so: nothing that is in the file now is ever called certain.
+ * not say so: what is in the file is certain when the keeper has written it once more.
  */
 static void sync_file_done(struct hft_log_store *store, struct log_file *file, int done)
 {
@@ -143,7 +143,7 @@ static void sync_file_done(struct hft_log_store *store, struct log_file *file, i
 		return;
 	if (done < 0) {
 		file->doubtful = true;
-		store->rotate = true;
+		hft_store_chunk_doubt(store, file->chunk);
 		hft_store_trouble(store, -done, "synchronising a stream");
 		return;
 	}
@@ -151,8 +151,7 @@ static void sync_file_done(struct hft_log_store *store, struct log_file *file, i
 	store->state.synced_packets += file->sync_to - file->synced;
 	pthread_mutex_unlock(&store->lock);
 	file->synced = file->sync_to;
-	if (file->sync_written_to > file->stream->synced)
-		file->stream->synced = file->sync_written_to;
+	hft_store_file_synced(file, file->sync_written_to);
 }
 
 static void sync_chunk_done(struct hft_log_store *store, struct log_chunk *chunk, int done)
@@ -170,6 +169,8 @@ static void sync_chunk_done(struct hft_log_store *store, struct log_chunk *chunk
 		return;
 	if (!chunk->changes_failed) {
 		chunk->changes_synced = chunk->changes_sync_to;
+		chunk->changes_retry = 0;
+		hft_store_well(store);
 		return;
 	}
 	for (i = 0; i < LOG_TEXTS; i++)		/* what was written may be lost */

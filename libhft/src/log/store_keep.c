@@ -11,7 +11,8 @@
 #include "../options.h"
 #include "store_internal.h"
 
-#define AGAIN_NS	(200 * NSEC_PER_MSEC)
+#define AGAIN_LEAST_NS	(200 * NSEC_PER_MSEC)
+#define AGAIN_MOST_NS	(5 * NSEC_PER_SEC)
 
 __thread bool hft_store_is_thread;
 
@@ -38,44 +39,82 @@ int hft_store_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg, co
 	return 0;
 }
 
-static void wait_again(struct hft_log_store *store)
+static void wait_again(struct hft_log_store *store, uint64_t pause_ns)
 {
 	struct timespec until;
-	uint64_t ns = hft_store_monotonic() + AGAIN_NS;
+	uint64_t ns = hft_store_monotonic() + pause_ns;
 
 	until.tv_sec = (time_t)(ns / NSEC_PER_SEC);
 	until.tv_nsec = (long)(ns % NSEC_PER_SEC);
 	pthread_cond_timedwait(&store->keeper.wake, &store->lock, &until);
 }
 
+/*
+ * @again: a sync has failed, and what it was of has to be written once more.  What is lost then
+ * is found by the seal, which says what should be there.
+ */
+static int try_seal(struct log_chunk *chunk, bool *again)
+{
+	int err = *again ? hft_store_chunk_again(chunk) : 0;
+
+	chunk->lost |= err == -EBADMSG;
+	if (err && err != -EBADMSG)
+		return err;
+	err = hft_log_seal_sync(&chunk->seal, chunk->fd);
+	*again = err && err != -EMFILE && err != -ENFILE && err != -ENOMEM;
+	return err ? err : hft_log_seal_save(&chunk->seal, chunk->fd);
+}
+
+static void tell_unsealed(struct hft_log_store *store, const struct log_chunk *chunk, int err,
+			  bool again)
+{
+	hft_store_tell(store, HFT_LOG_STORE_UNSEALED, -err, "%s: chunk %u is not sealed: %s",
+		       store->dir, chunk->number, strerror(-err));
+	if (again && err != -ENOENT)
+		hft_store_trouble(store, -err, "synchronising a chunk that is closed");
+}
+
+/* Under the lock: waits if there is another attempt to be made. */
+static bool is_over(struct hft_log_store *store, int err, uint64_t pause_ns)
+{
+	if (!store->keeper.now && err != -ENOENT) {
+		wait_again(store, pause_ns);
+		return store->keeper.now;
+	}
+	return true;
+}
+
 /* Returns 0, or the error of an attempt that is not made again. */
 static int seal(struct hft_log_store *store, struct log_chunk *chunk)
 {
-	bool stop = false;
+	bool again = chunk->doubtful, over = false;
+	uint64_t pause_ns = AGAIN_LEAST_NS;
 	int err, told = 0;
 
 	for (;;) {
-		err = hft_log_seal_write(&chunk->seal, chunk->fd);
-		if (!err)
-			return 0;
-		if (err != told)
-			hft_store_tell(store, HFT_LOG_STORE_UNSEALED, -err,
-				       "%s: chunk %u is not sealed: %s", store->dir, chunk->number,
-				       strerror(-err));
+		err = try_seal(chunk, &again);
+		if (err && err != told)
+			tell_unsealed(store, chunk, err, again);
 		told = err;
 		pthread_mutex_lock(&store->lock);
-		if (!store->keeper.now && err != -ENOENT)
-			wait_again(store);
-		stop = store->keeper.now || err == -ENOENT;
+		store->keeper.failing = err && again;
+		over = !err || is_over(store, err, pause_ns);
+		store->keeper.failing &= !over;
 		pthread_mutex_unlock(&store->lock);
-		if (stop)
+		if (over)
 			return err;
+		pause_ns = 2 * pause_ns < AGAIN_MOST_NS ? 2 * pause_ns : AGAIN_MOST_NS;
 	}
 }
 
 static void keep(struct hft_log_store *store, struct log_chunk *chunk)
 {
-	chunk->sealed = !seal(store, chunk);
+	int err = seal(store, chunk);
+
+	chunk->sealed = !err;
+	chunk->gone = err == -ENOENT;
+	if (chunk->lost)
+		hft_store_tell_lost(store, chunk);
 	if (!chunk->sealed) {
 		hft_store_kept_drop(store, chunk->number);
 		return;
@@ -106,8 +145,12 @@ static void *keeper_main(void *arg)
 		keep(store, chunk);
 		pthread_mutex_lock(&store->lock);
 		keeper->busy = false;
-		chunk->next = keeper->done;
-		keeper->done = chunk;
+		chunk->next = NULL;
+		if (keeper->done)
+			keeper->done_last->next = chunk;
+		else
+			keeper->done = chunk;
+		keeper->done_last = chunk;
 		pthread_cond_broadcast(&keeper->idle);
 	}
 	pthread_mutex_unlock(&store->lock);
@@ -150,12 +193,13 @@ static bool is_idle(const struct log_keeper *keeper)
 	return !keeper->first && !keeper->busy;
 }
 
+/* And what it has done was looked at. */
 bool hft_store_keeper_is_idle(struct hft_log_store *store)
 {
 	bool idle;
 
 	pthread_mutex_lock(&store->lock);
-	idle = is_idle(&store->keeper);
+	idle = is_idle(&store->keeper) && !store->keeper.done;
 	pthread_mutex_unlock(&store->lock);
 	return idle;
 }

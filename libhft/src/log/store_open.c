@@ -223,6 +223,9 @@ int hft_log_store_close(struct hft_log_store *store, uint64_t timeout_ns)
 	}
 	if (hft_store_keeper_wait(store, end) && !err)
 		err = hft_fail(ETIMEDOUT, "sealing the last chunk of %s", store->dir);
+	hft_store_chunk_reap(store);
+	if (!err && store->lost)
+		err = hft_fail(EIO, "%s: records that were written are lost", store->dir);
 	if (!err && (store->opts.flags & HFT_LOG_STORE_PACK_ALL))
 		hft_store_packer_wait(store, end);
 	close_store(store, err);

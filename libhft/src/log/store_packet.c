@@ -117,10 +117,12 @@ int hft_store_packet_bind(struct hft_log_store *store, struct log_packet *packet
 	struct log_file *file;
 	int err = 0;
 
-	if (!stream->file)
+	if (!stream->file) {
 		err = hft_store_chunk_file(store, stream);
-	if (err)
-		return err;
+		if (err)
+			return err;
+		stream->file->from = packet->from;
+	}
 	file = stream->file;
 	packet->file = file;
 	packet->index.stream = stream->is.id;
@@ -161,6 +163,7 @@ int hft_store_packet_close(struct hft_log_store *store, struct log_packet *packe
 	packet->bytes = round_up(packet->fill + sizeof(struct hft_log_seal));
 	end = packet->bytes - sizeof(struct hft_log_seal);
 	memset(packet->at + packet->fill, 0, end - packet->fill);
+	packet->from = stream->closed;
 	packet->taken = stream->taken;
 	packet->lost = stream->lost;
 	err = store->chunk ? 0 : hft_store_chunk_open(store);
@@ -170,6 +173,7 @@ int hft_store_packet_close(struct hft_log_store *store, struct log_packet *packe
 	if (err)
 		return err;
 	stream->filling = NULL;
+	stream->closed = packet->taken;
 	packet->next = NULL;
 	if (stream->last)
 		stream->last->next = packet;
