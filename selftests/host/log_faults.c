@@ -308,6 +308,33 @@ static void test_again(void **unused)
 	hft_log_seal_close(&second);
 }
 
+/* A process that died before its first packet was written: its chunk is of the log, too. */
+static void test_empty_chunk(void **unused)
+{
+	struct hft_log_store_opts opts = { .flags = HFT_LOG_STORE_NO_PACK | HFT_LOG_STORE_NO_URING };
+	char command[128];
+	struct load load;
+	pid_t child;
+	int status;
+
+	(void)unused;
+	new_folder("empty");
+	child = fork();
+	if (!child) {
+		open_store(&load, &opts);
+		append_random(&load, 3, 100);
+		_exit(hft_log_store_flush(load.store, false, LONG_NS) ? 1 : 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	snprintf(command, sizeof(command), "rm %s/chunk-00000001/stream-*", dir);
+	assert_int_equal(system(command), 0);
+	open_store(&load, &opts);
+	append_random(&load, 3, 100);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	check_chain(false);
+}
+
 static bool has_text(const char *name, const char *text)
 {
 	char command[256];
@@ -388,6 +415,7 @@ int main(void)
 		cmocka_unit_test(test_keep_bytes),
 		cmocka_unit_test(test_keep_audit),
 		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_empty_chunk),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_bad_records),
 	};

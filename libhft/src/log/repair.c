@@ -81,9 +81,11 @@ static int hft_log_repair_streams(struct hft_log_repairer *repairer)
 	return err;
 }
 
-/* The uuid is that of the packets, or of the chunk before where there is none. */
+/* The uuid is that of the packets, of the chunk before, or what the chunk says of itself. */
 static int hft_log_repair_head(struct hft_log_repairer *repairer)
 {
+	if (!*repairer->uuid)
+		hft_log_repair_uuid(repairer);
 	if (!*repairer->uuid)
 		return 0;
 	if (json_object_set_new(repairer->seal.json, "uuid", json_string(repairer->uuid)))

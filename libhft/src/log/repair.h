@@ -53,6 +53,7 @@ int hft_log_repair_folder(int dir_fd, const struct hft_log_key *key, bool keeps_
 			  struct hft_log_repair_result *result);
 
 int hft_log_repair_stream(struct hft_log_repairer *repairer, const char *file);
+void hft_log_repair_uuid(struct hft_log_repairer *repairer);
 int hft_log_repair_texts(struct hft_log_repairer *repairer);
 int hft_log_repair_index(struct hft_log_repairer *repairer);
 int hft_log_say_cut(struct hft_log_repairer *repairer, const char *file, uint64_t bytes);

@@ -120,6 +120,27 @@ int hft_log_repair_texts(struct hft_log_repairer *repairer)
 	return err ? err : hft_log_repair_text(repairer, "hft/sites", hft_log_whole_lines);
 }
 
+/* The log that a chunk without a packet is of: its sites begin with that. */
+void hft_log_repair_uuid(struct hft_log_repairer *repairer)
+{
+	uint8_t uuid[16];
+	const char *said;
+	json_t *json;
+	size_t size;
+	char *text;
+	int err;
+
+	text = hft_log_slurp(repairer->chunk_fd, "hft/sites", &size, &err);
+	if (!text)
+		return;
+	json = json_loads(text, JSON_DISABLE_EOF_CHECK, NULL);
+	said = json_string_value(json_object_get(json_object_get(json, "log"), "uuid"));
+	if (said && hft_log_uuid_read(said, uuid))
+		hft_log_uuid_print(uuid, repairer->uuid);
+	json_decref(json);
+	free(text);
+}
+
 static int hft_log_by_place(const void *a, const void *b)
 {
 	const struct hft_log_index *one = a, *other = b;
