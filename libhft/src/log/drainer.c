@@ -310,13 +310,22 @@ static bool flush_is_written(struct hft_log *log)
 	return true;
 }
 
+/* Why rings are not drained */
+static int disk_error(struct hft_log *log)
+{
+	struct hft_log_store_state state = { .sz = sizeof(state) };
+
+	hft_log_store_state(log->store, &state);
+	return state.err ? -state.err : -ETIMEDOUT;
+}
+
 /* Other threads may log so much meanwhile that the store is never without work. */
 static int do_flush(struct hft_log *log, bool sync)
 {
 	int err;
 
 	if (!flush_is_taken(log))
-		return -ETIMEDOUT;
+		return disk_error(log);
 	err = hft_log_store_flush(log->store, sync, FLUSH_STEP_NS);
 	return err && !sync && flush_is_written(log) ? 0 : err;
 }
