@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* flavours: plain gcov */
+/* Rings of a log's threads: made ahead, refused for want of memory, given up when spoiled. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <hft/hft.h>
+#include <hft/log.h>
+#include <hft/log_read.h>
+
+#define WAIT_NS		60000000000ull
+#define FAILURES_MOST	100
+
+HFT_LOG_EVENT(log_audited, "room", "audited", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, number))
+HFT_LOG_EVENT(log_plain, "room", "plain", HFT_LOG_NOTICE, HFT_LOG_PLAIN, (u64, number))
+
+static char dir[64];
+
+/* Of the calls below this thread's fails that has it come down to 0. */
+static _Thread_local long until_failure;
+
+static bool fails(int err)
+{
+	if (!until_failure || --until_failure)
+		return false;
+	errno = err;
+	return true;
+}
+
+void *__real_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	return fails(ENOMEM) ? MAP_FAILED : __real_mmap(at, size, prot, flags, fd, offset);
+}
+
+int __real_madvise(void *at, size_t size, int advice);
+int __wrap_madvise(void *at, size_t size, int advice);
+int __wrap_madvise(void *at, size_t size, int advice)
+{
+	return fails(ENOMEM) ? -1 : __real_madvise(at, size, advice);
+}
+
+int __real_posix_fallocate(int fd, off_t offset, off_t size);
+int __wrap_posix_fallocate(int fd, off_t offset, off_t size);
+int __wrap_posix_fallocate(int fd, off_t offset, off_t size)
+{
+	return fails(ENOSPC) ? ENOSPC : __real_posix_fallocate(fd, offset, size);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(dir, "/dev/shm/hft-test-room-XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct hft_log *open_log(void)
+{
+	HFT_OPTS(hft_log_opts, opts, .ring_bytes = 64 << 10, .audit_bytes = 64 << 10,
+		 .policy = HFT_LOG_BLOCK, .block_ns = UINT64_MAX);
+	struct hft_log *log;
+	int err = hft_log_open(&log, dir, &opts);
+
+	if (err)
+		fail_msg("open: %s", hft_strerror(err));
+	return log;
+}
+
+static unsigned int count_rings(struct hft_log *log)
+{
+	HFT_OPTS(hft_log_stats, stats);
+
+	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
+	assert_int_equal(hft_log_stats(log, &stats), 0);
+	return (unsigned int)stats.rings;
+}
+
+static uint64_t count_records(void)
+{
+	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "room");
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	const char *path = dir;
+	uint64_t sum = 0;
+	int ret;
+
+	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &opts), 0);
+	while ((ret = hft_log_reader_next(reader, &view)) > 0)
+		sum++;
+	assert_int_equal(ret, 0);
+	hft_log_reader_close(reader);
+	return sum;
+}
+
+static unsigned int count_files(void)
+{
+	unsigned int nr = 0;
+	int fd;
+
+	for (fd = 0; fd < 1024; fd++)
+		nr += fcntl(fd, F_GETFD) >= 0;
+	return nr;
+}
+
+static void *begin_ahead(void *arg)
+{
+	struct hft_log *log = arg;
+	HFT_OPTS(hft_log_stats, stats);
+
+	if (hft_log_thread(log) || hft_log_thread(log) || hft_log_flush(log, 0, WAIT_NS) ||
+	    hft_log_stats(log, &stats) || stats.rings != HFT_LOG_LANES)
+		return arg;
+	return log_audited(0) || log_plain(0) ? arg : NULL;
+}
+
+/* A thread has its rings before its first call, once, and while the log is open. */
+static void test_ahead(void **state)
+{
+	struct hft_log *log = open_log();
+	pthread_t thread;
+	void *failed;
+
+	(void)state;
+	assert_int_equal(hft_log_thread(NULL), -EINVAL);
+	assert_int_equal(pthread_create(&thread, NULL, begin_ahead, log), 0);
+	assert_int_equal(pthread_join(thread, &failed), 0);
+	assert_null(failed);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(hft_log_thread(log), -ENOTCONN);
+	assert_int_equal(count_records(), 2);
+}
+
+/* Each of what a ring takes may fail: it is refused, nothing is left, and the next is made. */
+static void test_no_memory(void **state)
+{
+	struct hft_log *log = open_log();
+	unsigned int files = count_files();
+	long n, left;
+	int err = -1;
+
+	(void)state;
+	for (n = 1; err && n < FAILURES_MOST; n++) {
+		until_failure = n;
+		err = hft_log_thread(log);
+		left = until_failure;
+		until_failure = 0;
+		if (!left)
+			assert_true(err == -ENOMEM || err == -ENOSPC);
+		assert_int_equal(count_files(), files);
+	}
+	assert_int_equal(err, 0);
+	assert_true(n > 2 * HFT_LOG_LANES);
+	assert_int_equal(count_rings(log), HFT_LOG_LANES);
+	assert_int_equal(log_audited(0), 0);
+	assert_int_equal(log_plain(0), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records(), 2);
+}
+
+/* Something has written to a ring: what was in files stays there, and the thread goes on. */
+static void test_spoiled(void **state)
+{
+	struct hft_log *log = open_log();
+	struct hft_log_ring *ring;
+
+	(void)state;
+	assert_int_equal(log_audited(0), 0);
+	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
+	ring = hft_log_self[HFT_LOG_AUDIT];
+	assert_non_null(ring);
+	/* More than there is room for. */
+	ring->reserved += ring->bytes / 8 + 1;
+	__atomic_store_n(&ring->head, ring->reserved, __ATOMIC_RELEASE);
+	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
+	assert_int_equal(log_audited(1), 0);
+	assert_ptr_not_equal(hft_log_self[HFT_LOG_AUDIT], ring);
+	assert_int_equal(log_plain(0), 0);
+	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
+	hft_log_close(log);
+	assert_int_equal(count_records(), 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ahead, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_spoiled, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
