@@ -314,8 +314,11 @@ static void test_objects(void **state)
 	id = site.id;
 	assert_true(id >= HFT_LOG_SITE_FIRST);
 	assert_int_equal(hft_log_write(&site, HFT_LOG_AUDIT, 0, &number, sizeof(number)), 0);
+	/* Destructors that come later may log. */
 	hft_log_object_remove(&site);
-	assert_int_equal(site.id, 0);
+	number++;
+	assert_int_equal(hft_log_write(&site, HFT_LOG_AUDIT, 0, &number, sizeof(number)), 0);
+	site.id = 0;
 	hft_log_object_add(&site, &site, &site + 1);
 	hft_log_object_add(&site, &site, &site + 1);
 	assert_int_equal(site.id, id);
@@ -323,7 +326,38 @@ static void test_objects(void **state)
 	assert_int_equal(hft_log_write(&site, HFT_LOG_AUDIT, 0, &number, sizeof(number)), 0);
 	hft_log_object_remove(&site);
 	assert_int_equal(hft_log_close(log), 0);
-	assert_int_equal(count_records("object", "object", 1), 2);
+	assert_int_equal(count_records("object", "object", 1), 3);
+}
+
+/* A place that says what none does logs nothing, and others do as before. */
+static void test_bad_sites(void **state)
+{
+	static const char types[] = { HFT_LOG_U64, 0 };
+	const struct hft_log_site good = {
+		.name = "bad", .fields = "number,", .types = types, .subsystem = "bad",
+		.file = "bad.c", .line = 1, .level = HFT_LOG_ERROR, .enabled = 1,
+	};
+	struct hft_log_site sites[] = { good, good, good, good };
+	struct hft_log *log = open_log();
+	const uint64_t number = 0;
+	size_t i;
+
+	(void)state;
+	sites[0].level = HFT_LOG_LEVELS;
+	sites[1].types = "?";
+	sites[2].subsystem = NULL;
+	sites[3].types = NULL;
+	hft_log_object_add(sites, sites, sites + 4);
+	for (i = 0; i < 4; i++) {
+		assert_int_equal(sites[i].id, 0);
+		assert_int_equal(sites[i].enabled, 0);
+		assert_int_equal(hft_log_write(&sites[i], HFT_LOG_AUDIT, 0, &number, sizeof(number)),
+				 -EINVAL);
+	}
+	assert_int_equal(event_number(0, 0), 0);
+	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
+	assert_int_equal(count_records("open", "number", 1), 1);
+	assert_int_equal(hft_log_close(log), 0);
 }
 
 static int serve(const char *path)
@@ -351,6 +385,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_exit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_options, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_objects, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_sites, setup, teardown),
 	};
 
 	if (argc == 3 && !strcmp(argv[1], "serve"))

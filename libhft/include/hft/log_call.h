@@ -141,16 +141,24 @@ template<typename T> HFT_LOG_INLINE struct hft_log_arg hft_log_of(T value)
 #ifdef __cplusplus
 #define HFT_LOG_IN_SECTION
 #define HFT_LOG_ENABLED(level)	1
-#define HFT_LOG_KNOW(site)							\
-	(hft_log_unlikely(!__atomic_load_n(&(site)->id, __ATOMIC_ACQUIRE)) ?	\
-	 hft_log_site_add(site, &__dso_handle) : 0)
+#define HFT_LOG_KNOW(site, error)						\
+	hft_log_site_known(site, &__dso_handle, &(error))
 #else
 #define HFT_LOG_IN_SECTION	__attribute__((section("hft_log_section")))
 #define HFT_LOG_ENABLED(level)	((level) <= HFT_LOG_INFO)
-#define HFT_LOG_KNOW(site)	0
+#define HFT_LOG_KNOW(site, error)	true
+#endif
+
+#ifdef __cplusplus
+#define HFT_LOG_CHECK_LEVEL(level)						\
+	static_assert((level) >= 0 && (level) < HFT_LOG_LEVELS, "a level of hft/log.h")
+#else
+#define HFT_LOG_CHECK_LEVEL(level)						\
+	_Static_assert((level) >= 0 && (level) < HFT_LOG_LEVELS, "a level of hft/log.h")
 #endif
 
 #define HFT_LOG_SITE(variable, format_, name_, fields_, types_, subsystem_, level_)	\
+	HFT_LOG_CHECK_LEVEL(level_);						\
 	static struct hft_log_site variable HFT_LOG_IN_SECTION = {		\
 		.format = (format_),						\
 		.name = (name_),						\
@@ -172,15 +180,14 @@ template<typename T> HFT_LOG_INLINE struct hft_log_arg hft_log_of(T value)
 /* @take makes of each argument what is put. */
 #define HFT_LOG_WRITE(error, lane, site, take, ...)				\
 	do {									\
+		if (!HFT_LOG_KNOW(site, error))					\
+			break;							\
 		HFT_LOG_EACH(take, __VA_ARGS__)					\
 		size_t hft_log_bytes = sizeof(struct hft_log_record);		\
 		struct hft_log_slot hft_log_slot_;				\
 		char *hft_log_at;						\
 										\
 		HFT_LOG_EACH(HFT_LOG_COUNT, __VA_ARGS__)			\
-		(error) = HFT_LOG_KNOW(site);					\
-		if (hft_log_unlikely(error))					\
-			break;							\
 		(error) = hft_log_begin(lane, site,				\
 					(uint32_t)((hft_log_bytes + 7) / 8),	\
 					&hft_log_slot_);			\
@@ -209,12 +216,13 @@ extern struct hft_log_site __start_hft_log_section[]
 extern struct hft_log_site __stop_hft_log_section[]
 	__attribute__((weak, visibility("hidden")));
 
-static __attribute__((constructor)) void hft_log_object_loaded(void)
+/* Before other constructors, and after other destructors, which may log. */
+static __attribute__((constructor(101))) void hft_log_object_loaded(void)
 {
 	hft_log_object_add(&__dso_handle, __start_hft_log_section, __stop_hft_log_section);
 }
 
-static __attribute__((destructor)) void hft_log_object_unloaded(void)
+static __attribute__((destructor(101))) void hft_log_object_unloaded(void)
 {
 	hft_log_object_remove(&__dso_handle);
 }

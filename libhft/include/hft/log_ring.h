@@ -187,6 +187,15 @@ int hft_log_site_add(struct hft_log_site *site, void *object) __attribute__((col
 void hft_log_object_add(void *object, struct hft_log_site *begin, struct hft_log_site *end);
 void hft_log_object_remove(void *object);
 
+/* Where a place is reached for the first time, it is added; is it known, and wanted? */
+HFT_LOG_INLINE bool hft_log_site_known(struct hft_log_site *site, void *object, int *error)
+{
+	if (hft_log_likely(__atomic_load_n(&site->id, __ATOMIC_ACQUIRE)))
+		return true;
+	*error = hft_log_site_add(site, object);
+	return !*error && __atomic_load_n(&site->enabled, __ATOMIC_RELAXED);
+}
+
 /* Atomic to the signal handlers of this thread, not to other threads. */
 HFT_LOG_INLINE bool hft_log_swap(uint64_t *word, uint64_t from, uint64_t to)
 {

@@ -241,13 +241,15 @@ int log_control_rules(struct log_control *control, uint32_t *generation,
 {
 	uint32_t now = __atomic_load_n(&control->generation, __ATOMIC_ACQUIRE), nr, i;
 
-	if (now == *generation || now & 1)
-		return -1;
+	if (now == *generation)
+		return -EALREADY;
+	if (now & 1)
+		return -EAGAIN;
 	nr = control->nr_rules < LOG_RULES ? control->nr_rules : LOG_RULES;
 	memcpy(rules, control->rules, nr * sizeof(*rules));
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (__atomic_load_n(&control->generation, __ATOMIC_RELAXED) != now)
-		return -1;
+		return -EAGAIN;
 	for (i = 0; i < nr; i++)
 		rules[i].pattern[LOG_PATTERN - 1] = '\0';
 	*generation = now;

@@ -72,7 +72,10 @@ uint32_t log_control_boot(void);
 /* Append a rule, or replace that of the pattern.  Who else writes is waited for. */
 int log_control_set_level(const char *dir, const char *pattern, int level);
 
-/* The rules, if they are not those of *@generation any more; how many, or -1. */
+/*
+ * The rules; how many.  -EALREADY: they are those of *@generation; -EAGAIN: somebody writes
+ * them.
+ */
 int log_control_rules(struct log_control *control, uint32_t *generation,
 		      struct log_rule rules[LOG_RULES]);
 

@@ -152,16 +152,15 @@ static int64_t drain(struct hft_log *log, struct log_queue *queue)
 		return bytes;
 	if (bytes > TURN_BYTES)
 		bytes = TURN_BYTES;
+	/* There is no memory for a site: records of others are taken all the same. */
 	err = tell_sites(log);
-	if (err)
-		return err;
 	took = hft_log_store_append(log->store, queue->stream, records, (size_t)bytes,
 				    log_queue_lost(queue, records, (size_t)bytes));
 	if (took > 0) {
 		log_queue_take(queue, (size_t)took);
 		log->bytes += (uint64_t)took;
 	}
-	return took;
+	return took == -EBADMSG && err ? err : took;
 }
 
 /* Something wrote where it should not have: the file stays, and its thread gets a new ring. */
@@ -262,15 +261,6 @@ static uint64_t turn(struct hft_log *log)
 	remove_ended(log);
 	rotate(log);
 	return sum;
-}
-
-static void look_at_rules(struct hft_log *log)
-{
-	struct log_rule rules[LOG_RULES];
-	int nr = log_control_rules(log->control, &log->generation, rules);
-
-	if (nr >= 0)
-		log_sites_set_rules(rules, (unsigned int)nr);
 }
 
 static void sleep_until(uint64_t until)
@@ -400,7 +390,7 @@ static void run(struct hft_log *log)
 		taken = turn(log);
 		now = hft_log_monotonic();
 		next = hft_log_store_poll(log->store, now);
-		look_at_rules(log);
+		log_follow_rules(log);
 		if (log_clock_look(log->store, &log->origin.clock, &log->look, now))
 			log->control->clock = log->origin.clock;
 		log_evidence_look(log->store, log->evidence, &log->origin.clock, now);

@@ -26,6 +26,8 @@
 #define DEFAULT_AUDIT	(1ull << 20)
 #define DEFAULT_DIR	"/dev/shm"
 #define DEFAULT_IDLE_NS	20000000ull
+#define RULES_PAUSE_NS	100000
+#define RULES_TRIES	100		/* else the drainer follows */
 
 static int round_ring(uint64_t *bytes, uint64_t usual)
 {
@@ -487,19 +489,29 @@ HFT_API int hft_log_flush(struct hft_log *log, uint32_t flags, uint64_t timeout_
 	return err;
 }
 
-static int set_level(struct hft_log *log, const char *pattern, int level)
+/* Read and applied in one: rules that the drainer has read before do not come after these. */
+int log_follow_rules(struct hft_log *log)
 {
 	struct log_rule rules[LOG_RULES];
-	uint32_t generation = 1;
-	int err, nr;
+	int nr;
 
-	err = log_control_set_level(log->dir, pattern, level);
-	if (err)
-		return err;
-	nr = log_control_rules(log->control, &generation, rules);
+	pthread_mutex_lock(&log->lock);
+	nr = log_control_rules(log->control, &log->generation, rules);
 	if (nr >= 0)
 		log_sites_set_rules(rules, (unsigned int)nr);
-	return 0;
+	pthread_mutex_unlock(&log->lock);
+	return nr < 0 ? nr : 0;
+}
+
+static int set_level(struct hft_log *log, const char *pattern, int level)
+{
+	const struct timespec pause = { .tv_nsec = RULES_PAUSE_NS };
+	unsigned int tries;
+	int err = log_control_set_level(log->dir, pattern, level);
+
+	for (tries = 0; !err && log_follow_rules(log) == -EAGAIN && tries < RULES_TRIES; tries++)
+		nanosleep(&pause, NULL);
+	return err;
 }
 
 /**

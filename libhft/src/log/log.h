@@ -60,7 +60,7 @@ struct log_flush {
  * @streams: the last number of a ring that was given; under the lock of thread.c
  * @users: calls that need it to stay; under the lock of thread.c
  * @incoming: rings that the drainer has not seen
- * @lock: under which are @phase, @flush, @error, @err
+ * @lock: under which are @phase, @flush, @error, @err, @generation
  * @changed: one of these is
  * @phase: of the drainer
  * @flush: what is waited for
@@ -121,6 +121,9 @@ struct hft_log {
 
 /* log.c */
 int log_begin_control(struct hft_log *log);
+
+/* The process's sites follow the rules in the control file.  -EAGAIN: somebody writes them. */
+int log_follow_rules(struct hft_log *log);
 int log_make_uuid(uint8_t uuid[16]);
 
 /*

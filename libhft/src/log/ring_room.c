@@ -367,9 +367,8 @@ HFT_API int hft_log_write(struct hft_log_site *site, enum hft_log_lane lane, uin
 
 	if (bytes > HFT_LOG_RECORD_MAX - sizeof(struct hft_log_record) || lane >= HFT_LOG_LANES)
 		return -EINVAL;
-	if (!__atomic_load_n(&site->id, __ATOMIC_ACQUIRE))
-		err = hft_log_site_add(site, &hft_log_self);
-	if (err || !__atomic_load_n(&site->enabled, __ATOMIC_RELAXED))
+	if (!hft_log_site_known(site, &hft_log_self, &err) ||
+	    !__atomic_load_n(&site->enabled, __ATOMIC_RELAXED))
 		return err;
 	err = hft_log_begin(lane, site, words, &slot);
 	if (err)

@@ -164,7 +164,7 @@ static bool is_back(const struct known *known, const struct hft_log_site *site)
 {
 	const struct hft_log_store_site *info = &known->info;
 
-	return !known->site && info->line == site->line && info->level == site->level &&
+	return !known->site && site->types && info->line == site->line && info->level == site->level &&
 	       is_same_text(info->file, site->file) && is_same_text(info->format, site->format) &&
 	       is_same_text(info->name, site->name) &&
 	       is_same_text(info->subsystem, site->subsystem) && is_same_types(info, site->types);
@@ -202,8 +202,10 @@ static int copy_info(struct hft_log_store_site *info, const struct hft_log_site 
 {
 	struct hft_log_store_field *fields;
 	bool failed = false;
-	int nr;
+	int nr, err;
 
+	if (!site->types)
+		return -EINVAL;
 	nr = log_fields_make(&fields, site->format, site->fields, site->types);
 	if (nr < 0)
 		return nr;
@@ -217,10 +219,10 @@ static int copy_info(struct hft_log_store_site *info, const struct hft_log_site 
 		.file = copy_text(site->file, &failed),
 		.fields = fields,
 	};
-	if (!failed)
-		return 0;
-	forget_info(info);
-	return -ENOMEM;
+	err = failed ? -ENOMEM : hft_store_site_check(info);
+	if (err)
+		forget_info(info);
+	return err;
 }
 
 static struct known *find_place(void)
@@ -274,7 +276,8 @@ static int add_site(struct hft_log_site *site, void *object)
  * @site: of the call
  * @object: that it is in: an address of its own
  *
- * Return: 0, -ENOMEM or -EOVERFLOW: there are too many.  Any thread.
+ * Return: 0, -ENOMEM, -EINVAL: it says what no site does, -EOVERFLOW: there are too many.
+ * Any thread.
  */
 HFT_API int hft_log_site_add(struct hft_log_site *site, void *object)
 {
@@ -296,7 +299,8 @@ HFT_API int hft_log_site_add(struct hft_log_site *site, void *object)
  * @begin: its sites
  * @end: of them
  *
- * A site that can not be known, as there are too many or there is no memory, is disabled.
+ * A site that can not be known, as there are too many, there is no memory or it says what no
+ * site does, is disabled.
  *
  * Any thread.
  */
@@ -317,7 +321,8 @@ HFT_API void hft_log_object_add(void *object, struct hft_log_site *begin, struct
  * hft_log_object_remove() - an object is about to go, for its destructors
  * @object: as it was added
  *
- * What was logged by its calls is still read.  Any thread.
+ * What was logged by its calls is still read, and what they log from here on: destructors
+ * that come later, which do not follow the levels any more.  Any thread.
  */
 HFT_API void hft_log_object_remove(void *object)
 {
@@ -327,7 +332,6 @@ HFT_API void hft_log_object_remove(void *object)
 	for (i = 0; i < sites_count; i++) {
 		if (sites[i].object != object || !sites[i].site)
 			continue;
-		sites[i].site->id = 0;
 		sites[i].site = NULL;
 	}
 	log_sites_unlock();

@@ -122,6 +122,9 @@ int hft_log_store_open(struct hft_log_store **store, const char *dir,
 		       const struct hft_log_store_origin *origin,
 		       const struct hft_log_store_opts *opts);
 
+/* Is it described so that hft_log_store_site_add() takes it?  0 or -EINVAL. */
+int hft_store_site_check(const struct hft_log_store_site *site);
+
 /* Return: 0, -EEXIST, -EINVAL or -ENOMEM. */
 int hft_log_store_site_add(struct hft_log_store *store, const struct hft_log_store_site *site);
 int hft_log_store_stream_add(struct hft_log_store *store,

@@ -7,12 +7,10 @@
 #include "../options.h"
 #include "store_internal.h"
 
-static int check_site(const struct hft_log_store *store, const struct hft_log_store_site *is)
+int hft_store_site_check(const struct hft_log_store_site *is)
 {
 	uint32_t i;
 
-	if (store->kinds[is->id])
-		return hft_fail(EEXIST, "call site %u", is->id);
 	if (is->level > 5 || !is->subsystem || !is->file || (!is->name && !is->format) ||
 	    (is->nr_fields && !is->fields))
 		return hft_fail(EINVAL, "call site %u is not described", is->id);
@@ -92,10 +90,12 @@ static int make_room(struct hft_log_store *store)
 int hft_log_store_site_add(struct hft_log_store *store, const struct hft_log_store_site *is)
 {
 	struct log_site *site;
-	int err = check_site(store, is);
+	int err = hft_store_site_check(is);
 
 	if (err)
 		return err;
+	if (store->kinds[is->id])
+		return hft_fail(EEXIST, "call site %u", is->id);
 	site = make_room(store) ? NULL : copy_site(is);
 	if (!site)
 		return hft_fail(ENOMEM, "call site %u", is->id);
