@@ -136,6 +136,11 @@ run_sim() {
 	done
 }
 
+run_demo() {
+	[ $# -gt 0 ] || return 0
+	measure "$HERE/log_demo.sh" "$kernel"
+}
+
 # In real time, and with a host that stops the machine.
 run_vm() {
 	[ $# -gt 0 ] || return 0
@@ -151,6 +156,7 @@ run_vm() {
 	run_sim $(groups sim)
 	run_icount 1 $(groups "icount VM")
 	run_icount 4 $(groups "icount VM, 4 CPUs")
+	run_demo $(groups "icount VM, demo")
 	run_sink $(groups "icount VM, edu")
 	run_plugin $(groups "TCG plugin")
 	run_vm $(groups VM)

@@ -31,6 +31,7 @@
 struct config {
 	const char *feed;
 	const char *json;
+	const char *log;		/* folder of a log of the schedule; NULL: none */
 	const char *instrument;
 	double speed;
 	uint64_t deadline_ns;
@@ -53,6 +54,7 @@ struct tally {
 	uint64_t refused;		/* messages that made no sense to the book */
 	uint64_t types[256];
 	uint64_t last_release;
+	uint64_t busy_ns;		/* CPU time of the worker, from its first task on */
 	struct hft_hist error;		/* dispatch error, ns */
 	struct hft_hist body;		/* time in the body, ns */
 };

@@ -31,6 +31,7 @@ static void usage(FILE *to)
 		"                        as long as it takes here)\n"
 		"      --limit N         only the first N packets\n"
 		"      --json FILE       write the report as JSON, too\n"
+		"      --log DIR         log what becomes of each task, for hft-log\n"
 		"      --instrument NAME what makes the figures; \"icount\" in such a VM\n"
 		"                        (default \"clock of this machine\")\n"
 		"  -q, --quiet           no progress and no warnings on stderr\n"
@@ -62,6 +63,7 @@ enum {
 	OPT_LEAD,
 	OPT_LIMIT,
 	OPT_JSON,
+	OPT_LOG,
 	OPT_INSTRUMENT,
 };
 
@@ -74,6 +76,7 @@ static const struct option options[] = {
 	{ "lead", required_argument, NULL, OPT_LEAD },
 	{ "limit", required_argument, NULL, OPT_LIMIT },
 	{ "json", required_argument, NULL, OPT_JSON },
+	{ "log", required_argument, NULL, OPT_LOG },
 	{ "instrument", required_argument, NULL, OPT_INSTRUMENT },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
@@ -108,6 +111,9 @@ static bool parse_option(int c, const char *text, struct config *config)
 		return parse_number(text, 10, 1, UINT64_MAX, &config->limit);
 	case OPT_JSON:
 		config->json = text;
+		return true;
+	case OPT_LOG:
+		config->log = text;
 		return true;
 	case OPT_INSTRUMENT:
 		config->instrument = text;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <hft/log.h>
+
 #include "ring.h"
 
 #define BATCH		32			/* tasks a submission */
@@ -341,6 +343,26 @@ static int play_on_handle(struct demo *demo)
 	return err ? err : stop_err;
 }
 
+/* With a log of the schedule, where one is asked for. */
+static int play_logged(struct demo *demo)
+{
+	const char *dir = demo->config->log;
+	struct hft_log *log;
+	int err, close_err;
+
+	if (!dir)
+		return play_on_handle(demo);
+	err = hft_log_open(&log, dir, NULL);
+	if (err)
+		return fail_hft(err, dir);
+	err = hft_log_set_level(log, "sched", HFT_LOG_DEBUG);
+	err = err ? fail_hft(err, dir) : play_on_handle(demo);
+	close_err = hft_log_close(log);
+	if (close_err)
+		fail_hft(close_err, dir);
+	return err ? err : close_err;
+}
+
 int play(const struct config *config, struct outcome *outcome)
 {
 	HFT_OPTS(hft_opts, opts, .tasks = 2 * SLOTS);
@@ -369,7 +391,7 @@ int play(const struct config *config, struct outcome *outcome)
 		fail_hft(err, NULL);
 		goto close;
 	}
-	err = play_on_handle(demo);
+	err = play_logged(demo);
 	hft_close(demo->h);
 close:
 	slots_free(demo->slots);

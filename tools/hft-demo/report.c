@@ -253,11 +253,12 @@ static json_t *json_rings(const struct outcome *outcome)
 	for (i = 0; i < outcome->rings; i++) {
 		const struct tally *tally = outcome->tally[i];
 
-		json_array_append_new(rings, json_pack("{s:i, s:i, s:o, s:o, s:o, s:o}",
+		json_array_append_new(rings, json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o}",
 			"ring", (int)i, "cpu", (int)outcome->cpu[i],
 			"lead_ns", json_number(outcome->lead_ns[i]),
 			"tasks", json_number(tally->tasks),
 			"dispatched", json_number(tally->dispatched),
+			"busy_ns", json_number(tally->busy_ns),
 			"deadline_missed", json_number(tally->deadline_missed)));
 	}
 	return rings;
@@ -285,8 +286,9 @@ int report_json(const struct config *config, const struct outcome *outcome)
 	int ret;
 
 	add_up(outcome, &sum);
-	report = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s}",
+	report = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s}",
 			   "packets", json_number(outcome->packets),
+			   "span_ns", json_number(outcome->span_ns),
 			   "tasks", json_number(sum.tasks),
 			   "dispatched", json_number(sum.dispatched),
 			   "lost", json_number(count_lost(&sum)),

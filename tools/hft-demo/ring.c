@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "ring.h"
 
@@ -42,6 +44,20 @@ static void account(struct tally *tally, const struct slot *slot, uint64_t start
 	hft_hist_record(&tally->error, start < slot->release ? 0 : start - slot->release);
 }
 
+static uint64_t cpu_time(clockid_t clock)
+{
+	struct timespec time = { 0 };
+
+	clock_gettime(clock, &time);
+	return (uint64_t)time.tv_sec * NSEC_PER_SEC + (uint64_t)time.tv_nsec;
+}
+
+static void begin_counting(struct ring *ring)
+{
+	ring->began = !pthread_getcpuclockid(pthread_self(), &ring->clock);
+	ring->began_ns = ring->began ? cpu_time(ring->clock) : 0;
+}
+
 static void run_task(const struct hft_event *event, uint64_t start, void *arg)
 {
 	struct ring *ring = arg;
@@ -49,6 +65,8 @@ static void run_task(const struct hft_event *event, uint64_t start, void *arg)
 	struct tally *tally = ring->tally;
 	uint64_t end;
 
+	if (!ring->began)
+		begin_counting(ring);
 	if (!take_task(ring, slot, event)) {
 		tally->duplicated++;
 		return;
@@ -94,8 +112,12 @@ int ring_start(struct ring *ring, struct hft *h, const struct config *config, un
 
 int ring_stop(struct ring *ring)
 {
-	int err = hft_worker_stop(ring->worker);
+	int err;
 
+	/* All tasks are done, which the worker has told by their slots. */
+	if (ring->began)
+		ring->tally->busy_ns = cpu_time(ring->clock) - ring->began_ns;
+	err = hft_worker_stop(ring->worker);
 	if (err)
 		err = fail(0, "worker of ring %u: %s", ring->index, hft_strerror(err));
 	if (ring->ring)

@@ -13,6 +13,9 @@ struct ring {
 	unsigned int index;
 	unsigned int rings;
 	struct tally *tally;
+	bool began;			/* it has run a task: */
+	clockid_t clock;		/* of its thread's CPU time, */
+	uint64_t began_ns;		/* which was so much then */
 };
 
 /* Each returns 0, or -errno after it said why. */
