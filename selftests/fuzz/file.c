@@ -21,7 +21,7 @@ void fuzz_no_folder(const char *name)
 	char below[256];
 
 	snprintf(below, sizeof(below), "%s/%s", fuzz_folder(), name);
-	nftw(below, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	remove_tree(below);
 }
 
 static void must(int good, const char *what)
