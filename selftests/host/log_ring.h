@@ -23,7 +23,7 @@ static inline void test_ring_open(struct test_ring *it, enum hft_log_policy poli
 	static const uint8_t uuid[16] = { 1 };
 	struct log_ring_spec spec = {
 		.stream = 1, .uuid = uuid, .lane = lane, .policy = policy, .bytes = bytes,
-		.block_ns = block_ns,
+		.packet_bytes = bytes, .block_ns = block_ns,
 #ifdef __x86_64__
 		.tsc = true,
 #endif

@@ -3,7 +3,6 @@
 /* Rings of a log's threads: made ahead, refused for want of memory, given up when spoiled. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +19,8 @@
 #include <hft/hft.h>
 #include <hft/log.h>
 #include <hft/log_read.h>
+
+#include "../include/remove_tree.h"
 
 #define WAIT_NS		60000000000ull
 #define FAILURES_MOST	100
@@ -61,14 +62,6 @@ int __wrap_posix_fallocate(int fd, off_t offset, off_t size)
 	return fails(ENOSPC) ? ENOSPC : __real_posix_fallocate(fd, offset, size);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int setup(void **state)
 {
 	(void)state;
@@ -79,7 +72,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(dir);
 }
 
 static struct hft_log *open_log(void)

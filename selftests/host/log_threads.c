@@ -6,7 +6,6 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -27,6 +26,8 @@
 #include <hft/log.h>
 #include <hft/log_read.h>
 
+#include "../include/remove_tree.h"
+
 #define WAIT_NS		60000000000ull
 #define FLUSHES		20
 #define COMERS		2
@@ -44,14 +45,6 @@ HFT_LOG_EVENT(log_other, "other", "number", HFT_LOG_NOTICE, HFT_LOG_PLAIN, (u64,
 
 static char dir[64];
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int setup(void **state)
 {
 	(void)state;
@@ -62,7 +55,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(dir);
 }
 
 /* Nothing is written before its time but by a flush. */
@@ -292,12 +285,51 @@ static void test_close(void **state)
 	assert_int_equal(lost, atomic_load(&refused));
 }
 
+#define TEXT	"%s %s %s %s %s %s %s %s %s %s %s %s %s %s %s %s"
+
+/* A record that no packet has room for is refused by its call: the drainer could not pass it. */
+static void test_long(void **state)
+{
+	char text[HFT_LOG_TEXT_MAX + 1], *t = text;
+	struct hft_log *log = open_log();
+
+	(void)state;
+	memset(text, 'x', HFT_LOG_TEXT_MAX);
+	text[HFT_LOG_TEXT_MAX] = '\0';
+	assert_int_equal(hft_log(HFT_LOG_NOTICE, TEXT, t, t, t, t, t, t, t, t, t, t, t, t, t, t, t, t),
+			 -EMSGSIZE);
+	assert_int_equal(log_other(1), 0);
+	assert_int_equal(hft_log(HFT_LOG_NOTICE, "%s %s %s %s %s %s %s %s %s %s %s %s %s %s %s",
+				 t, t, t, t, t, t, t, t, t, t, t, t, t, t, t), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records("threads,other"), 2);
+}
+
+/* A thread that has the ring of a log that was closed is given one of the next. */
+static void test_next_log(void **state)
+{
+	struct hft_log *log = open_log();
+	struct hft_log_stats stats = { .sz = sizeof(stats) };
+
+	(void)state;
+	assert_int_equal(log_other(1), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	log = open_log();
+	assert_int_equal(hft_log_thread(log), 0);
+	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
+	assert_int_equal(hft_log_stats(log, &stats), 0);
+	assert_int_equal(stats.rings, HFT_LOG_LANES);
+	assert_int_equal(hft_log_close(log), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_flush, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_close, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_next_log, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,6 @@
 /* flavours: plain asan */
 /* An object that logs is unloaded before its records are taken, and loaded again. */
 #include <dlfcn.h>
-#include <ftw.h>
 #include <libgen.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -20,6 +19,8 @@
 #include <hft/log.h>
 #include <hft/log_read.h>
 
+#include "../include/remove_tree.h"
+
 #define LONG_NS		2000000000ull
 #define TIMES		3
 
@@ -31,14 +32,6 @@ struct object {
 	int (*debug)(unsigned int *evaluated);
 };
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int setup(void **state)
 {
 	(void)state;
@@ -49,7 +42,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(dir);
 }
 
 /* Beside this program. */

@@ -21,8 +21,8 @@
  *	-ENOBUFS	the ring is full and drops what is new: counted
  *	-ETIMEDOUT	the ring is full and was for &hft_log_opts.block_ns: counted
  *	-ENOMEM, -ENOSPC, -EMFILE, ...	no ring can be made for this thread
- *	-EMSGSIZE	the record is longer than a quarter of the ring, and there is not so
- *			much room at the moment
+ *	-EMSGSIZE	the record is longer than a quarter of the ring, or than there is room
+ *			for in a packet
  *	-EBUSY		in a signal handler, which has interrupted a call of this thread that
  *			waits, or is about to: counted
  *	-EOVERFLOW	C++: more than 65,519 places log

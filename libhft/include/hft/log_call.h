@@ -29,6 +29,9 @@
 	__VA_OPT__(HFT_LOG_AGAIN HFT_LOG_PARENTHESES (step, name##_, __VA_ARGS__))
 #define HFT_LOG_AGAIN()		HFT_LOG_NEXT
 
+#define HFT_LOG_ONE(name, argument)	+ 1
+#define HFT_LOG_NR(...)		(0u HFT_LOG_EACH(HFT_LOG_ONE, __VA_ARGS__))
+
 /* The same with a comma between two. */
 #define HFT_LOG_LIST(step, ...)							\
 	__VA_OPT__(HFT_LOG_SCAN(HFT_LOG_ITEM(step, hft_log_a, __VA_ARGS__)))
@@ -190,6 +193,8 @@ template<typename T> HFT_LOG_INLINE struct hft_log_arg hft_log_of(T value)
 		HFT_LOG_EACH(HFT_LOG_COUNT, __VA_ARGS__)			\
 		(error) = hft_log_begin(lane, site,				\
 					(uint32_t)((hft_log_bytes + 7) / 8),	\
+					HFT_LOG_NR(__VA_ARGS__) <= HFT_LOG_FEW ||	\
+					hft_log_bytes <= HFT_LOG_SHORT,		\
 					&hft_log_slot_);			\
 		if (hft_log_unlikely(error))					\
 			break;							\

@@ -43,6 +43,11 @@ extern "C" {
 #define HFT_LOG_AHEAD		1024u		/* bytes: as many as are on their way at once */
 #define HFT_LOG_TEXT_MAX	1023u		/* bytes of a string */
 
+/* Arguments with which a record fits every ring and packet; bytes of the longest of those */
+#define HFT_LOG_FEW		15u
+#define HFT_LOG_SHORT		(sizeof(struct hft_log_record) + \
+				 HFT_LOG_FEW * (HFT_LOG_TEXT_MAX + 1))
+
 #define hft_log_likely(condition)	__builtin_expect(!!(condition), 1)
 #define hft_log_unlikely(condition)	__builtin_expect(!!(condition), 0)
 #define HFT_LOG_INLINE			static inline __attribute__((always_inline))
@@ -85,6 +90,7 @@ enum hft_log_lane {
  * @last: of the last
  * @timeouts: calls that waited too long
  * @position: of the next record at the last call of the slow path, in bytes
+ * @longest: bytes of a record at most: %HFT_LOG_SHORT or more
  * @tail: position, in bytes, up to which records are in files
  * @drained: position up to which they were read
  * @overwritten: records that the reader has not seen
@@ -122,6 +128,7 @@ struct hft_log_ring {
 	uint64_t last;
 	uint64_t timeouts;
 	uint64_t position;
+	uint32_t longest;
 
 	uint64_t tail __attribute__((aligned(128)));
 	uint64_t drained;
@@ -285,16 +292,17 @@ HFT_LOG_INLINE bool hft_log_reserve(uint32_t words, struct hft_log_slot *slot)
 	       hft_log_swap(&ring->reserved, slot->reserved, slot->next);
 }
 
-/* Begin a record: room for it and its head. */
+/* Begin a record: room for it and its head.  What may not be short is for the slow path. */
 HFT_LOG_INLINE int hft_log_begin(unsigned int lane, const struct hft_log_site *site,
-				 uint32_t words, struct hft_log_slot *slot)
+				 uint32_t words, bool is_short, struct hft_log_slot *slot)
 {
 	struct hft_log_slot slow;
 	char *at;
 	int err;
 
 	slot->ring = hft_log_self[lane];
-	if (hft_log_likely(slot->ring) && hft_log_likely(hft_log_reserve(words, slot)))
+	if (hft_log_likely(slot->ring) && hft_log_likely(is_short) &&
+	    hft_log_likely(hft_log_reserve(words, slot)))
 		goto write;
 	err = hft_log_make_room(lane, words, &slow);
 	if (err)

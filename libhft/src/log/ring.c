@@ -47,6 +47,7 @@ static int map_ring(struct log_queue *queue, int fd, uint64_t bytes)
 {
 	int flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE, prot = PROT_READ | PROT_WRITE;
 	char *at = mmap(NULL, mapped_size(bytes), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int err;
 
 	if (at == MAP_FAILED)
 		return hft_fail(errno, "room for a ring of %llu bytes", (unsigned long long)bytes);
@@ -54,9 +55,9 @@ static int map_ring(struct log_queue *queue, int fd, uint64_t bytes)
 	    mmap(at + HFT_LOG_RING_HEAD + bytes, bytes, prot, flags, fd,
 		 HFT_LOG_RING_HEAD) == MAP_FAILED ||
 	    madvise(at, mapped_size(bytes), MADV_DONTFORK)) {
-		hft_fail(errno, "map a ring of %llu bytes", (unsigned long long)bytes);
+		err = hft_fail(errno, "map a ring of %llu bytes", (unsigned long long)bytes);
 		munmap(at, mapped_size(bytes));
-		return -errno;
+		return err;
 	}
 	queue->ring = (struct hft_log_ring *)(void *)at;
 	queue->bytes = bytes;
@@ -88,6 +89,8 @@ static void ring_init(struct hft_log_ring *ring, const struct log_ring_spec *spe
 	prctl(PR_GET_NAME, ring->thread);
 	ring->block_ns = spec->block_ns;
 	ring->mask = room - 1;
+	ring->longest = (uint32_t)(spec->bytes / 4 < spec->packet_bytes ? spec->bytes / 4 :
+									  spec->packet_bytes);
 	ring->room = spec->policy == HFT_LOG_OVERWRITE ? room / HFT_LOG_RING_MARKS : room / 2;
 	ring->tsc = spec->tsc;
 	ring->limit = ring->tsc ? ring->room : UINT32_MAX;

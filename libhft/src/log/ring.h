@@ -97,6 +97,7 @@ struct log_queue {
  * @lane: &enum hft_log_lane
  * @policy: &enum hft_log_policy
  * @bytes: of its room, a power of two
+ * @packet_bytes: of records that a packet has room for
  * @block_ns: how long calls wait
  * @tsc: stamps are of the TSC
  */
@@ -107,6 +108,7 @@ struct log_ring_spec {
 	uint32_t lane;
 	uint32_t policy;
 	uint64_t bytes;
+	uint64_t packet_bytes;
 	uint64_t block_ns;
 	bool tsc;
 };

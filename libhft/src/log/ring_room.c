@@ -272,7 +272,7 @@ static int ring_make_room(struct hft_log_slot *slot, uint32_t words)
 {
 	struct hft_log_ring *ring = slot->ring;
 
-	if (words > (ring->mask + 1) / 4)
+	if (8 * (uint64_t)words > ring->longest)
 		return -EMSGSIZE;
 	if (reserve_in_room(slot, words))
 		return 0;
@@ -370,7 +370,7 @@ HFT_API int hft_log_write(struct hft_log_site *site, enum hft_log_lane lane, uin
 	if (!hft_log_site_known(site, &hft_log_self, &err) ||
 	    !__atomic_load_n(&site->enabled, __ATOMIC_RELAXED))
 		return err;
-	err = hft_log_begin(lane, site, words, &slot);
+	err = hft_log_begin(lane, site, words, 8 * (size_t)words <= HFT_LOG_SHORT, &slot);
 	if (err)
 		return err;
 	at = slot.at;

@@ -220,6 +220,11 @@ int64_t hft_log_store_append(struct hft_log_store *store, uint64_t id, const voi
 	return got < 0 ? got : refuse(store, err == -EAGAIN ? 0 : -err);
 }
 
+uint64_t hft_log_store_packet_room(const struct hft_log_store *store)
+{
+	return store->opts.packet_bytes - HFT_LOG_FRAME_BYTES;
+}
+
 uint64_t hft_log_store_written(struct hft_log_store *store, uint64_t id)
 {
 	struct log_stream *stream = hft_store_stream_find(store, id);

@@ -146,6 +146,9 @@ int hft_log_store_stream_add(struct hft_log_store *store,
 int64_t hft_log_store_append(struct hft_log_store *store, uint64_t id, const void *records,
 			     size_t bytes, uint64_t lost);
 
+/* Bytes of records that a packet has room for: what is longer is refused. */
+uint64_t hft_log_store_packet_room(const struct hft_log_store *store);
+
 /* Bytes of records of a stream that are in files, all before them too; and on the disk. */
 uint64_t hft_log_store_written(struct hft_log_store *store, uint64_t id);
 uint64_t hft_log_store_synced(struct hft_log_store *store, uint64_t id);

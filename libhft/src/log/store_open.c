@@ -9,12 +9,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <hft/log_ring.h>
+
 #include "../options.h"
 #include "locked.h"
 #include "store_internal.h"
 
 #define LEAST_PACKET	(16u << 10)
 #define MOST_PACKET	(64u << 20)
+
+_Static_assert(HFT_LOG_FRAME_BYTES + HFT_LOG_SHORT <= LEAST_PACKET,
+	       "what is logged with few arguments fits");
+
 #define MOST_BUFFERS	1024u
 #define MOST_MEMORY	(1ull << 32)
 

@@ -194,6 +194,7 @@ static int make_ring(struct hft_log *log, unsigned int lane, struct log_queue **
 		.lane = lane,
 		.policy = lane == HFT_LOG_AUDIT ? HFT_LOG_BLOCK : log->opts.policy,
 		.bytes = lane == HFT_LOG_AUDIT ? log->opts.audit_bytes : log->opts.ring_bytes,
+		.packet_bytes = hft_log_store_packet_room(log->store),
 		.block_ns = log->opts.block_ns,
 		.tsc = !strcmp(log->origin.clock.name, "tsc"),
 	};
@@ -239,6 +240,8 @@ int log_thread_attach(unsigned int lane)
 	if (inside)
 		return -EBUSY;
 	inside = true;
+	if (hft_log_self[lane] && __atomic_load_n(&hft_log_self[lane]->closed, __ATOMIC_RELAXED))
+		log_thread_detach(lane);
 	err = hft_log_self[lane] ? 0 : attach(lane);
 	inside = false;
 	return err;
