@@ -27,7 +27,7 @@ static void test_follow(void **unused)
 	struct hft_log_reader_opts opts = { .flags = HFT_LOG_READ_FOLLOW };
 	uint32_t next[STREAMS] = { 0 };
 	struct hft_log_reader *reader;
-	uint64_t count = 0, last;
+	uint64_t count = 0, last, end = now_ns() + LONG_NS / 10;
 	struct told told;
 	struct load load;
 	int turn;
@@ -40,6 +40,7 @@ static void test_follow(void **unused)
 		assert_int_equal(hft_log_store_flush(load.store, false, LONG_NS), 0);
 		/* A chunk is left when it is sealed, which takes the store a while. */
 		while (count < made(&load)) {
+			assert_true(now_ns() < end);
 			assert_int_equal(hft_log_reader_refresh(reader), 0);
 			last = 0;
 			count += read_on(reader, next, &last);

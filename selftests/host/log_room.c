@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain gcov */
+/* flavours: plain asan tsan gcov */
 /* Rings of a log's threads: made ahead, refused for want of memory, given up when spoiled. */
 #include <errno.h>
 #include <fcntl.h>

@@ -33,6 +33,7 @@
 #define RECORDS		20
 #define PROCESSES	3
 #define ROUNDS		12	/* of each test, about */
+#define LEAST_CHANGES	50	/* of files, to open and close a log */
 
 HFT_LOG_EVENT(event_count, "step", "count", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, process),
 	      (u64, number))
@@ -216,6 +217,7 @@ static void check_kills(bool left)
 	double rounds = ROUNDS * (scale ? atof(scale) : 1);
 	unsigned int nr, count = do_round(left, UINT32_MAX), stride, killed = 0;
 
+	assert_true(count > LEAST_CHANGES);
 	stride = count > rounds ? (unsigned int)(count / rounds) : 1;
 	for (nr = 1; nr <= count; nr += stride, killed++)
 		do_round(left, nr);
