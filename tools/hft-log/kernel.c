@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/*
- * hft-log kernel: the kernel's own events, as a log.
- *
- * A stream for each CPU, whose buffer is looked at now and then: nobody waits for events, for
- * that would have the kernel wake him, by an interrupt on the CPU that is traced.  What the disk
- * does not take stays in the kernel's buffers.
- */
+/* hft-log kernel: the kernel's own events, as a log. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,76 +16,12 @@
 
 #include "hft-log.h"
 #include "kernel_event.h"
+#include "kernel_read.h"
 #include "tracefs.h"
 
-#define NS_PER_S	1000000000ull
-#define NS_PER_MS	1000000ull
-#define LOOK_NS		(10 * NS_PER_MS)
-#define LEAST_NAP_NS	NS_PER_MS
-#define SHOW_NS		NS_PER_S
-#define GIVE_UP_NS	(10 * NS_PER_S)
-#define TURN_PAGES	64u		/* of a CPU, before the others have their turn */
 #define PAGE_MOST	(1u << 20)
 #define SECONDS_MOST	1e9
 #define BUFFER_MOST	(1u << 22)
-
-/**
- * struct kernel_cpu - a CPU that is traced
- * @run: whose
- * @cpu: it
- * @fd: of the pages of its buffer
- * @stream: in the log
- * @stamp: of its last event; 0: there was none
- * @lost: events that were told to be
- */
-struct kernel_cpu {
-	struct kernel_run *run;
-	unsigned int cpu;
-	int fd;
-	uint64_t stream;
-	uint64_t stamp;
-	uint64_t lost;
-};
-
-/**
- * struct kernel_run - what is done, until it is interrupted or @until
- * @events: patterns of them, from the command line
- * @cpus: a list, or NULL: all
- * @output: folder of the log
- * @for_s: 0: until a signal
- * @buffer_kib: of each CPU; 0: the kernel's default
- * @tracefs: the instance
- * @known: events
- * @import: the log
- * @all: CPUs
- * @nr_cpus: how many
- * @page: one of a buffer
- * @page_bytes: of it
- * @records: given to the log
- * @lost: by the kernel
- * @trouble: what the disk answers
- * @until: the time is over, CLOCK_MONOTONIC, ns
- * @shown: when progress was
- */
-struct kernel_run {
-	const char *events;
-	const char *cpus;
-	const char *output;
-	double for_s;
-	uint64_t buffer_kib;
-	struct tracefs tracefs;
-	struct kernel_events *known;
-	struct hft_log_import *import;
-	struct kernel_cpu *all;
-	unsigned int nr_cpus;
-	void *page;
-	size_t page_bytes;
-	uint64_t records;
-	uint64_t lost;
-	int trouble;
-	uint64_t until;
-	uint64_t shown;
-};
 
 enum { KERNEL_EVENTS = 0x100, KERNEL_CPUS, KERNEL_FOR, KERNEL_BUFFER };
 
@@ -127,198 +56,6 @@ static void usage(void)
 	      stdout);
 }
 
-static void clear_progress(const struct kernel_run *run)
-{
-	if (run->shown && isatty(STDERR_FILENO))
-		fputs("\r\033[K", stderr);
-}
-
-static void show_progress(struct kernel_run *run, uint64_t now)
-{
-	if (!isatty(STDERR_FILENO) || now < run->shown + SHOW_NS)
-		return;
-	run->shown = now;
-	fprintf(stderr, "\r%" PRIu64 " records, %" PRIu64 " lost\033[K", run->records, run->lost);
-}
-
-static bool is_over(const struct kernel_run *run, uint64_t now)
-{
-	return interrupted || now >= run->until;
-}
-
-static void nap(uint64_t ns)
-{
-	const struct timespec time = { .tv_nsec = (long)ns };
-
-	ppoll(NULL, 0, &time, NULL);
-}
-
-/*
- * Was what the log has answered not final?  It is told of once, waited for, and given up some
- * time after the end.
- */
-static bool try_again(struct kernel_run *run, int err, uint64_t *began)
-{
-	uint64_t now = hft_log_monotonic();
-
-	if (err == -ENOENT || err == -EMSGSIZE || err == -EBADMSG || err == -EINVAL)
-		return false;
-	if (!is_over(run, now) || !*began)
-		*began = now;
-	if (is_over(run, now) && now > *began + GIVE_UP_NS)
-		return false;
-	if (err != -EAGAIN && err != run->trouble) {
-		clear_progress(run);
-		fail(-err, "%s: the kernel's buffers have to wait", run->output);
-		run->trouble = err;
-	}
-	hft_log_import_poll(run->import);
-	nap(LEAST_NAP_NS);
-	return true;
-}
-
-static int take_record(void *arg, const struct hft_log_site *site, uint64_t stamp,
-		       const void *arguments, size_t bytes)
-{
-	struct kernel_cpu *cpu = arg;
-	struct kernel_run *run = cpu->run;
-	uint64_t began = 0;
-	int err;
-
-	do {
-		err = hft_log_import_write(run->import, cpu->stream, site, stamp, arguments, bytes);
-	} while (err && try_again(run, err, &began));
-	if (err)
-		return fail(-err, "write the kernel's events to %s", run->output);
-	run->trouble = 0;
-	run->records++;
-	cpu->stamp = stamp;
-	return 0;
-}
-
-/* All that the kernel says a CPU has lost. */
-static uint64_t count_lost(const struct kernel_cpu *cpu)
-{
-	static const char *const names[] = { "\noverrun: ", "\ncommit overrun: ",
-					     "\ndropped events: " };
-	uint64_t sum = 0;
-	const char *found;
-	char name[64];
-	size_t size, i;
-	char *text;
-
-	snprintf(name, sizeof(name), "per_cpu/cpu%u/stats", cpu->cpu);
-	text = tracefs_read(&cpu->run->tracefs, name, &size);
-	for (i = 0; text && i < sizeof(names) / sizeof(names[0]); i++) {
-		found = strstr(text, names[i]);
-		if (found)
-			sum += strtoull(found + strlen(names[i]), NULL, 10);
-	}
-	free(text);
-	return sum;
-}
-
-static int take_lost(void *arg, int64_t records, uint64_t stamp)
-{
-	struct kernel_cpu *cpu = arg;
-	struct kernel_run *run = cpu->run;
-	uint64_t began = 0, lost = (uint64_t)records, sum;
-	int err;
-
-	if (records < 0) {
-		sum = count_lost(cpu);
-		lost = sum > cpu->lost ? sum - cpu->lost : 1;
-	}
-	do {
-		err = hft_log_import_lost(run->import, cpu->stream, lost,
-					  cpu->stamp ? cpu->stamp : stamp, stamp);
-	} while (err && try_again(run, err, &began));
-	if (err)
-		return fail(-err, "write what the kernel has lost to %s", run->output);
-	cpu->lost += lost;
-	run->lost += lost;
-	return 0;
-}
-
-/* A turn of a CPU.  1: there may be more, 0, or -errno, which was told. */
-static int take_pages(struct kernel_cpu *cpu)
-{
-	const struct kernel_sink sink = { take_record, take_lost, cpu };
-	struct kernel_run *run = cpu->run;
-	unsigned int i;
-	ssize_t got;
-	int err;
-
-	for (i = 0; i < TURN_PAGES; i++) {
-		got = read(cpu->fd, run->page, run->page_bytes);
-		if (got < 0 && errno != EAGAIN && errno != EINTR)
-			return fail(errno, "read the events of CPU %u", cpu->cpu);
-		if (got <= 0)
-			return 0;
-		err = kernel_events_page(run->known, run->page, (size_t)got, &sink);
-		if (err)
-			return err;
-	}
-	return 1;
-}
-
-/* As take_pages(), of all. */
-static int take_turn(struct kernel_run *run)
-{
-	unsigned int i;
-	int more = 0, ret;
-
-	for (i = 0; i < run->nr_cpus; i++) {
-		ret = take_pages(&run->all[i]);
-		if (ret < 0)
-			return ret;
-		more |= ret;
-	}
-	return more;
-}
-
-/* The store may want to be called at once, again and again, while the disk writes. */
-static uint64_t nap_of(uint64_t now, uint64_t next)
-{
-	if (next < now + LEAST_NAP_NS)
-		return LEAST_NAP_NS;
-	return next - now < LOOK_NS ? next - now : LOOK_NS;
-}
-
-static int take_until_end(struct kernel_run *run)
-{
-	uint64_t now = hft_log_monotonic(), next;
-	int more = 0;
-
-	while (more >= 0 && !is_over(run, now)) {
-		more = take_turn(run);
-		next = hft_log_import_poll(run->import);
-		now = hft_log_monotonic();
-		show_progress(run, now);
-		if (!more)
-			nap(nap_of(now, next));
-	}
-	return more < 0 ? more : 0;
-}
-
-/* What is left when nothing is added any more, and losses that no page has told of. */
-static int take_rest(struct kernel_run *run)
-{
-	struct kernel_cpu *cpu;
-	uint64_t lost;
-	int ret;
-
-	do {
-		ret = take_turn(run);
-	} while (ret > 0);
-	for (cpu = run->all; !ret && cpu < run->all + run->nr_cpus; cpu++) {
-		lost = count_lost(cpu);
-		if (lost > cpu->lost && cpu->stamp)
-			ret = take_lost(cpu, (int64_t)(lost - cpu->lost), cpu->stamp);
-	}
-	return ret;
-}
-
 static int trace(struct kernel_run *run)
 {
 	int err = tracefs_write(&run->tracefs, "tracing_on", "1"), off;
@@ -326,11 +63,11 @@ static int trace(struct kernel_run *run)
 	if (err)
 		return err;
 	run->until = run->for_s ? hft_log_monotonic() + (uint64_t)(run->for_s * 1e9) : UINT64_MAX;
-	err = take_until_end(run);
+	err = kernel_read_until_end(run);
 	off = tracefs_write(&run->tracefs, "tracing_on", "0");
 	if (!err)
-		err = off ? off : take_rest(run);
-	clear_progress(run);
+		err = off ? off : kernel_read_rest(run);
+	kernel_read_end(run);
 	return err;
 }
 
