@@ -90,12 +90,11 @@ static int take_record(void *arg, const struct hft_log_site *site, uint64_t stam
 	return 0;
 }
 
-/* All that the kernel says a CPU has lost. */
-static uint64_t count_lost(const struct kernel_cpu *cpu)
+/* All that the kernel says a CPU has lost.  0, or -errno, which was told. */
+static int count_lost(const struct kernel_cpu *cpu, uint64_t *sum)
 {
 	static const char *const names[] = { "\noverrun: ", "\ncommit overrun: ",
 					     "\ndropped events: " };
-	uint64_t sum = 0;
 	const char *found;
 	char name[64];
 	size_t size, i;
@@ -103,26 +102,37 @@ static uint64_t count_lost(const struct kernel_cpu *cpu)
 
 	snprintf(name, sizeof(name), "per_cpu/cpu%u/stats", cpu->cpu);
 	text = tracefs_read(&cpu->run->tracefs, name, &size);
-	for (i = 0; text && i < sizeof(names) / sizeof(names[0]); i++) {
+	if (!text)
+		return -EIO;
+	*sum = 0;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		found = strstr(text, names[i]);
 		if (found)
-			sum += strtoull(found + strlen(names[i]), NULL, 10);
+			*sum += strtoull(found + strlen(names[i]), NULL, 10);
 	}
 	free(text);
-	return sum;
+	return 0;
 }
 
+/*
+ * A page without room for the number gives none.  Then all is told that was lost by now, of
+ * which the next page's number has what was lost since this one was taken: no more is told than
+ * the kernel has counted.
+ */
 static int take_lost(void *arg, int64_t records, uint64_t stamp)
 {
 	struct kernel_cpu *cpu = arg;
 	struct kernel_run *run = cpu->run;
-	uint64_t began = 0, lost = (uint64_t)records, sum;
-	int err;
+	uint64_t began = 0, lost, sum;
+	int err = count_lost(cpu, &sum);
 
-	if (records < 0) {
-		sum = count_lost(cpu);
-		lost = sum > cpu->lost ? sum - cpu->lost : 1;
-	}
+	if (err)
+		return err;
+	lost = sum > cpu->lost ? sum - cpu->lost : 0;
+	if (records >= 0 && (uint64_t)records < lost)
+		lost = (uint64_t)records;
+	if (!lost)
+		return 0;
 	do {
 		err = hft_log_import_lost(run->import, cpu->stream, lost,
 					  cpu->stamp ? cpu->stamp : stamp, stamp);
@@ -199,16 +209,14 @@ int kernel_read_until_end(struct kernel_run *run)
 int kernel_read_rest(struct kernel_run *run)
 {
 	struct kernel_cpu *cpu;
-	uint64_t lost;
 	int ret;
 
 	do {
 		ret = take_turn(run);
 	} while (ret > 0);
 	for (cpu = run->all; !ret && cpu < run->all + run->nr_cpus; cpu++) {
-		lost = count_lost(cpu);
-		if (lost > cpu->lost && cpu->stamp)
-			ret = take_lost(cpu, (int64_t)(lost - cpu->lost), cpu->stamp);
+		if (cpu->stamp)
+			ret = take_lost(cpu, -1, cpu->stamp);
 	}
 	return ret;
 }
