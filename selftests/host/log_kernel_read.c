@@ -141,10 +141,31 @@ static void test_lost_at_the_end(void **state)
 	add_page(machine, now, MISSED | MISSED_STORED, 10);
 	open_buffer(machine);
 	set_stats(machine, 12);
+	machine->run.turn = UINT64_MAX;
 	assert_int_equal(take_turn(&machine->run), 0);
 	assert_int_equal(machine->run.lost, 10);
 	assert_int_equal(kernel_read_rest(&machine->run), 0);
 	assert_int_equal(machine->run.lost, 12);
+	free_machine(machine);
+}
+
+/* What comes while it is read waits for the next turn, or none would ever end. */
+static void test_turn_ends(void **state)
+{
+	struct machine *machine = make_machine("turn");
+	uint64_t now = hft_log_stamp(hft_log_import_is_tsc(machine->run.import));
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < MOST_PAGES; i++)
+		add_page(machine, now + i * 10000000ull, 0, 0);
+	open_buffer(machine);
+	set_stats(machine, 0);
+	machine->run.turn = now + 15000000;
+	assert_int_equal(take_turn(&machine->run), 0);
+	assert_int_equal(machine->run.records, 3 * PAGE_RECORDS);
+	assert_int_equal(kernel_read_rest(&machine->run), 0);
+	assert_int_equal(machine->run.records, MOST_PAGES * PAGE_RECORDS);
 	free_machine(machine);
 }
 
@@ -167,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lost_once),
 		cmocka_unit_test(test_lost_at_the_end),
+		cmocka_unit_test(test_turn_ends),
 	};
 
 	return cmocka_run_group_tests_name("log_kernel_read", tests, make_top, remove_top);

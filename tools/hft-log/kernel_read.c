@@ -144,7 +144,10 @@ static int take_lost(void *arg, int64_t records, uint64_t stamp)
 	return 0;
 }
 
-/* A turn of a CPU.  1: there may be more, 0, or -errno, which was told. */
+/*
+ * A turn of a CPU, until what is read is younger than the turn: where system calls are traced,
+ * each read here makes more to read.  1: there may be more, 0, or -errno, which was told.
+ */
 static int take_pages(struct kernel_cpu *cpu)
 {
 	const struct kernel_sink sink = { take_record, take_lost, cpu };
@@ -162,6 +165,8 @@ static int take_pages(struct kernel_cpu *cpu)
 		err = kernel_events_page(run->known, run->page, (size_t)got, &sink);
 		if (err)
 			return err;
+		if (cpu->stamp >= run->turn)
+			return 0;
 	}
 	return 1;
 }
@@ -181,26 +186,32 @@ static int take_turn(struct kernel_run *run)
 	return more;
 }
 
-/* The store may want to be called at once, again and again, while the disk writes. */
-static uint64_t nap_of(uint64_t now, uint64_t next)
+/*
+ * @look, and @next of the store: when they want to be.  The store may want to be called at once,
+ * again and again, while the disk writes.
+ */
+static uint64_t nap_of(uint64_t now, uint64_t look, uint64_t next)
 {
-	if (next < now + LEAST_NAP_NS)
-		return LEAST_NAP_NS;
-	return next - now < LOOK_NS ? next - now : LOOK_NS;
+	uint64_t until = next < look ? next : look;
+
+	return until < now + LEAST_NAP_NS ? LEAST_NAP_NS : until - now;
 }
 
 int kernel_read_until_end(struct kernel_run *run)
 {
-	uint64_t now = hft_log_monotonic(), next;
+	uint32_t tsc = (uint32_t)hft_log_import_is_tsc(run->import);
+	uint64_t now = hft_log_monotonic(), next, look;
 	int more = 0;
 
 	while (more >= 0 && !is_over(run, now)) {
+		run->turn = hft_log_stamp(tsc);
+		look = now + LOOK_NS;
 		more = take_turn(run);
 		next = hft_log_import_poll(run->import);
 		now = hft_log_monotonic();
 		show_progress(run, now);
 		if (!more)
-			nap(nap_of(now, next));
+			nap(nap_of(now, look, next));
 	}
 	return more < 0 ? more : 0;
 }
@@ -211,6 +222,7 @@ int kernel_read_rest(struct kernel_run *run)
 	struct kernel_cpu *cpu;
 	int ret;
 
+	run->turn = UINT64_MAX;
 	do {
 		ret = take_turn(run);
 	} while (ret > 0);

@@ -55,6 +55,7 @@ struct kernel_cpu {
  * @lost: by the kernel
  * @trouble: what the disk answers
  * @until: the time is over, CLOCK_MONOTONIC, ns
+ * @turn: stamp of its beginning
  * @shown: when progress was
  */
 struct kernel_run {
@@ -74,6 +75,7 @@ struct kernel_run {
 	uint64_t lost;
 	int trouble;
 	uint64_t until;
+	uint64_t turn;
 	uint64_t shown;
 };
 
