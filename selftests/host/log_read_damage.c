@@ -18,6 +18,20 @@
 
 #include "log_reader.h"
 
+/* Bytes that were read of files (see the Makefile) */
+static uint64_t bytes_read;
+
+ssize_t __real_pread(int fd, void *to, size_t size, off_t offset);
+ssize_t __wrap_pread(int fd, void *to, size_t size, off_t offset);
+
+ssize_t __wrap_pread(int fd, void *to, size_t size, off_t offset)
+{
+	ssize_t got = __real_pread(fd, to, size, offset);
+
+	bytes_read += got > 0 ? (size_t)got : 0;
+	return got;
+}
+
 static uint64_t records_before(const char *path, off_t end)
 {
 	struct hft_log_packet head;
@@ -139,6 +153,37 @@ static void test_size(void **unused)
 	assert_int_equal(count_stream(dir, &told), 3000 - records_of(bytes, 1));
 	assert_int_equal(told.kinds[HFT_LOG_NOTICE_DAMAGED], 1);
 	assert_string_equal(told.text, "packet 1: the file was cut off here");
+	free(bytes);
+}
+
+/* Wherever a packet may begin a head says that half of the file is its packet: all is read once. */
+static void test_heads(void **unused)
+{
+	const size_t size = 4 << 20;
+	struct hft_log_packet head;
+	struct load load;
+	struct told told;
+	uint8_t *bytes;
+	size_t at;
+
+	(void)unused;
+	open_store(&load, "heads", HFT_LOG_STORE_NO_PACK, 0);
+	append(&load, 0, 3000, 0);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	bytes = slurp("chunk-00000001/stream-1", &at);
+	memcpy(&head, bytes, sizeof(head));
+	free(bytes);
+	head.packet_bits = 8 * (size / 2);
+	bytes = calloc(1, size);
+	assert_non_null(bytes);
+	for (at = 0; at < size; at += HFT_LOG_PACKET_ALIGN)
+		memcpy(bytes + at, &head, sizeof(head));
+	drop("chunk-00000001/hft/seal");
+	put("chunk-00000001/stream-1", bytes, size);
+	bytes_read = 0;
+	assert_int_equal(count_stream(dir, &told), 0);
+	assert_int_equal(wrong(&told), size / HFT_LOG_PACKET_ALIGN);
+	assert_in_range(bytes_read, size, 2 * size);
 	free(bytes);
 }
 
@@ -301,6 +346,7 @@ int main(void)
 		cmocka_unit_test(test_torn),
 		cmocka_unit_test(test_hole),
 		cmocka_unit_test(test_size),
+		cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_late_loss),
 		cmocka_unit_test(test_packed),

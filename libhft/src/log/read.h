@@ -235,6 +235,7 @@ void hft_read_boots_free(struct hft_log_reader *reader);
 int hft_read_file_open(struct hft_read_file *file, const char *chunk, uint64_t stream);
 void hft_read_file_close(struct hft_read_file *file);
 int hft_read_file_resize(struct hft_read_file *file);
+int hft_read_file_peek(struct hft_read_file *file, uint64_t offset, void *to, size_t size);
 const void *hft_read_file_bytes(struct hft_read_file *file, uint64_t offset, size_t size,
 				size_t ahead, int *err);
 

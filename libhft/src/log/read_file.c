@@ -89,14 +89,33 @@ void hft_read_file_close(struct hft_read_file *file)
 	file->length = 0;
 }
 
-static int64_t hft_fill(struct hft_read_file *file, uint64_t offset, size_t size)
+static int64_t hft_fill(struct hft_read_file *file, uint64_t offset, void *to, size_t size)
 {
 	int64_t got;
 
 	if (file->packed)
-		return hft_log_packed_read(file->packed, offset, file->window, size);
-	got = pread(file->fd, file->window, size, (off_t)offset);
+		return hft_log_packed_read(file->packed, offset, to, size);
+	got = pread(file->fd, to, size, (off_t)offset);
 	return got < 0 ? -errno : got;
+}
+
+static bool hft_is_in_window(const struct hft_read_file *file, uint64_t offset, size_t size)
+{
+	return offset >= file->at && offset - file->at <= file->length &&
+	       file->length - (offset - file->at) >= size;
+}
+
+/* @size bytes at @offset; the window stays where it is.  1, 0: the file ends before, or -errno */
+int hft_read_file_peek(struct hft_read_file *file, uint64_t offset, void *to, size_t size)
+{
+	int64_t got;
+
+	if (hft_is_in_window(file, offset, size)) {
+		memcpy(to, file->window + (offset - file->at), size);
+		return 1;
+	}
+	got = hft_fill(file, offset, to, size);
+	return got < 0 ? (int)got : got == (int64_t)size;
 }
 
 /*
@@ -112,8 +131,7 @@ const void *hft_read_file_bytes(struct hft_read_file *file, uint64_t offset, siz
 	void *window;
 
 	*err = 0;
-	if (offset >= file->at && offset - file->at <= file->length &&
-	    file->length - (offset - file->at) >= size)
+	if (hft_is_in_window(file, offset, size))
 		return file->window + (offset - file->at);
 	if (offset > file->size || file->size - offset < size)
 		return NULL;
@@ -129,7 +147,7 @@ const void *hft_read_file_bytes(struct hft_read_file *file, uint64_t offset, siz
 		file->room = want;
 	}
 	file->length = 0;
-	got = hft_fill(file, offset, want);
+	got = hft_fill(file, offset, file->window, want);
 	if (got < 0) {
 		*err = (int)got;
 		return NULL;

@@ -229,17 +229,22 @@ static bool hft_is_seal(const struct hft_log_seal *seal)
 	return seal->magic == HFT_LOG_SEAL_MAGIC;
 }
 
-/* An open file may get a packet while it is read, whose seal is written last: so that first. */
-static bool hft_is_written(struct hft_read_input *input, uint64_t bytes)
+/*
+ * Has the packet that may be here its seal?  1: it has, or -errno.  It is looked for before the
+ * packet is read: in an open file it is written last, and in a damaged one each head may say that
+ * much is behind it, which would be read again for each.
+ */
+static int hft_is_written(struct hft_read_input *input, uint64_t bytes)
 {
-	const struct hft_log_seal *seal;
-	int err;
+	struct hft_log_seal seal;
+	int ret;
 
-	if (input->closed)
-		return true;
-	seal = hft_read_file_bytes(&input->file, input->offset + bytes - sizeof(*seal),
-				   sizeof(*seal), 0, &err);
-	return seal && hft_is_seal(seal);
+	/* A frame has a packet. */
+	if (input->file.packed && hft_next_frame(input) - input->offset < bytes)
+		return 0;
+	ret = hft_read_file_peek(&input->file, input->offset + bytes - sizeof(seal), &seal,
+				 sizeof(seal));
+	return ret > 0 ? hft_is_seal(&seal) : ret;
 }
 
 /* The file may be there before the chunk lists its stream. */
@@ -262,10 +267,10 @@ static int hft_load_packet(struct hft_read_input *input, uint64_t bytes)
 {
 	size_t ahead = input->reader->filters ? 0 : HFT_READ_AHEAD;
 	const struct hft_log_packet *head;
-	int err;
+	int err = hft_is_written(input, bytes);
 
-	if (!hft_is_written(input, bytes))
-		return HFT_PACKET_PASSED;
+	if (err <= 0)
+		return err ? err : HFT_PACKET_PASSED;
 	head = hft_read_file_bytes(&input->file, input->offset, (size_t)bytes,
 				   hft_ahead(input, ahead), &err);
 	if (!head)
