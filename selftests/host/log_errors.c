@@ -239,6 +239,28 @@ static void test_sync_of_metadata(void **unused)
 	check_one_failure("metadata", "/metadata", &opts);
 }
 
+/* That is tried again by itself: no stream has anything to be synchronised. */
+static void test_sync_of_metadata_alone(void **unused)
+{
+	atomic_int said;
+	struct hft_log_store_opts opts = options(&said);
+	struct load load;
+
+	(void)unused;
+	opts.sync = HFT_LOG_SYNC_NONE;
+	opts.audit_sync = HFT_LOG_SYNC_NONE;
+	new_folder("alone");
+	open_store(&load, &opts);
+	append_random(&load, 20, 1000);
+	fail_calls("/metadata", INT32_MAX, 0);
+	assert_int_equal(hft_log_store_flush(load.store, true, 10000000), -EIO);
+	fail_calls("", 0, 0);
+	append_random(&load, 5, 1000);
+	assert_int_equal(hft_log_store_flush(load.store, false, LONG_NS / 10), 0);
+	check_written(&load, false);
+	check_all_there(&load);
+}
+
 /* Only the keeper synchronises: what it was told once it must not forget. */
 static void test_sync_of_closed_chunk(void **unused)
 {
@@ -468,6 +490,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sync_of_stream),
 		cmocka_unit_test(test_sync_of_metadata),
+		cmocka_unit_test(test_sync_of_metadata_alone),
 		cmocka_unit_test(test_sync_of_closed_chunk),
 		cmocka_unit_test(test_no_sync),
 		cmocka_unit_test(test_lost),

@@ -334,6 +334,17 @@ static void sync_changes(struct hft_log_store *store, struct log_chunk *chunk)
 		hft_store_io_sync_chunk(store, chunk);
 }
 
+/* Nothing is written until that sync has succeeded, whatever policy the streams have. */
+static uint64_t retry_changes(struct hft_log_store *store)
+{
+	struct log_chunk *chunk = store->chunk;
+
+	if (!chunk || !chunk->changes_retry || chunk->changes_left)
+		return UINT64_MAX;
+	sync_changes(store, chunk);
+	return chunk->changes_retry > store->now ? chunk->changes_retry : store->now + BUSY_NS;
+}
+
 /* Returns when it is due; makes the request if it is. */
 static uint64_t sync_due(struct hft_log_store *store, struct log_file *file, bool now)
 {
@@ -401,6 +412,7 @@ static uint64_t poll_store(struct hft_log_store *store, bool all, bool sync)
 	next = flush_due(store, all);
 	if (store->rotate || is_old(store))
 		rotate(store);
+	next = earlier(next, retry_changes(store));
 	next = earlier(next, sync_all(store, sync));
 	hft_store_chunk_hand_over(store);
 	hft_store_chunk_reap(store);

@@ -74,6 +74,13 @@ static void tell_unsealed(struct hft_log_store *store, const struct log_chunk *c
 		hft_store_trouble(store, -err, "synchronising a chunk that is closed");
 }
 
+static void set_failing(struct hft_log_store *store, bool failing)
+{
+	pthread_mutex_lock(&store->lock);
+	store->keeper.failing = failing;
+	pthread_mutex_unlock(&store->lock);
+}
+
 /* Under the lock: waits if there is another attempt to be made. */
 static bool is_over(struct hft_log_store *store, int err, uint64_t pause_ns)
 {
@@ -93,11 +100,12 @@ static int seal(struct hft_log_store *store, struct log_chunk *chunk)
 
 	for (;;) {
 		err = try_seal(chunk, &again);
+		/* First: what is written meanwhile is no sign that the disk is well. */
+		set_failing(store, err && again);
 		if (err && err != told)
 			tell_unsealed(store, chunk, err, again);
 		told = err;
 		pthread_mutex_lock(&store->lock);
-		store->keeper.failing = err && again;
 		over = !err || is_over(store, err, pause_ns);
 		store->keeper.failing &= !over;
 		pthread_mutex_unlock(&store->lock);
