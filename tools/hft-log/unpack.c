@@ -175,20 +175,24 @@ static int open_folder(int dir, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+/*
+ * For progress alone: of a log that is written, streams get other names when they are
+ * compressed, and old chunks are removed.
+ */
 static int add_size(struct unpack *unpack, int from, const char *name, int to)
 {
 	struct stat stat;
 	int fd, err = 0;
 
 	if (fstatat(from, name, &stat, AT_SYMLINK_NOFOLLOW))
-		return -errno;
+		return errno == ENOENT ? 0 : -errno;
 	if (S_ISREG(stat.st_mode))
 		unpack->all += (uint64_t)stat.st_size;
 	if (!S_ISDIR(stat.st_mode))
 		return 0;
 	fd = open_folder(from, name);
 	if (fd < 0)
-		return fd;
+		return fd == -ENOENT ? 0 : fd;
 	err = each_entry(unpack, fd, to, add_size);
 	close(fd);
 	return err;
@@ -220,7 +224,8 @@ static int copy_stream(struct unpack *unpack, int from, const char *name, int to
 	char packed[NAME_MAX + 8];
 	int err = copy_file(unpack, from, name, to);
 
-	if (err == -ENOENT) {
+	snprintf(packed, sizeof(packed), "%s", name);
+	if (err == -ENOENT && !packed_end(packed)) {
 		snprintf(packed, sizeof(packed), "%s.zst", name);
 		err = copy_file(unpack, from, packed, to);
 	}
