@@ -101,7 +101,11 @@ static void on_signal(int signal)
 void catch_signals(void)
 {
 	const struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction was;
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	/* nohup(1) has it ignored. */
+	if (!sigaction(SIGHUP, NULL, &was) && was.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &action, NULL);
 }

@@ -37,8 +37,8 @@ bool parse_number(const char *text, int base, uint64_t least, uint64_t most, uin
 bool parse_real(const char *text, double least, double most, double *number);
 
 /*
- * SIGINT and SIGTERM set this from then on.  Without SA_RESTART: a wait ends, and what was
- * done until then is reported.
+ * SIGINT, SIGTERM and SIGHUP, unless that is ignored, set this from then on.  Without
+ * SA_RESTART: a wait ends, and what was done until then is reported.
  */
 extern volatile sig_atomic_t interrupted;
 void catch_signals(void);

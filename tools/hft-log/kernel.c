@@ -38,8 +38,8 @@ static const struct option options[] = {
 static void usage(void)
 {
 	fputs("Usage: hft-log kernel [OPTION]... --output DIR\n"
-	      "Write the kernel's events to a log, until SIGINT or SIGTERM.  Stamps are of the clock\n"
-	      "that programs log by: hft-log cat and merge show both in one order.  For root.\n"
+	      "Write the kernel's events to a log, until SIGINT, SIGTERM or SIGHUP.  Stamps are of the\n"
+	      "clock that programs log by: hft-log cat and merge show both in one order.  For root.\n"
 	      "\n"
 	      "  -o, --output DIR    folder of the log\n"
 	      "  --events LIST       SYSTEM or SYSTEM:EVENT, with * and ?, separated by commas, as\n"
