@@ -118,6 +118,10 @@ assert here["max_divergence_ns"] == 250000 and other["max_divergence_ns"] == 150
 result $? "have clocks of their own"
 check "as text, too" "$TOOL" clock "$LOG" "$dir/elsewhere"
 prints '^host +other\\x1b\[2J$' "and a name is no command of a terminal"
+python3 log_verify/sealed.py make "$dir/long" "" "$(printf 'a%.0s' {1..300})"
+check "a name of a machine may be long" "$TOOL" clock --json "$dir/long"
+[ "$(grep -c '"host"' "$out")" = 1 ]
+result $? "and is one machine's"
 status 2 "nor is one in a message" "$TOOL" verify "$dir/$(printf 'a\033[2J')"
 prints 'a\\x1b\[2J: ' "of an error"
 

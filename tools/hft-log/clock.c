@@ -46,7 +46,7 @@ struct state {
 /* Of one machine's clock, by however many programs */
 struct evidence {
 	struct evidence *next;
-	char host[256];
+	char *host;
 	uint64_t records;
 	uint64_t first;
 	uint64_t last;
@@ -201,14 +201,16 @@ static struct evidence *evidence_add(struct evidence **list, const char *host)
 {
 	struct evidence *evidence = calloc(1, sizeof(*evidence));
 
-	if (!evidence) {
+	if (evidence)
+		evidence->host = strdup(host);
+	if (!evidence || !evidence->host) {
 		fail(ENOMEM, "clock evidence");
+		free(evidence);
 		return NULL;
 	}
 	while (*list)
 		list = &(*list)->next;
 	*list = evidence;
-	snprintf(evidence->host, sizeof(evidence->host), "%s", host);
 	evidence->sources = json_object();
 	evidence->points = json_object();
 	evidence->ptps = json_object();
@@ -240,6 +242,7 @@ static void evidence_free(struct evidence *evidence)
 		json_decref(evidence->ptps);
 		json_decref(evidence->leaps);
 		json_decref(evidence->warnings);
+		free(evidence->host);
 		free(evidence);
 	}
 }
