@@ -130,6 +130,14 @@ fails 2 "a log that is not there" "$TOOL" verify "$dir/none"
 fails 2 "a key that is none" "$TOOL" verify --key "$LOG/chunk-00000001/metadata" "$LOG"
 fails 2 "a root that is none" "$TOOL" verify --root 12 "$LOG"
 fails 2 "an output that is there" "$TOOL" repair --output "$dir" "$LOG"
+python3 log_tool/make.py "$dir/box"
+status 1 "a machine without evidence" "$TOOL" clock --json "$LOG" "$dir/box"
+python3 -c 'import json, sys
+here, other = json.load(open(sys.argv[1]))["hosts"]
+assert here["records"] == 18 and other == {"host": "box", "records": 0, "warnings": []}' "$out"
+result $? "is shown"
+status 1 "and as text" "$TOOL" clock "$LOG" "$dir/box"
+prints "^evidence +none$" "it has none"
 fails 1 "no evidence" "$TOOL" clock --from 2030-01-01T00:00:00Z "$LOG"
 for command in verify repair clock; do
 	check "$command --help" "$TOOL" $command --help

@@ -89,10 +89,11 @@ static void usage(void)
 	      "and of no time at which it was not synchronised.  A time is within a limit if the\n"
 	      "evidence before and behind it is, and no more than 25 s apart.\n"
 	      "\n"
-	      "It is evidence of machines' clocks, of each by itself.  That the source of its time is traceable to\n"
-	      "UTC, and that all this is reviewed, is for the firm to show.\n"
+	      "It is evidence of machines' clocks, of each by itself.  That the source of its time is\n"
+	      "traceable to UTC, and that all this is reviewed, is for the firm to show.\n"
 	      "\n"
-	      "Exit status: as hft-log --help tells; 1 also if there is no evidence.\n", stdout);
+	      "Exit status: as hft-log --help tells; 1 also if there is none of a machine whose\n"
+	      "records are in a LOG.\n", stdout);
 }
 
 static uint64_t number(const struct hft_log_view *view, const char *name)
@@ -298,6 +299,11 @@ static void print_text(const struct evidence *evidence)
 
 	printf("%-24s", "host");
 	print_clean(stdout, *evidence->host ? evidence->host : "-");
+	if (!evidence->records) {
+		printf("\n%-24snone\n", "evidence");
+		print_warnings(evidence);
+		return;
+	}
 	printf("\n%-24s%s to %s, %" PRIu64 " records\n", "evidence", when(evidence->first, from),
 	       when(evidence->last, to), evidence->records);
 	print_set("clocksource", evidence->sources);
@@ -357,6 +363,9 @@ static json_t *json_of(const struct evidence *evidence)
 	char from[WHEN_BYTES], to[WHEN_BYTES], at[WHEN_BYTES];
 	json_t *json;
 
+	if (!evidence->records)
+		return json_pack("{s:s, s:i, s:O}", "host", evidence->host, "records", 0,
+				 "warnings", evidence->warnings);
 	json = json_pack("{s:s, s:s, s:s, s:I, s:f, s:f, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "host", evidence->host,
 			 "from", when(evidence->first, from), "to", when(evidence->last, to),
@@ -416,19 +425,45 @@ static int read_all(struct evidence **list, struct filter *filter,
 	return filter_status(filter, ret);
 }
 
-static bool has_records(const struct evidence *evidence)
+/* Whose log this is, if it has a record of the time that was asked for.  0, or the exit status. */
+static int add_host(struct evidence **list, const struct filter *filter, const char *path)
 {
-	while (evidence && !evidence->records)
-		evidence = evidence->next;
-	return evidence;
+	const struct hft_log_reader_opts opts = {
+		.sz = sizeof(opts), .from = filter->opts.from, .to = filter->opts.to,
+	};
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	int status = 0;
+
+	/* What can not be read of it was told when all were. */
+	if (hft_log_reader_open(&reader, &path, 1, &opts))
+		return 0;
+	if (hft_log_reader_next(reader, &view) > 0 && !evidence_of(list, view))
+		status = STATUS_USAGE;
+	hft_log_reader_close(reader);
+	return status;
 }
 
-static int show(struct filter *filter, struct hft_log_reader *reader, bool json)
+static int count_hosts(const struct evidence *evidence, bool has_records)
+{
+	int nr = 0;
+
+	for (; evidence; evidence = evidence->next)
+		nr += !!evidence->records == has_records;
+	return nr;
+}
+
+static int show(struct filter *filter, struct hft_log_reader *reader, char *const *paths,
+		int nr_paths, bool json)
 {
 	struct evidence *list = NULL, *evidence;
-	int status = read_all(&list, filter, reader);
+	int status = read_all(&list, filter, reader), i, err = 0;
 
-	if (!has_records(list) && status != STATUS_USAGE) {
+	for (i = 0; i < nr_paths && !err; i++)
+		err = add_host(&list, filter, paths[i]);
+	if (err || (!status && count_hosts(list, false)))
+		status = err ? err : STATUS_DAMAGED;
+	if (!count_hosts(list, true) && status != STATUS_USAGE) {
 		fail(0, "there is no clock evidence");
 		status = STATUS_DAMAGED;
 	} else if (json && status != STATUS_USAGE) {
@@ -480,7 +515,7 @@ int cmd_clock(int argc, char **argv)
 	if (!status)
 		status = filter_open(&filter, &reader, argv + optind, argc - optind);
 	if (!status) {
-		status = show(&filter, reader, json);
+		status = show(&filter, reader, argv + optind, argc - optind, json);
 		hft_log_reader_close(reader);
 	}
 	filter_end(&filter);
