@@ -410,6 +410,33 @@ static void test_closing_removed(void **unused)
 		assert_int_equal(events, all_made(&load) - before);
 }
 
+/* Chunk 1 can not be sealed in time: then chunk 2 is not, either, and both are repaired. */
+static void test_given_up(void **unused)
+{
+	atomic_int said;
+	struct hft_log_store_opts opts = options(&said);
+	struct load load;
+	uint32_t chunk;
+
+	(void)unused;
+	new_folder("up");
+	opts.sync = HFT_LOG_SYNC_NONE;
+	opts.audit_sync = HFT_LOG_SYNC_NONE;
+	open_store(&load, &opts);
+	fail_calls("chunk-00000001/", INT32_MAX, 0);
+	for (chunk = 1; chunk <= 2; chunk++) {
+		append_random(&load, 10, 10);
+		assert_int_equal(hft_log_store_clock(load.store, &origin.clock), 0);
+	}
+	assert_int_not_equal(hft_log_store_close(load.store, 10000000), 0);
+	assert_false(is_sealed(1) || is_sealed(2));
+	fail_calls("", 0, 0);
+	open_store(&load, &opts);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	assert_true(is_sealed(1) && is_sealed(2));
+	check_chain(true);
+}
+
 /* All of @log that can be, and how many of its calls were refused so. */
 static uint64_t log_until(int (*log)(uint64_t), int refusal, uint64_t *taken)
 {
@@ -496,6 +523,7 @@ int main(void)
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_no_write),
 		cmocka_unit_test(test_closing_removed),
+		cmocka_unit_test(test_given_up),
 		cmocka_unit_test(test_slow),
 	};
 

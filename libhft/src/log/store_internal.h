@@ -173,6 +173,7 @@ struct log_keeper {
 	struct log_chunk *done, *done_last;	/* to be freed by the drainer, in their order */
 	bool busy;
 	bool failing;			/* a sync of the chunk that it has failed */
+	bool gave_up;			/* its own: a chunk could not be sealed in time */
 };
 
 struct log_packer {

@@ -115,10 +115,15 @@ static int seal(struct hft_log_store *store, struct log_chunk *chunk)
 	}
 }
 
+/*
+ * Behind a chunk that was given up none is sealed, and the next who opens the log repairs all
+ * of them: it would take one ahead of a seal for one that had a seal.
+ */
 static void keep(struct hft_log_store *store, struct log_chunk *chunk)
 {
-	int err = seal(store, chunk);
+	int err = store->keeper.gave_up ? -ECANCELED : seal(store, chunk);
 
+	store->keeper.gave_up |= err && err != -ENOENT;
 	chunk->sealed = !err;
 	chunk->gone = err == -ENOENT;
 	if (chunk->lost)
