@@ -410,6 +410,38 @@ static void test_closing_removed(void **unused)
 		assert_int_equal(events, all_made(&load) - before);
 }
 
+/* A chunk that has lost a file is given up, which is no reason not to open the log again. */
+static void test_file_removed(void **unused)
+{
+	struct hft_log_verify_result result = { .sz = sizeof(result) };
+	atomic_int said;
+	struct hft_log_store_opts opts = options(&said);
+	struct load load;
+	char path[128];
+
+	(void)unused;
+	new_folder("file");
+	open_store(&load, &opts);
+	append_random(&load, 10, 100);
+	assert_int_equal(hft_log_store_clock(load.store, &origin.clock), 0);
+	append_random(&load, 10, 100);
+	assert_int_equal(hft_log_store_flush(load.store, true, LONG_NS), 0);
+	snprintf(path, sizeof(path), "%s/chunk-00000002/stream-8", dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(hft_log_store_clock(load.store, &origin.clock), 0);
+	append_random(&load, 10, 100);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	assert_false(is_sealed(2));
+	assert_true(is_sealed(3));
+	open_store(&load, &opts);
+	append_random(&load, 10, 100);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	assert_false(is_sealed(2));
+	assert_int_equal(hft_log_verify(dir, NULL, NULL, NULL, &result), 0);
+	assert_int_equal(result.sealed, 3);
+	assert_true(result.tampered > 0);
+}
+
 /* Chunk 1 can not be sealed in time: then chunk 2 is not, either, and both are repaired. */
 static void test_given_up(void **unused)
 {
@@ -523,6 +555,7 @@ int main(void)
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_no_write),
 		cmocka_unit_test(test_closing_removed),
+		cmocka_unit_test(test_file_removed),
 		cmocka_unit_test(test_given_up),
 		cmocka_unit_test(test_slow),
 	};

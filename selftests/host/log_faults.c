@@ -315,6 +315,46 @@ static void test_again(void **unused)
 	hft_log_seal_close(&second);
 }
 
+static int count_sealed(void)
+{
+	struct hft_log_verify_result result = { .sz = sizeof(result) };
+
+	assert_int_equal(hft_log_verify(dir, NULL, NULL, NULL, &result), 0);
+	assert_true(result.tampered > 0);
+	return (int)result.sealed;
+}
+
+/* Who removes or damages a seal does not keep the log from being written, nor get a new seal. */
+static void test_seal_gone(void **unused)
+{
+	struct hft_log_store_opts opts = { .flags = HFT_LOG_STORE_NO_PACK };
+	struct load load;
+	char path[128];
+	int i;
+
+	(void)unused;
+	new_folder("seal");
+	for (i = 0; i < 4; i++) {
+		open_store(&load, &opts);
+		append_random(&load, 3, 100);
+		assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	}
+	for (i = 2; i <= 4; i += 2) {
+		snprintf(path, sizeof(path), "%s/chunk-%08d/hft/seal", dir, i);
+		assert_int_equal(unlink(path), 0);
+	}
+	open_store(&load, &opts);		/* the last was torn by a crash, it seems */
+	append_random(&load, 3, 100);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	assert_int_equal(count_sealed(), 4);
+	snprintf(path, sizeof(path), "%s/chunk-%08d/hft/seal", dir, 5);
+	assert_int_equal(truncate(path, 100), 0);
+	open_store(&load, &opts);
+	append_random(&load, 3, 100);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	assert_int_equal(count_sealed(), 4);
+}
+
 /* A process that died before its first packet was written: its chunk is of the log, too. */
 static void test_empty_chunk(void **unused)
 {
@@ -422,6 +462,7 @@ int main(void)
 		cmocka_unit_test(test_keep_bytes),
 		cmocka_unit_test(test_keep_audit),
 		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_seal_gone),
 		cmocka_unit_test(test_empty_chunk),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_bad_records),

@@ -160,12 +160,18 @@ static uint64_t hft_log_realtime(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Those behind the last that has a seal; a damaged seal is nothing to repair. */
+/* A damaged seal is nothing to repair, nor is a chunk ahead of one that is sealed. */
+static bool hft_log_had_seal(const struct hft_log_chunks *chunks,
+			     const struct hft_log_chunk *chunk)
+{
+	return chunk->err && (chunk->err != -ENOENT || chunk->number < chunks->last_sealed);
+}
+
 static int hft_log_repair_chunks(struct hft_log_repairer *repairer,
 				 const struct hft_log_chunks *chunks, const struct hft_log_key *key)
 {
 	struct hft_log_seal_opts opts = { .first = chunks->first };
-	uint8_t previous[HASH];
+	uint8_t previous[HASH] = { 0 };
 	static const uint8_t zeroes[HASH];
 	int err = 0;
 	size_t i;
@@ -177,7 +183,7 @@ static int hft_log_repair_chunks(struct hft_log_repairer *repairer,
 		opts.chunk = chunk->number;
 		opts.closed = hft_log_realtime();
 		opts.final = i + 1 == chunks->nr;
-		if (chunk->err && (chunk->err != -ENOENT || chunk->number < chunks->last_sealed))
+		if (hft_log_had_seal(chunks, chunk) && !(repairer->how & HFT_LOG_REPAIR_REST))
 			return hft_fail(EBADMSG, "chunk %" PRIu64 ": its seal is missing or damaged, "
 					"which no repair mends", chunk->number);
 		if (!chunk->err) {
@@ -185,7 +191,7 @@ static int hft_log_repair_chunks(struct hft_log_repairer *repairer,
 			strcpy(repairer->uuid, chunk->uuid);
 			memcpy(previous, chunk->root, HASH);
 		}
-		if (chunk->err || chunk->is_pending) {
+		if (chunk->is_pending || (chunk->err && !hft_log_had_seal(chunks, chunk))) {
 			err = hft_log_repair_chunk(repairer, chunk, &opts, key);
 			memcpy(previous, repairer->seal.root, HASH);
 		}
@@ -195,10 +201,10 @@ static int hft_log_repair_chunks(struct hft_log_repairer *repairer,
 	return err;
 }
 
-int hft_log_repair_folder(int dir_fd, const struct hft_log_key *key, bool keeps_cut,
+int hft_log_repair_folder(int dir_fd, const struct hft_log_key *key, uint32_t how,
 			  struct hft_log_repair_result *result)
 {
-	struct hft_log_repairer repairer = { .dir_fd = dir_fd, .keeps_cut = keeps_cut };
+	struct hft_log_repairer repairer = { .dir_fd = dir_fd, .how = how };
 	struct hft_log_chunks chunks;
 	int err;
 
@@ -231,7 +237,7 @@ static int hft_log_repair_copy(int dir_fd, const char *output, const struct hft_
 	fd = open(output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return hft_fail(errno, "open the folder %s", output);
-	err = hft_log_repair_folder(fd, key, false, result);
+	err = hft_log_repair_folder(fd, key, 0, result);
 	close(fd);
 	return err;
 }
@@ -246,7 +252,8 @@ static int hft_log_repair_locked(int dir_fd, const struct hft_log_repair_opts *o
 		return err;
 	err = opts->output ?
 		hft_log_repair_copy(dir_fd, opts->output, opts->key ? &key : NULL, result) :
-		hft_log_repair_folder(dir_fd, opts->key ? &key : NULL, true, result);
+		hft_log_repair_folder(dir_fd, opts->key ? &key : NULL, HFT_LOG_REPAIR_IN_PLACE,
+				      result);
 	hft_log_key_close(&key);
 	return err;
 }

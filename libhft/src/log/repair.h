@@ -34,7 +34,7 @@ struct hft_log_repairer {
 	int dir_fd;
 	int chunk_fd;
 	uint64_t number;
-	bool keeps_cut;			/* what is cut is kept beside */
+	uint32_t how;			/* HFT_LOG_REPAIR_... */
 	struct hft_log_sealing seal;
 	struct json_t *cuts;		/* what the seal says of them */
 	struct hft_log_verifier verifier;
@@ -45,11 +45,17 @@ struct hft_log_repairer {
 	struct hft_log_repair_result result;
 };
 
+enum {
+	HFT_LOG_REPAIR_IN_PLACE = 1 << 0,	/* what is cut is kept beside */
+	/* What had a seal and has none, or a damaged one, stays as it is and is no error. */
+	HFT_LOG_REPAIR_REST = 1 << 1,
+};
+
 /*
  * Seal the chunks of a log that have no seal; the caller has the lock of the folder.
  * @key: to sign with, or NULL
  */
-int hft_log_repair_folder(int dir_fd, const struct hft_log_key *key, bool keeps_cut,
+int hft_log_repair_folder(int dir_fd, const struct hft_log_key *key, uint32_t how,
 			  struct hft_log_repair_result *result);
 
 int hft_log_repair_stream(struct hft_log_repairer *repairer, const char *file);

@@ -85,7 +85,7 @@ static int hft_log_cut_text(struct hft_log_repairer *repairer, const char *file,
 	char name[64];
 	int fd, err = 0;
 
-	if (repairer->keeps_cut) {
+	if (repairer->how & HFT_LOG_REPAIR_IN_PLACE) {
 		snprintf(name, sizeof(name), ".cut-%s", base ? base + 1 : file);
 		err = hft_log_create(repairer, name, &fd);
 		if (!err)

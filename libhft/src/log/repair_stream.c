@@ -201,7 +201,7 @@ static int hft_log_cut(struct hft_log_repairer *repairer, const char *file, size
 	}
 	for (i = first; i < repairer->nr_kept; i++)
 		moves |= repairer->kept[i].from != repairer->kept[i].offset;
-	if (cut && repairer->keeps_cut)
+	if (cut && (repairer->how & HFT_LOG_REPAIR_IN_PLACE))
 		err = hft_log_save_cut(repairer, file, fd, first, (uint64_t)st.st_size);
 	if (!err && moves)
 		err = hft_log_rewrite(repairer, file, fd, first);

@@ -268,16 +268,13 @@ static int look_at(struct hft_log_store *store, const char *name, uint32_t numbe
 	return sealed ? hft_store_kept_add(store, &kept) ? -ENOMEM : 1 : 0;
 }
 
-/* The root of the newest is what the next chunk goes on from. */
-static int read_last_root(struct hft_log_store *store)
+static int read_root(struct hft_log_store *store, uint32_t number)
 {
 	struct hft_log_sealing seal;
 	char name[HFT_LOG_NAME_BYTES];
 	int fd, err;
 
-	if (!store->nr_kept)
-		return 0;
-	snprintf(name, sizeof(name), "chunk-%08u", store->kept[store->nr_kept - 1].number);
+	snprintf(name, sizeof(name), "chunk-%08u", number);
 	fd = openat(store->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return hft_fail(errno, "opening %s/%s", store->dir, name);
@@ -289,6 +286,17 @@ static int read_last_root(struct hft_log_store *store)
 	store->has_previous = true;
 	hft_log_seal_close(&seal);
 	return 0;
+}
+
+/* The root of the newest is what the next chunk goes on from; that of a damaged seal is none. */
+static int read_last_root(struct hft_log_store *store)
+{
+	uint32_t i = store->nr_kept;
+	int err = -EBADMSG;
+
+	while (i-- && err == -EBADMSG)
+		err = read_root(store, store->kept[i].number);
+	return err == -EBADMSG ? 0 : err;
 }
 
 static int scan_folder(struct hft_log_store *store, DIR *dir, uint32_t *unsealed)
@@ -329,7 +337,11 @@ static int scan(struct hft_log_store *store, uint32_t *unsealed)
 	return err;
 }
 
-/* Finds what is there already; what a crash has left is sealed, and its seal says so. */
+/*
+ * Finds what is there already; what a crash has left is sealed, and its seal says so.  A chunk
+ * that had a seal, or whose files were removed, is no reason not to log: it stays as it is, for
+ * hft_log_verify() to tell.
+ */
 int hft_store_kept_scan(struct hft_log_store *store)
 {
 	struct hft_log_repair_result result = { .sz = sizeof(result) };
@@ -338,7 +350,8 @@ int hft_store_kept_scan(struct hft_log_store *store)
 
 	if (!err && unsealed) {
 		err = hft_log_repair_folder(store->dir_fd, store->has_key ? &store->key : NULL,
-					    true, &result);
+					    HFT_LOG_REPAIR_IN_PLACE | HFT_LOG_REPAIR_REST,
+					    &result);
 		if (!err)
 			err = scan(store, &unsealed);
 	}
