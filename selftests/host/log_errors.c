@@ -469,6 +469,40 @@ static void test_given_up(void **unused)
 	check_chain(true);
 }
 
+static void check_repaired(const char *name, bool was_well)
+{
+	atomic_int said;
+	struct hft_log_store_opts opts = options(&said);
+	struct load load;
+
+	new_folder(name);
+	open_store(&load, &opts);
+	if (was_well) {
+		append_random(&load, 20, 1000);
+		assert_int_equal(hft_log_store_flush(load.store, true, LONG_NS), 0);
+	}
+	fail_calls("chunk-00000001/", INT32_MAX, 0);
+	append_random(&load, 1, 100);
+	assert_int_not_equal(hft_log_store_close(load.store, 10000000), 0);
+	assert_false(is_sealed(1));
+	fail_calls("chunk-00000001/", 1, 0);
+	assert_int_equal(hft_log_store_open(&load.store, dir, &origin, &opts), -EIO);
+	assert_false(is_sealed(1));
+	open_store(&load, &opts);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	assert_true(is_sealed(1));
+	check_certain();
+	check_chain(true);
+}
+
+/* Who repairs a chunk has not heard that the disk did not take it. */
+static void test_repaired(void **unused)
+{
+	(void)unused;
+	check_repaired("repaired", true);
+	check_repaired("none-certain", false);
+}
+
 /* All of @log that can be, and how many of its calls were refused so. */
 static uint64_t log_until(int (*log)(uint64_t), int refusal, uint64_t *taken)
 {
@@ -557,6 +591,7 @@ int main(void)
 		cmocka_unit_test(test_closing_removed),
 		cmocka_unit_test(test_file_removed),
 		cmocka_unit_test(test_given_up),
+		cmocka_unit_test(test_repaired),
 		cmocka_unit_test(test_slow),
 	};
 

@@ -7,6 +7,10 @@
  * there (repair_files.c).  What is cut is kept in a hidden file beside, unless it is zeroes.
  * The seal says all of that, and what was seen before: tampering does not go away by it.
  *
+ * The process that wrote a chunk may have ended because the disk did not take it.  Then what is
+ * read of the chunk is in the page cache only, which the next sync does not say: what no packet
+ * says was on the disk is written again before there is a seal (again.h).
+ *
  * A repair may be killed at any point and is made again then, or ended (repair_end.c): what
  * is to be is written beside first, then the seal as hft/.repaired, and only then do the
  * files of the chunk change to what that seal says.
@@ -28,6 +32,7 @@ struct hft_log_kept {
 	uint64_t begin;
 	uint64_t end;
 	uint64_t records;
+	uint64_t number;
 };
 
 struct hft_log_repairer {
@@ -42,6 +47,7 @@ struct hft_log_repairer {
 	size_t nr_kept, room;
 	char uuid[40];
 	bool has_uuid;			/* that of a packet of the chunk */
+	uint64_t synced;		/* packets of the stream that were on the disk */
 	struct hft_log_repair_result result;
 };
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../options.h"
+#include "again.h"
 #include "repair.h"
 
 #define MOST_TEXT	(256u << 20)
@@ -109,6 +110,8 @@ static int hft_log_repair_text(struct hft_log_repairer *repairer, const char *fi
 	whole = whole_of(text, size);
 	if (whole < size)
 		err = hft_log_cut_text(repairer, file, text, size, whole);
+	if (!err && (repairer->how & HFT_LOG_REPAIR_IN_PLACE))
+		err = hft_log_again_text(repairer->chunk_fd, file, text, whole);
 	free(text);
 	return err ? err : hft_log_seal_file(&repairer->seal, repairer->chunk_fd, file, file, whole);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../options.h"
+#include "again.h"
 #include "repair.h"
 
 int hft_log_put(int fd, const void *bytes, size_t size)
@@ -95,6 +96,7 @@ static int hft_log_keep(struct hft_log_repairer *repairer, uint64_t stream,
 		.begin = piece->begin,
 		.end = piece->end,
 		.records = piece->records,
+		.number = piece->number,
 	};
 	return 0;
 }
@@ -108,6 +110,7 @@ static int hft_log_choose(struct hft_log_repairer *repairer, struct hft_log_sour
 	int err = 0, ret = 0;
 
 	*cut = 0;
+	repairer->synced = 0;
 	hft_log_packets_begin(packets, source, stream);
 	while (!err && (ret = hft_log_packets_next(packets, &piece)) > 0) {
 		if (!piece.is_whole) {
@@ -117,6 +120,8 @@ static int hft_log_choose(struct hft_log_repairer *repairer, struct hft_log_sour
 		if (!repairer->has_uuid)
 			hft_log_uuid_print(piece.uuid, repairer->uuid);
 		repairer->has_uuid = true;
+		if (piece.synced > repairer->synced)
+			repairer->synced = piece.synced;
 		err = hft_log_keep(repairer, stream, &piece, chain->bytes);
 		if (!err)
 			err = hft_log_chain_count(chain, piece.hash, piece.bytes, piece.records,
@@ -209,6 +214,32 @@ static int hft_log_cut(struct hft_log_repairer *repairer, const char *file, size
 	return err;
 }
 
+/* What was read of it may not be on the disk: see repair.h. */
+static int hft_log_write_again(struct hft_log_repairer *repairer, const char *file, size_t first,
+			       const struct hft_log_chain *chain)
+{
+	struct hft_log_again again;
+	size_t i;
+	int err;
+
+	err = hft_log_again_open(&again);
+	if (err)
+		return err;
+	err = hft_log_again_begin(&again, repairer->chunk_fd, file);
+	if (!err) {
+		for (i = first; i < repairer->nr_kept && !err; i++) {
+			const struct hft_log_kept *kept = &repairer->kept[i];
+
+			if (kept->number >= repairer->synced)
+				err = hft_log_again_packet(&again, kept->from, kept->bytes,
+							   chain->hashes[i - first]);
+		}
+		err = hft_log_again_end(&again, file, err);
+	}
+	hft_log_again_close(&again);
+	return err == -EBADMSG ? hft_fail(EIO, "%s changes while it is read", file) : err;
+}
+
 static int hft_log_look(struct hft_log_repairer *repairer, struct hft_log_source *source,
 			const char *file, uint64_t stream)
 {
@@ -245,6 +276,8 @@ int hft_log_repair_stream(struct hft_log_repairer *repairer, const char *file)
 	if (!err)
 		err = hft_log_choose(repairer, &source, stream, &chain, &cut);
 	hft_log_source_close(&source);
+	if (!err && (repairer->how & HFT_LOG_REPAIR_IN_PLACE))
+		err = hft_log_write_again(repairer, file, first, &chain);
 	if (!err && chain.bytes != size)
 		err = hft_log_cut(repairer, file, first, cut);
 	if (!err && cut)
