@@ -328,7 +328,8 @@ int hft_log_seal_sync(const struct hft_log_sealing *seal, int chunk_fd)
 		if (err)
 			return err;
 	}
-	return hft_log_sync(chunk_fd, ".", O_DIRECTORY);
+	err = hft_log_sync(chunk_fd, ".", O_DIRECTORY);
+	return err ? err : hft_log_sync(chunk_fd, "..", O_DIRECTORY);
 }
 
 int hft_log_seal_save(const struct hft_log_sealing *seal, int chunk_fd)

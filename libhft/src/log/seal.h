@@ -154,9 +154,9 @@ int hft_log_seal_repaired(struct hft_log_sealing *seal, struct json_t *cuts);
 int hft_log_seal_end(struct hft_log_sealing *seal, const struct hft_log_key *key);
 
 /*
- * Write it: first the files that it names go to the disk, then hft/seal appears, whole,
- * and goes there, too.  Or the two by themselves: when the first fails, what was written may
- * be lost, and trying it again is not enough.
+ * Write it: first the files that it names, and the folder's own name, go to the disk, then
+ * hft/seal appears, whole, and goes there, too.  Or the two by themselves: when the first fails,
+ * what was written may be lost, and trying it again is not enough.
  */
 int hft_log_seal_sync(const struct hft_log_sealing *seal, int chunk_fd);
 int hft_log_seal_save(const struct hft_log_sealing *seal, int chunk_fd);
