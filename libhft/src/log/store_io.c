@@ -154,17 +154,25 @@ static void sync_file_done(struct hft_log_store *store, struct log_file *file, i
 	hft_store_file_synced(file, file->sync_written_to);
 }
 
+/* It is made again as long as the chunk is open; one that was closed meanwhile is the keeper's. */
+static void sync_chunk_failed(struct hft_log_store *store, struct log_chunk *chunk, int err)
+{
+	chunk->changes_failed = true;
+	chunk->changes_retry = store->now + AGAIN_NS;
+	if (is_again(err))
+		return;
+	if (chunk != store->chunk)
+		hft_store_chunk_doubt(store, chunk);
+	hft_store_trouble(store, -err, "synchronising a chunk");
+}
+
 static void sync_chunk_done(struct hft_log_store *store, struct log_chunk *chunk, int done)
 {
 	int i;
 
 	chunk->syncs--;
-	if (done < 0) {
-		chunk->changes_failed = true;
-		chunk->changes_retry = store->now + AGAIN_NS;
-		if (!is_again(done))
-			hft_store_trouble(store, -done, "synchronising a chunk");
-	}
+	if (done < 0)
+		sync_chunk_failed(store, chunk, done);
 	if (--chunk->changes_left)
 		return;
 	if (!chunk->changes_failed) {
