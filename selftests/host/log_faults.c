@@ -315,6 +315,38 @@ static void test_again(void **unused)
 	hft_log_seal_close(&second);
 }
 
+static void append_once(struct load *load, int i, uint32_t records)
+{
+	static uint8_t buffer[1 << 18];
+	size_t bytes = records_make(&load->sources[i], buffer, sizeof(buffer), records);
+
+	assert_int_equal(hft_log_store_append(load->store, stream_id(i), buffer, bytes, 0), bytes);
+	load->bytes[i] += bytes;
+}
+
+/* A packet that is closed with its chunk is written behind one that was begun later. */
+static void test_chunk_between(void **unused)
+{
+	struct hft_log_store_opts opts = {
+		.flags = HFT_LOG_STORE_NO_PACK | HFT_LOG_STORE_NO_URING,
+		.packet_bytes = 16 << 10, .buffers = 64, .chunk_bytes = 32 << 10,
+	};
+	struct load load;
+	int64_t chunks, events;
+
+	(void)unused;
+	new_folder("between");
+	open_store(&load, &opts);
+	append_once(&load, 2, 10);
+	append_once(&load, 1, 2000);		/* closes the chunk */
+	append_once(&load, 2, 2000);
+	assert_int_equal(hft_log_store_flush(load.store, true, LONG_NS), 0);
+	check_written(&load, true);
+	check_all_there(&load);
+	chunks = count_chunks(&events);
+	assert_true(chunks > 1);
+}
+
 static int count_sealed(void)
 {
 	struct hft_log_verify_result result = { .sz = sizeof(result) };
@@ -462,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_keep_bytes),
 		cmocka_unit_test(test_keep_audit),
 		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_chunk_between),
 		cmocka_unit_test(test_seal_gone),
 		cmocka_unit_test(test_empty_chunk),
 		cmocka_unit_test(test_clock),

@@ -272,19 +272,31 @@ static int bind_packet(struct hft_log_store *store, struct log_packet *packet)
 	return err;
 }
 
-/* Gives what is READY to the disk: a packet that it takes at once is free afterwards. */
+static struct log_packet *first_ready(const struct log_stream *stream)
+{
+	struct log_packet *packet = stream->first;
+
+	while (packet && packet->file && packet->state != LOG_PACKET_READY)
+		packet = packet->next;
+	return packet;
+}
+
+/*
+ * Gives what is READY to the disk.  A packet that it takes at once is free afterwards, and so
+ * are those behind it that were written before.
+ */
 static void write_waiting(struct hft_log_store *store)
 {
 	struct log_stream *stream;
-	struct log_packet *packet, *next;
+	struct log_packet *packet;
 
 	for (stream = store->streams; stream; stream = stream->next)
-		for (packet = stream->first; packet; packet = next) {
-			next = packet->next;
+		while ((packet = first_ready(stream))) {
 			if (store->retry || (!packet->file && bind_packet(store, packet)))
 				return;
+			hft_store_write(store, packet);
 			if (packet->state == LOG_PACKET_READY)
-				hft_store_write(store, packet);
+				break;
 		}
 }
 
