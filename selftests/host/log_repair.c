@@ -348,6 +348,30 @@ static void finish(struct outcome *outcome)
 	assert_int_equal(stat(path, &outcome->cut), 0);
 }
 
+/* The repair of a copy, which leaves the log as it is, is the same. */
+static void check_copy(const char *text)
+{
+	struct hft_log_repair_opts opts = { .sz = sizeof(opts), .key = private_pem };
+	struct hft_log_repair_result repaired = { .sz = sizeof(repaired) };
+	struct hft_log_verify_result result;
+	struct wanted wanted = { 0 };
+	char output[96], was[80];
+	int err;
+
+	snprintf(output, sizeof(output), "%s/copy", root_dir);
+	opts.output = output;
+	err = hft_log_repair(log_dir, &opts, &repaired);
+	if (err)
+		fail_msg("call %u: %s", trouble.at, hft_strerror(err));
+	strcpy(was, log_dir);
+	strcpy(log_dir, output);
+	verify(&wanted, &result);
+	if (strcmp(text, wanted.text))
+		fail_msg("call %u, the copy:\n%s and not:\n%s", trouble.at, wanted.text, text);
+	make_remove(output);
+	strcpy(log_dir, was);
+}
+
 /* In a process of its own: false, if it came to its end. */
 static bool is_killed(void)
 {
@@ -398,6 +422,7 @@ static void interrupt(bool (*is_interrupted)(void))
 		verify(&found, &between);
 		if (between.tampered)
 			fail_msg("call %u:\n%s", trouble.at, found.text);
+		check_copy(wanted.text);
 		finish(&outcome);
 		if (strcmp(wanted.text, outcome.text))
 			fail_msg("call %u:\n%s and not:\n%s", trouble.at, outcome.text, wanted.text);

@@ -254,7 +254,15 @@ static int hft_log_copy_file(int from_dir, const char *file, int to_dir)
 	return err;
 }
 
-static int hft_log_copy_folder(int from_dir, int to_dir, const char *folder)
+/* Of a chunk whose repair has not ended: what that repair made, which its seal counts on, too. */
+static bool hft_log_is_copied(const char *name, bool is_pending)
+{
+	if (*name != '.')
+		return true;
+	return is_pending && strcmp(name, ".") && strcmp(name, "..");
+}
+
+static int hft_log_copy_folder(int from_dir, int to_dir, const char *folder, bool is_pending)
 {
 	int from = openat(from_dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	DIR *dir = from < 0 ? NULL : fdopendir(from);
@@ -274,10 +282,10 @@ static int hft_log_copy_folder(int from_dir, int to_dir, const char *folder)
 		return err;
 	}
 	while (!err && (entry = readdir(dir))) {
-		if (*entry->d_name == '.')
+		if (!hft_log_is_copied(entry->d_name, is_pending))
 			continue;
 		if (!strcmp(entry->d_name, "hft") && strcmp(folder, "hft"))
-			err = hft_log_copy_folder(from, to, "hft");
+			err = hft_log_copy_folder(from, to, "hft", is_pending);
 		else
 			err = hft_log_copy_file(from, entry->d_name, to);
 	}
@@ -299,7 +307,7 @@ int hft_log_copy_chunks(int dir_fd, const struct hft_log_chunks *chunks, const c
 		return hft_fail(errno, "open the folder %s", output);
 	for (i = 0; i < chunks->nr && !err; i++) {
 		snprintf(name, sizeof(name), "chunk-%08" PRIu64, chunks->chunk[i].number);
-		err = hft_log_copy_folder(dir_fd, fd, name);
+		err = hft_log_copy_folder(dir_fd, fd, name, chunks->chunk[i].is_pending);
 	}
 	close(fd);
 	return err;
