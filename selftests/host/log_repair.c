@@ -9,12 +9,15 @@
 
 #include "log_tamper.h"
 
-/* The calls of a repair that change a folder (see the Makefile): one of them does not come off. */
+/* The calls that a repair depends on (see the Makefile): one of them does not come off. */
 static struct {
 	enum { NO_TROUBLE, KILLED, FULL } kind;
 	unsigned int at;		/* which, from 1 */
 	unsigned int calls;
 } trouble;
+
+/* A new index was made, and the folder that it is in not synced. */
+static bool is_index_loose;
 
 int __real_openat(int dir, const char *path, int flags, ...);
 ssize_t __real_write(int fd, const void *bytes, size_t size);
@@ -22,12 +25,14 @@ int __real_fsync(int fd);
 int __real_ftruncate(int fd, off_t size);
 int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int __real_unlinkat(int dir, const char *path, int flags);
+int __real_faccessat(int dir, const char *path, int mode, int flags);
 int __wrap_openat(int dir, const char *path, int flags, ...);
 ssize_t __wrap_write(int fd, const void *bytes, size_t size);
 int __wrap_fsync(int fd);
 int __wrap_ftruncate(int fd, off_t size);
 int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int __wrap_unlinkat(int dir, const char *path, int flags);
+int __wrap_faccessat(int dir, const char *path, int mode, int flags);
 
 static bool is_now(void)
 {
@@ -52,6 +57,7 @@ int __wrap_openat(int dir, const char *path, int flags, ...)
 	va_end(args);
 	if (flags & O_CREAT && is_now())
 		return strike();
+	is_index_loose |= flags & O_CREAT && !strcmp(path, "hft/.new-index");
 	return __real_openat(dir, path, flags, mode);
 }
 
@@ -64,8 +70,19 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t size)
 	return strike();
 }
 
+static bool is_folder_hft(int fd)
+{
+	char link[32], path[256];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, sizeof(path));
+	return length > 4 && !memcmp(path + length - 4, "/hft", 4);
+}
+
 int __wrap_fsync(int fd)
 {
+	is_index_loose &= !is_folder_hft(fd);
 	return is_now() ? strike() : __real_fsync(fd);
 }
 
@@ -76,12 +93,19 @@ int __wrap_ftruncate(int fd, off_t size)
 
 int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
+	if (is_index_loose && !strcmp(to, "hft/.repaired"))
+		fail_msg("the seal of a repair is there, and its index may be lost");
 	return is_now() ? strike() : __real_renameat(from_dir, from, to_dir, to);
 }
 
 int __wrap_unlinkat(int dir, const char *path, int flags)
 {
 	return is_now() ? strike() : __real_unlinkat(dir, path, flags);
+}
+
+int __wrap_faccessat(int dir, const char *path, int mode, int flags)
+{
+	return is_now() ? strike() : __real_faccessat(dir, path, mode, flags);
 }
 
 /* A stream of an unsealed chunk is broken from a packet on, in the ways that disks have. */

@@ -25,10 +25,13 @@ void hft_log_new_name(const char *file, char name[256])
 	snprintf(name, 256, "%.*s.new-%s", (int)(base - file), file, base);
 }
 
-bool hft_log_has_new(int chunk_fd, const char *file, char name[256])
+/* 1, 0, or -errno: it may be there, then, and the old file is not what is to stay. */
+int hft_log_has_new(int chunk_fd, const char *file, char name[256])
 {
 	hft_log_new_name(file, name);
-	return !faccessat(chunk_fd, name, F_OK, AT_SYMLINK_NOFOLLOW);
+	if (!faccessat(chunk_fd, name, F_OK, AT_SYMLINK_NOFOLLOW))
+		return 1;
+	return errno == ENOENT ? 0 : hft_fail(errno, "look for %s", name);
 }
 
 /* What a repair may change: a seal of someone else's may name anything. */
@@ -62,10 +65,14 @@ static int hft_log_end_file(int chunk_fd, const json_t *sealed)
 {
 	const char *file = json_string_value(json_object_get(sealed, "name"));
 	char name[256];
+	int has_new;
 
 	if (!hft_log_is_own_name(file))
 		return hft_fail(EBADMSG, "hft/.repaired names %s, which no repair changes", file);
-	if (!hft_log_has_new(chunk_fd, file, name))
+	has_new = hft_log_has_new(chunk_fd, file, name);
+	if (has_new < 0)
+		return has_new;
+	if (!has_new)
 		return hft_log_cut_to(chunk_fd, file, hft_log_number(sealed, "bytes"));
 	if (renameat(chunk_fd, name, chunk_fd, file))
 		return hft_fail(errno, "rename %s", name);

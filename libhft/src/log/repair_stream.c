@@ -264,8 +264,9 @@ int hft_log_repair_stream(struct hft_log_repairer *repairer, const char *file)
 	if (!hft_log_stream_number(file, &stream))
 		return 0;
 	/* That of a repair which did not come to its end */
-	if (hft_log_has_new(repairer->chunk_fd, file, name))
-		unlinkat(repairer->chunk_fd, name, 0);
+	hft_log_new_name(file, name);
+	if (unlinkat(repairer->chunk_fd, name, 0) && errno != ENOENT)
+		return hft_fail(errno, "remove %s", name);
 	err = hft_log_source_open(&source, repairer->chunk_fd, file);
 	if (err)
 		return err;

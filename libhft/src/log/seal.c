@@ -278,7 +278,7 @@ static int hft_log_sync_file(int chunk_fd, const char *name)
 {
 	char compressed[256];
 
-	if (!faccessat(chunk_fd, name, F_OK, 0))
+	if (!faccessat(chunk_fd, name, F_OK, 0) || errno != ENOENT)
 		return hft_log_sync(chunk_fd, name, 0);
 	snprintf(compressed, sizeof(compressed), "%s.zst", name);
 	return hft_log_sync(chunk_fd, compressed, 0);
@@ -348,6 +348,9 @@ int hft_log_seal_write_pending(const struct hft_log_sealing *seal, int chunk_fd)
 {
 	int err = hft_log_sync(chunk_fd, ".", O_DIRECTORY);
 
+	/* A new index must not be missing once this seal is there: the old one would be cut. */
+	if (!err)
+		err = hft_log_sync(chunk_fd, "hft", O_DIRECTORY);
 	return err ? err : hft_log_seal_put(seal->json, chunk_fd, SEAL_PENDING);
 }
 

@@ -56,7 +56,7 @@ const uint8_t *hft_log_chunk_root(const struct hft_log_chunk *chunk);
  * the file stays or its end is cut off.
  */
 void hft_log_new_name(const char *file, char name[256]);
-bool hft_log_has_new(int chunk_fd, const char *file, char name[256]);
+int hft_log_has_new(int chunk_fd, const char *file, char name[256]);
 
 /* A file of a chunk, compressed or not: bytes as they were before. */
 struct hft_log_source {
