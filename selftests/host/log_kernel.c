@@ -182,6 +182,10 @@ static void test_no_page(void **state)
 	(void)state;
 	assert_int_equal(kernel_events_page(events, page, 8, &sink), -EBADMSG);
 	assert_int_equal(kernel_events_page(events, page, sizeof(page), &sink), -EBADMSG);
+	page[1] = 0x100008;
+	assert_int_equal(kernel_events_page(events, page, sizeof(page), &sink), -EBADMSG);
+	page[1] = 8 | 1u << 31 | MISSED_STORED;
+	assert_int_equal(kernel_events_page(events, page, sizeof(page), &sink), -EBADMSG);
 	assert_int_equal(kernel_events_add(events, "x", "y", "nothing", 7, &site), -EBADMSG);
 	kernel_events_free(events);
 }

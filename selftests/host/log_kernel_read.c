@@ -23,7 +23,6 @@
 #define PAGE_RECORDS	2		/* of kernel_lost_page */
 #define MOST_PAGES	8
 #define MISSED		(1ull << 31)
-#define MISSED_STORED	(1ull << 30)
 
 static char top[32];
 

@@ -16,7 +16,9 @@
 
 #include "kernel_event.h"
 
-#define COMMIT_MASK	0xfffffu	/* of the page's bytes, above which are flags */
+/* The commit of a page: its bytes, as libtraceevent takes them, and a number is behind them. */
+#define COMMIT_MASK	((1u << 27) - 1)
+#define MISSED_STORED	(1u << 30)
 #define PAGE_HEAD	16u		/* the time and the commit */
 
 /* An event: a site, and its fields in the order of the site's. */
@@ -346,18 +348,27 @@ static int take_event(struct kernel_events *events, const struct kernel_data *da
 			    bytes - sizeof(struct hft_log_record));
 }
 
+static bool is_page(const void *page, size_t size)
+{
+	uint64_t commit, bytes;
+
+	if (size < PAGE_HEAD)
+		return false;
+	memcpy(&commit, (const char *)page + 8, sizeof(commit));
+	bytes = commit & COMMIT_MASK;
+	if (commit & MISSED_STORED)
+		bytes += sizeof(uint64_t);
+	return bytes <= size - PAGE_HEAD;
+}
+
 int kernel_events_page(struct kernel_events *events, void *page, size_t size,
 		       const struct kernel_sink *sink)
 {
 	unsigned long long stamp;
 	struct kernel_data data;
-	uint64_t commit = 0;
 	int err = 0, missed;
 
-	if (size >= PAGE_HEAD)
-		memcpy(&commit, (char *)page + 8, sizeof(commit));
-	if (size < PAGE_HEAD || (commit & COMMIT_MASK) > size - PAGE_HEAD ||
-	    kbuffer_load_subbuffer(events->pages, page))
+	if (!is_page(page, size) || kbuffer_load_subbuffer(events->pages, page))
 		return fail(EBADMSG, "a page of the kernel's events");
 	missed = kbuffer_missed_events(events->pages);
 	data.at = kbuffer_read_event(events->pages, &stamp);
