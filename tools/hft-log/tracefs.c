@@ -173,15 +173,17 @@ static int each_name(const struct tracefs *tracefs, const char *system, const ch
 
 	snprintf(path, sizeof(path), "%s/events/%s", tracefs->dir, system);
 	dir = opendir(path);
-	while (dir && !err && (entry = readdir(dir))) {
+	/* events/ has files, too, and what a module has goes with it. */
+	if (!dir)
+		return errno == ENOTDIR || errno == ENOENT ? 0 : fail(errno, "%s", path);
+	while (!err && (entry = readdir(dir))) {
 		if (entry->d_name[0] == '.' || fnmatch(pattern, entry->d_name, 0) ||
 		    !is_event(tracefs, system, entry->d_name))
 			continue;
 		err = fn(arg, system, entry->d_name);
 		nr++;
 	}
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	return err ? err : nr;
 }
 
