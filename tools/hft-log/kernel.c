@@ -44,7 +44,7 @@ static void usage(void)
 	      "  -o, --output DIR    folder of the log\n"
 	      "  --events LIST       SYSTEM or SYSTEM:EVENT, with * and ?, separated by commas, as\n"
 	      "                      hft,sched:sched_switch (default: hft, those of hft.ko)\n"
-	      "  --cpus LIST         of these CPUs, as 2-5,7 (default: all)\n"
+	      "  --cpus LIST         of these CPUs, as 2-5,7 or 2-N (default: all)\n"
 	      "  --for SECONDS       end by itself\n"
 	      "  --buffer KIB        memory of the kernel for each CPU (default: the kernel's, some\n"
 	      "                      1400 KiB); what it can not hold is lost, and told: hft:lost\n"
@@ -165,20 +165,34 @@ static bool has_cpu(const struct kernel_run *run, unsigned int number)
 	return !access(path, F_OK);
 }
 
+/* "all" and "N" go beyond the last CPU; others have to be there.  How many, or -errno. */
+static int find_cpus(const struct kernel_run *run, cpu_set_t *cpus)
+{
+	const char *list = run->cpus ? run->cpus : "all";
+	bool is_open = strpbrk(list, "aN");
+	int i;
+
+	if (!hft_cpulist_parse(list, false, cpus))
+		return fail(EINVAL, "--cpus %s", list);
+	hft_for_each_cpu(i, cpus) {
+		if (has_cpu(run, (unsigned int)i))
+			continue;
+		if (!is_open)
+			return fail(0, "--cpus %s: there is no CPU %d", list, i);
+		CPU_CLR(i, cpus);
+	}
+	return CPU_COUNT(cpus) ? CPU_COUNT(cpus) : fail(ENODEV, "no CPU to trace");
+}
+
 static int add_cpus(struct kernel_run *run)
 {
 	char mask[HFT_CPULIST_SIZE];
 	cpu_set_t cpus;
-	int i, err = 0;
+	int i, nr = find_cpus(run, &cpus), err = 0;
 
-	CPU_ZERO(&cpus);
-	for (i = 0; !run->cpus && i < CPU_SETSIZE; i++) {
-		if (has_cpu(run, (unsigned int)i))
-			CPU_SET(i, &cpus);
-	}
-	if (run->cpus && !hft_cpulist_parse(run->cpus, false, &cpus))
-		return fail(EINVAL, "--cpus %s", run->cpus);
-	run->all = calloc((size_t)CPU_COUNT(&cpus) + 1, sizeof(*run->all));
+	if (nr < 0)
+		return nr;
+	run->all = calloc((size_t)nr, sizeof(*run->all));
 	if (!run->all)
 		return fail(ENOMEM, "the CPUs");
 	hft_for_each_cpu(i, &cpus) {
@@ -186,8 +200,6 @@ static int add_cpus(struct kernel_run *run)
 		if (err)
 			return err;
 	}
-	if (!run->nr_cpus)
-		return fail(ENODEV, "no CPU to trace");
 	if (!run->cpus)
 		return 0;
 	hft_cpumask_print(&cpus, mask, sizeof(mask));
