@@ -206,6 +206,29 @@ static void test_text_outside(void **state)
 	assert_non_null(strstr(seen.text, "sched:sched_process_exec filename= pid=121"));
 }
 
+/* What is longer than a string of a log may be ends as the log's own do. */
+static void test_long_text(void **state)
+{
+	enum { TEXT = 2000, DATA = 20 + TEXT };
+	static uint8_t page[24 + DATA];
+	const uint32_t words[] = { DATA + 8, 0, 0, DATA + 4 };	/* commit, event of any length */
+	const uint16_t id = 312;	/* sched_process_exec */
+	const uint32_t where = TEXT << 16 | 20;
+	struct seen seen = {};
+	char *end;
+
+	(void)state;
+	memcpy(page + 8, words, sizeof(words));
+	memcpy(page + 24, &id, sizeof(id));
+	memcpy(page + 24 + 8, &where, sizeof(where));
+	memset(page + 24 + 20, 'a', TEXT);
+	assert_int_equal(read_page(&seen, page, sizeof(page), 5), 0);
+	end = strstr(seen.text, " pid=");
+	assert_non_null(end);
+	assert_int_equal(end - strstr(seen.text, "=a"), 1 + HFT_LOG_TEXT_MAX);
+	assert_memory_equal(end - 4, "a...", 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +238,7 @@ int main(void)
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_no_page),
 		cmocka_unit_test(test_text_outside),
+		cmocka_unit_test(test_long_text),
 	};
 
 	return cmocka_run_group_tests_name("log_kernel", tests, NULL, NULL);

@@ -284,29 +284,36 @@ static uint64_t number_of(const struct kernel_data *data, bool is_signed)
 	return is_signed ? (uint64_t)((int64_t)(number << rest) >> rest) : number;
 }
 
-static size_t text_of(const struct kernel_data *data, char *text)
+/* As hft_log_of_string(): what is longer than a string may be is cut, and ends in "...". */
+static struct hft_log_arg text_of(const struct kernel_data *data, char *text)
 {
-	size_t length = strnlen(data->at, data->size);
+	struct hft_log_arg arg = { .text = text, .length = strnlen(data->at, data->size) };
 
-	if (length > HFT_LOG_TEXT_MAX)
-		length = HFT_LOG_TEXT_MAX;
-	memcpy(text, data->at, length);
-	return length;
+	if (arg.length > HFT_LOG_TEXT_MAX) {
+		arg.length = HFT_LOG_TEXT_MAX;
+		arg.number = 1;
+	}
+	memcpy(text, data->at, arg.length);
+	return arg;
 }
 
-static size_t hex_of(const struct kernel_data *data, size_t element, char *text)
+static struct hft_log_arg hex_of(const struct kernel_data *data, size_t element, char *text)
 {
-	size_t length = 0, at;
+	struct hft_log_arg arg = { .text = text };
 	struct kernel_data it;
+	size_t at;
 
 	if (element != 2 && element != 4 && element != 8)
 		element = 1;
-	for (at = 0; at + element <= data->size && length + 20 <= HFT_LOG_TEXT_MAX; at += element) {
+	for (at = 0; at + element <= data->size && arg.length + 22 <= HFT_LOG_TEXT_MAX;
+	     at += element) {
 		it = part(data, at, element);
-		length += (size_t)sprintf(text + length, "%s0x%llx", at ? "," : "",
-					  (unsigned long long)number_of(&it, false));
+		arg.length += (size_t)sprintf(text + arg.length, "%s0x%llx", at ? "," : "",
+					      (unsigned long long)number_of(&it, false));
 	}
-	return length;
+	if (at + element <= data->size)
+		arg.length += (size_t)sprintf(text + arg.length, "...");
+	return arg;
 }
 
 static size_t put_field(char *record, size_t bytes, const struct kernel_data *data,
@@ -314,14 +321,14 @@ static size_t put_field(char *record, size_t bytes, const struct kernel_data *da
 {
 	struct kernel_data it = field_data(data, field);
 	char text[HFT_LOG_TEXT_MAX + 1];
-	struct hft_log_arg arg = { .text = text };
+	struct hft_log_arg arg;
 
 	if (is_number(field))
 		arg = hft_log_of_u64(number_of(&it, field->flags & TEP_FIELD_IS_SIGNED));
 	else if (field->flags & TEP_FIELD_IS_STRING && strstr(field->type, "char"))
-		arg.length = text_of(&it, text);
+		arg = text_of(&it, text);
 	else
-		arg.length = hex_of(&it, field->elementsize, text);
+		arg = hex_of(&it, field->elementsize, text);
 	return hft_log_put(record, bytes, arg);
 }
 
