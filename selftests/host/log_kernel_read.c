@@ -71,6 +71,11 @@ static void open_buffer(struct machine *machine)
 	assert_int_equal(pwrite(machine->cpu.fd, machine->pages, size, 0), size);
 }
 
+static void set_event(const struct machine *machine, const char *on)
+{
+	tree_put(machine->run.tracefs.dir, "/events/hft/submit/enable", on);
+}
+
 static struct machine *make_machine(const char *name)
 {
 	struct hft_log_import_opts opts = { .sz = sizeof(opts), .program = "kernel" };
@@ -97,6 +102,7 @@ static struct machine *make_machine(const char *name)
 	assert_int_equal(kernel_events_add(run->known, format->system, format->name,
 					   format->format, strlen(format->format), &site), 0);
 	assert_int_equal(hft_log_import_site(run->import, site), 0);
+	set_event(machine, "1\n");
 	return machine;
 }
 
@@ -168,6 +174,27 @@ static void test_turn_ends(void **state)
 	free_machine(machine);
 }
 
+/* When a module is unloaded, and when it is there again by the end */
+static void test_event_off(void **state)
+{
+	struct machine *machine = make_machine("off");
+	char path[PATH_MAX + 64];
+
+	(void)state;
+	open_buffer(machine);
+	set_stats(machine, 0);
+	machine->run.until = UINT64_MAX;
+	set_event(machine, "0\n");
+	assert_int_equal(kernel_read_until_end(&machine->run), 0);
+	assert_int_equal(kernel_read_rest(&machine->run), -ENODEV);
+	set_event(machine, "1\n");
+	assert_int_equal(kernel_read_rest(&machine->run), 0);
+	snprintf(path, sizeof(path), "%s/events/hft/submit/enable", machine->run.tracefs.dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(kernel_read_rest(&machine->run), -ENODEV);
+	free_machine(machine);
+}
+
 static int make_top(void **state)
 {
 	(void)state;
@@ -188,6 +215,7 @@ int main(void)
 		cmocka_unit_test(test_lost_once),
 		cmocka_unit_test(test_lost_at_the_end),
 		cmocka_unit_test(test_turn_ends),
+		cmocka_unit_test(test_event_off),
 	};
 
 	return cmocka_run_group_tests_name("log_kernel_read", tests, make_top, remove_top);

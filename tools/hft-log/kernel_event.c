@@ -245,6 +245,19 @@ int kernel_events_add(struct kernel_events *events, const char *system, const ch
 	return add_event(events, tep, site);
 }
 
+const struct hft_log_site *
+kernel_events_find(const struct kernel_events *events,
+		   bool (*is_it)(void *arg, const struct hft_log_site *site), void *arg)
+{
+	uint32_t i;
+
+	for (i = 0; i < events->nr_ids; i++) {
+		if (events->by_id[i] && is_it(arg, &events->by_id[i]->site))
+			return &events->by_id[i]->site;
+	}
+	return NULL;
+}
+
 /* An event's bytes. */
 struct kernel_data {
 	const char *at;

@@ -36,6 +36,11 @@ void kernel_events_free(struct kernel_events *events);
 int kernel_events_add(struct kernel_events *events, const char *system, const char *name,
 		      const char *format, size_t size, struct hft_log_site **site);
 
+/* The first that @is_it is true of, or NULL. */
+const struct hft_log_site *
+kernel_events_find(const struct kernel_events *events,
+		   bool (*is_it)(void *arg, const struct hft_log_site *site), void *arg);
+
 /* A page of a buffer, as it was read.  0, or what @sink answered. */
 int kernel_events_page(struct kernel_events *events, void *page, size_t size,
 		       const struct kernel_sink *sink);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 #define LOOK_NS		(10 * NS_PER_MS)
 #define LEAST_NAP_NS	NS_PER_MS
 #define SHOW_NS		NS_PER_S
+#define CHECK_NS	NS_PER_S
 #define GIVE_UP_NS	(10 * NS_PER_S)
 #define TURN_PAGES	64u		/* of a CPU, before the others have their turn */
 
@@ -197,13 +199,44 @@ static uint64_t nap_of(uint64_t now, uint64_t look, uint64_t next)
 	return until < now + LEAST_NAP_NS ? LEAST_NAP_NS : until - now;
 }
 
+/* site->file is the event's folder.  When its module is loaded again it is there, and off. */
+static bool is_off(void *arg, const struct hft_log_site *site)
+{
+	const struct tracefs *tracefs = arg;
+	char path[PATH_MAX + 640], on = '0';
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s/enable", tracefs->dir, site->file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT || errno == ENODEV;
+	if (read(fd, &on, 1) < 0)
+		on = errno == ENODEV ? '0' : '1';
+	close(fd);
+	return on == '0';
+}
+
+/*
+ * The kernel takes the events of a module that is unloaded out of the instance, and what its
+ * buffers hold, without counting it.
+ */
+static const struct hft_log_site *find_off(struct kernel_run *run)
+{
+	return kernel_events_find(run->known, is_off, &run->tracefs);
+}
+
 int kernel_read_until_end(struct kernel_run *run)
 {
 	uint32_t tsc = (uint32_t)hft_log_import_is_tsc(run->import);
-	uint64_t now = hft_log_monotonic(), next, look;
+	uint64_t now = hft_log_monotonic(), check = now + CHECK_NS, next, look;
 	int more = 0;
 
 	while (more >= 0 && !is_over(run, now)) {
+		if (now >= check) {
+			if (find_off(run))
+				break;
+			check = now + CHECK_NS;
+		}
 		run->turn = hft_log_stamp(tsc);
 		look = now + LOOK_NS;
 		more = take_turn(run);
@@ -219,6 +252,7 @@ int kernel_read_until_end(struct kernel_run *run)
 /* What is left when nothing is added any more, and losses that no page has told of. */
 int kernel_read_rest(struct kernel_run *run)
 {
+	const struct hft_log_site *site;
 	struct kernel_cpu *cpu;
 	int ret;
 
@@ -230,7 +264,9 @@ int kernel_read_rest(struct kernel_run *run)
 		if (cpu->stamp)
 			ret = take_lost(cpu, -1, cpu->stamp);
 	}
-	return ret;
+	site = ret ? NULL : find_off(run);
+	return site ? fail(ENODEV, "%s was switched off, as by unloading its module; what its "
+			   "buffers held then is lost", site->name) : ret;
 }
 
 void kernel_read_end(const struct kernel_run *run)
