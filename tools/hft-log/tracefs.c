@@ -62,16 +62,10 @@ static void remove_stale(const struct tracefs *tracefs)
 		closedir(dir);
 }
 
-int tracefs_open(struct tracefs *tracefs)
+static int make_dir(struct tracefs *tracefs)
 {
-	int err = find_root(tracefs);
+	int err;
 
-	tracefs->dir[0] = '\0';
-	if (err)
-		return err;
-	remove_stale(tracefs);
-	snprintf(tracefs->dir, sizeof(tracefs->dir), "%s/instances/" PREFIX "%d", tracefs->root,
-		 (int)getpid());
 	/* A process of this number may have left one. */
 	if (!mkdir(tracefs->dir, 0700) ||
 	    (errno == EEXIST && !rmdir(tracefs->dir) && !mkdir(tracefs->dir, 0700)))
@@ -83,8 +77,32 @@ int tracefs_open(struct tracefs *tracefs)
 	return -err;
 }
 
+/* To a process of another PID namespace the instance is of nobody: it is held at once. */
+int tracefs_open(struct tracefs *tracefs)
+{
+	int err = find_root(tracefs);
+
+	tracefs->dir[0] = '\0';
+	tracefs->held = -1;
+	if (err)
+		return err;
+	remove_stale(tracefs);
+	snprintf(tracefs->dir, sizeof(tracefs->dir), "%s/instances/" PREFIX "%d", tracefs->root,
+		 (int)getpid());
+	err = make_dir(tracefs);
+	if (err)
+		return err;
+	tracefs->held = tracefs_open_file(tracefs, "tracing_on", O_RDONLY);
+	if (tracefs->held >= 0)
+		return 0;
+	tracefs_close(tracefs);
+	return -EIO;
+}
+
 int tracefs_close(struct tracefs *tracefs)
 {
+	if (tracefs->held >= 0)
+		close(tracefs->held);
 	if (!tracefs->dir[0] || !rmdir(tracefs->dir))
 		return 0;
 	return fail(errno, "remove %s, which goes on tracing", tracefs->dir);

@@ -14,10 +14,12 @@
  * struct tracefs - an instance
  * @root: where tracefs is mounted
  * @dir: of the instance; "": there is none
+ * @held: a file of it that is open, so that nobody can remove it
  */
 struct tracefs {
 	char root[PATH_MAX / 2];
 	char dir[PATH_MAX];
+	int held;
 };
 
 /* What fails here is told. */
