@@ -40,6 +40,7 @@ FIXTURE(kernel) {
 	uint64_t tasks[TASKS];
 	unsigned int stages[TASKS];
 	bool submitted[TASKS];
+	pid_t tool;
 };
 
 static bool has_tracefs(void)
@@ -68,8 +69,21 @@ FIXTURE_SETUP(kernel)
 	ASSERT_EQ(0, hft_ring_open(self->h, &ring, &self->ring));
 }
 
+static int end_tool(FIXTURE_DATA(kernel) *self, int signal)
+{
+	int status = -1;
+
+	if (self->tool <= 0)
+		return status;
+	kill(self->tool, signal);
+	waitpid(self->tool, &status, 0);
+	self->tool = 0;
+	return status;
+}
+
 FIXTURE_TEARDOWN(kernel)
 {
+	end_tool(self, SIGKILL);
 	hft_ring_close(self->ring);
 	hft_close(self->h);
 	hft_log_close(self->log);
@@ -98,12 +112,13 @@ static bool is_on(pid_t pid, const char *file)
 	return !hft_test_read_file(path, text, sizeof(text)) && *text == '1';
 }
 
-/* Answers when it traces, or -1.  An instance that is new does so, too, but has no events. */
-static pid_t start_tool(const char *output)
+/* Answers whether it traces.  An instance that is new does so, too, but has no events. */
+static bool start_tool(FIXTURE_DATA(kernel) *self, const char *output)
 {
 	uint64_t end = hft_test_now() + PATIENCE_NS;
 	pid_t pid = fork();
 
+	self->tool = pid;
 	if (!pid) {
 		execlp("hft-log", "hft-log", "kernel", "--output", output, "--events",
 		       "hft:submit,hft:dispatch", NULL);
@@ -111,19 +126,10 @@ static pid_t start_tool(const char *output)
 	}
 	while (pid > 0 && hft_test_now() < end) {
 		if (is_on(pid, "events/hft/dispatch/enable") && is_on(pid, "tracing_on"))
-			return pid;
+			return true;
 		hft_test_sleep(5 * NSEC_PER_MSEC);
 	}
-	return -1;
-}
-
-static int end_tool(pid_t pid, int signal)
-{
-	int status = -1;
-
-	kill(pid, signal);
-	waitpid(pid, &status, 0);
-	return status;
+	return false;
 }
 
 static int64_t module_counter(const char *name)
@@ -213,19 +219,17 @@ TEST_F(kernel, one_order)
 	int64_t submitted, dispatched, seen[STAGES] = {};
 	const struct hft_log_view *view;
 	struct hft_log_reader *reader;
-	pid_t tool;
 	int i;
 
 	if (!has_tracefs())
 		SKIP(return, "this kernel has no tracefs");
-	tool = start_tool(self->kernel);
-	ASSERT_LT(0, tool);
+	ASSERT_TRUE(start_tool(self, self->kernel));
 	submitted = module_counter("submitted");
 	dispatched = module_counter("dispatched");
 	run_tasks(_metadata, self);
 	submitted = module_counter("submitted") - submitted;
 	dispatched = module_counter("dispatched") - dispatched;
-	EXPECT_EQ(0, end_tool(tool, SIGINT));
+	EXPECT_EQ(0, end_tool(self, SIGINT));
 	EXPECT_EQ(0, count_instances());
 	ASSERT_EQ(0, hft_log_close(self->log));
 	self->log = NULL;
@@ -250,19 +254,16 @@ TEST_F(kernel, one_order)
 TEST_F(kernel, killed)
 {
 	char other[80];
-	pid_t tool;
 
 	if (!has_tracefs())
 		SKIP(return, "this kernel has no tracefs");
-	tool = start_tool(self->kernel);
-	ASSERT_LT(0, tool);
-	end_tool(tool, SIGKILL);
+	ASSERT_TRUE(start_tool(self, self->kernel));
+	end_tool(self, SIGKILL);
 	EXPECT_EQ(1, count_instances());
 	snprintf(other, sizeof(other), "%s-2", self->kernel);
-	tool = start_tool(other);
-	ASSERT_LT(0, tool);
+	ASSERT_TRUE(start_tool(self, other));
 	EXPECT_EQ(1, count_instances());
-	EXPECT_EQ(0, end_tool(tool, SIGTERM));
+	EXPECT_EQ(0, end_tool(self, SIGTERM));
 	EXPECT_EQ(0, count_instances());
 }
 
