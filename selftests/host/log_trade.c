@@ -81,8 +81,9 @@ static const char *const order_names[HFT_TRADE_ORDER_EVENTS] = {
 };
 
 static const struct hft_trade_order whole_order = {
-	.sz = sizeof(whole_order), .order = "O1", .prior = "O0", .symbol = "AAPL", .account = "prop", .algo = "mm",
-	.route = "R2", .prior_route = "R1", .venue = "nsdq", .session = "S1", .handling = "NH|d",
+	.sz = sizeof(whole_order), .order = "O1", .prior = "O0", .symbol = "AAPL",
+	.account = "prop", .algo = "mm", .route = "R2", .prior_route = "R1", .venue = "nsdq",
+	.session = "S1", .handling = "NH|d",
 	.more = "seqNum=1", .side = HFT_TRADE_SELL_SHORT, .type = HFT_TRADE_LIMIT,
 	.tif = HFT_TRADE_GTT, .capacity = HFT_TRADE_RISKLESS_PRINCIPAL,
 	.initiator = HFT_TRADE_FIRM, .flags = HFT_TRADE_BUSTED | HFT_TRADE_ISO, .tif_value = 11,
@@ -185,15 +186,15 @@ static void sizes_differ(void **state)
 static void executions_are_read(void **state)
 {
 	struct hft_trade_fill fill = {
-		.sz = sizeof(fill), .fill = "F1", .order = "O1", .route = "R1", .symbol = "AAPL", .account = "prop",
-		.algo = "mm", .venue = "nsdq", .venue_trade = "V9", .more = "x=y",
+		.sz = sizeof(fill), .fill = "F1", .order = "O1", .route = "R1", .symbol = "AAPL",
+		.account = "prop", .algo = "mm", .venue = "nsdq", .venue_trade = "V9", .more = "x=y",
 		.side = HFT_TRADE_BUY, .capacity = HFT_TRADE_AGENCY,
 		.liquidity = HFT_TRADE_AGGRESSIVE, .flags = HFT_TRADE_MANUAL, .price = { 1, true },
 		.quantity = { 2, true }, .leaves = { 3, true }, .event_ns = 4,
 	};
 	struct hft_trade_trade trade = {
-		.sz = sizeof(trade), .trade = "T1", .symbol = "MSFT", .buy_order = "O1", .buy_account = "a",
-		.sell_order = "O2", .sell_account = "b", .market_center = "DN", .tape = "X1",
+		.sz = sizeof(trade), .trade = "T1", .symbol = "MSFT", .buy_order = "O1",
+		.buy_account = "a", .sell_order = "O2", .sell_account = "b", .market_center = "DN", .tape = "X1",
 		.exception = "P", .more = "m=n", .sell_side = HFT_TRADE_SELL,
 		.capacity = HFT_TRADE_PRINCIPAL, .flags = HFT_TRADE_BUSTED, .price = { 5, true },
 		.quantity = { 6, true }, .trade_ns = 7, .cancel_ns = 8, .event_ns = 9,
@@ -251,8 +252,8 @@ static void controls_are_read(void **state)
 		"reject", "risk", "throttle", "halt", "rearm",
 	};
 	struct hft_trade_control control = {
-		.sz = sizeof(control), .rule = "size", .unit = "shares", .who = "gateway", .scope = "desk",
-		.reason = "too many", .order = "O1", .route = "R1", .symbol = "AAPL",
+		.sz = sizeof(control), .rule = "size", .unit = "shares", .who = "gateway",
+		.scope = "desk", .reason = "too many", .order = "O1", .route = "R1", .symbol = "AAPL",
 		.account = "prop", .refused = HFT_TRADE_REFUSED_ROUTE, .flags = HFT_TRADE_BY_VENUE,
 		.limit = hft_trade_units(-1), .value = hft_trade_units(INT64_MAX), .event_ns = 5,
 	};

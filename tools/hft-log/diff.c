@@ -34,7 +34,14 @@ struct diff {
 	uint64_t records;			/* that were the same */
 };
 
-enum { DIFF_FIELDS = FILTER_END, DIFF_IGNORE, DIFF_TIME, DIFF_CONTEXT, DIFF_SOURCE, DIFF_ANY_THREAD };
+enum {
+	DIFF_FIELDS = FILTER_END,
+	DIFF_IGNORE,
+	DIFF_TIME,
+	DIFF_CONTEXT,
+	DIFF_SOURCE,
+	DIFF_ANY_THREAD,
+};
 
 static const struct option options[] = {
 	FILTER_OPTIONS,
