@@ -286,6 +286,34 @@ static void test_packed(void **unused)
 	free(plain);
 }
 
+/* A file of frames that have nothing, and no table, is read some times, and not for each frame. */
+static void test_frames(void **unused)
+{
+	/* Magic number; one segment of 0 bytes; the last block, which is empty (RFC 8878) */
+	static const uint8_t frame[] = { 0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0 };
+	const char *file = "chunk-00000001/stream-1.zst";
+	const size_t nr = 5000;
+	struct load load;
+	struct told told;
+	uint8_t *bytes;
+	size_t i;
+
+	(void)unused;
+	open_store(&load, "frames", HFT_LOG_STORE_PACK_ALL, 0);
+	append(&load, 0, 3000, 0);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	bytes = malloc(nr * sizeof(frame));
+	assert_non_null(bytes);
+	for (i = 0; i < nr; i++)
+		memcpy(bytes + i * sizeof(frame), frame, sizeof(frame));
+	put(file, bytes, nr * sizeof(frame));
+	bytes_read = 0;
+	assert_int_equal(count_stream(dir, &told), 0);
+	assert_true(wrong(&told) >= nr);
+	assert_in_range(bytes_read, nr * sizeof(frame), 16 * nr * sizeof(frame));
+	free(bytes);
+}
+
 static void check_metadata(uint64_t records, const char *text)
 {
 	struct told told;
@@ -350,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_late_loss),
 		cmocka_unit_test(test_packed),
+		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_sites),
 	};
 

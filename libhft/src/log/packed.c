@@ -139,40 +139,68 @@ static int make_room(struct hft_log_packed *packed, size_t bytes, size_t frame)
 	return 0;
 }
 
-/* Bytes of the frame at @at, to where packets are read from; -EBADMSG: there is no whole one. */
-static int64_t frame_bytes(struct hft_log_packed *packed, uint64_t at, uint64_t size)
+/* What of the file is where packets are read to; frames are looked for in it. */
+struct window {
+	uint64_t at;
+	size_t bytes;
+};
+
+static int move_window(struct hft_log_packed *packed, struct window *window, uint64_t at,
+		       size_t bytes)
+{
+	int err = make_room(packed, 0, bytes);
+
+	if (!err)
+		err = read_exactly(packed->fd, packed->packed, bytes, at);
+	window->at = at;
+	window->bytes = bytes;
+	return err;
+}
+
+/* Bytes of the frame at @at; 0: it is longer than @bytes, -EBADMSG: it is none. */
+static int64_t whole_frame(const uint8_t *at, size_t bytes)
+{
+	uint32_t magic;
+	size_t frame;
+
+	if (bytes < sizeof(magic))
+		return 0;
+	memcpy(&magic, at, sizeof(magic));
+	if (magic != ZSTD_MAGICNUMBER)
+		return damaged("no frame");
+	frame = ZSTD_findFrameCompressedSize(at, bytes);
+	if (!ZSTD_isError(frame))
+		return (int64_t)frame;
+	return ZSTD_getErrorCode(frame) == ZSTD_error_srcSize_wrong ? 0 : damaged("no whole frame");
+}
+
+/* Bytes of the frame at @at, which is in the window then; -EBADMSG: there is no whole one. */
+static int64_t frame_bytes(struct hft_log_packed *packed, struct window *window, uint64_t at,
+			   uint64_t size)
 {
 	const size_t most = ZSTD_compressBound(hft_log_planes_room(HFT_LOG_PACKET_MOST));
-	size_t room = FIRST_READ, bytes;
-	uint32_t magic;
+	size_t room = FIRST_READ, skipped;
+	int64_t bytes;
 	int err;
 
 	for (;; room *= 2) {
-		room = room < size - at ? room : (size_t)(size - at);
-		if (room < sizeof(magic))
-			return damaged("no frame");
-		err = make_room(packed, 0, room);
-		if (!err)
-			err = read_exactly(packed->fd, packed->packed, room, at);
+		skipped = (size_t)(at - window->at);
+		bytes = whole_frame(packed->packed + skipped, window->bytes - skipped);
+		if (bytes)
+			return bytes;
+		if (window->at + window->bytes == size || (!skipped && window->bytes > most))
+			return damaged("no whole frame");
+		err = move_window(packed, window, at, room < size - at ? room : (size_t)(size - at));
 		if (err)
 			return err;
-		memcpy(&magic, packed->packed, sizeof(magic));
-		if (magic != ZSTD_MAGICNUMBER)
-			return damaged("no frame");
-		bytes = ZSTD_findFrameCompressedSize(packed->packed, room);
-		if (!ZSTD_isError(bytes))
-			return (int64_t)bytes;
-		if (ZSTD_getErrorCode(bytes) != ZSTD_error_srcSize_wrong || room == size - at ||
-		    room > most)
-			return damaged("no whole frame");
 	}
 }
 
-/* Of the packet in a frame that was read, as its first bytes say; what is damaged has one, too. */
-static uint32_t frame_packet(struct hft_log_packed *packed, size_t frame)
+/* Of the packet in a frame, as its first bytes say; what is damaged has one, too. */
+static uint32_t frame_packet(struct hft_log_packed *packed, const uint8_t *at, size_t frame)
 {
 	struct hft_log_pack_head head = { .bytes = 0 };
-	ZSTD_inBuffer in = { packed->packed, frame, 0 };
+	ZSTD_inBuffer in = { at, frame, 0 };
 	ZSTD_outBuffer out = { &head, sizeof(head), 0 };
 	size_t before = frame + 1, ret = 1;
 
@@ -213,6 +241,7 @@ static int add_frame(struct hft_log_packed *packed, uint32_t *room, uint64_t fra
 /* The table as the frames have it that stand one behind the other from the file's begin on */
 static int find_frames(struct hft_log_packed *packed)
 {
+	struct window window = { 0 };
 	struct stat stat;
 	int64_t frame = 0;
 	uint32_t room = 0;
@@ -222,11 +251,12 @@ static int find_frames(struct hft_log_packed *packed)
 	if (fstat(packed->fd, &stat))
 		return hft_fail(errno, "a packed stream");
 	for (; !err && packed->nr < UINT32_MAX / 2; at += (uint64_t)frame) {
-		frame = frame_bytes(packed, at, (uint64_t)stat.st_size);
+		frame = frame_bytes(packed, &window, at, (uint64_t)stat.st_size);
 		if (frame <= 0)
 			break;
 		err = add_frame(packed, &room, (uint64_t)frame,
-				frame_packet(packed, (size_t)frame));
+				frame_packet(packed, packed->packed + (at - window.at),
+					     (size_t)frame));
 	}
 	if (!err && frame < 0 && (frame != -EBADMSG || !packed->nr))
 		err = (int)frame;
