@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -36,6 +37,7 @@
 #define LOGGERS		4
 #define LOAD_US		2000
 #define MANY		1000
+#define LOOK_US		20000
 
 HFT_LOG_EVENT(log_mine, "mine", "number", HFT_LOG_NOTICE, HFT_LOG_PLAIN, (u64, number))
 HFT_LOG_EVENT(log_plain, "close", "plain", HFT_LOG_NOTICE, HFT_LOG_PLAIN, (u64, number))
@@ -322,6 +324,61 @@ static void test_next_log(void **state)
 	assert_int_equal(hft_log_close(log), 0);
 }
 
+static sem_t logged;
+
+/* A handler was refused in it; it ends when its ring has been closed. */
+static void *end_while_closing(void *unused)
+{
+	struct hft_log_ring *ring;
+
+	(void)unused;
+	log_once(NULL);
+	ring = hft_log_self[HFT_LOG_PLAIN];
+	__atomic_store_n(&ring->refused, 1, __ATOMIC_RELAXED);
+	sem_post(&logged);
+	while (!__atomic_load_n(&ring->closed, __ATOMIC_RELAXED))
+		usleep(100);
+	return NULL;
+}
+
+/* Its call in the slow path keeps the log from being closed until that thread has ended. */
+static void *delay_closing(void *unused)
+{
+	struct hft_log_ring *ring;
+	pthread_t thread;
+
+	(void)unused;
+	log_once(NULL);
+	ring = hft_log_self[HFT_LOG_PLAIN];
+	__atomic_store_n(&ring->busy, 1, __ATOMIC_SEQ_CST);
+	if (pthread_create(&thread, NULL, end_while_closing, NULL))
+		sem_post(&logged);
+	else
+		pthread_join(thread, NULL);
+	usleep(LOOK_US);
+	__atomic_store_n(&ring->busy, 0, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* What a thread that ends meanwhile was refused is told. */
+static void test_end_while_closing(void **state)
+{
+	struct hft_log *log = open_log();
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(sem_init(&logged, 0, 0), 0);
+	assert_int_equal(pthread_create(&thread, NULL, delay_closing, NULL), 0);
+	while (sem_wait(&logged))
+		;
+	assert_int_equal(hft_log_close(log), 0);
+	pthread_join(thread, NULL);
+	lost = 0;
+	assert_int_equal(count_records("other"), 2);
+	assert_int_equal(lost, 1);
+	sem_destroy(&logged);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +387,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_close, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_next_log, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end_while_closing, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

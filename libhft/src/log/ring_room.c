@@ -439,20 +439,24 @@ void log_ring_finish(struct hft_log_ring *ring)
 
 /*
  * Its thread makes no more calls: tell of what it has lost, if there is room.  Of one that
- * is closed, the reader does.
+ * is closed, the reader does: it is not done before log_ring_finish(), as the reader lets go
+ * of what is done and empty, and would not tell what was refused.
  */
 void log_ring_end(struct hft_log_ring *ring)
 {
+	bool closed;
 	uint64_t tail;
 
 	__atomic_store_n(&ring->busy, 1, __ATOMIC_SEQ_CST);
 	take_limit_away(ring);
-	if (!__atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST)) {
+	closed = __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST);
+	if (!closed) {
 		lose_refused(ring);
 		if (ring->untold && (ring->policy == HFT_LOG_OVERWRITE ||
 				     ring->mask + 1 - ring_used(ring, &tail) >= LOG_LOST_WORDS))
 			tell_losses(ring);
 	}
 	__atomic_store_n(&ring->busy, 0, __ATOMIC_RELEASE);
-	__atomic_store_n(&ring->done, 1, __ATOMIC_RELEASE);
+	if (!closed)
+		__atomic_store_n(&ring->done, 1, __ATOMIC_RELEASE);
 }
