@@ -394,12 +394,17 @@ void log_ring_close(struct hft_log_ring *ring)
  * A call that has looked at the limit before it was taken away reserves when its thread runs
  * again, however late: its swap has to find another value then.  Not where a call is in the
  * slow path, which looks at @closed and else does not swap.
+ *
+ * Poison that is still there stays: one that came into the slow path behind it has seen
+ * @closed, and each takes a number, of which log_ring_number() knows one.
  */
 void log_ring_poison(struct log_queue *queue)
 {
 	struct hft_log_ring *ring = queue->ring;
 	uint64_t reserved = ring_reserved(ring);
 
+	if (queue->poison && queue->poison == reserved)
+		return;
 	queue->poison = 0;
 	if (__atomic_load_n(&ring->busy, __ATOMIC_SEQ_CST))
 		return;
