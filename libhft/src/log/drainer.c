@@ -490,6 +490,21 @@ static bool has_broken(const struct hft_log *log)
 	return queue;
 }
 
+/*
+ * Those that the store had no memory for: the calls of their threads are told that the log is
+ * closed, and what is in them stays there.
+ */
+static void close_incoming(struct hft_log *log)
+{
+	struct log_queue *queue = atomic_exchange(&log->incoming, NULL), *next;
+
+	for (; queue; queue = next) {
+		next = queue->next;
+		log_ring_close(queue->ring);
+		log_queue_put(queue);
+	}
+}
+
 /* What is not in files stays in its ring, for hft_log_recover(). */
 static int finish(struct hft_log *log)
 {
@@ -504,6 +519,7 @@ static int finish(struct hft_log *log)
 	for (queue = log->queues; queue; queue = queue->next)
 		log->kept |= queue->broken || !log_ring_is_quiet(queue->ring) ||
 			     !is_written(log, queue);
+	close_incoming(log);
 	close_err = hft_log_store_close(log->store, LOG_CLOSE_NS);
 	while ((queue = log->queues)) {
 		if (log->kept) {
