@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@
 #include <hft/log_read.h>
 
 #include "../include/remove_tree.h"
+#include "log/journal.h"
 
 #define WAIT_NS		60000000000ull
 #define FAILURES_MOST	100
@@ -201,12 +204,51 @@ static void test_spoiled(void **state)
 	assert_int_equal(count_records(), 3);
 }
 
+static int count_site(void *count, const struct hft_log_store_site *site)
+{
+	assert_string_equal(site->name, "second");
+	++*(int *)count;
+	return 0;
+}
+
+/* A site that there was room for half of is none, and the next one is whole. */
+static void test_half_site(void **state)
+{
+	struct hft_log_store_site site = {
+		.id = HFT_LOG_SITE_FIRST, .level = HFT_LOG_INFO, .name = "first",
+		.subsystem = "room", .format = "", .file = __FILE__,
+	};
+	struct rlimit before, limit;
+	int dir_fd, fd, count = 0;
+
+	(void)state;
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY);
+	assert_true(dir_fd >= 0);
+	fd = openat(dir_fd, LOG_JOURNAL, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	assert_true(fd >= 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	limit.rlim_cur = 20;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(log_journal_add(fd, &site), -ENOSPC);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 0);
+	site.name = "second";
+	assert_int_equal(log_journal_add(fd, &site), 0);
+	assert_int_equal(log_journal_read(dir_fd, count_site, &count), 0);
+	assert_int_equal(count, 1);
+	close(fd);
+	close(dir_fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ahead, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_spoiled, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_half_site, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

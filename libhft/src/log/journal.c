@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <jansson.h>
 #include <hft/log_read.h>
@@ -12,14 +13,31 @@
 #include "journal.h"
 #include "store_internal.h"
 
+/* Half a line would spoil the next one, whose call is answered 0: it is taken back. */
+static int write_line(int fd, const struct log_text *text)
+{
+	struct stat before;
+	ssize_t size;
+	int err;
+
+	if (fstat(fd, &before))
+		return hft_fail(errno, "the file of sites beside the rings");
+	size = write(fd, text->at, text->bytes);
+	if (size == (ssize_t)text->bytes)
+		return 0;
+	err = size < 0 ? errno : ENOSPC;
+	if (size > 0 && ftruncate(fd, before.st_size))
+		err = errno;
+	return hft_fail(err, "write a site beside the rings");
+}
+
 int log_journal_add(int fd, const struct hft_log_store_site *site)
 {
 	struct log_text text = { .fd = -1 };
 	int err = hft_store_sites_site(&text, site);
 
-	/* One write: another thread's line is not amid this one. */
-	if (!err && write(fd, text.at, text.bytes) != (ssize_t)text.bytes)
-		err = hft_fail(errno ? errno : EIO, "write a site beside the rings");
+	if (!err)
+		err = write_line(fd, &text);
 	hft_store_text_close(&text);
 	return err;
 }

@@ -10,7 +10,10 @@
 
 #define LOG_JOURNAL	"sites"
 
-/* Append a site to the file.  Errors as hft_fail() has them. */
+/*
+ * Append a site to the file, whole or not at all; one call at a time.  Errors as hft_fail()
+ * has them.
+ */
 int log_journal_add(int fd, const struct hft_log_store_site *site);
 
 /*
