@@ -147,6 +147,11 @@ int hft_what_if_work(struct replay *r, struct hft_ring *ring);
 void hft_what_if_note(const struct hft_sim_record *record, void *arg);
 void hft_what_if_refused(struct replay *r, size_t index);
 
+static inline uint64_t hft_replay_distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
 /* replay_input.c */
 int hft_replay_rule(struct replay *r, const uint64_t *words, size_t index);
 int hft_replay_lead(struct replay *r, const uint64_t *words, size_t index);

@@ -56,11 +56,6 @@ static int differs(struct replay *r, size_t index, const struct hft_event *event
 			(uint64_t)event->task, (uint64_t)event->cookie, what);
 }
 
-static uint64_t distance_of(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : b - a;
-}
-
 static uint64_t key_of(const struct hft_heap *heap, const struct hft_slot *slot)
 {
 	uint32_t offset = slot->item.pos - (uint32_t)(uintptr_t)heap->node;
@@ -105,7 +100,7 @@ static bool advance_early(struct replay *r, const struct hft_sim_ring *made)
 		const struct hft_record *record = &r->recording.records[r->actions[i].index];
 		struct replay_ring *ring;
 
-		if (distance_of(r->actions[i].time, r->sim->now) > r->opts.late_ns &&
+		if (hft_replay_distance(r->actions[i].time, r->sim->now) > r->opts.late_ns &&
 		    record->words[0] > r->sim->now)
 			return false;
 		if (record->kind != HFT_RECORD_ADVANCE || !r->actions[i].index)
@@ -249,7 +244,9 @@ static const char *write_one(struct replay *r, struct hft_sim_ring *made, struct
 
 static bool times_are_equal(const struct replay *r, uint64_t a, uint64_t b, uint8_t clock)
 {
-	return clock == HFT_CLOCK_MONOTONIC ? a == b : distance_of(a, b) <= r->opts.late_ns;
+	if (clock == HFT_CLOCK_MONOTONIC)
+		return a == b;
+	return hft_replay_distance(a, b) <= r->opts.late_ns;
 }
 
 static const char *compare_events(const struct replay *r, const struct replay_task *task,
@@ -316,7 +313,7 @@ static void correct_job(struct replay *r, const struct replay_task *task, struct
 {
 	bool waits = slot->state == HFT_SLOT_WAITING;
 	uint64_t offset = waits ? slot->ready->release->offset[slot->clock] : 0;
-	uint64_t distance = distance_of(slot->release - offset, recorded->release), rest;
+	uint64_t distance = hft_replay_distance(slot->release - offset, recorded->release), rest;
 	bool is_skipped;
 
 	if (!waits && slot->state != HFT_SLOT_READY)

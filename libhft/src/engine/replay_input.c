@@ -12,11 +12,6 @@
 
 #include "replay.h"
 
-static uint64_t distance_of(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : b - a;
-}
-
 /* What rules a simulation can have: it has no fallback rings to send tasks to. */
 int hft_replay_rule(struct replay *r, const uint64_t *words, size_t index)
 {
@@ -62,9 +57,9 @@ static bool is_turning(const struct replay *r, const struct hft_detect *detect, 
 
 	if (!s->rule.action)
 		return false;
-	if (s->changed && distance_of(s->changed, now) <= late)
+	if (s->changed && hft_replay_distance(s->changed, now) <= late)
 		return true;
-	if (s->nr && distance_of(s->last, now) <= late)
+	if (s->nr && hft_replay_distance(s->last, now) <= late)
 		return true;
 	return s->in_force && (detect->look <= now || detect->look - now <= late);
 }
