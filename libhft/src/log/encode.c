@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Text within quotes, of JSON (RFC 8259) and of CSV (RFC 4180), or in a line: in none of them is
- * anything that a terminal obeys, or bytes that are no UTF-8.
+ * anything that a terminal obeys but, in CSV, tabs and ends of lines, or bytes that are no UTF-8.
  */
 #include "text.h"
 
@@ -32,7 +32,7 @@ static char hft_hex(unsigned int digit)
 	return "0123456789abcdef"[digit & 15];
 }
 
-/* The control character at @at, of those of ISO 6429: C0, DEL, and C1, which has two bytes; or -1 */
+/* The control character at @at, as ISO 6429 has it: C0, DEL, and C1, of two bytes; or -1 */
 static int hft_control(const unsigned char *at, unsigned int size)
 {
 	if (size == 2)

@@ -16,7 +16,7 @@
 #include "again.h"
 #include "repair.h"
 
-int hft_log_put(int fd, const void *bytes, size_t size)
+int hft_log_put_bytes(int fd, const void *bytes, size_t size)
 {
 	const uint8_t *at = bytes;
 
@@ -46,7 +46,7 @@ int hft_log_copy(int from_fd, uint64_t offset, uint64_t bytes, int to_fd)
 			continue;
 		if (got <= 0)
 			return hft_fail(got ? errno : EIO, "read what is to be kept");
-		err = hft_log_put(to_fd, buffer, (size_t)got);
+		err = hft_log_put_bytes(to_fd, buffer, (size_t)got);
 		offset += (uint64_t)got;
 		bytes -= (uint64_t)got;
 	}
