@@ -187,15 +187,16 @@ static void executions_are_read(void **state)
 {
 	struct hft_trade_fill fill = {
 		.sz = sizeof(fill), .fill = "F1", .order = "O1", .route = "R1", .symbol = "AAPL",
-		.account = "prop", .algo = "mm", .venue = "nsdq", .venue_trade = "V9", .more = "x=y",
-		.side = HFT_TRADE_BUY, .capacity = HFT_TRADE_AGENCY,
+		.account = "prop", .algo = "mm", .venue = "nsdq", .venue_trade = "V9",
+		.more = "x=y", .side = HFT_TRADE_BUY, .capacity = HFT_TRADE_AGENCY,
 		.liquidity = HFT_TRADE_AGGRESSIVE, .flags = HFT_TRADE_MANUAL, .price = { 1, true },
 		.quantity = { 2, true }, .leaves = { 3, true }, .event_ns = 4,
 	};
 	struct hft_trade_trade trade = {
 		.sz = sizeof(trade), .trade = "T1", .symbol = "MSFT", .buy_order = "O1",
-		.buy_account = "a", .sell_order = "O2", .sell_account = "b", .market_center = "DN", .tape = "X1",
-		.exception = "P", .more = "m=n", .sell_side = HFT_TRADE_SELL,
+		.buy_account = "a", .sell_order = "O2", .sell_account = "b",
+		.market_center = "DN", .tape = "X1", .exception = "P", .more = "m=n",
+		.sell_side = HFT_TRADE_SELL,
 		.capacity = HFT_TRADE_PRINCIPAL, .flags = HFT_TRADE_BUSTED, .price = { 5, true },
 		.quantity = { 6, true }, .trade_ns = 7, .cancel_ns = 8, .event_ns = 9,
 	};
@@ -253,7 +254,8 @@ static void controls_are_read(void **state)
 	};
 	struct hft_trade_control control = {
 		.sz = sizeof(control), .rule = "size", .unit = "shares", .who = "gateway",
-		.scope = "desk", .reason = "too many", .order = "O1", .route = "R1", .symbol = "AAPL",
+		.scope = "desk", .reason = "too many", .order = "O1", .route = "R1",
+		.symbol = "AAPL",
 		.account = "prop", .refused = HFT_TRADE_REFUSED_ROUTE, .flags = HFT_TRADE_BY_VENUE,
 		.limit = hft_trade_units(-1), .value = hft_trade_units(INT64_MAX), .event_ns = 5,
 	};
