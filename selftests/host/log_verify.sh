@@ -124,6 +124,8 @@ check "a name of a machine may be long" "$TOOL" clock --json "$dir/long"
 result $? "and is one machine's"
 status 2 "nor is one in a message" "$TOOL" verify "$dir/$(printf 'a\033[2J')"
 prints 'a\\x1b\[2J: ' "of an error"
+status 2 "nor a byte that is no UTF-8" "$TOOL" verify "$dir/$(printf 'b\2332J\303\251')"
+prints 'b\\x9b2Jé: ' "of an error, either"
 
 fails 2 "no log" "$TOOL" verify
 fails 2 "a log that is not there" "$TOOL" verify "$dir/none"

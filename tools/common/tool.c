@@ -8,21 +8,26 @@
 #include <hft/hft.h>
 
 #include <common/tool.h>
+#include <log/text.h>
 
 const char *tool_help = "--help";
 
 void print_clean(FILE *f, const char *text)
 {
 	const unsigned char *at = (const unsigned char *)text;
+	size_t left = strlen(text);
+	unsigned int size;
 
-	for (; *at; at++) {
-		/* U+0080 to U+009F of UTF-8 are control characters, too. */
-		if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
-			fprintf(f, "\\x%02x", *++at);
-		else if (*at < ' ' || *at == 0x7f)
+	for (; left; at += size, left -= size) {
+		size = hft_utf8(at, left);
+		/* U+0080 to U+009F are control characters, too. */
+		if (size == 2 && *at == 0xc2 && at[1] < 0xa0)
+			fprintf(f, "\\x%02x", at[1]);
+		else if (!size || *at < ' ' || *at == 0x7f)
 			fprintf(f, "\\x%02x", *at);
 		else
-			putc(*at, f);
+			fwrite(at, 1, size, f);
+		size = size ? size : 1;
 	}
 }
 

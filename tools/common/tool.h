@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 /*
- * Text that may be anyone's, as the name of a file or of a thread: what a terminal would obey
- * is shown as \xHH.
+ * Text that may be anyone's, as the name of a file or of a thread: what a terminal would obey,
+ * and bytes that are no UTF-8, are shown as \xHH.
  */
 void print_clean(FILE *f, const char *text);
 

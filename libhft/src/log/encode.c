@@ -5,8 +5,7 @@
  */
 #include "text.h"
 
-/* Bytes of the UTF-8 character at @at (RFC 3629), 0: it is none. */
-static unsigned int hft_utf8(const unsigned char *at, size_t left)
+unsigned int hft_utf8(const unsigned char *at, size_t left)
 {
 	unsigned int size, i;
 

@@ -117,6 +117,9 @@ static inline void hft_text_number(struct hft_text *text, uint64_t number)
 /* encode.c */
 enum hft_encoding { HFT_JSON, HFT_CSV, HFT_LINE };
 
+/* Bytes of the UTF-8 character at @at (RFC 3629), of @left; 0: it is none. */
+unsigned int hft_utf8(const unsigned char *at, size_t left);
+
 void hft_text_encode(struct hft_text *text, enum hft_encoding encoding, const char *bytes,
 		     size_t size);
 void hft_text_encode_back(struct hft_text *text, enum hft_encoding encoding, size_t start_lost,
