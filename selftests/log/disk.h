@@ -3,7 +3,7 @@
  * A disk that remembers in which order it was written: the kernel's dm-log-writes, whose log
  * has a write behind the flush that made it certain (Documentation/admin-guide/
  * device-mapper/log-writes.rst).  What the disk has after a loss of power is what the log has
- * up to some entry.
+ * up to some entry.  And disks that become others while they are used, as dm-error.
  */
 #ifndef HFT_LOG_DISK_H
 #define HFT_LOG_DISK_H
@@ -18,8 +18,10 @@
 #include <linux/dm-ioctl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 
 #define DISK_NAME	"hft-power"
 #define DISK_DEVICE	"/dev/mapper-" DISK_NAME
@@ -42,9 +44,55 @@ struct disk_entry {
 	uint64_t data_bytes;
 };
 
-/* One call of the device mapper; @text: of a target or a message. */
-static inline int disk_call(unsigned long request, const char *type, uint64_t sectors,
-			    const char *text, dev_t *device)
+/* A module from /modules; one that is not there is built in. */
+static inline bool disk_load(const char *name)
+{
+	char path[64];
+	int fd, err;
+
+	snprintf(path, sizeof(path), "/modules/%s.ko", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	err = (int)syscall(SYS_finit_module, fd,
+			   strcmp(name, "brd") ? "" : "rd_nr=3 rd_size=262144", 0);
+	if (err && errno != EEXIST)
+		fprintf(stderr, "%s: %m\n", path);
+	close(fd);
+	return !err || errno == EEXIST;
+}
+
+static inline bool disk_load_all(void)
+{
+	static const char *const modules[] = {
+		"crc16", "crc32c_generic", "mbcache", "jbd2", "ext4", "dm-mod", "dm-log-writes",
+		"brd",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(modules) / sizeof(modules[0]); i++)
+		if (!disk_load(modules[i]))
+			return false;
+	return true;
+}
+
+/* Returns the status of the process, or -1. */
+static inline int disk_run(const char *const *command)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (!child) {
+		execv(command[0], (char *const *)command);
+		_exit(127);
+	}
+	waitpid(child, &status, 0);
+	return status;
+}
+
+/* One call of the device mapper; @flags: DM_..._FLAG; @text: of a target or a message. */
+static inline int disk_call(unsigned long request, uint32_t flags, const char *type,
+			    uint64_t sectors, const char *text, dev_t *device)
 {
 	static union {
 		struct dm_ioctl head;
@@ -60,6 +108,7 @@ static inline int disk_call(unsigned long request, const char *type, uint64_t se
 	call.head.version[0] = DM_VERSION_MAJOR;
 	call.head.data_size = sizeof(call);
 	call.head.data_start = sizeof(call.head);
+	call.head.flags = flags;
 	strcpy(call.head.name, DISK_NAME);
 	if (type) {
 		call.head.target_count = 1;
@@ -76,18 +125,16 @@ static inline int disk_call(unsigned long request, const char *type, uint64_t se
 	return err;
 }
 
-/* Writes to @disk go there and to @log, by the device DISK_DEVICE. */
-static inline int disk_open(const char *disk, const char *log, uint64_t bytes)
+/* DISK_DEVICE, which does what a target of @type does. */
+static inline int disk_open_as(const char *type, const char *text, uint64_t bytes)
 {
-	char text[128];
 	dev_t device = 0;
-	int err = disk_call(DM_DEV_CREATE, NULL, 0, NULL, NULL);
+	int err = disk_call(DM_DEV_CREATE, 0, NULL, 0, NULL, NULL);
 
-	snprintf(text, sizeof(text), "%s %s", disk, log);
 	if (!err)
-		err = disk_call(DM_TABLE_LOAD, "log-writes", bytes / DISK_SECTOR, text, NULL);
+		err = disk_call(DM_TABLE_LOAD, 0, type, bytes / DISK_SECTOR, text, NULL);
 	if (!err)
-		err = disk_call(DM_DEV_SUSPEND, NULL, 0, NULL, &device);
+		err = disk_call(DM_DEV_SUSPEND, 0, NULL, 0, NULL, &device);
 	unlink(DISK_DEVICE);
 	if (!err && mknod(DISK_DEVICE, S_IFBLK | 0600,
 			  makedev((unsigned int)(device >> 8) & 0xfff,
@@ -96,19 +143,37 @@ static inline int disk_open(const char *disk, const char *log, uint64_t bytes)
 	return err;
 }
 
+/* Writes to @disk go there and to @log, by the device DISK_DEVICE. */
+static inline int disk_open(const char *disk, const char *log, uint64_t bytes)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s %s", disk, log);
+	return disk_open_as("log-writes", text, bytes);
+}
+
+/* From now on it does this, whatever it is doing, and nothing is written before. */
+static inline int disk_become(const char *type, const char *text, uint64_t bytes)
+{
+	int err = disk_call(DM_TABLE_LOAD, 0, type, bytes / DISK_SECTOR, text, NULL);
+
+	return err ? err : disk_call(DM_DEV_SUSPEND, DM_SKIP_LOCKFS_FLAG | DM_NOFLUSH_FLAG, NULL,
+				     0, NULL, NULL);
+}
+
 /* All that is certain by now comes before it in the log. */
 static inline int disk_mark(uint64_t number)
 {
 	char text[64];
 
 	snprintf(text, sizeof(text), "mark %llu", (unsigned long long)number);
-	return disk_call(DM_TARGET_MSG, NULL, 0, text, NULL);
+	return disk_call(DM_TARGET_MSG, 0, NULL, 0, text, NULL);
 }
 
 static inline int disk_close(void)
 {
 	unlink(DISK_DEVICE);
-	return disk_call(DM_DEV_REMOVE, NULL, 0, NULL, NULL);
+	return disk_call(DM_DEV_REMOVE, 0, NULL, 0, NULL, NULL);
 }
 
 /* @at: of the next entry; @mark: of the last that was passed; @writes: that were passed */

@@ -8,8 +8,6 @@
  */
 #include <stdlib.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include <hft/hft.h>
@@ -28,42 +26,11 @@
 #define WAIT_NS		100000000000ull
 #define CUTS		40
 
-static const char *const modules[] = {
-	"crc16", "crc32c_generic", "mbcache", "jbd2", "ext4", "dm-mod", "dm-log-writes", "brd",
-};
-
 /* A record of the log */
 struct power_record {
 	struct hft_log_record head;
 	uint64_t number;
 };
-
-static bool load(const char *name)
-{
-	char path[64];
-	int fd, err;
-
-	snprintf(path, sizeof(path), "/modules/%s.ko", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return true;		/* it is built in */
-	err = (int)syscall(SYS_finit_module, fd,
-			   strcmp(name, "brd") ? "" : "rd_nr=3 rd_size=262144", 0);
-	if (err && errno != EEXIST)
-		fprintf(stderr, "%s: %m\n", path);
-	close(fd);
-	return !err || errno == EEXIST;
-}
-
-static bool load_all(void)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(modules) / sizeof(modules[0]); i++)
-		if (!load(modules[i]))
-			return false;
-	return true;
-}
 
 static uint64_t now_ns(void)
 {
@@ -176,19 +143,6 @@ static int64_t look(const uint8_t *image, uint64_t writes, uint64_t *tampered)
 	return err ? -1 : (int64_t)result.records;
 }
 
-static int run(const char *const *command)
-{
-	pid_t child = fork();
-	int status = -1;
-
-	if (!child) {
-		execv(command[0], (char *const *)command);
-		_exit(127);
-	}
-	waitpid(child, &status, 0);
-	return status;
-}
-
 static bool make_disk(uint8_t *image)
 {
 	static const char *const command[] = {
@@ -198,7 +152,7 @@ static bool make_disk(uint8_t *image)
 	int fd;
 	bool done;
 
-	if (run(command))
+	if (disk_run(command))
 		return false;
 	fd = open("/dev/ram0", O_RDONLY);
 	done = fd >= 0 && pread(fd, image, BYTES, 0) == BYTES;
@@ -226,7 +180,7 @@ TEST_F_TIMEOUT(power, is_lost, 1200)
 
 	if (access("/modules/mke2fs", X_OK))
 		SKIP(return, "no modules of the kernel in /modules");
-	ASSERT_TRUE(load_all());
+	ASSERT_TRUE(disk_load_all());
 	ASSERT_TRUE(image && scratch);
 	mkdir(MOUNTED, 0700);
 	ASSERT_TRUE(make_disk(image));
