@@ -369,25 +369,10 @@ TEST_F(rule, hotplug)
 	hft_test_ring_close(&ruled.ring);
 }
 
-/* What the events file counts. */
-static long event_count(const char *name)
-{
-	char text[4096], *line;
-	size_t length = strlen(name);
-
-	if (hft_test_read_file("/sys/class/misc/hft/events", text, sizeof(text)))
-		return -1;
-	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-		if (!strncmp(line, name, length) && line[length] == ' ')
-			return atol(line + length);
-	}
-	return -1;
-}
-
 TEST_F(rule, counted)
 {
 	struct hft_rule rule = make_rule(&self->ruled, 0, HFT_ACTION_NOTIFY);
-	long spikes = event_count("anomaly_spikes"), applied = event_count("responses_applied");
+	long spikes = hft_test_counter("anomaly_spikes"), applied = hft_test_counter("responses_applied");
 	int i;
 
 	ASSERT_LE(0, spikes);
@@ -397,12 +382,12 @@ TEST_F(rule, counted)
 	ASSERT_EQ(0, learn(self->context, &self->ruled));
 	for (i = 0; i < 10; i++)
 		ASSERT_EQ(0, run_task(self->context, &self->ruled, SPIKE_NS, USUAL_NS));
-	ASSERT_EQ(spikes + 10, event_count("anomaly_spikes"));
-	ASSERT_EQ(applied + 1, event_count("responses_applied"));
+	ASSERT_EQ(spikes + 10, hft_test_counter("anomaly_spikes"));
+	ASSERT_EQ(applied + 1, hft_test_counter("responses_applied"));
 	ASSERT_EQ(10, (int)rule_info(self->context, &rule).anomalies);
 	/* Of a ring that is gone, too. */
 	hft_test_ring_close(&self->ruled.ring);
-	ASSERT_EQ(spikes + 10, event_count("anomaly_spikes"));
+	ASSERT_EQ(spikes + 10, hft_test_counter("anomaly_spikes"));
 }
 
 TEST_HARNESS_MAIN

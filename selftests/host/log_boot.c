@@ -14,6 +14,7 @@
 
 #include <hft/log_read.h>
 
+#include "../include/remove_tree.h"
 #include "log/store.h"
 
 #define NS_PER_S	1000000000ull
@@ -182,11 +183,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[64];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", top);
-	return system(command);
+	return remove_tree(top);
 }
 
 int main(void)

@@ -17,6 +17,8 @@
 #include <hft/log_read.h>
 #include <hft/log_verify.h>
 
+#include "../include/remove_tree.h"
+
 #define RECORDS		1000
 #define LOST		7
 #define STEP		100
@@ -210,11 +212,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	char command[64];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", top);
-	return system(command);
+	return remove_tree(top);
 }
 
 int main(void)

@@ -256,15 +256,13 @@ static void test_switched_off(void **state)
 {
 	HFT_OPTS(hft_log_info, info);
 	struct log_control *control;
-	char command[300];
 	uint64_t streams;
 	int fd;
 
 	(void)state;
 	leave_rings();
 	assert_int_equal(hft_log_look(dir, &info), 0);
-	snprintf(command, sizeof(command), "rm -r %s", info.ring_dir);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(remove_tree(info.ring_dir), 0);
 	assert_int_equal(log_control_map(&control, dir, true, &fd), 0);
 	control->boot++;
 	streams = control->streams;

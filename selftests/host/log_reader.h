@@ -13,6 +13,7 @@
 #include <hft/hft.h>
 #include <hft/log_read.h>
 
+#include "../include/remove_tree.h"
 #include "log_records.h"
 
 #define LONG_NS		(600 * 1000000000ull)
@@ -251,11 +252,8 @@ static inline int set_up(void **unused)
 
 static inline int tear_down(void **unused)
 {
-	char command[64];
-
 	(void)unused;
-	snprintf(command, sizeof(command), "rm -rf %s", top);
-	return system(command);
+	return remove_tree(top);
 }
 
 #endif /* HFT_HOST_LOG_READER_H */

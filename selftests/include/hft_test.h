@@ -131,6 +131,20 @@ static inline bool hft_test_module_loaded(void)
 	return !access("/sys/module/hft", F_OK);
 }
 
+/* What it counts as @name; -1: nothing of that name. */
+static inline int64_t hft_test_counter(const char *name)
+{
+	char text[4096], line[64];
+	const char *found;
+
+	text[0] = '\n';
+	if (hft_test_read_file("/sys/class/misc/hft/events", text + 1, sizeof(text) - 1))
+		return -1;
+	snprintf(line, sizeof(line), "\n%s ", name);
+	found = strstr(text, line);
+	return found ? atoll(found + strlen(line)) : -1;
+}
+
 static inline int hft_test_insmod(const char *path, const char *parameters)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -132,19 +132,6 @@ static bool start_tool(FIXTURE_DATA(kernel) *self, const char *output)
 	return false;
 }
 
-static int64_t module_counter(const char *name)
-{
-	char text[4096], line[64];
-	const char *found;
-
-	text[0] = '\n';
-	if (hft_test_read_file("/sys/class/misc/hft/events", text + 1, sizeof(text) - 1))
-		return -1;
-	snprintf(line, sizeof(line), "\n%s ", name);
-	found = strstr(text, line);
-	return found ? atoll(found + strlen(line)) : -1;
-}
-
 static void run_tasks(struct __test_metadata *_metadata, FIXTURE_DATA(kernel) *self)
 {
 	const struct hft_event *event;
@@ -224,11 +211,11 @@ TEST_F(kernel, one_order)
 	if (!has_tracefs())
 		SKIP(return, "this kernel has no tracefs");
 	ASSERT_TRUE(start_tool(self, self->kernel));
-	submitted = module_counter("submitted");
-	dispatched = module_counter("dispatched");
+	submitted = hft_test_counter("submitted");
+	dispatched = hft_test_counter("dispatched");
 	run_tasks(_metadata, self);
-	submitted = module_counter("submitted") - submitted;
-	dispatched = module_counter("dispatched") - dispatched;
+	submitted = hft_test_counter("submitted") - submitted;
+	dispatched = hft_test_counter("dispatched") - dispatched;
 	EXPECT_EQ(0, end_tool(self, SIGINT));
 	EXPECT_EQ(0, count_instances());
 	ASSERT_EQ(0, hft_log_close(self->log));

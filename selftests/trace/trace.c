@@ -217,23 +217,10 @@ TEST_F(trace, clock_fault)
 	EXPECT_EQ(1, count(self->text, " clock_fault: fault=1 clock=2 by="));
 }
 
-static int64_t module_counter(const char *name)
-{
-	char text[4096], line[64];
-	const char *found;
-
-	text[0] = '\n';
-	if (hft_test_read_file("/sys/class/misc/hft/events", text + 1, sizeof(text) - 1))
-		return -1;
-	snprintf(line, sizeof(line), "\n%s ", name);
-	found = strstr(text, line);
-	return found ? atoll(found + strlen(line)) : -1;
-}
-
 TEST_F(trace, counters_add_up)
 {
-	int64_t submitted = module_counter("submitted"), cancelled = module_counter("cancelled");
-	int64_t dispatched = module_counter("dispatched"), rings = module_counter("rings");
+	int64_t submitted = hft_test_counter("submitted"), cancelled = hft_test_counter("cancelled");
+	int64_t dispatched = hft_test_counter("dispatched"), rings = hft_test_counter("rings");
 	uint64_t far = hft_test_now() + 1000 * NSEC_PER_SEC;
 	struct hft_stats context, first, second;
 	struct hft_test_ring other;
@@ -242,7 +229,7 @@ TEST_F(trace, counters_add_up)
 
 	ASSERT_LE(0, submitted);
 	ASSERT_EQ(0, hft_test_ring_add(self->context, 0, 4, 2, HFT_POLICY_FIFO, &other));
-	ASSERT_EQ(rings + 1, module_counter("rings"));
+	ASSERT_EQ(rings + 1, hft_test_counter("rings"));
 	for (i = 0; i < 20; i++) {
 		uint32_t ring = i % 2 ? other.add.ring : 0;
 		struct hft_task task = hft_test_task(ring, i, i < 10 ? 0 : far);
@@ -278,10 +265,10 @@ TEST_F(trace, counters_add_up)
 
 	/* What a closed ring still had queued counts as cancelled, and goes on counting. */
 	hft_test_ring_close(&other);
-	EXPECT_EQ(rings, module_counter("rings"));
-	EXPECT_EQ(submitted + 20, module_counter("submitted"));
-	EXPECT_EQ(dispatched + 7, module_counter("dispatched"));
-	EXPECT_EQ(cancelled + 8, module_counter("cancelled"));
+	EXPECT_EQ(rings, hft_test_counter("rings"));
+	EXPECT_EQ(submitted + 20, hft_test_counter("submitted"));
+	EXPECT_EQ(dispatched + 7, hft_test_counter("dispatched"));
+	EXPECT_EQ(cancelled + 8, hft_test_counter("cancelled"));
 }
 
 TEST_F(trace, descriptors_show_what_they_are)
