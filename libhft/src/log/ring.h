@@ -173,9 +173,12 @@ bool log_queue_first_stamp(const struct log_queue *queue, uint64_t *stamp);
  */
 bool log_queue_resume(struct log_queue *queue);
 
-/* thread.c: a ring for the calling thread; and: it has none any more.  Errors as there */
+/*
+ * thread.c: a ring for the calling thread, errors as there; and: it has @ring, which is closed,
+ * no longer.  -ESHUTDOWN then; -EBUSY: it is just being let go, or another one made.
+ */
 int log_thread_attach(unsigned int lane);
-void log_thread_detach(unsigned int lane);
+int log_thread_leave(unsigned int lane, const struct hft_log_ring *ring);
 
 /* drainer.c: there is something to do, if it sleeps */
 void log_drainer_wake(void);

@@ -298,10 +298,7 @@ static bool is_complete(const struct hft_log_ring *ring)
  */
 static int leave(unsigned int lane, const struct hft_log_ring *ring)
 {
-	if (!is_complete(ring))
-		return -ENOTCONN;
-	log_thread_detach(lane);
-	return -ESHUTDOWN;
+	return is_complete(ring) ? log_thread_leave(lane, ring) : -ENOTCONN;
 }
 
 /**

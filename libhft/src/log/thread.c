@@ -3,8 +3,8 @@
  * Threads and their rings: made at the first call, given back at the thread's end, not had
  * by children of the process.
  *
- * A handler may come while its thread makes a ring, or has the lock: @inside.  Nothing is
- * asked of malloc().
+ * A handler may come while its thread makes a ring, lets one go, or has the lock: @inside.
+ * Nothing is asked of malloc().
  *
  * A handler may find its ring closed when it has interrupted a call that is about to look
  * into that ring: it stays mapped, as @left, until the next one is let go.
@@ -31,12 +31,23 @@ static struct hft_log *closing;
 static pthread_key_t exit_key;
 static int start_err;
 
-void log_thread_detach(unsigned int lane)
+static void enter(void)
+{
+	inside = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static void leave(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	inside = false;
+}
+
+static void detach(unsigned int lane)
 {
 	struct log_queue *queue = queues[lane], *before = left[lane];
 
 	hft_log_self[lane] = NULL;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	queues[lane] = NULL;
 	if (!queue)
 		return;
@@ -45,34 +56,53 @@ void log_thread_detach(unsigned int lane)
 		log_queue_put(before);
 }
 
+/* The ring that the caller has looked at; a handler may have let it go, and made the next. */
+int log_thread_leave(unsigned int lane, const struct hft_log_ring *ring)
+{
+	if (inside)
+		return -EBUSY;
+	enter();
+	if (hft_log_self[lane] == ring)
+		detach(lane);
+	leave();
+	return -ESHUTDOWN;
+}
+
+/* A handler must not find a ring of which the drainer is told that nothing more comes. */
+static void end_ring(unsigned int lane)
+{
+	hft_log_self[lane] = NULL;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (queues[lane])
+		log_ring_end(queues[lane]->ring);
+	detach(lane);
+	if (left[lane])
+		log_queue_put(left[lane]);
+	left[lane] = NULL;
+}
+
 static void thread_exits(void *unused)
 {
 	unsigned int lane;
 
 	(void)unused;
-	for (lane = 0; lane < HFT_LOG_LANES; lane++) {
-		if (queues[lane])
-			log_ring_end(queues[lane]->ring);
-		log_thread_detach(lane);
-		if (left[lane])
-			log_queue_put(left[lane]);
-		left[lane] = NULL;
-	}
+	enter();
+	for (lane = 0; lane < HFT_LOG_LANES; lane++)
+		end_ring(lane);
+	leave();
 	log_drainer_wake();
 }
 
 static void lock_current(void)
 {
-	inside = true;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	enter();
 	pthread_mutex_lock(&current_lock);
 }
 
 static void unlock_current(void)
 {
 	pthread_mutex_unlock(&current_lock);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	inside = false;
+	leave();
 }
 
 static void before_fork(void)
@@ -239,11 +269,11 @@ int log_thread_attach(unsigned int lane)
 		return -ENOTCONN;
 	if (inside)
 		return -EBUSY;
-	inside = true;
+	enter();
 	if (hft_log_self[lane] && __atomic_load_n(&hft_log_self[lane]->closed, __ATOMIC_RELAXED))
-		log_thread_detach(lane);
+		detach(lane);
 	err = hft_log_self[lane] ? 0 : attach(lane);
-	inside = false;
+	leave();
 	return err;
 }
 
