@@ -14,8 +14,8 @@
 
 #include <hft/log_read.h>
 
-#include "../include/remove_tree.h"
 #include "log/store.h"
+#include "log_folder.h"
 
 #define NS_PER_S	1000000000ull
 #define RECORDS		100
@@ -23,8 +23,7 @@
 #define OFF_NS		20000
 #define MOVED_NS	1000000
 
-static char top[] = "/tmp/hft-log-boot-XXXXXX";
-static char dirs[2][64];
+static char dirs[2][128];
 
 struct log {
 	struct hft_log_store *store;
@@ -86,8 +85,8 @@ static struct hft_log_reader *read_logs(void)
 
 static void new_folders(const char *name)
 {
-	snprintf(dirs[0], sizeof(dirs[0]), "%s/%s-0", top, name);
-	snprintf(dirs[1], sizeof(dirs[1]), "%s/%s-1", top, name);
+	snprintf(dirs[0], sizeof(dirs[0]), "%s/%s-0", dir, name);
+	snprintf(dirs[1], sizeof(dirs[1]), "%s/%s-1", dir, name);
 }
 
 /* Both by turns; the second log takes its clock for 20 us more. */
@@ -175,18 +174,6 @@ static void test_measured_anew(void **state)
 	hft_log_reader_close(reader);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	return mkdtemp(top) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	return remove_tree(top);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,5 +182,5 @@ int main(void)
 		cmocka_unit_test(test_measured_anew),
 	};
 
-	return cmocka_run_group_tests_name("log_boot", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("log_boot", tests, make_folder, remove_folder);
 }

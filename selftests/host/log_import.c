@@ -17,14 +17,13 @@
 #include <hft/log_read.h>
 #include <hft/log_verify.h>
 
-#include "../include/remove_tree.h"
+#include "log_folder.h"
 
 #define RECORDS		1000
 #define LOST		7
 #define STEP		100
 
-static char top[] = "/tmp/hft-log-import-XXXXXX";
-static char dir[64];
+static char folder[128];
 
 static struct hft_log_site event = {
 	.name = "a:b", .fields = "number,text,task,", .types = "ust", .subsystem = "kernel",
@@ -53,8 +52,8 @@ static struct hft_log_import *open_import(const char *name)
 	struct hft_log_import *import;
 	uint64_t i;
 
-	snprintf(dir, sizeof(dir), "%s/%s", top, name);
-	assert_int_equal(hft_log_import_open(&import, dir, &opts), 0);
+	snprintf(folder, sizeof(folder), "%s/%s", dir, name);
+	assert_int_equal(hft_log_import_open(&import, folder, &opts), 0);
 	event.id = 0;
 	assert_int_equal(hft_log_import_site(import, &event), 0);
 	for (i = 1; i <= 2; i++) {
@@ -130,7 +129,7 @@ static void test_records(void **state)
 {
 	struct hft_log_import *import = open_import("records");
 	uint64_t first = fill(import), i = 0, losses = 0;
-	const char *const path = dir;
+	const char *const path = folder;
 	struct told told = {};
 	const struct hft_log_reader_opts opts = {
 		.sz = sizeof(opts), .notice = take_notice, .context = &told,
@@ -169,7 +168,7 @@ static void test_verify(void **state)
 		fill(import);
 		assert_int_equal(hft_log_import_close(import), 0);
 	}
-	assert_int_equal(hft_log_verify(dir, NULL, NULL, NULL, &result), 0);
+	assert_int_equal(hft_log_verify(folder, NULL, NULL, NULL, &result), 0);
 	assert_int_equal(result.sealed, 2);
 	assert_int_equal(result.lost, 2 * LOST);
 }
@@ -183,7 +182,7 @@ static void test_refused(void **state)
 	uint64_t number = 0;
 
 	(void)state;
-	assert_int_equal(hft_log_import_open(&import, top, &opts), -EINVAL);
+	assert_int_equal(hft_log_import_open(&import, dir, &opts), -EINVAL);
 	assert_int_equal(hft_log_import_open(&import, "", NULL), -EINVAL);
 	assert_int_equal(hft_log_import_open(&import, "/proc/none/log", NULL), -ENOENT);
 	import = open_import("refused");
@@ -204,18 +203,6 @@ static void test_refused(void **state)
 	assert_int_equal(hft_log_import_close(NULL), 0);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	return mkdtemp(top) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	return remove_tree(top);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,5 +211,5 @@ int main(void)
 		cmocka_unit_test(test_refused),
 	};
 
-	return cmocka_run_group_tests_name("log_import", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("log_import", tests, make_folder, remove_folder);
 }

@@ -14,52 +14,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <hft/hft.h>
 #define HFT_LOG_SUBSYSTEM "open"
 #include <hft/log.h>
-#include <hft/log_read.h>
 
-#include "tree.h"
+#include "log_folder.h"
 
 #define RECORDS		5000
 #define THREADS		4
-#define WAIT_NS		60000000000ull
 
 HFT_LOG_EVENT(event_number, "open", "number", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, thread),
 	      (u64, number))
+enum { DETAIL_LINE = __LINE__ + 1 };
 HFT_LOG_EVENT(event_detail, "detail", "number", HFT_LOG_DEBUG, HFT_LOG_PLAIN, (u64, number))
-
-static char dir[PATH_MAX];
-
-static int setup(void **state)
-{
-	(void)state;
-	tree_make(dir, NULL, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	tree_remove(dir);
-	return 0;
-}
 
 static struct hft_log *open_log(void)
 {
-	HFT_OPTS(hft_log_opts, opts, .ring_bytes = 64 << 10, .audit_bytes = 64 << 10,
-		 .policy = HFT_LOG_BLOCK, .block_ns = UINT64_MAX);
-	struct hft_log *log;
-	int err = hft_log_open(&log, dir, &opts);
+	HFT_OPTS(hft_log_opts, opts, .policy = HFT_LOG_BLOCK, .block_ns = UINT64_MAX);
 
-	if (err)
-		fail_msg("open: %s", hft_strerror(err));
-	return log;
+	return open_with(&opts);
 }
 
 static void notice(void *context, const struct hft_log_notice *it)
@@ -69,7 +45,7 @@ static void notice(void *context, const struct hft_log_notice *it)
 }
 
 /* How many records of an event there are in files; its last argument goes from 0 up. */
-static uint64_t count_records(const char *subsystem, const char *name, unsigned int threads)
+static uint64_t count_numbers(const char *subsystem, const char *name, unsigned int threads)
 {
 	HFT_OPTS(hft_log_reader_opts, opts, .notice = notice, .subsystems = subsystem,
 		 .flags = HFT_LOG_READ_FOLLOW);
@@ -121,7 +97,7 @@ static void test_threads(void **state)
 		assert_null(failed);
 	}
 	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
-	assert_int_equal(count_records("open", "number", THREADS), THREADS * RECORDS);
+	assert_int_equal(count_numbers("open", "number", THREADS), THREADS * RECORDS);
 	do {
 		usleep(1000);
 		assert_int_equal(hft_log_stats(log, &stats), 0);
@@ -129,36 +105,38 @@ static void test_threads(void **state)
 	assert_int_equal(stats.lost, 0);
 	assert_int_equal(hft_log_flush(log, HFT_LOG_FLUSH_SYNC, WAIT_NS), 0);
 	assert_int_equal(hft_log_close(log), 0);
-	assert_int_equal(count_records("open", "number", THREADS), THREADS * RECORDS);
+	assert_int_equal(count_numbers("open", "number", THREADS), THREADS * RECORDS);
 }
 
 static void test_levels(void **state)
 {
 	struct hft_log *log = open_log();
 	uint64_t number = 0;
+	char line[32];
 
 	(void)state;
+	snprintf(line, sizeof(line), "log_open.c:%d", DETAIL_LINE);
 	assert_int_equal(event_detail(7), 0);
 	assert_int_equal(hft_log_set_level(log, "det*", HFT_LOG_DEBUG), 0);
 	assert_int_equal(event_detail(number++), 0);
 	assert_int_equal(hft_log_set_level(log, "*", HFT_LOG_OFF), 0);
 	assert_int_equal(event_detail(7), 0);
 	assert_int_equal(event_number(0, 7), 0);
-	assert_int_equal(hft_log_set_level(log, "log_open.c:35", HFT_LOG_TRACE), 0);
+	assert_int_equal(hft_log_set_level(log, line, HFT_LOG_TRACE), 0);
 	assert_int_equal(event_detail(number++), 0);
-	assert_int_equal(hft_log_set_level(log, "pen.c:35", HFT_LOG_OFF), 0);
+	assert_int_equal(hft_log_set_level(log, line + strlen("log_o"), HFT_LOG_OFF), 0);
 	assert_int_equal(event_detail(number++), 0);
 	assert_int_equal(hft_log_set_level(log, "", HFT_LOG_INFO), -EINVAL);
 	assert_int_equal(hft_log_set_level(log, "a", HFT_LOG_LEVELS), -EINVAL);
 	/* From outside, at once or soon. */
-	assert_int_equal(hft_log_control(dir, "log_open.c:35", HFT_LOG_OFF), 0);
+	assert_int_equal(hft_log_control(dir, line, HFT_LOG_OFF), 0);
 	assert_int_equal(hft_log_control(dir, "detail", HFT_LOG_OFF), 0);
 	assert_int_equal(hft_log_set_level(log, "open", HFT_LOG_INFO), 0);
 	assert_int_equal(event_detail(7), 0);
 	assert_int_equal(event_number(0, 0), 0);
 	assert_int_equal(hft_log_close(log), 0);
-	assert_int_equal(count_records("detail", "number", 1), number);
-	assert_int_equal(count_records("open", "number", 1), 1);
+	assert_int_equal(count_numbers("detail", "number", 1), number);
+	assert_int_equal(count_numbers("open", "number", 1), 1);
 }
 
 static int count_ring(void *arg, const struct hft_log_ring_info *ring)
@@ -230,7 +208,7 @@ static void test_twice(void **state)
 	log = open_log();
 	assert_int_equal(event_number(0, 1), 0);
 	assert_int_equal(hft_log_close(log), 0);
-	assert_int_equal(count_records("open", "number", 1), 2);
+	assert_int_equal(count_numbers("open", "number", 1), 2);
 }
 
 static void test_fork(void **state)
@@ -248,7 +226,7 @@ static void test_fork(void **state)
 	assert_int_equal(status, 0);
 	assert_int_equal(event_number(0, 1), 0);
 	assert_int_equal(hft_log_close(log), 0);
-	assert_int_equal(count_records("open", "number", 1), 2);
+	assert_int_equal(count_numbers("open", "number", 1), 2);
 }
 
 /* A program that ends without closing it. */
@@ -266,7 +244,7 @@ static void test_exit(void **state)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	assert_int_equal(count_records("open", "number", 1), RECORDS);
+	assert_int_equal(count_numbers("open", "number", 1), RECORDS);
 	assert_int_equal(hft_log_recover(dir, NULL), 0);
 }
 
@@ -326,7 +304,7 @@ static void test_objects(void **state)
 	assert_int_equal(hft_log_write(&site, HFT_LOG_AUDIT, 0, &number, sizeof(number)), 0);
 	hft_log_object_remove(&site);
 	assert_int_equal(hft_log_close(log), 0);
-	assert_int_equal(count_records("object", "object", 1), 3);
+	assert_int_equal(count_numbers("object", "object", 1), 3);
 }
 
 /* A place that says what none does logs nothing, and others do as before. */
@@ -356,7 +334,7 @@ static void test_bad_sites(void **state)
 	}
 	assert_int_equal(event_number(0, 0), 0);
 	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
-	assert_int_equal(count_records("open", "number", 1), 1);
+	assert_int_equal(count_numbers("open", "number", 1), 1);
 	assert_int_equal(hft_log_close(log), 0);
 }
 
@@ -377,15 +355,15 @@ static int serve(const char *path)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_threads, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_levels, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_look, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_twice, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_fork, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_exit, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_options, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_objects, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bad_sites, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_threads, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_levels, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_look, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_twice, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_fork, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_exit, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_options, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_objects, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_bad_sites, make_folder, remove_folder),
 	};
 
 	if (argc == 3 && !strcmp(argv[1], "serve"))

@@ -2,7 +2,6 @@
 /* flavours: plain asan tsan gcov */
 /*
  * A log and threads that come, go and are amid their calls while it is flushed or closed.
- * Its folder is in memory: each thread has a file, for which a disk takes milliseconds.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,19 +16,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <hft/hft.h>
 #define HFT_LOG_SUBSYSTEM "threads"
 #include <hft/log.h>
-#include <hft/log_read.h>
 
-#include "../include/remove_tree.h"
+#include "log_folder.h"
 
-#define WAIT_NS		60000000000ull
 #define FLUSHES		20
 #define COMERS		2
 #define COMINGS		100
@@ -45,64 +40,18 @@ HFT_LOG_EVENT(log_audited, "close", "audited", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u
 HFT_LOG_EVENT(log_handled, "close", "handled", HFT_LOG_NOTICE, HFT_LOG_PLAIN, (u64, number))
 HFT_LOG_EVENT(log_other, "other", "number", HFT_LOG_NOTICE, HFT_LOG_PLAIN, (u64, number))
 
-static char dir[64];
-
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(dir, "/dev/shm/hft-test-threads-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return remove_tree(dir);
-}
-
 /* Nothing is written before its time but by a flush. */
 static struct hft_log *open_log(void)
 {
 	HFT_OPTS(hft_log_store_opts, store, .flush_ns = WAIT_NS, .packet_bytes = 16 << 10,
 		 .flags = HFT_LOG_STORE_NO_PACK, .sync = HFT_LOG_SYNC_NONE);
-	HFT_OPTS(hft_log_opts, opts, .ring_bytes = 64 << 10, .audit_bytes = 64 << 10,
-		 .policy = HFT_LOG_BLOCK, .block_ns = UINT64_MAX, .idle_ns = 1000000,
-		 .store = &store);
-	struct hft_log *log;
-	int err = hft_log_open(&log, dir, &opts);
+	HFT_OPTS(hft_log_opts, opts, .policy = HFT_LOG_BLOCK, .block_ns = UINT64_MAX,
+		 .idle_ns = 1000000, .store = &store);
 
-	if (err)
-		fail_msg("open: %s", hft_strerror(err));
-	return log;
+	return open_with(&opts);
 }
 
 static uint64_t lost;
-
-static void notice(void *context, const struct hft_log_notice *it)
-{
-	(void)context;
-	lost += it->lost;
-	if (it->kind != HFT_LOG_NOTICE_LOST)
-		fail_msg("%s at %llu: %s", it->path, (unsigned long long)it->offset, it->text);
-}
-
-static uint64_t count_records(const char *subsystem)
-{
-	HFT_OPTS(hft_log_reader_opts, opts, .notice = notice, .subsystems = subsystem,
-		 .flags = HFT_LOG_READ_FOLLOW);
-	const char *path = dir;
-	const struct hft_log_view *view;
-	struct hft_log_reader *reader;
-	uint64_t sum = 0;
-	int ret;
-
-	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &opts), 0);
-	while ((ret = hft_log_reader_next(reader, &view)) > 0)
-		sum++;
-	assert_int_equal(ret, 0);
-	hft_log_reader_close(reader);
-	return sum;
-}
 
 static _Atomic uint64_t others;
 
@@ -142,13 +91,13 @@ static void test_flush(void **state)
 	for (number = 0; number < FLUSHES; number++) {
 		assert_int_equal(log_mine(number), 0);
 		assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
-		assert_int_equal(count_records("mine"), number + 1);
+		assert_int_equal(count_records("mine", &lost), number + 1);
 	}
 	for (i = 0; i < COMERS; i++)
 		pthread_join(threads[i], NULL);
 	assert_int_equal(hft_log_close(log), 0);
-	assert_int_equal(count_records("mine"), FLUSHES);
-	assert_int_equal(count_records("other"), atomic_load(&others));
+	assert_int_equal(count_records("mine", &lost), FLUSHES);
+	assert_int_equal(count_records("other", &lost), atomic_load(&others));
 }
 
 static unsigned int count_files(void)
@@ -282,8 +231,7 @@ static void test_close(void **state)
 	for (round = 0; round < CLOSES; round++)
 		answered += close_under_load(round % 2);
 	setitimer(ITIMER_REAL, &never, NULL);
-	lost = 0;
-	assert_int_equal(count_records("close"), answered);
+	assert_int_equal(count_records("close", &lost), answered);
 	assert_int_equal(lost, atomic_load(&refused));
 }
 
@@ -304,7 +252,7 @@ static void test_long(void **state)
 	assert_int_equal(hft_log(HFT_LOG_NOTICE, "%s %s %s %s %s %s %s %s %s %s %s %s %s %s %s",
 				 t, t, t, t, t, t, t, t, t, t, t, t, t, t, t), 0);
 	assert_int_equal(hft_log_close(log), 0);
-	assert_int_equal(count_records("threads,other"), 2);
+	assert_int_equal(count_records("threads,other", &lost), 2);
 }
 
 /* A thread that has the ring of a log that was closed is given one of the next. */
@@ -373,8 +321,7 @@ static void test_end_while_closing(void **state)
 		;
 	assert_int_equal(hft_log_close(log), 0);
 	pthread_join(thread, NULL);
-	lost = 0;
-	assert_int_equal(count_records("other"), 2);
+	assert_int_equal(count_records("other", &lost), 2);
 	assert_int_equal(lost, 1);
 	sem_destroy(&logged);
 }
@@ -382,12 +329,12 @@ static void test_end_while_closing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_flush, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_close, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_long, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_next_log, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_end_while_closing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_flush, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_many, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_close, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_long, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_next_log, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_end_while_closing, make_folder, remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

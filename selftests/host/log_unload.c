@@ -11,39 +11,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <hft/hft.h>
-#include <hft/log.h>
-#include <hft/log_read.h>
 
-#include "../include/remove_tree.h"
+#include "log_folder.h"
 
 #define LONG_NS		2000000000ull
 #define TIMES		3
-
-static char dir[64];
 
 struct object {
 	void *handle;
 	int (*log)(uint64_t number);
 	int (*debug)(unsigned int *evaluated);
 };
-
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(dir, "/tmp/hft-log-unload-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return remove_tree(dir);
-}
 
 /* Beside this program. */
 static void path_of(const char *name, char path[PATH_MAX])
@@ -150,8 +131,8 @@ static void test_cxx(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_c, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_cxx, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_c, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_cxx, make_folder, remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
