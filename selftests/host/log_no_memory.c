@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flavours: plain asan */
+/* flavours: plain asan gcov */
 /*
  * The n-th allocation of a log that is opened, written to and closed, or recovered, fails, for
  * some n: that is said, or done all the same, and what was answered 0 is in the log.

@@ -14,24 +14,19 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <hft/hft.h>
 #include <hft/log.h>
-#include <hft/log_read.h>
 
-#include "../include/remove_tree.h"
 #include "log/journal.h"
+#include "log_folder.h"
+#include "log_ring.h"
 
-#define WAIT_NS		60000000000ull
 #define FAILURES_MOST	100
 
 HFT_LOG_EVENT(log_audited, "room", "audited", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, number))
 HFT_LOG_EVENT(log_plain, "room", "plain", HFT_LOG_NOTICE, HFT_LOG_PLAIN, (u64, number))
-
-static char dir[64];
 
 /* Of the calls below this thread's fails that has it come down to 0. */
 static _Thread_local long until_failure;
@@ -58,36 +53,23 @@ int __wrap_madvise(void *at, size_t size, int advice)
 	return fails(ENOMEM) ? -1 : __real_madvise(at, size, advice);
 }
 
+/* A handler comes then. */
+static _Thread_local bool interrupts;
+
 int __real_posix_fallocate(int fd, off_t offset, off_t size);
 int __wrap_posix_fallocate(int fd, off_t offset, off_t size);
 int __wrap_posix_fallocate(int fd, off_t offset, off_t size)
 {
+	if (interrupts)
+		raise(SIGUSR1);
 	return fails(ENOSPC) ? ENOSPC : __real_posix_fallocate(fd, offset, size);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(dir, "/dev/shm/hft-test-room-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return remove_tree(dir);
 }
 
 static struct hft_log *open_log(void)
 {
-	HFT_OPTS(hft_log_opts, opts, .ring_bytes = 64 << 10, .audit_bytes = 64 << 10,
-		 .policy = HFT_LOG_BLOCK, .block_ns = UINT64_MAX);
-	struct hft_log *log;
-	int err = hft_log_open(&log, dir, &opts);
+	HFT_OPTS(hft_log_opts, opts, .policy = HFT_LOG_BLOCK, .block_ns = UINT64_MAX);
 
-	if (err)
-		fail_msg("open: %s", hft_strerror(err));
-	return log;
+	return open_with(&opts);
 }
 
 static unsigned int count_rings(struct hft_log *log)
@@ -99,30 +81,20 @@ static unsigned int count_rings(struct hft_log *log)
 	return (unsigned int)stats.rings;
 }
 
-static uint64_t count_records(void)
-{
-	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "room");
-	const struct hft_log_view *view;
-	struct hft_log_reader *reader;
-	const char *path = dir;
-	uint64_t sum = 0;
-	int ret;
-
-	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &opts), 0);
-	while ((ret = hft_log_reader_next(reader, &view)) > 0)
-		sum++;
-	assert_int_equal(ret, 0);
-	hft_log_reader_close(reader);
-	return sum;
-}
-
+/* Those of rings: others are opened by the drainer meanwhile. */
 static unsigned int count_files(void)
 {
+	char name[32], path[256];
 	unsigned int nr = 0;
+	ssize_t length;
 	int fd;
 
-	for (fd = 0; fd < 1024; fd++)
-		nr += fcntl(fd, F_GETFD) >= 0;
+	for (fd = 0; fd < 1024; fd++) {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		length = readlink(name, path, sizeof(path) - 1);
+		path[length > 0 ? length : 0] = '\0';
+		nr += !!strstr(path, "/ring-");
+	}
 	return nr;
 }
 
@@ -151,14 +123,13 @@ static void test_ahead(void **state)
 	assert_null(failed);
 	assert_int_equal(hft_log_close(log), 0);
 	assert_int_equal(hft_log_thread(log), -ENOTCONN);
-	assert_int_equal(count_records(), 2);
+	assert_int_equal(count_records("room", NULL), 2);
 }
 
 /* Each of what a ring takes may fail: it is refused, nothing is left, and the next is made. */
 static void test_no_memory(void **state)
 {
 	struct hft_log *log = open_log();
-	unsigned int files = count_files();
 	long n, left;
 	int err = -1;
 
@@ -170,7 +141,7 @@ static void test_no_memory(void **state)
 		until_failure = 0;
 		if (!left)
 			assert_true(err == -ENOMEM || err == -ENOSPC);
-		assert_int_equal(count_files(), files);
+		assert_int_equal(count_files(), 0);
 	}
 	assert_int_equal(err, 0);
 	assert_true(n > 2 * HFT_LOG_LANES);
@@ -178,7 +149,49 @@ static void test_no_memory(void **state)
 	assert_int_equal(log_audited(0), 0);
 	assert_int_equal(log_plain(0), 0);
 	assert_int_equal(hft_log_close(log), 0);
-	assert_int_equal(count_records(), 2);
+	assert_int_equal(count_records("room", NULL), 2);
+}
+
+/* What is read of a ring that overwrites is copied: without room for that it stays there. */
+static void test_no_copy(void **state)
+{
+	struct test_ring it;
+	const void *records;
+
+	(void)state;
+	test_ring_open(&it, HFT_LOG_OVERWRITE, HFT_LOG_PLAIN, 64 << 10, 0);
+	assert_int_equal(log_plain(0), 0);
+	until_failure = 1;
+	assert_int_equal(log_queue_read(it.queue, &records), -ENOMEM);
+	assert_int_equal(until_failure, 0);
+	assert_true(log_queue_read(it.queue, &records) > 0);
+	test_ring_close(&it);
+}
+
+static volatile sig_atomic_t handled;
+
+static void log_in_handler(int signal)
+{
+	(void)signal;
+	handled = log_plain(0);
+}
+
+/* A handler that comes while its thread makes a ring has none; the thread's call is done. */
+static void test_inside(void **state)
+{
+	const struct sigaction action = { .sa_handler = log_in_handler };
+	struct hft_log *log = open_log();
+
+	(void)state;
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	interrupts = true;
+	assert_int_equal(log_audited(0), 0);
+	interrupts = false;
+	assert_int_equal(handled, -EBUSY);
+	raise(SIGUSR1);
+	assert_int_equal(handled, 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records("room", NULL), 2);
 }
 
 /* Something has written to a ring: what was in files stays there, and the thread goes on. */
@@ -201,7 +214,7 @@ static void test_spoiled(void **state)
 	assert_int_equal(log_plain(0), 0);
 	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
 	hft_log_close(log);
-	assert_int_equal(count_records(), 3);
+	assert_int_equal(count_records("room", NULL), 3);
 }
 
 static int count_site(void *count, const struct hft_log_store_site *site)
@@ -245,10 +258,12 @@ static void test_half_site(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_ahead, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_spoiled, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_half_site, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_memory, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_ahead, make_folder, remove_folder),
+		cmocka_unit_test(test_no_copy),
+		cmocka_unit_test_setup_teardown(test_inside, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_spoiled, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_half_site, make_folder, remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
