@@ -26,6 +26,7 @@
 #define FLUSH_STEP_NS	(20 * 1000000ull)
 #define BUSY_BYTES	(64u << 10)	/* more in one turn: the next at once */
 #define TURN_BYTES	(1 << 20)	/* of a ring in one turn: more than a record has */
+#define TURN_FULL	(TURN_BYTES - HFT_LOG_RECORD_MAX)	/* there may be no room for one */
 
 _Static_assert(TURN_BYTES > HFT_LOG_RECORD_MAX, "a record fits");
 
@@ -245,19 +246,20 @@ static void rotate(struct hft_log *log)
 static uint64_t turn(struct hft_log *log)
 {
 	struct log_queue *queue;
-	uint64_t sum, last = 0;
+	uint64_t sum, others = 0;
 
 	take_incoming(log);
 	sum = serve_audit(log);
 	for (queue = log->queues; queue; queue = queue->next) {
 		if (queue->audit || queue->broken)
 			continue;
-		sum += serve(log, queue);
-		if (sum - last < TURN_BYTES)
+		others += serve(log, queue);
+		if (others < TURN_FULL)
 			continue;
-		sum += serve_audit(log);
-		last = sum;
+		sum += others + serve_audit(log);
+		others = 0;
 	}
+	sum += others;
 	remove_ended(log);
 	rotate(log);
 	return sum;
