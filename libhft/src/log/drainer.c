@@ -432,7 +432,7 @@ static bool seal_rings(struct hft_log *log)
 			continue;
 		if (!queue->ring->closed)
 			log_ring_close(queue->ring);
-		log_ring_poison(queue);
+		log_ring_poison(queue->ring);
 		all = false;
 	}
 	if (all)
@@ -440,7 +440,7 @@ static bool seal_rings(struct hft_log *log)
 	barrier();
 	all = true;
 	for (queue = log->queues; queue; queue = queue->next)
-		all &= is_sealed(queue) || log_ring_seal(queue);
+		all &= is_sealed(queue) || log_ring_seal(queue->ring);
 	return all;
 }
 

@@ -42,12 +42,14 @@ struct run {
  * @queue: it; NULL: it can not be read at all
  * @runs: of records that are in files, and may be in the ring
  * @nr_runs: how many
+ * @stamp: of the last record that was read, 0: none was
  */
 struct left {
 	char name[32];
 	struct log_queue *queue;
 	struct run *runs;
 	size_t nr_runs;
+	uint64_t stamp;
 };
 
 struct recovery {
@@ -79,8 +81,6 @@ static int map_ring(struct recovery *it, struct left *left)
 		log_queue_put(queue);
 		return hft_fail(EBADMSG, "%s is a ring of another log", left->name);
 	}
-	/* What it has lost and not told is told now. */
-	queue->ring->done = 1;
 	queue->ring->thread[sizeof(queue->ring->thread) - 1] = '\0';
 	left->queue = queue;
 	return 0;
@@ -216,7 +216,7 @@ static bool is_known(const struct left *left, uint32_t number)
 }
 
 /* Of @bytes at @records, how many are in files from the first on, or are not: @known. */
-static size_t alike(const struct left *left, const void *records, size_t bytes, bool *known)
+static size_t alike(struct left *left, const void *records, size_t bytes, bool *known)
 {
 	const struct hft_log_record *record = records;
 	size_t offset = 0;
@@ -227,6 +227,7 @@ static size_t alike(const struct left *left, const void *records, size_t bytes, 
 		if (record->words < 2 || 8 * (size_t)record->words > bytes - offset ||
 		    is_known(left, record->sequence) != *known)
 			break;
+		left->stamp = record->stamp;
 		offset += 8 * (size_t)record->words;
 	}
 	return offset;
@@ -344,7 +345,13 @@ static int write_left(struct recovery *it, struct left *left)
 		return -EBADMSG;
 	resume(left);
 	err = log_store_add_ring(it->store, left->queue);
-	return err ? err : write_ring(it, left);
+	if (!err)
+		err = write_ring(it, left);
+	if (err)
+		return err;
+	/* What it has lost and not told is told now. */
+	log_ring_recover(left->queue->ring, left->stamp);
+	return write_ring(it, left);
 }
 
 static int write_rings(struct recovery *it)
@@ -509,8 +516,8 @@ static int recover(struct recovery *it, const struct hft_log_store_opts *opts)
  * @dir: the folder of its log
  * @opts: how files are written; NULL: the defaults
  *
- * All whose call had returned is in the log then, in chunks behind those that there are,
- * and the rings are gone.  Records that were being written when the process died may be behind
+ * All whose call had returned is in the log then, in chunks behind those that there are, what
+ * calls were refused is told as lost, and the rings are gone.  Records that were being written when the process died may be behind
  * later ones of their thread; their numbers tell.  A signal handler's record is with the call
  * that it has interrupted.  A ring that can not be read to its end, as something has written
  * where it should not have, is kept in @dir as UUID-ring-N.bad, of which

@@ -50,7 +50,6 @@ _Static_assert(sizeof(struct log_loss) == 8 * LOG_LOST_WORDS, "as long as it say
  * @copy: of records of a ring that overwrites
  * @copied: bytes in it
  * @given: bytes of records that the store has taken
- * @poison: what @reserved of the ring is to be, to be sealed
  * @level_given: this many of them were ...
  * @level_position: ... before this position
  * @flush_to: up to this position it has to be in files
@@ -80,7 +79,6 @@ struct log_queue {
 	char *copy;
 	size_t copied;
 	uint64_t given;
-	uint64_t poison;
 	uint64_t level_given;
 	uint64_t level_position;
 	uint64_t flush_to;
@@ -127,10 +125,15 @@ bool log_ring_is_unborn(int dir_fd, const char *name);
  * none does any more.  Then, log_ring_is_quiet(): those that were under way are over.
  */
 void log_ring_close(struct hft_log_ring *ring);
-void log_ring_poison(struct log_queue *queue);
-bool log_ring_seal(struct log_queue *queue);
+void log_ring_poison(struct hft_log_ring *ring);
+bool log_ring_seal(struct hft_log_ring *ring);
 bool log_ring_is_quiet(const struct hft_log_ring *ring);
 void log_ring_finish(struct hft_log_ring *ring);
+
+/* The same, of a process that was killed; @stamp: of its last record, 0: there is none. */
+void log_ring_recover(struct hft_log_ring *ring, uint64_t stamp);
+
+/* The thread has ended. */
 void log_ring_end(struct hft_log_ring *ring);
 
 #define LOG_RING_SEALED		2u	/* &hft_log_ring.closed */
@@ -169,7 +172,7 @@ bool log_queue_first_stamp(const struct log_queue *queue, uint64_t *stamp);
 
 /*
  * The same: it is read from the first record on that is not in files and was not overwritten,
- * whose number it has then.  Returns whether records before it are missing.
+ * whose number it has then, and the losses before it.  Returns whether records are missing.
  */
 bool log_queue_resume(struct log_queue *queue);
 

@@ -336,6 +336,15 @@ bool log_queue_first_stamp(const struct log_queue *queue, uint64_t *stamp)
 	return true;
 }
 
+/* Of what the writer has lost, all but what is still to be told. */
+static uint64_t told_before(const struct log_queue *queue, uint64_t head)
+{
+	uint64_t left = queue->ring->untold +
+			count_losses(queue_place(queue, queue->position), head - queue->position);
+
+	return queue->ring->lost > left ? queue->ring->lost - left : 0;
+}
+
 bool log_queue_resume(struct log_queue *queue)
 {
 	uint64_t head = log_queue_head(queue);
@@ -345,6 +354,8 @@ bool log_queue_resume(struct log_queue *queue)
 		queue->position = find_mark(queue, head);
 	if (queue->position < head)
 		queue->number = first_number(queue_place(queue, queue->position));
+	if (!queue->overwrites)
+		queue->lost = told_before(queue, head);
 	return skips;
 }
 

@@ -98,12 +98,13 @@ static void lose(struct hft_log_ring *ring, uint64_t nr, uint64_t stamp)
 	move_reserved(ring, ring_reserved(ring) + (nr << 32));
 }
 
-static void lose_refused(struct hft_log_ring *ring)
+/* @stamp: of now, where it is 0 */
+static void lose_refused(struct hft_log_ring *ring, uint64_t stamp)
 {
 	uint64_t nr = __atomic_exchange_n(&ring->refused, 0, __ATOMIC_RELAXED);
 
 	if (nr)
-		lose(ring, nr, hft_log_stamp(ring->tsc));
+		lose(ring, nr, stamp ? stamp : hft_log_stamp(ring->tsc));
 }
 
 /* All that comes now is this call's: the limit was taken away. */
@@ -260,7 +261,7 @@ static int find_room_alone(struct hft_log_slot *slot, uint32_t words)
 	if (__atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST)) {
 		err = -ESHUTDOWN;
 	} else {
-		lose_refused(ring);
+		lose_refused(ring, 0);
 		err = ring->policy == HFT_LOG_OVERWRITE ? overwrite(slot, words) :
 							  find_room(slot, words);
 	}
@@ -387,6 +388,11 @@ void log_ring_close(struct hft_log_ring *ring)
 	take_limit_away(ring);
 }
 
+static bool is_poisoned(const struct hft_log_ring *ring)
+{
+	return ring->poison && ring->poison == ring_reserved(ring);
+}
+
 /*
  * A call that has looked at the limit before it was taken away reserves when its thread runs
  * again, however late: its swap has to find another value then.  Not where a call is in the
@@ -395,31 +401,29 @@ void log_ring_close(struct hft_log_ring *ring)
  * Poison that is still there stays: one that came into the slow path behind it has seen
  * @closed, and each takes a number, of which log_ring_number() knows one.
  */
-void log_ring_poison(struct log_queue *queue)
+void log_ring_poison(struct hft_log_ring *ring)
 {
-	struct hft_log_ring *ring = queue->ring;
-	uint64_t reserved = ring_reserved(ring);
+	uint64_t reserved = ring_reserved(ring), poison = reserved + (1ull << 32);
 
-	if (queue->poison && queue->poison == reserved)
+	if (is_poisoned(ring))
 		return;
-	queue->poison = 0;
+	ring->poison = 0;
 	if (__atomic_load_n(&ring->busy, __ATOMIC_SEQ_CST))
 		return;
-	if (__atomic_compare_exchange_n(&ring->reserved, &reserved, reserved + (1ull << 32), false,
-					__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		queue->poison = reserved + (1ull << 32);
+	/* First: a process that is killed in between leaves no number that is not told of. */
+	__atomic_store_n(&ring->poison, poison, __ATOMIC_RELEASE);
+	if (!__atomic_compare_exchange_n(&ring->reserved, &reserved, poison, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		ring->poison = 0;
 }
 
 /*
  * A swap is atomic to signals only: one that was under way has written over the poison, or
  * comes after the barrier and fails.  Returns false: to be poisoned again.
  */
-bool log_ring_seal(struct log_queue *queue)
+bool log_ring_seal(struct hft_log_ring *ring)
 {
-	struct hft_log_ring *ring = queue->ring;
-
-	if (!queue->poison || ring_reserved(ring) != queue->poison ||
-	    __atomic_load_n(&ring->busy, __ATOMIC_SEQ_CST))
+	if (!is_poisoned(ring) || __atomic_load_n(&ring->busy, __ATOMIC_SEQ_CST))
 		return false;
 	__atomic_store_n(&ring->closed, LOG_RING_SEALED, __ATOMIC_SEQ_CST);
 	return true;
@@ -435,8 +439,17 @@ bool log_ring_is_quiet(const struct hft_log_ring *ring)
 /* Of one that is quiet: what it has refused is told with what else it could not tell. */
 void log_ring_finish(struct hft_log_ring *ring)
 {
-	lose_refused(ring);
+	lose_refused(ring, 0);
 	__atomic_store_n(&ring->done, 1, __ATOMIC_RELEASE);
+}
+
+/* What was lost since its last record is told with that one's stamp, not with today's. */
+void log_ring_recover(struct hft_log_ring *ring, uint64_t stamp)
+{
+	if (is_poisoned(ring))
+		ring->closed = LOG_RING_SEALED;
+	lose_refused(ring, ring->untold ? ring->last : stamp);
+	ring->done = 1;
 }
 
 /*
@@ -453,7 +466,7 @@ void log_ring_end(struct hft_log_ring *ring)
 	take_limit_away(ring);
 	closed = __atomic_load_n(&ring->closed, __ATOMIC_SEQ_CST);
 	if (!closed) {
-		lose_refused(ring);
+		lose_refused(ring, 0);
 		if (ring->untold && (ring->policy == HFT_LOG_OVERWRITE ||
 				     ring->mask + 1 - ring_used(ring, &tail) >= LOG_LOST_WORDS))
 			tell_losses(ring);

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* flavours: plain asan gcov */
+/* What a process that was killed has lost and not told: recovery tells it, once. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+#define HFT_LOG_SUBSYSTEM "left"
+#include <hft/log.h>
+
+#include "log_here.h"
+#include "log_ring.h"
+
+#define LEAST		LOG_RING_LEAST
+#define WAIT_NS		60000000000ull
+#define PATIENCE_S	60
+#define LOOK_US		1000
+
+static int log_number(uint64_t number)
+{
+	static const char text[] = "abcdefghijklmnopqrstuvwxyz";
+
+	return hft_log(HFT_LOG_INFO, "number=%lu %s", number, text + number % sizeof(text));
+}
+
+static void read_all(struct log_queue *queue)
+{
+	const void *records;
+	int64_t bytes = log_queue_read(queue, &records);
+
+	assert_true(bytes > 0);
+	log_queue_take(queue, (size_t)bytes);
+	log_queue_free(queue, queue->given);
+}
+
+/* Reads all that a process has left: each number from the first on is that of a record. */
+static uint64_t read_left(struct log_queue *queue, uint64_t *lost)
+{
+	const struct hft_log_record *record;
+	uint64_t first = queue->number, seen = 0;
+	const void *records;
+	int64_t bytes;
+	size_t offset;
+
+	while ((bytes = log_queue_read(queue, &records)) > 0) {
+		for (offset = 0; offset < (size_t)bytes; offset += 8 * (size_t)record->words) {
+			record = test_record(records, offset);
+			if (record->id == HFT_LOG_ID_LOST)
+				*lost += ((const struct log_loss *)(const void *)record)->lost;
+			else
+				seen++;
+		}
+		log_queue_take(queue, (size_t)bytes);
+	}
+	assert_int_equal(bytes, 0);
+	assert_int_equal(first + seen + *lost, log_ring_number(queue->ring));
+	return seen;
+}
+
+/* What a process has left begins with a record of losses: that, and what follows it, is read. */
+static void test_left_loss(void **state)
+{
+	uint64_t number = 0, lost = 0;
+	struct log_queue *queue;
+	struct test_ring it;
+
+	(void)state;
+	test_ring_open(&it, HFT_LOG_DROP, HFT_LOG_PLAIN, LEAST, 0);
+	while (!log_number(number))
+		number++;
+	read_all(it.queue);
+	assert_int_equal(log_number(number + 1), 0);
+	assert_int_equal(log_queue_map(&queue, it.dir_fd, it.queue->name), 0);
+	assert_false(log_queue_resume(queue));
+	assert_int_equal(queue->number, number);
+	assert_int_equal(read_left(queue, &lost), 1);
+	assert_int_equal(lost, 1);
+	log_queue_put(queue);
+	test_ring_close(&it);
+}
+
+/* A process was killed while it sealed its ring: the number that was taken for that is no loss. */
+static void test_left_poisoned(void **state)
+{
+	uint64_t number = 0, lost = 0;
+	struct log_queue *queue;
+	struct test_ring it;
+
+	(void)state;
+	test_ring_open(&it, HFT_LOG_DROP, HFT_LOG_PLAIN, LEAST, 0);
+	while (!log_number(number))
+		number++;
+	it.queue->ring->refused = 2;
+	log_ring_close(it.queue->ring);
+	log_ring_poison(it.queue->ring);
+	assert_int_equal(log_queue_map(&queue, it.dir_fd, it.queue->name), 0);
+	assert_false(log_queue_resume(queue));
+	log_ring_recover(queue->ring, 1);
+	assert_int_equal(read_left(queue, &lost), number);
+	assert_int_equal(lost, 3);
+	assert_int_equal(queue->loss.head.sequence, number + 2);
+	assert_int_equal(queue->loss.last, queue->loss.first);
+	log_queue_put(queue);
+	test_ring_close(&it);
+}
+
+/* Where it was overwritten, reading may begin with a record of losses, too. */
+static void test_left_overwritten(void **state)
+{
+	uint64_t number, lost;
+	struct log_queue *queue;
+	unsigned int round;
+	struct test_ring it;
+
+	(void)state;
+	for (round = 0; round < 50; round++) {
+		test_ring_open(&it, HFT_LOG_OVERWRITE, HFT_LOG_PLAIN, LEAST, 0);
+		for (number = 0; number < 2000 + round; number++) {
+			it.queue->ring->refused = 3;
+			assert_int_equal(log_number(number), 0);
+		}
+		it.queue->ring->refused = 0;
+		assert_int_equal(log_queue_map(&queue, it.dir_fd, it.queue->name), 0);
+		assert_true(log_queue_resume(queue));
+		lost = 0;
+		assert_true(read_left(queue, &lost) > 0);
+		log_queue_put(queue);
+		test_ring_close(&it);
+	}
+}
+
+/* As many as handlers would have been; @tell: the next call says so. */
+static int refuse(uint64_t nr, bool tell)
+{
+	struct hft_log_ring *ring = hft_log_self[HFT_LOG_PLAIN];
+
+	ring->refused = nr;
+	if (!tell)
+		return 0;
+	ring->limit = (uint32_t)ring->reserved - 1;
+	ring->room = ring->limit;
+	return log_number(nr);
+}
+
+/* Its ring knows that it is in files. */
+static int flush(void)
+{
+	struct hft_log_ring *ring = hft_log_self[HFT_LOG_PLAIN];
+	int err = hft_log_flush(the_log, 0, WAIT_NS);
+
+	while (!err && __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) < 8 * (uint32_t)ring->head)
+		usleep(LOOK_US);
+	return err;
+}
+
+static void run_victim(void)
+{
+	HFT_OPTS(hft_log_opts, opts, .ring_bytes = LEAST);
+
+	alarm(PATIENCE_S);
+	if (hft_log_open(&the_log, dir, &opts) || log_number(0) || refuse(2, true) ||
+	    flush() || refuse(5, true) || refuse(7, false))
+		_exit(1);
+	raise(SIGKILL);
+}
+
+static void add_lost(void *lost, const struct hft_log_notice *notice)
+{
+	assert_int_equal(notice->kind, HFT_LOG_NOTICE_LOST);
+	*(uint64_t *)lost += notice->lost;
+}
+
+/* Of 2 the files tell, of 5 the ring, and of 7 nothing does yet. */
+static void test_refused(void **state)
+{
+	uint64_t lost = 0, records = 0;
+	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "left", .notice = add_lost,
+		 .context = &lost, .flags = HFT_LOG_READ_FOLLOW);
+	const char *paths[] = { dir };
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	int status, ret;
+	pid_t pid;
+
+	(void)state;
+	tree_make(dir, NULL, 0);
+	pid = fork();
+	if (!pid)
+		run_victim();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+	assert_int_equal(hft_log_reader_open(&reader, paths, 1, &opts), 0);
+	while ((ret = hft_log_reader_next(reader, &view)) > 0)
+		records++;
+	assert_int_equal(ret, 0);
+	hft_log_reader_close(reader);
+	assert_int_equal(records, 3);
+	assert_int_equal(lost, 14);
+	tree_remove(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_left_loss),
+		cmocka_unit_test(test_left_poisoned),
+		cmocka_unit_test(test_left_overwritten),
+		cmocka_unit_test(test_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
