@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <hft/hft.h>
 #include <hft/log.h>
 #include <hft/log_import.h>
 #include <hft/log_read.h>
@@ -192,12 +193,15 @@ static void test_refused(void **state)
 	assert_int_equal(hft_log_import_site(import, &event), -EINVAL);
 	assert_int_equal(hft_log_import_site(import, &site), -EINVAL);
 	assert_int_equal(hft_log_import_write(import, 3, &event, 1, &number, 8), -ENOENT);
+	assert_non_null(strstr(hft_strerror(ENOENT), "stream 3"));
 	site.id = 77;
 	assert_int_equal(hft_log_import_write(import, 1, &site, 1, &number, 8), -EBADMSG);
 	assert_int_equal(hft_log_import_write(import, 1, &event, 1, &number, HFT_LOG_RECORD_MAX),
 			 -EMSGSIZE);
+	assert_non_null(strstr(hft_strerror(EMSGSIZE), "record"));
 	assert_int_equal(hft_log_import_lost(import, 3, 1, 1, 1), -ENOENT);
 	assert_int_equal(hft_log_import_lost(import, 1, 0, 1, 1), -EINVAL);
+	assert_non_null(strstr(hft_strerror(EINVAL), "loss"));
 	give(import, 1, 0, 1);
 	assert_int_equal(hft_log_import_close(import), 0);
 	assert_int_equal(hft_log_import_close(NULL), 0);

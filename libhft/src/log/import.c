@@ -129,6 +129,11 @@ static struct import_stream *find_stream(const struct hft_log_import *import, ui
 	return NULL;
 }
 
+static int no_stream(uint64_t id)
+{
+	return hft_fail(ENOENT, "stream %llu of a log", (unsigned long long)id);
+}
+
 /**
  * hft_log_import_stream() - add a stream
  * @import: the log
@@ -231,9 +236,9 @@ HFT_API int hft_log_import_write(struct hft_log_import *import, uint64_t stream,
 	int64_t took;
 
 	if (!it)
-		return -ENOENT;
+		return no_stream(stream);
 	if (bytes > HFT_LOG_RECORD_MAX - sizeof(head))
-		return -EMSGSIZE;
+		return hft_fail(EMSGSIZE, "a record of %zu bytes of arguments", bytes);
 	head.words = (uint16_t)(whole / 8);
 	head.sequence = it->sequence;
 	memset(import->record + whole - 8, 0, 8);	/* padding */
@@ -269,8 +274,10 @@ HFT_API int hft_log_import_lost(struct hft_log_import *import, uint64_t stream, 
 	};
 	int64_t took;
 
-	if (!it || !records)
-		return it ? -EINVAL : -ENOENT;
+	if (!it)
+		return no_stream(stream);
+	if (!records)
+		return hft_fail(EINVAL, "a loss of no records");
 	/* It has the number of the last one that was lost. */
 	loss.head.sequence = it->sequence + (uint32_t)records - 1;
 	took = hft_log_store_append(import->store, stream, &loss, sizeof(loss),
