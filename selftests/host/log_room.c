@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -63,6 +64,13 @@ int __wrap_posix_fallocate(int fd, off_t offset, off_t size)
 	if (interrupts)
 		raise(SIGUSR1);
 	return fails(ENOSPC) ? ENOSPC : __real_posix_fallocate(fd, offset, size);
+}
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation)
+{
+	return fails(ENOLCK) ? -1 : __real_flock(fd, operation);
 }
 
 static struct hft_log *open_log(void)
@@ -194,6 +202,29 @@ static void test_inside(void **state)
 	assert_int_equal(count_records("room", NULL), 2);
 }
 
+/* A level that can not be written alone is not, and the call says so. */
+static void test_no_lock(void **state)
+{
+	struct hft_log *log = open_log();
+	long n, left;
+	int err = -1;
+
+	(void)state;
+	for (n = 1; err && n < FAILURES_MOST; n++) {
+		until_failure = n;
+		err = hft_log_set_level(log, "room", HFT_LOG_ERROR);
+		left = until_failure;
+		until_failure = 0;
+		if (!left)
+			assert_true(err == -ENOMEM || err == -ENOLCK);
+		assert_int_equal(log_plain(0), 0);
+	}
+	assert_int_equal(err, 0);
+	assert_true(n > 3);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records("room", NULL), n - 2);
+}
+
 /* Something has written to a ring: what was in files stays there, and the thread goes on. */
 static void test_spoiled(void **state)
 {
@@ -259,6 +290,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_no_memory, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_no_lock, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_ahead, make_folder, remove_folder),
 		cmocka_unit_test(test_no_copy),
 		cmocka_unit_test_setup_teardown(test_inside, make_folder, remove_folder),

@@ -210,10 +210,31 @@ static int put_rule(struct log_control *control, const char *pattern, int level)
 	return 0;
 }
 
+static int lock_control(int fd)
+{
+	while (flock(fd, LOCK_EX)) {
+		if (errno != EINTR)
+			return hft_fail(errno, "lock the control file of a log");
+	}
+	return 0;
+}
+
+/* For who has the lock.  One that was killed while it wrote has left an odd generation. */
+static int change_rules(struct log_control *control, const char *pattern, int level)
+{
+	uint32_t generation = control->generation | 1;
+	int err;
+
+	__atomic_store_n(&control->generation, generation, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	err = put_rule(control, pattern, level);
+	__atomic_store_n(&control->generation, generation + 1, __ATOMIC_RELEASE);
+	return err;
+}
+
 int log_control_set_level(const char *dir, const char *pattern, int level)
 {
 	struct log_control *control;
-	uint32_t generation;
 	int fd, err;
 
 	if (!*pattern || strlen(pattern) >= LOG_PATTERN)
@@ -223,14 +244,9 @@ int log_control_set_level(const char *dir, const char *pattern, int level)
 	err = log_control_map(&control, dir, true, &fd);
 	if (err)
 		return err;
-	while ((err = flock(fd, LOCK_EX)) && errno == EINTR)
-		;
-	/* One that was killed while it wrote has left an odd one. */
-	generation = control->generation | 1;
-	__atomic_store_n(&control->generation, generation, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	err = put_rule(control, pattern, level);
-	__atomic_store_n(&control->generation, generation + 1, __ATOMIC_RELEASE);
+	err = lock_control(fd);
+	if (!err)
+		err = change_rules(control, pattern, level);
 	log_control_unmap(control);
 	close(fd);
 	return err;
