@@ -25,6 +25,7 @@
 #include <hft/log.h>
 
 #include "log/control.h"
+#include "log/locked.h"
 #include "log_here.h"
 
 #define RECORDS		100
@@ -153,6 +154,26 @@ static void leave_rings(void)
 	start_owner(&owner, false);
 	kill_owner(&owner);
 	close(owner.hold);
+}
+
+/* What a child closes in vain is not what it has opened since. */
+static void test_child_closes(void **state)
+{
+	int fd = log_locked_open(dir, 0), status;
+	pid_t pid;
+
+	(void)state;
+	assert_true(fd >= 0);
+	pid = fork();
+	if (!pid) {
+		if (open("/dev/null", O_RDONLY) != fd)
+			_exit(2);
+		log_locked_close(fd);
+		_exit(fcntl(fd, F_GETFD) < 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
+	log_locked_close(fd);
 }
 
 /* A child that lives on has neither the log nor its locks. */
@@ -547,6 +568,7 @@ static void test_exit_in_notice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_child_closes, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_child_lives_on, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_torn_control, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_other_control, make_folder, remove_folder),

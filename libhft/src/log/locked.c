@@ -97,15 +97,17 @@ int log_locked_open(const char *path, int flags)
 	return fd;
 }
 
+/* A child has closed it already: the number may be another file's. */
 void log_locked_close(int fd)
 {
-	unsigned int i;
+	unsigned int i = 0;
 
 	pthread_mutex_lock(&fds_lock);
-	for (i = 0; i < nr_fds; i++) {
-		if (fds[i] == fd)
-			fds[i] = fds[--nr_fds];
+	while (i < nr_fds && fds[i] != fd)
+		i++;
+	if (i < nr_fds) {
+		fds[i] = fds[--nr_fds];
+		close(fd);
 	}
-	close(fd);
 	pthread_mutex_unlock(&fds_lock);
 }
