@@ -535,10 +535,21 @@ static void give_up(void *arg, enum hft_log_store_event event, int err, const ch
 		exit(err);
 }
 
-static void run_until_trouble(void)
+/* Neither is answered by the thread that would have to do it. */
+static void ask(void *arg, enum hft_log_store_event event, int err, const char *text)
+{
+	(void)arg;
+	(void)err;
+	(void)text;
+	if (event == HFT_LOG_STORE_TROUBLE)
+		_exit(hft_log_flush(the_log, 0, 0) != -EDEADLK ||
+		      hft_log_close(the_log) != -EDEADLK);
+}
+
+static void run_until_trouble(hft_log_store_fn notify)
 {
 	const struct rlimit limit = { 4096, 4096 };
-	HFT_OPTS(hft_log_store_opts, store, .notify = give_up, .flags = HFT_LOG_STORE_BUFFERED);
+	HFT_OPTS(hft_log_store_opts, store, .notify = notify, .flags = HFT_LOG_STORE_BUFFERED);
 	HFT_OPTS(hft_log_opts, opts, .store = &store);
 
 	if (hft_log_open(&the_log, dir, &opts))
@@ -550,19 +561,30 @@ static void run_until_trouble(void)
 	_exit(3);
 }
 
-/* A thread of the log that ends the program does not wait for itself. */
-static void test_exit_in_notice(void **state)
+static void check_trouble(hft_log_store_fn notify, int code)
 {
 	pid_t pid = fork();
 	int status;
 
-	(void)state;
 	if (!pid)
-		run_until_trouble();
+		run_until_trouble(notify);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), EFBIG);
+	assert_int_equal(WEXITSTATUS(status), code);
 	assert_int_equal(hft_log_recover(dir, NULL), 0);
+}
+
+/* A thread of the log that ends the program does not wait for itself. */
+static void test_exit_in_notice(void **state)
+{
+	(void)state;
+	check_trouble(give_up, EFBIG);
+}
+
+static void test_ask_in_notice(void **state)
+{
+	(void)state;
+	check_trouble(ask, 0);
 }
 
 int main(void)
@@ -581,6 +603,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_close_twice, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_close_full, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_exit_in_notice, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_ask_in_notice, make_folder, remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

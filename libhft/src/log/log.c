@@ -467,15 +467,18 @@ static int flush(struct hft_log *log, bool sync, uint64_t until)
  * That is: by calls that have returned, of any thread.
  *
  * Return: 0, -EINVAL, -ETIMEDOUT, or what the disk says: -ENOSPC, -EIO.  With
- * %HFT_LOG_FLUSH_SYNC -EIO, and so for ever, when the disk has lost what was written.  Any
- * thread, not signal handlers; blocks, and is no cancellation point.
+ * %HFT_LOG_FLUSH_SYNC -EIO, and so for ever, when the disk has lost what was written.
+ * -EDEADLK: this is &hft_log_store_opts.notify.  Any thread, not signal handlers; blocks, and
+ * is no cancellation point.
  */
 HFT_API int hft_log_flush(struct hft_log *log, uint32_t flags, uint64_t timeout_ns)
 {
 	uint64_t now = hft_log_monotonic();
 	int err, state;
 
-	if (flags & ~HFT_LOG_FLUSH_SYNC || hft_store_is_thread || !log_get(log))
+	if (hft_store_is_thread)
+		return hft_fail(EDEADLK, "a log flushed by its own thread");
+	if (flags & ~HFT_LOG_FLUSH_SYNC || !log_get(log))
 		return hft_fail(EINVAL, "flush a log that is open");
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	pthread_mutex_lock(&log->flushing);
