@@ -25,6 +25,8 @@
 #define PATIENCE_NS	(60 * NSEC_PER_SEC)
 #define TASKS		64
 #define AHEAD_NS	(20 * NSEC_PER_MSEC)
+#define OWN_EVENTS	"hft:submit,hft:dispatch"
+#define FLOOD		8		/* times TASKS: more events than the least buffers hold */
 
 /* What was seen of a task, in the order in which it has to be. */
 enum { KERNEL_SUBMIT, KERNEL_DISPATCH, START, END, STAGES };
@@ -34,6 +36,7 @@ FIXTURE(kernel) {
 	char rings[64];
 	char own[64];
 	char kernel[64];
+	char said[64];
 	struct hft_log *log;
 	struct hft *h;
 	struct hft_ring *ring;
@@ -61,6 +64,7 @@ FIXTURE_SETUP(kernel)
 	snprintf(self->rings, sizeof(self->rings), "%s/rings", self->dir);
 	snprintf(self->own, sizeof(self->own), "%s/own", self->dir);
 	snprintf(self->kernel, sizeof(self->kernel), "%s/kernel", self->dir);
+	snprintf(self->said, sizeof(self->said), "%s/said", self->dir);
 	ASSERT_EQ(0, mkdir(self->rings, 0700));
 	log.ring_dir = self->rings;
 	ASSERT_EQ(0, hft_log_open(&self->log, self->own, &log));
@@ -81,12 +85,22 @@ static int end_tool(FIXTURE_DATA(kernel) *self, int signal)
 	return status;
 }
 
-FIXTURE_TEARDOWN(kernel)
+static void close_all(FIXTURE_DATA(kernel) *self)
 {
-	end_tool(self, SIGKILL);
 	hft_ring_close(self->ring);
 	hft_close(self->h);
 	hft_log_close(self->log);
+	self->ring = NULL;
+	self->h = NULL;
+	self->log = NULL;
+}
+
+FIXTURE_TEARDOWN(kernel)
+{
+	end_tool(self, SIGKILL);
+	close_all(self);
+	if (!hft_test_module_loaded())
+		hft_test_module_load();
 	umount2(self->dir, MNT_DETACH);
 	rmdir(self->dir);
 }
@@ -112,24 +126,47 @@ static bool is_on(pid_t pid, const char *file)
 	return !hft_test_read_file(path, text, sizeof(text)) && *text == '1';
 }
 
+/* What it says goes to a file. */
+static pid_t run_tool(const FIXTURE_DATA(kernel) *self, const char *output, const char *option,
+		      const char *value)
+{
+	pid_t pid = fork();
+	int fd;
+
+	if (pid)
+		return pid;
+	fd = open(self->said, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
+		_exit(126);
+	execlp("hft-log", "hft-log", "kernel", "--output", output, "--events", OWN_EVENTS,
+	       option, value, NULL);
+	_exit(127);
+}
+
+static bool has_said(const FIXTURE_DATA(kernel) *self, const char *words)
+{
+	char text[4096] = "";
+
+	return !hft_test_read_file(self->said, text, sizeof(text)) && strstr(text, words);
+}
+
 /* Answers whether it traces.  An instance that is new does so, too, but has no events. */
-static bool start_tool(FIXTURE_DATA(kernel) *self, const char *output)
+static bool traces(pid_t pid)
 {
 	uint64_t end = hft_test_now() + PATIENCE_NS;
-	pid_t pid = fork();
 
-	self->tool = pid;
-	if (!pid) {
-		execlp("hft-log", "hft-log", "kernel", "--output", output, "--events",
-		       "hft:submit,hft:dispatch", NULL);
-		_exit(127);
-	}
 	while (pid > 0 && hft_test_now() < end) {
 		if (is_on(pid, "events/hft/dispatch/enable") && is_on(pid, "tracing_on"))
 			return true;
 		hft_test_sleep(5 * NSEC_PER_MSEC);
 	}
 	return false;
+}
+
+static bool start_tool(FIXTURE_DATA(kernel) *self, const char *output)
+{
+	self->tool = run_tool(self, output, NULL, NULL);
+	return traces(self->tool);
 }
 
 static void run_tasks(struct __test_metadata *_metadata, FIXTURE_DATA(kernel) *self)
@@ -251,6 +288,86 @@ TEST_F(kernel, killed)
 	ASSERT_TRUE(start_tool(self, other));
 	EXPECT_EQ(1, count_instances());
 	EXPECT_EQ(0, end_tool(self, SIGTERM));
+	EXPECT_EQ(0, count_instances());
+}
+
+/**
+ * struct count - what a log of the kernel's events has
+ * @events: of the module
+ * @lost: that the kernel has lost
+ */
+struct count {
+	int64_t events;
+	int64_t lost;
+};
+
+static void count(struct __test_metadata *_metadata, const char *path, struct count *count)
+{
+	const union hft_log_view_value *lost;
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	uint8_t type;
+
+	ASSERT_EQ(0, hft_log_reader_open(&reader, &path, 1, NULL));
+	while (hft_log_reader_next(reader, &view) > 0) {
+		if (stage_of(view) >= 0) {
+			count->events++;
+		} else if (!strcmp(view->site->name, "lost")) {
+			lost = hft_log_view_find(view, "lost", &type);
+			ASSERT_NE(NULL, lost);
+			count->lost += (int64_t)lost->u;
+		}
+	}
+	hft_log_reader_close(reader);
+}
+
+static int64_t count_module(void)
+{
+	return hft_test_counter("submitted") + hft_test_counter("dispatched");
+}
+
+/* What a buffer that is too small can not hold is told, once, and none is missing then. */
+TEST_F(kernel, lost)
+{
+	struct count seen = {};
+	long long records = 0, lost = 0;
+	char text[64] = "";
+	int64_t events;
+	int i;
+
+	if (!has_tracefs())
+		SKIP(return, "this kernel has no tracefs");
+	self->tool = run_tool(self, self->kernel, "--buffer", "4");
+	ASSERT_TRUE(traces(self->tool));
+	events = count_module();
+	ASSERT_EQ(0, kill(self->tool, SIGSTOP));
+	for (i = 0; i < FLOOD; i++)
+		run_tasks(_metadata, self);
+	ASSERT_EQ(0, kill(self->tool, SIGCONT));
+	events = count_module() - events;
+	EXPECT_EQ(0, end_tool(self, SIGINT));
+	ASSERT_EQ(0, hft_test_read_file(self->said, text, sizeof(text)));
+	EXPECT_EQ(2, sscanf(text, "%lld records, %lld lost", &records, &lost));
+	count(_metadata, self->kernel, &seen);
+	EXPECT_EQ(events, seen.events + seen.lost);
+	EXPECT_LT(0, seen.lost);
+	EXPECT_EQ(records, seen.events);
+	EXPECT_EQ(lost, seen.lost);
+}
+
+/* A module that goes ends the tool, which says why, even if it is there again by then. */
+TEST_F(kernel, unloaded)
+{
+	if (!has_tracefs())
+		SKIP(return, "this kernel has no tracefs");
+	ASSERT_TRUE(start_tool(self, self->kernel));
+	run_tasks(_metadata, self);
+	close_all(self);
+	ASSERT_EQ(0, hft_test_await_unused());
+	ASSERT_EQ(0, hft_test_module_unload());
+	ASSERT_EQ(0, hft_test_module_load());
+	EXPECT_EQ(2, WEXITSTATUS(end_tool(self, 0)));
+	EXPECT_TRUE(has_said(self, "was switched off, as by unloading its module"));
 	EXPECT_EQ(0, count_instances());
 }
 
