@@ -355,6 +355,39 @@ TEST_F(kernel, lost)
 	EXPECT_EQ(lost, seen.lost);
 }
 
+/* Each of two has all, and no two write to one folder. */
+TEST_F(kernel, two)
+{
+	struct count seen = {};
+	char other[80];
+	pid_t first;
+	int64_t events;
+
+	if (!has_tracefs())
+		SKIP(return, "this kernel has no tracefs");
+	ASSERT_TRUE(start_tool(self, self->kernel));
+	first = self->tool;
+	snprintf(other, sizeof(other), "%s-2", self->kernel);
+	ASSERT_TRUE(start_tool(self, other));
+	EXPECT_EQ(2, count_instances());
+	events = count_module();
+	run_tasks(_metadata, self);
+	events = count_module() - events;
+	EXPECT_EQ(0, end_tool(self, SIGINT));
+	self->tool = run_tool(self, self->kernel, NULL, NULL);
+	EXPECT_EQ(2, WEXITSTATUS(end_tool(self, 0)));
+	EXPECT_TRUE(has_said(self, "another process writes there"));
+	EXPECT_EQ(1, count_instances());
+	self->tool = first;
+	EXPECT_EQ(0, end_tool(self, SIGINT));
+	EXPECT_EQ(0, count_instances());
+	count(_metadata, self->kernel, &seen);
+	EXPECT_EQ(events, seen.events);
+	seen.events = 0;
+	count(_metadata, other, &seen);
+	EXPECT_EQ(events, seen.events);
+}
+
 /* A module that goes ends the tool, which says why, even if it is there again by then. */
 TEST_F(kernel, unloaded)
 {

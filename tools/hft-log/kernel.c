@@ -56,6 +56,12 @@ static void usage(void)
 	      stdout);
 }
 
+/* What the log has answered. */
+static int tell(const struct kernel_run *run, int err)
+{
+	return err ? fail_hft(err, run->output) : 0;
+}
+
 static int trace(struct kernel_run *run)
 {
 	int err = tracefs_write(&run->tracefs, "tracing_on", "1"), off;
@@ -114,10 +120,10 @@ static int add_event(void *arg, const char *system, const char *name)
 		return -EIO;
 	err = kernel_events_add(run->known, system, name, format, size, &site);
 	free(format);
+	if (!err && !site->id)
+		err = tell(run, hft_log_import_site(run->import, site));
 	if (err)
 		return err;
-	if (!site->id && hft_log_import_site(run->import, site))
-		return fail_hft(-EIO, run->output);
 	snprintf(path, sizeof(path), "events/%s/%s/enable", system, name);
 	return tracefs_write(&run->tracefs, path, "1");
 }
@@ -154,7 +160,7 @@ static int add_cpu(struct kernel_run *run, unsigned int number)
 	run->nr_cpus++;
 	snprintf(name, sizeof(name), "cpu%u", number);
 	stream.thread = name;
-	return hft_log_import_stream(run->import, &stream) ? fail_hft(-EIO, run->output) : 0;
+	return tell(run, hft_log_import_stream(run->import, &stream));
 }
 
 static bool has_cpu(const struct kernel_run *run, unsigned int number)
@@ -264,16 +270,16 @@ static int run_in_instance(struct kernel_run *run)
 
 	if (err)
 		return err;
-	err = hft_log_import_open(&run->import, run->output, &opts) ?
-		fail_hft(-EIO, run->output) : set_up(run);
+	err = tell(run, hft_log_import_open(&run->import, run->output, &opts));
+	if (!err)
+		err = set_up(run);
 	if (!err)
 		err = trace(run);
 	end = tear_down(run);
 	if (!err)
 		err = end;
-	if (hft_log_import_close(run->import))
-		err = fail_hft(-EIO, run->output);
-	return err;
+	end = tell(run, hft_log_import_close(run->import));
+	return err ? err : end;
 }
 
 static int run_all(struct kernel_run *run)
