@@ -195,6 +195,31 @@ static void test_event_off(void **state)
 	free_machine(machine);
 }
 
+static void assert_off(const struct tracefs *tracefs, const char *name)
+{
+	size_t size;
+	char *text = tracefs_read(tracefs, name, &size);
+
+	assert_non_null(text);
+	assert_int_equal(*text, '0');
+	free(text);
+}
+
+/* An instance that can not be removed does not go on tracing. */
+static void test_stays(void **state)
+{
+	struct tracefs tracefs = { .held = -1 };
+
+	(void)state;
+	snprintf(tracefs.dir, sizeof(tracefs.dir), "%s/stays", top);
+	assert_int_equal(mkdir(tracefs.dir, 0700), 0);
+	tree_put(tracefs.dir, "/tracing_on", "1\n");
+	tree_put(tracefs.dir, "/events/enable", "X\n");
+	assert_int_equal(tracefs_close(&tracefs), -ENOTEMPTY);
+	assert_off(&tracefs, "tracing_on");
+	assert_off(&tracefs, "events/enable");
+}
+
 static int make_top(void **state)
 {
 	(void)state;
@@ -216,6 +241,7 @@ int main(void)
 		cmocka_unit_test(test_lost_at_the_end),
 		cmocka_unit_test(test_turn_ends),
 		cmocka_unit_test(test_event_off),
+		cmocka_unit_test(test_stays),
 	};
 
 	return cmocka_run_group_tests_name("log_kernel_read", tests, make_top, remove_top);

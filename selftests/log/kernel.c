@@ -388,6 +388,31 @@ TEST_F(kernel, two)
 	EXPECT_EQ(events, seen.events);
 }
 
+/* An instance that somebody has open stays, switched off, until the next begins. */
+TEST_F(kernel, open)
+{
+	char path[128];
+	pid_t pid;
+	int fd;
+
+	if (!has_tracefs())
+		SKIP(return, "this kernel has no tracefs");
+	ASSERT_TRUE(start_tool(self, self->kernel));
+	pid = self->tool;
+	snprintf(path, sizeof(path), INSTANCES "/hft-log-%d/per_cpu/cpu0/trace_pipe_raw", (int)pid);
+	fd = open(path, O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(2, WEXITSTATUS(end_tool(self, SIGINT)));
+	EXPECT_TRUE(has_said(self, "which is switched off"));
+	EXPECT_EQ(1, count_instances());
+	EXPECT_FALSE(is_on(pid, "tracing_on"));
+	EXPECT_FALSE(is_on(pid, "events/hft/dispatch/enable"));
+	close(fd);
+	ASSERT_TRUE(start_tool(self, self->kernel));
+	EXPECT_EQ(0, end_tool(self, SIGINT));
+	EXPECT_EQ(0, count_instances());
+}
+
 /* A module that goes ends the tool, which says why, even if it is there again by then. */
 TEST_F(kernel, unloaded)
 {

@@ -99,13 +99,19 @@ int tracefs_open(struct tracefs *tracefs)
 	return -EIO;
 }
 
+/* While somebody has a file of it open it stays, but costs no more than its memory. */
 int tracefs_close(struct tracefs *tracefs)
 {
+	int err;
+
 	if (tracefs->held >= 0)
 		close(tracefs->held);
 	if (!tracefs->dir[0] || !rmdir(tracefs->dir))
 		return 0;
-	return fail(errno, "remove %s, which goes on tracing", tracefs->dir);
+	err = errno;
+	if (tracefs_write(tracefs, "tracing_on", "0") | tracefs_write(tracefs, "events/enable", "0"))
+		return fail(err, "remove %s, which goes on tracing", tracefs->dir);
+	return fail(err, "remove %s, which is switched off", tracefs->dir);
 }
 
 int tracefs_open_file(const struct tracefs *tracefs, const char *name, int flags)
