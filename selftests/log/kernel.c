@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 #include <hft/log_read.h>
 
 #include "kselftest_harness.h"
-#include "hft_test.h"
+#include "../hotplug/hotplug.h"
 
 #define TRACEFS		"/sys/kernel/tracing"
 #define INSTANCES	TRACEFS "/instances"
@@ -44,6 +45,7 @@ FIXTURE(kernel) {
 	unsigned int stages[TASKS];
 	bool submitted[TASKS];
 	pid_t tool;
+	int offline;
 };
 
 static bool has_tracefs(void)
@@ -98,6 +100,8 @@ static void close_all(FIXTURE_DATA(kernel) *self)
 FIXTURE_TEARDOWN(kernel)
 {
 	end_tool(self, SIGKILL);
+	if (self->offline)
+		set_online(self->offline, true);
 	close_all(self);
 	if (!hft_test_module_loaded())
 		hft_test_module_load();
@@ -295,10 +299,14 @@ TEST_F(kernel, killed)
  * struct count - what a log of the kernel's events has
  * @events: of the module
  * @lost: that the kernel has lost
+ * @cpu: that @there is of
+ * @there: events of the module on this CPU
  */
 struct count {
 	int64_t events;
 	int64_t lost;
+	int32_t cpu;
+	int64_t there;
 };
 
 static void count(struct __test_metadata *_metadata, const char *path, struct count *count)
@@ -312,6 +320,7 @@ static void count(struct __test_metadata *_metadata, const char *path, struct co
 	while (hft_log_reader_next(reader, &view) > 0) {
 		if (stage_of(view) >= 0) {
 			count->events++;
+			count->there += view->stream->cpu == count->cpu;
 		} else if (!strcmp(view->site->name, "lost")) {
 			lost = hft_log_view_find(view, "lost", &type);
 			ASSERT_NE(NULL, lost);
@@ -411,6 +420,35 @@ TEST_F(kernel, open)
 	ASSERT_TRUE(start_tool(self, self->kernel));
 	EXPECT_EQ(0, end_tool(self, SIGINT));
 	EXPECT_EQ(0, count_instances());
+}
+
+/* A CPU that comes while it is traced, and goes. */
+TEST_F(kernel, hotplug)
+{
+	int cpu = (int)sysconf(_SC_NPROCESSORS_ONLN) - 1;
+	struct count seen = { .cpu = cpu };
+	cpu_set_t all, one;
+
+	if (!has_tracefs())
+		SKIP(return, "this kernel has no tracefs");
+	if (cpu < 1)
+		SKIP(return, "one CPU can not go offline");
+	ASSERT_EQ(0, sched_getaffinity(0, sizeof(all), &all));
+	ASSERT_EQ(0, set_online(cpu, false));
+	self->offline = cpu;
+	ASSERT_TRUE(start_tool(self, self->kernel));
+	ASSERT_EQ(0, set_online(cpu, true));
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	run_tasks(_metadata, self);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(all), &all));
+	ASSERT_EQ(0, set_online(cpu, false));
+	EXPECT_EQ(0, end_tool(self, SIGINT));
+	EXPECT_EQ(0, count_instances());
+	count(_metadata, self->kernel, &seen);
+	EXPECT_LE(TASKS, seen.there);
+	EXPECT_EQ(0, seen.lost);
 }
 
 /* A module that goes ends the tool, which says why, even if it is there again by then. */

@@ -160,7 +160,8 @@ static int take_pages(struct kernel_cpu *cpu)
 
 	for (i = 0; i < TURN_PAGES; i++) {
 		got = read(cpu->fd, run->page, run->page_bytes);
-		if (got < 0 && errno != EAGAIN && errno != EINTR)
+		/* A CPU has no buffer before it is online for the first time. */
+		if (got < 0 && errno != EAGAIN && errno != EINTR && errno != ENODEV)
 			return fail(errno, "read the events of CPU %u", cpu->cpu);
 		if (got <= 0)
 			return 0;
