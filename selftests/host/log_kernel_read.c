@@ -195,6 +195,18 @@ static void test_event_off(void **state)
 	free_machine(machine);
 }
 
+/* A flood of events leaves others half of the CPU. */
+static void test_half_a_cpu(void **state)
+{
+	const uint64_t now = 1000 * NS_PER_S;
+
+	(void)state;
+	assert_int_equal(nap_of(now, now + LOOK_NS, now + NS_PER_S, NS_PER_MS), LOOK_NS);
+	assert_int_equal(nap_of(now, now + LOOK_NS, now, NS_PER_MS / 2), LEAST_NAP_NS);
+	assert_int_equal(nap_of(now, now, now, 3 * NS_PER_MS), 3 * NS_PER_MS);
+	assert_int_equal(nap_of(now, now + LOOK_NS, now + NS_PER_S, 2 * NS_PER_S), 2 * NS_PER_S);
+}
+
 static void assert_off(const struct tracefs *tracefs, const char *name)
 {
 	size_t size;
@@ -241,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_lost_at_the_end),
 		cmocka_unit_test(test_turn_ends),
 		cmocka_unit_test(test_event_off),
+		cmocka_unit_test(test_half_a_cpu),
 		cmocka_unit_test(test_stays),
 	};
 

@@ -44,7 +44,9 @@ static bool is_over(const struct kernel_run *run, uint64_t now)
 
 static void nap(uint64_t ns)
 {
-	const struct timespec time = { .tv_nsec = (long)ns };
+	const struct timespec time = {
+		.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S),
+	};
 
 	ppoll(NULL, 0, &time, NULL);
 }
@@ -191,13 +193,24 @@ static int take_turn(struct kernel_run *run)
 
 /*
  * @look, and @next of the store: when they want to be.  The store may want to be called at once,
- * again and again, while the disk writes.
+ * again and again, while the disk writes, and there may be more to read whenever we look.  We
+ * rest for what the turn took of our CPU, @used, so that no flood of events takes more than half
+ * of it; what the buffers can not hold meanwhile is lost, and counted.
  */
-static uint64_t nap_of(uint64_t now, uint64_t look, uint64_t next)
+static uint64_t nap_of(uint64_t now, uint64_t look, uint64_t next, uint64_t used)
 {
 	uint64_t until = next < look ? next : look;
+	uint64_t least = used > LEAST_NAP_NS ? used : LEAST_NAP_NS;
 
-	return until < now + LEAST_NAP_NS ? LEAST_NAP_NS : until - now;
+	return until < now + least ? least : until - now;
+}
+
+static uint64_t cpu_time(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
 }
 
 /* site->file is the event's folder.  When its module is loaded again it is there, and off. */
@@ -229,10 +242,11 @@ static const struct hft_log_site *find_off(struct kernel_run *run)
 int kernel_read_until_end(struct kernel_run *run)
 {
 	uint32_t tsc = (uint32_t)hft_log_import_is_tsc(run->import);
-	uint64_t now = hft_log_monotonic(), check = now + CHECK_NS, next, look;
+	uint64_t now = hft_log_monotonic(), check = now + CHECK_NS, next, look, used;
 	int more = 0;
 
 	while (more >= 0 && !is_over(run, now)) {
+		used = cpu_time();
 		if (now >= check) {
 			if (find_off(run))
 				break;
@@ -244,8 +258,7 @@ int kernel_read_until_end(struct kernel_run *run)
 		next = hft_log_import_poll(run->import);
 		now = hft_log_monotonic();
 		show_progress(run, now);
-		if (!more)
-			nap(nap_of(now, look, next));
+		nap(nap_of(now, more > 0 ? now : look, next, cpu_time() - used));
 	}
 	return more < 0 ? more : 0;
 }
