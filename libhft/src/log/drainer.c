@@ -462,21 +462,30 @@ static bool is_drained(struct hft_log *log)
 	return drained;
 }
 
-static int finish_rings(struct hft_log *log)
+static uint64_t time_until(uint64_t end)
+{
+	uint64_t now = hft_log_monotonic();
+
+	return now < end ? end - now : 0;
+}
+
+/* @end: answered: when the disk has had enough time */
+static int finish_rings(struct hft_log *log, uint64_t *end)
 {
 	const struct timespec pause = { .tv_nsec = QUIET_LOOK_NS };
-	uint64_t end = hft_log_monotonic() + LOG_CLOSE_NS;
 	bool sealed;
+
+	*end = hft_log_monotonic() + LOG_CLOSE_NS;
 
 	for (;;) {
 		sealed = seal_rings(log);
 		/* As long as there is room for some of it, the disk is only slow. */
 		if (turn(log))
-			end = hft_log_monotonic() + LOG_CLOSE_NS;
+			*end = hft_log_monotonic() + LOG_CLOSE_NS;
 		hft_log_store_poll(log->store, hft_log_monotonic());
 		if (sealed && is_drained(log))
-			return hft_log_store_flush(log->store, false, LOG_CLOSE_NS);
-		if (hft_log_monotonic() >= end)
+			return hft_log_store_flush(log->store, false, time_until(*end));
+		if (!time_until(*end))
 			return hft_fail(ETIMEDOUT, "the files of %s take no more, or a call of a "
 					"thread does not end", log->dir);
 		nanosleep(&pause, NULL);
@@ -507,14 +516,29 @@ static void close_incoming(struct hft_log *log)
 	}
 }
 
-/* What is not in files stays in its ring, for hft_log_recover(). */
+static bool all_is_written(const struct hft_log *log)
+{
+	const struct log_queue *queue = log->queues;
+
+	while (queue && (queue->broken || is_written(log, queue)))
+		queue = queue->next;
+	return !queue;
+}
+
+/*
+ * What is not in files stays in its ring, for hft_log_recover().  Where a call did not end, and
+ * the disk has taken all, there is time to seal the last chunk.
+ */
 static int finish(struct hft_log *log)
 {
 	struct log_queue *queue;
 	int err, close_err;
+	uint64_t end;
 
 	take_incoming(log);
-	err = finish_rings(log);
+	err = finish_rings(log, &end);
+	if (err && all_is_written(log))
+		end = hft_log_monotonic() + LOG_CLOSE_NS;
 	if (!err && has_broken(log))
 		err = hft_fail(EBADMSG, "a ring of %s can not be read to its end", log->dir);
 	log->kept = atomic_load(&log->incoming);
@@ -522,7 +546,7 @@ static int finish(struct hft_log *log)
 		log->kept |= queue->broken || !log_ring_is_quiet(queue->ring) ||
 			     !is_written(log, queue);
 	close_incoming(log);
-	close_err = hft_log_store_close(log->store, LOG_CLOSE_NS);
+	close_err = hft_log_store_close(log->store, time_until(end));
 	while ((queue = log->queues)) {
 		if (log->kept) {
 			log->queues = queue->next;

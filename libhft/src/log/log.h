@@ -20,7 +20,7 @@
 
 #define LOG_NS_PER_S		1000000000ull
 
-/* How long closing waits for calls that are under way, and for a disk that takes nothing. */
+/* How long closing waits, in all, for calls that are under way and a disk that takes nothing. */
 #define LOG_CLOSE_NS		(10 * LOG_NS_PER_S)
 
 enum log_phase {

@@ -392,7 +392,8 @@ static int write_log(struct recovery *it, const struct hft_log_store_opts *opts)
 	err = log_journal_read(it->ring_fd, add_site, it->store);
 	if (!err || err == -ENOENT)
 		err = write_rings(it);
-	close_err = hft_log_store_close(it->store, LOG_CLOSE_NS);
+	/* The rings stay where there is an error: the disk has had its time. */
+	close_err = hft_log_store_close(it->store, err ? 0 : LOG_CLOSE_NS);
 	return err ? err : close_err;
 }
 
