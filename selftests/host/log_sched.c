@@ -25,6 +25,7 @@
 #define MS		1000000ull
 #define PATIENCE_NS	(60000 * MS)
 #define TASKS		50
+#define DUE		200
 #define FAR_NS		(3600000 * MS)
 
 static void want(const char *subsystem)
@@ -221,6 +222,48 @@ static void tasks_are_logged(void **state)
 			    seen[i].ended && seen[i].released <= seen[i].started);
 		assert_int_equal(seen[i].missed, i % 2);
 	}
+	close_all(reader);
+}
+
+static void add_lost(void *lost, const struct hft_log_notice *notice)
+{
+	assert_int_equal(notice->kind, HFT_LOG_NOTICE_LOST);
+	*(uint64_t *)lost += notice->lost;
+}
+
+/* Who finds more due than is kept for the log while a queue is locked tells how many. */
+static void many_releases_are_counted(void **state)
+{
+	HFT_OPTS(hft_opts, opts, .backend = "soft", .tasks = DUE);
+	uint64_t lost = 0, released = 0;
+	HFT_OPTS(hft_log_reader_opts, reading, .subsystems = "sched", .notice = add_lost,
+		 .context = &lost);
+	struct hft_task task = { .level = HFT_LEVEL_NORMAL, .release = hft_now() + 200 * MS };
+	const char *path = dir;
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	struct hft_ring *ring;
+	struct hft *h;
+	uint32_t i;
+
+	(void)state;
+	want("sched");
+	assert_int_equal(hft_open(&h, &opts), 0);
+	assert_int_equal(hft_ring_open(h, NULL, &ring), 0);
+	task.ring = hft_ring_number(ring);
+	for (i = 0; i < DUE; i++)
+		assert_int_equal(hft_submit(h, &task, NULL), 0);
+	while (hft_now() < task.release)
+		usleep(1000);
+	assert_true(hft_wait(ring, 0) >= 0);
+	hft_ring_close(ring);
+	hft_close(h);
+	assert_int_equal(hft_log_close(the_log), 0);
+	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &reading), 0);
+	while (hft_log_reader_next(reader, &view) == 1)
+		released += is(view, "release");
+	assert_true(released > 0 && lost > 0);
+	assert_int_equal(released + lost, DUE);
 	close_all(reader);
 }
 
@@ -612,6 +655,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(nothing_unless_wanted, begin),
 		cmocka_unit_test_setup(tasks_are_logged, begin),
+		cmocka_unit_test_setup(many_releases_are_counted, begin),
 		cmocka_unit_test_setup(a_machine_is_logged, begin),
 		cmocka_unit_test_setup(pools_are_logged, begin),
 		cmocka_unit_test_setup(a_machine_is_exported, begin),

@@ -142,6 +142,25 @@ struct soft_context {
 /* Missed deadlines that a hold tells of. */
 #define SOFT_NOTICES	8
 
+/* Releases that a hold logs, where they are wanted: more are counted as lost. */
+#define SOFT_RELEASES	HFT_BATCH
+
+/**
+ * struct soft_release - a release for the log
+ * @stamp: of it, of the log's clock
+ * @task: as &struct hft_event has it; so do others
+ * @ring: number
+ */
+struct soft_release {
+	uint64_t stamp;
+	uint64_t task;
+	uint64_t cookie;
+	uint64_t release;
+	uint64_t deadline;
+	uint32_t level;
+	uint32_t ring;
+};
+
 /**
  * struct soft_hold - a hold of a queue's lock
  * @queue: locked
@@ -151,15 +170,19 @@ struct soft_context {
  * @notices: for the monitor ring, whose queue is locked after this one
  * @nr_notices: how many there are
  * @halted: 1 + which of them has halted the handle, or 0
+ * @nr_releases: of tasks, for the log
+ * @releases: the first of them
  */
 struct soft_hold {
 	struct soft_queue *queue;
 	uint64_t now;
 	uint64_t waiters;
 	struct soft_sleeper *driver;
-	unsigned int nr_notices;
-	unsigned int halted;
+	uint16_t nr_notices;
+	uint16_t halted;
+	uint32_t nr_releases;
 	struct hft_notice notices[SOFT_NOTICES];
+	struct soft_release releases[SOFT_RELEASES];
 };
 
 /* soft_queue.c */
@@ -179,6 +202,10 @@ void soft_leave(struct soft_hold *hold, struct soft_sleeper *sleeper);
 void soft_wake(struct soft_sleeper *sleeper);
 int soft_queue_start_timer(struct soft_queue *queue);
 void soft_notify(struct soft_context *context, const struct hft_event *notice, uint64_t now);
+
+/* soft_log.c: releases, collected under the lock and logged after it */
+void soft_log_release(struct soft_hold *hold, const struct hft_slot *slot);
+void soft_log_releases(const struct soft_hold *hold) __attribute__((cold));
 
 /* soft_ring.c */
 int soft_ring_open(struct hft *h, struct hft_ring *ring, struct hft_ring_add *add);

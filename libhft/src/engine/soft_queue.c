@@ -188,24 +188,8 @@ static void soft_watch(struct soft_hold *hold)
 	watch->armed = hft_heap_min_key(&watch->heap);
 }
 
-/* A release that found the job before at work may have none of its own. */
-static void soft_log_release(const struct soft_hold *hold, const struct hft_slot *slot)
-{
-	const struct hft_event event = {
-		.task = hft_slot_id(slot->ready->pool, slot),
-		.cookie = slot->cookie,
-		.release = slot->release,
-		.deadline = slot->deadline,
-		.level = slot->level,
-	};
-
-	if (slot->state == HFT_SLOT_READY || slot->state == HFT_SLOT_HELD)
-		hft_log_sched_job(HFT_SCHED_RELEASE, &event, slot->ready->number,
-				  hold->queue->cpu, hold->now);
-}
-
 /* As hft_sched_expire(), one by one: nobody else has them before the lock is let go. */
-static unsigned int soft_expire_logged(const struct soft_hold *hold, enum hft_clock clock,
+static unsigned int soft_expire_logged(struct soft_hold *hold, enum hft_clock clock,
 				       uint64_t now, unsigned int budget)
 {
 	struct hft_release_queue *release = &hold->queue->release;
@@ -291,6 +275,7 @@ static void soft_hold(struct soft_hold *hold, struct soft_queue *queue)
 	hold->driver = NULL;
 	hold->nr_notices = 0;
 	hold->halted = 0;
+	hold->nr_releases = 0;
 	hft_sched_begin(&queue->release);
 }
 
@@ -368,6 +353,8 @@ static void soft_let_go(struct soft_hold *hold)
 	unsigned int i;
 
 	soft_unlock_and_wake(hold);
+	if (hft_log_unlikely(hold->nr_releases))
+		soft_log_releases(hold);
 	if (hold->halted)
 		stopped = soft_halt_rings(context, &rings);
 	for (i = 0; i < hold->nr_notices; i++)

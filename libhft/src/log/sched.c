@@ -117,6 +117,35 @@ void hft_log_sched_job(enum hft_log_sched_what what, const struct hft_event *eve
 		event->release, event->deadline, event->published, event->result, at);
 }
 
+/* Of a thread without a ring: 0, which is the time of the call then. */
+uint64_t hft_log_sched_stamp(void)
+{
+	const struct hft_log_ring *ring = hft_log_self[HFT_LOG_PLAIN];
+
+	return ring ? hft_log_stamp(ring->tsc) : 0;
+}
+
+void hft_log_sched_release(const struct hft_event *event, uint32_t ring, uint32_t cpu, uint64_t at,
+			   uint64_t stamp)
+{
+	const uint64_t arguments[] = {		/* JOB_FIELDS */
+		event->task, event->cookie, ring, cpu, event->level, event->release,
+		event->deadline, event->published, (uint64_t)event->result, at,
+	};
+
+	hft_log_write(&hft_log_sched_sites[HFT_SCHED_RELEASE], HFT_LOG_PLAIN, stamp, arguments,
+		      sizeof(arguments));
+}
+
+/* The next call that finds its ring full tells of them. */
+void hft_log_sched_lose(uint64_t nr)
+{
+	struct hft_log_ring *ring = hft_log_self[HFT_LOG_PLAIN];
+
+	if (nr && ring)
+		__atomic_fetch_add(&ring->refused, nr, __ATOMIC_RELAXED);
+}
+
 void hft_log_sched_cancel(uint64_t id, uint64_t at)
 {
 	put_cancel(&hft_log_sched_sites[HFT_SCHED_CANCEL], id, at);

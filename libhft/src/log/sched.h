@@ -52,6 +52,16 @@ void hft_log_sched_submit(const struct hft_task *task, uint64_t id, uint64_t at)
 	__attribute__((cold));
 void hft_log_sched_job(enum hft_log_sched_what what, const struct hft_event *event, uint32_t ring,
 		   uint32_t cpu, uint64_t at) __attribute__((cold));
+
+/*
+ * A release that is told later: @stamp is of hft_log_sched_stamp(), of the same thread, at the
+ * time of it.  hft_log_sched_lose(): so many are not told.
+ */
+uint64_t hft_log_sched_stamp(void) __attribute__((cold));
+void hft_log_sched_release(const struct hft_event *event, uint32_t ring, uint32_t cpu, uint64_t at,
+			   uint64_t stamp) __attribute__((cold));
+void hft_log_sched_lose(uint64_t nr) __attribute__((cold));
+
 void hft_log_sched_cancel(uint64_t id, uint64_t at) __attribute__((cold));
 void hft_log_sched_halt(uint32_t mode, uint32_t flags, uint64_t stopped, uint64_t at)
 	__attribute__((cold));
