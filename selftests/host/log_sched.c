@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 #include <errno.h>
@@ -20,6 +18,7 @@
 #include <hft/pool.h>
 #include <hft/sim.h>
 
+#include "log_command.h"
 #include "log_here.h"
 
 #define MS		1000000ull
@@ -413,20 +412,7 @@ static void pools_are_logged(void **state)
 /* Runs the tool, if it is built; its exit status. */
 static int tool(const char *arguments)
 {
-	const char *build = getenv("BUILD");
-	char path[PATH_MAX], command[3 * PATH_MAX];
-	int status;
-
-	snprintf(path, sizeof(path), "%s/tools/hft-log", build ? build : "../build");
-	if (access(path, X_OK)) {
-		tree_remove(dir);
-		skip();
-	}
-	assert_true(snprintf(command, sizeof(command), "%s %s %s", path, arguments, dir) <
-		    (int)sizeof(command));
-	status = system(command);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	return log_command(arguments, dir, dir);
 }
 
 static json_t *member(json_t *object, const char *name, json_type type)

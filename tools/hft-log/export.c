@@ -23,6 +23,7 @@
 #define NS_PER_S	1000000000ull
 #define SLACK_NS	1000000ull
 #define TEXT_BYTES	4096
+#define KERNEL_TID	1000	/* those of the kernel are in the order of CPUs */
 
 enum { EXPORT_PERFETTO = FILTER_END };
 
@@ -53,7 +54,8 @@ static void usage(void)
 	fputs("Usage: hft-log export --perfetto --output FILE [OPTION]... LOG...\n"
 	      "Write LOGs as a trace that ui.perfetto.dev opens: a process for each log, in it a\n"
 	      "thread for each worker with what it ran, and one for each thread that logged other\n"
-	      "records.\n"
+	      "records.  The kernel's events are threads of CPUs: what a CPU ran, its interrupts,\n"
+	      "and all else.\n"
 	      "\n"
 	      "  --perfetto          as JSON of the Trace Event Format\n"
 	      "  -o, --output FILE   - is standard output\n"
@@ -108,6 +110,8 @@ static int pid_of(const struct schedule_lane *lane)
 
 static int tid_of(const struct schedule_lane *lane)
 {
+	if (schedule_is_kernel(lane))
+		return KERNEL_TID + 3 * (int)lane->cpu + (int)(lane->kind - SCHEDULE_CPU);
 	return (int)lane->number + 1;
 }
 
@@ -215,25 +219,69 @@ static json_t *run_args(const struct schedule_run *run, uint64_t to, bool ended)
 	return args;
 }
 
+/* As tools for the kernel's traces show it: R+ was preempted. */
+static void state_text(char *text, uint64_t state)
+{
+	static const char letters[] = "SDTtXZPI";
+	size_t i;
+
+	for (i = 0; i < sizeof(letters) - 1; i++) {
+		if (state & 1u << i)
+			*text++ = letters[i];
+	}
+	strcpy(text, state & 0x100 ? "R+" : state ? "" : "R");
+}
+
+static json_t *kernel_args(const struct schedule_lane *lane, const struct schedule_run *run,
+			   bool ended)
+{
+	char state[16];
+	json_t *args;
+
+	if (lane->kind == SCHEDULE_IRQ)
+		return json_pack("{s:o, s:b}", "number", number(run->task), "ended", ended);
+	args = json_pack("{s:o, s:o, s:b}", "pid", number(run->task), "prio", number(run->level),
+			 "ended", ended);
+	if (ended) {
+		state_text(state, run->state);
+		json_object_set_new(args, "state", json_string(state));
+	}
+	return args;
+}
+
+/* Its name, category and arguments. */
+static json_t *span_of(const struct schedule_lane *lane, const struct schedule_run *run,
+		       uint64_t to, bool ended, char *name, size_t size, const char **category)
+{
+	if (schedule_is_kernel(lane)) {
+		*category = "kernel";
+		snprintf(name, size, "%s", run->name);
+		return kernel_args(lane, run, ended);
+	}
+	if (lane->kind == SCHEDULE_POOL) {
+		*category = "pool";
+		snprintf(name, size, "fn 0x%" PRIx64, run->fn);
+		return json_pack("{s:o, s:b}", "fn", hex(run->fn), "ended", ended);
+	}
+	*category = "sched";
+	snprintf(name, size, "task of cookie %" PRIu64, run->cookie);
+	return run_args(run, to, ended);
+}
+
 static int take_span(struct schedule *schedule, const struct schedule_lane *lane,
 		     const struct schedule_run *run, uint64_t to, bool ended)
 {
-	bool pool = lane->kind == SCHEDULE_POOL;
 	struct trace *trace = schedule->context;
 	uint64_t from = since_base(trace, lane->simulated, run->from);
 	char times[128] = "", name[64];
+	const char *category;
 	json_t *args;
 
 	put_time(times, sizeof(times), "ts", from);
 	put_time(times, sizeof(times), "dur", to > run->from ? to - run->from : 0);
-	if (pool)
-		snprintf(name, sizeof(name), "fn 0x%" PRIx64, run->fn);
-	else
-		snprintf(name, sizeof(name), "task of cookie %" PRIu64, run->cookie);
-	args = pool ? json_pack("{s:o, s:b}", "fn", hex(run->fn), "ended", ended) :
-		      run_args(run, to, ended);
-	return put(trace, json_pack("{s:s, s:s, s:s, s:i, s:i, s:o}", "ph", "X", "name", name,
-				    "cat", pool ? "pool" : "sched", "pid", pid_of(lane), "tid",
+	args = span_of(lane, run, to, ended, name, sizeof(name), &category);
+	return put(trace, json_pack("{s:s, s:o, s:s, s:i, s:i, s:o}", "ph", "X", "name",
+				    text_of(name), "cat", category, "pid", pid_of(lane), "tid",
 				    tid_of(lane), "args", args), times);
 }
 

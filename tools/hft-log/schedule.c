@@ -8,6 +8,7 @@
 #include <common/tool.h>
 
 #include "schedule.h"
+#include "schedule_kernel.h"
 
 #define SIMULATED_NS	1000000000ull
 
@@ -25,7 +26,7 @@ struct event {
 	uint64_t offset;
 };
 
-static uint64_t number_of(const struct hft_log_view *view, const char *name)
+uint64_t schedule_number(const struct hft_log_view *view, const char *name)
 {
 	uint8_t type;
 	const union hft_log_view_value *value = hft_log_view_find(view, name, &type);
@@ -94,6 +95,8 @@ static enum schedule_kind kind_of(const struct hft_log_view *view)
 					    "dispatch", "release", "drop", "skip" };
 	size_t i;
 
+	if (is_of(view, "kernel"))
+		return schedule_kernel_kind(view);
 	if (is_of(view, "pool"))
 		return SCHEDULE_POOL;
 	for (i = 0; is_of(view, "sched") && i < sizeof(jobs) / sizeof(jobs[0]); i++) {
@@ -110,7 +113,7 @@ static bool when(struct event *event)
 	uint64_t at = view->monotonic;
 
 	if (is_of(view, "sched") || is_of(view, "pool"))
-		at = number_of(view, "at");
+		at = schedule_number(view, "at");
 	event->at = at;
 	event->offset = 0;
 	if (at > view->monotonic + SIMULATED_NS || at + SIMULATED_NS < view->monotonic)
@@ -129,69 +132,114 @@ static int locate(struct schedule *schedule, const struct hft_log_view *view, st
 	if (event->at > schedule->last[like.simulated])
 		schedule->last[like.simulated] = event->at;
 	if (like.kind == SCHEDULE_RING)
-		like.worker = number_of(view, "ring");
+		like.worker = schedule_number(view, "ring");
 	if (like.kind == SCHEDULE_POOL)
-		like.worker = number_of(view, "worker");
+		like.worker = schedule_number(view, "worker");
 	if (like.kind == SCHEDULE_RING)
-		like.cpu = number_of(view, "cpu");
+		like.cpu = schedule_number(view, "cpu");
+	if (schedule_kernel_is_lost(schedule, view))
+		like.kind = SCHEDULE_EVENTS;
+	if (schedule_is_kernel(&like))
+		like.cpu = (uint64_t)view->stream->cpu;
 	return find_lane(schedule, &like, &event->lane);
 }
 
 static uint64_t time_of(const struct event *event, const char *name)
 {
-	uint64_t ns = number_of(event->view, name);
+	uint64_t ns = schedule_number(event->view, name);
 
 	return ns ? ns + event->offset : 0;
 }
 
-static int begin(struct schedule *schedule, const struct event *event)
+void schedule_begin(struct schedule *schedule, struct schedule_lane *lane,
+		    const struct schedule_run *run)
 {
-	struct schedule_lane *lane = event->lane;
-	struct schedule_run *run = &lane->runs[lane->depth];
-
-	if (lane->depth == SCHEDULE_DEPTH) {
+	if (lane->depth == SCHEDULE_DEPTH)
 		schedule->unmatched++;
-		return 0;
-	}
-	lane->depth++;
-	*run = (struct schedule_run){
+	else
+		lane->runs[lane->depth++] = *run;
+}
+
+static void begin(struct schedule *schedule, const struct event *event)
+{
+	const struct schedule_run run = {
 		.from = event->at,
 		.release = is(event, "start") ? time_of(event, "release") : 0,
 		.deadline = time_of(event, "deadline"),
-		.task = number_of(event->view, "task"),
-		.cookie = number_of(event->view, "cookie"),
-		.level = number_of(event->view, "level"),
-		.fn = number_of(event->view, "fn"),
+		.task = schedule_number(event->view, "task"),
+		.cookie = schedule_number(event->view, "cookie"),
+		.level = schedule_number(event->view, "level"),
+		.fn = schedule_number(event->view, "fn"),
 	};
-	return 0;
+
+	schedule_begin(schedule, event->lane, &run);
 }
 
-static bool is_run(const struct schedule_run *run, const struct event *event)
+static bool is_run(const struct schedule_run *run, const struct schedule_run *like)
 {
-	return run->task == number_of(event->view, "task") &&
-	       run->cookie == number_of(event->view, "cookie") &&
-	       run->fn == number_of(event->view, "fn");
+	return run->task == like->task && run->cookie == like->cookie && run->fn == like->fn;
 }
 
 /* What is above it in the lane has been lost: that ends, too. */
-static int finish(struct schedule *schedule, const struct event *event, bool ended)
+int schedule_finish(struct schedule *schedule, struct schedule_lane *lane,
+		    const struct schedule_run *like, uint64_t at, bool ended)
 {
-	struct schedule_lane *lane = event->lane;
 	uint32_t depth = lane->depth;
 	int err = 0;
 
-	while (depth && !is_run(&lane->runs[depth - 1], event))
+	while (depth && !is_run(&lane->runs[depth - 1], like))
 		depth--;
 	if (!depth) {
-		schedule->unmatched++;
+		/* The kernel's events begin amid what it does. */
+		schedule->unmatched += !schedule_is_kernel(lane);
 		return 0;
 	}
 	while (lane->depth >= depth && !err) {
 		lane->depth--;
-		err = schedule->span(schedule, lane, &lane->runs[lane->depth], event->at,
+		err = schedule->span(schedule, lane, &lane->runs[lane->depth], at,
 				     ended && lane->depth + 1 == depth);
 	}
 	return err;
+}
+
+static int finish(struct schedule *schedule, const struct event *event, bool ended)
+{
+	const struct schedule_run like = {
+		.task = schedule_number(event->view, "task"),
+		.cookie = schedule_number(event->view, "cookie"),
+		.fn = schedule_number(event->view, "fn"),
+	};
+
+	return schedule_finish(schedule, event->lane, &like, event->at, ended);
+}
+
+int schedule_cut(struct schedule *schedule, struct schedule_lane *lane, uint64_t at)
+{
+	int err = 0;
+
+	while (lane->depth && !err) {
+		lane->depth--;
+		err = schedule->span(schedule, lane, &lane->runs[lane->depth], at, false);
+	}
+	return err;
+}
+
+bool schedule_is_kernel(const struct schedule_lane *lane)
+{
+	return lane->kind >= SCHEDULE_CPU;
+}
+
+static int take(struct schedule *schedule, const struct event *event)
+{
+	if (is(event, "start") || is(event, "resume")) {
+		begin(schedule, event);
+		return 0;
+	}
+	if (is(event, "end"))
+		return finish(schedule, event, true);
+	if (is(event, "preempt") || is(event, "block"))
+		return finish(schedule, event, false);
+	return schedule->mark(schedule, event->lane, event->at, event->view);
 }
 
 /**
@@ -206,17 +254,18 @@ int schedule_take(struct schedule *schedule, const struct hft_log_view *view)
 	struct event event;
 	int err = locate(schedule, view, &event);
 
+	if (!err && schedule_kernel_is_lost(schedule, view))
+		err = schedule_kernel_cut(schedule, view->stream);
 	if (err)
 		return err;
 	if (event.lane->kind == SCHEDULE_THREAD)
-		return schedule->mark(schedule, event.lane, event.at, view);
-	if (is(&event, "start") || is(&event, "resume"))
-		return begin(schedule, &event);
-	if (is(&event, "end"))
-		return finish(schedule, &event, true);
-	if (is(&event, "preempt") || is(&event, "block"))
-		return finish(schedule, &event, false);
-	return schedule->mark(schedule, event.lane, event.at, view);
+		err = schedule->mark(schedule, event.lane, event.at, view);
+	else if (schedule_is_kernel(event.lane))
+		err = schedule_kernel_take(schedule, event.lane, event.at, view);
+	else
+		err = take(schedule, &event);
+	event.lane->last = event.at;
+	return err;
 }
 
 int schedule_end(struct schedule *schedule)
@@ -224,14 +273,12 @@ int schedule_end(struct schedule *schedule)
 	uint32_t i;
 	int err = 0;
 
-	for (i = 0; i < schedule->nr_lanes; i++) {
+	for (i = 0; !err && i < schedule->nr_lanes; i++) {
 		struct schedule_lane *lane = schedule->lanes[i];
 
-		while (lane->depth && !err) {
-			lane->depth--;
-			err = schedule->span(schedule, lane, &lane->runs[lane->depth],
-					     schedule->last[lane->simulated], false);
-		}
+		err = schedule_cut(schedule, lane, schedule_is_kernel(lane) ?
+				   schedule_kernel_last(schedule, lane->stream->log) :
+				   schedule->last[lane->simulated]);
 	}
 	if (schedule->unmatched)
 		fprintf(stderr, "hft-log: %" PRIu64 " runs end here that do not begin here\n",
@@ -258,6 +305,10 @@ void schedule_lane_name(const struct schedule_lane *lane, char *text, size_t siz
 	else if (lane->kind == SCHEDULE_POOL)
 		snprintf(text, size, "pool worker %" PRIu64 " %s[%u]", lane->worker,
 			 stream->thread, stream->tid);
+	else if (schedule_is_kernel(lane))
+		snprintf(text, size, "CPU %" PRIu64 "%s", lane->cpu,
+			 lane->kind == SCHEDULE_IRQ ? " irq" :
+			 lane->kind == SCHEDULE_EVENTS ? " events" : "");
 	else
 		snprintf(text, size, "%s[%u]", stream->thread, stream->tid);
 }

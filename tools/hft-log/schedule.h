@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The schedule that a log has, made of the events of subsystems sched and pool: who ran what,
- * from when to when.
+ * The schedule that a log has, made of the events of subsystems sched, pool and kernel: who ran
+ * what, from when to when.
  *
- * A lane is what runs one thing at a time: the worker of a ring, a worker of a pool; all else
- * that a thread has logged is in a lane of its own.  Times are UTC, ns, of when an event was,
+ * A lane is what runs one thing at a time: the worker of a ring, a worker of a pool, a CPU, and
+ * its interrupts, which nest; all else that a thread has logged, or the kernel on a CPU, is in a
+ * lane of its own.  Times are UTC, ns, of when an event was,
  * which is before its record.  A simulated machine has its own time: an event that is more
  * than a second away from its record is of one.
  */
@@ -21,19 +22,25 @@ enum schedule_kind {
 	SCHEDULE_THREAD,
 	SCHEDULE_RING,
 	SCHEDULE_POOL,
+	SCHEDULE_CPU,		/* these by the kernel: threads */
+	SCHEDULE_IRQ,		/* interrupts, of both kinds */
+	SCHEDULE_EVENTS,	/* all else */
 };
 
 #define SCHEDULE_DEPTH	64		/* tasks of a pool that wait in each other */
+#define SCHEDULE_NAME	32
 
 /**
  * struct schedule_run - something that runs
  * @from: since when
  * @release: from when it could have run; 0: not known, or it has run before
  * @deadline: in the same time, or 0
- * @task: its id
+ * @task: its id; of a CPU's the thread's, of an interrupt its number
  * @cookie: its
- * @level: &enum hft_level
- * @fn: of a pool's
+ * @level: &enum hft_level; of a CPU's the thread's priority
+ * @fn: of a pool's; of an interrupt, how its event's name begins
+ * @state: of a CPU's that has ended: why it runs no longer, as sched_switch has it
+ * @name: of a CPU's thread, or of an interrupt; "": it has none
  */
 struct schedule_run {
 	uint64_t from;
@@ -43,6 +50,8 @@ struct schedule_run {
 	uint64_t cookie;
 	uint64_t level;
 	uint64_t fn;
+	uint64_t state;
+	char name[SCHEDULE_NAME];
 };
 
 /**
@@ -50,9 +59,10 @@ struct schedule_run {
  * @stream: the thread, or one of them
  * @kind: &enum schedule_kind
  * @simulated: its time is a machine's
- * @cpu: of a ring's
+ * @cpu: of a ring's and of the kernel's
  * @worker: number of the ring, or of the worker
  * @number: from 0, in the order in which they are seen
+ * @last: time of its last event
  * @depth: how much runs
  * @runs: that
  */
@@ -63,6 +73,7 @@ struct schedule_lane {
 	uint64_t cpu;
 	uint64_t worker;
 	uint32_t number;
+	uint64_t last;
 	uint32_t depth;
 	struct schedule_run runs[SCHEDULE_DEPTH];
 };
@@ -91,7 +102,18 @@ struct schedule {
 /* 0 or a negative errno, which was told unless it is a callback's. */
 int schedule_take(struct schedule *schedule, const struct hft_log_view *view);
 
-/* What runs yet runs until the last event. */
+/* For who makes lanes of other events: @run begins, and the one of its task and @fn is over. */
+uint64_t schedule_number(const struct hft_log_view *view, const char *name);
+void schedule_begin(struct schedule *schedule, struct schedule_lane *lane,
+		    const struct schedule_run *run);
+int schedule_finish(struct schedule *schedule, struct schedule_lane *lane,
+		    const struct schedule_run *like, uint64_t at, bool ended);
+
+/* Nothing is known of what runs in @lane after @at. */
+int schedule_cut(struct schedule *schedule, struct schedule_lane *lane, uint64_t at);
+bool schedule_is_kernel(const struct schedule_lane *lane);
+
+/* What runs yet runs until the last event, the kernel's until the last of its log. */
 int schedule_end(struct schedule *schedule);
 void schedule_free(struct schedule *schedule);
 

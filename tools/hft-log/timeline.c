@@ -29,14 +29,23 @@ static const struct option options[] = {
 	{ }
 };
 
-/* A run, or from @from on nothing: its deadline was missed. */
+/* A run, or from @from on nothing: its deadline was missed.  A label is a name or a cookie. */
 struct box {
 	uint64_t from;
 	uint64_t to;
 	uint64_t release;
 	uint64_t cookie;
 	uint32_t lane;
-	bool pool;
+	enum schedule_kind kind;
+	char name[SCHEDULE_NAME];
+};
+
+/* A worker, or a CPU of the kernel's. */
+struct row {
+	char name[96];
+	uint32_t lane;
+	enum schedule_kind kind;
+	uint64_t cpu;
 };
 
 /**
@@ -44,7 +53,7 @@ struct box {
  * @boxes: runs
  * @misses: deadlines that were missed
  * @rows: of each lane, 1 + the number of its row; 0: it has none, as nothing runs in it
- * @names: of rows
+ * @drawn: rows, those of the kernel behind the others when all are known
  * @first: when the first begins
  * @last: when the last ends
  * @most: runs that there may be
@@ -55,9 +64,8 @@ struct picture {
 	size_t nr_boxes;
 	size_t nr_misses;
 	uint32_t *rows;
-	char (*names)[96];
+	struct row *drawn;
 	uint32_t nr_rows;
-	uint32_t nr_lanes;
 	uint64_t first;
 	uint64_t last;
 	uint64_t most;
@@ -70,7 +78,8 @@ static void usage(void)
 	       "Draw what the workers of LOGs have run, and when, by gnuplot: a row for each worker;\n"
 	       "a box for each run, with the cookie of its task; before it a line from the task's\n"
 	       "release to its start, which is how long it waited; a cross where a deadline was\n"
-	       "missed.\n"
+	       "missed.  Of the kernel's events: a row for each CPU with the threads that it ran,\n"
+	       "and one with its interrupts.\n"
 	       "\n"
 	       "  -o, --output FILE   what the name ends with says what it is: .svg or .png\n"
 	       "  --most N            runs to be drawn, 1 to %u (10000); more are an error: use\n"
@@ -93,13 +102,12 @@ static int take_lane(struct schedule *schedule, const struct schedule_lane *lane
 		return fail(ENOMEM, "a picture");
 	rows[lane->number] = 0;
 	picture->rows = rows;
-	picture->nr_lanes = lane->number + 1;
 	return 0;
 }
 
 static int give_row(struct picture *picture, const struct schedule_lane *lane)
 {
-	char (*names)[96];
+	struct row *drawn;
 
 	if (picture->rows[lane->number])
 		return 0;
@@ -108,11 +116,13 @@ static int give_row(struct picture *picture, const struct schedule_lane *lane)
 			    lane->stream->log->path);
 	if (picture->nr_rows == ROWS_MOST)
 		return fail(E2BIG, "more than %u workers", ROWS_MOST);
-	names = reallocarray(picture->names, picture->nr_rows + 1, sizeof(*names));
-	if (!names)
+	drawn = reallocarray(picture->drawn, picture->nr_rows + 1, sizeof(*drawn));
+	if (!drawn)
 		return fail(ENOMEM, "a picture");
-	picture->names = names;
-	schedule_lane_name(lane, names[picture->nr_rows], sizeof(*names));
+	picture->drawn = drawn;
+	drawn += picture->nr_rows;
+	*drawn = (struct row){ .lane = lane->number, .kind = lane->kind, .cpu = lane->cpu };
+	schedule_lane_name(lane, drawn->name, sizeof(drawn->name));
 	picture->simulated = lane->simulated;
 	picture->rows[lane->number] = ++picture->nr_rows;
 	return 0;
@@ -146,13 +156,14 @@ static int take_span(struct schedule *schedule, const struct schedule_lane *lane
 	struct picture *picture = schedule->context;
 	struct box box = {
 		.from = run->from, .to = to, .release = run->release, .cookie = run->cookie,
-		.lane = lane->number, .pool = lane->kind == SCHEDULE_POOL,
+		.lane = lane->number, .kind = lane->kind,
 	};
 	int err = give_row(picture, lane);
 
 	(void)ended;
 	if (err)
 		return err;
+	memcpy(box.name, run->name, sizeof(box.name));
 	if (picture->nr_boxes == picture->most)
 		return fail(E2BIG, "more than %" PRIu64 " runs: see --most, --from and --to",
 			    picture->most);
@@ -181,6 +192,17 @@ static uint32_t row_of(const struct picture *picture, const struct box *box)
 	return picture->rows[box->lane] - 1;
 }
 
+/* Names are what a program called its threads: what ends gnuplot's text or line is none. */
+static void write_label(FILE *f, const struct box *box)
+{
+	const char *at;
+
+	if (box->kind == SCHEDULE_RING)
+		fprintf(f, "%" PRIu64, box->cookie);
+	for (at = box->name; *at; at++)
+		putc(*at == '"' || *at == '\\' || (unsigned char)*at < ' ' ? '?' : *at, f);
+}
+
 static void write_runs(FILE *f, const struct picture *picture)
 {
 	size_t i;
@@ -191,8 +213,8 @@ static void write_runs(FILE *f, const struct picture *picture)
 
 		fprintf(f, "%.3f %.3f %" PRIu32 " \"", us(picture, box->from),
 			us(picture, box->to), row_of(picture, box));
-		if (!box->pool && picture->nr_boxes <= LABELS_MOST)
-			fprintf(f, "%" PRIu64, box->cookie);
+		if (picture->nr_boxes <= LABELS_MOST)
+			write_label(f, box);
 		fputs("\"\n", f);
 	}
 	fputs("end\n", f);
@@ -252,7 +274,7 @@ static void write_script(FILE *f, const struct picture *picture, const char *pat
 	fputs("\nset ytics (", f);
 	for (i = 0; i < picture->nr_rows; i++) {
 		fputs(i ? ", " : "", f);
-		gnuplot_quote(f, picture->names[i]);
+		gnuplot_quote(f, picture->drawn[i].name);
 		fprintf(f, " %u", i);
 	}
 	fprintf(f, ") noenhanced\nset xlabel 'us'\nset yrange [%u.6:-0.6]\nset xrange [0:%.3f]\n"
@@ -269,12 +291,37 @@ static void write_script(FILE *f, const struct picture *picture, const char *pat
 	putc('\n', f);
 }
 
-static int draw(const struct picture *picture, const char *path)
+static int compare_rows(const void *left, const void *right)
+{
+	const struct row *a = left, *b = right;
+	bool is_kernel = a->kind >= SCHEDULE_CPU;
+
+	if (is_kernel != (b->kind >= SCHEDULE_CPU))
+		return is_kernel ? 1 : -1;
+	if (!is_kernel)
+		return a->lane < b->lane ? -1 : 1;
+	if (a->cpu != b->cpu)
+		return a->cpu < b->cpu ? -1 : 1;
+	return a->kind != b->kind ? (int)a->kind - (int)b->kind : a->lane < b->lane ? -1 : 1;
+}
+
+static void sort_rows(struct picture *picture)
+{
+	uint32_t i;
+
+	if (picture->nr_rows)
+		qsort(picture->drawn, picture->nr_rows, sizeof(*picture->drawn), compare_rows);
+	for (i = 0; i < picture->nr_rows; i++)
+		picture->rows[picture->drawn[i].lane] = i + 1;
+}
+
+static int draw(struct picture *picture, const char *path)
 {
 	FILE *f;
 
 	if (!picture->nr_boxes)
 		return fail(ENOENT, "there is nothing that has run: is the level of sched or pool debug?");
+	sort_rows(picture);
 	f = gnuplot_open();
 	if (!f)
 		return -errno;
@@ -301,7 +348,7 @@ static int draw_all(struct filter *filter, struct hft_log_reader *reader,
 	free(picture->boxes);
 	free(picture->misses);
 	free(picture->rows);
-	free(picture->names);
+	free(picture->drawn);
 	return err ? STATUS_USAGE : filter_status(filter, ret);
 }
 
@@ -344,7 +391,7 @@ int cmd_timeline(int argc, char **argv)
 
 	tool_help = "hft-log timeline --help";
 	filter_begin(&filter);
-	filter.opts.subsystems = "sched,pool";
+	filter.opts.subsystems = "sched,pool,kernel,hft";	/* hft:lost */
 	status = parse(argc, argv, &filter, &path, &picture.most);
 	if (!status)
 		status = filter_open(&filter, &reader, argv + optind, argc - optind);
