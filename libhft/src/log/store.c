@@ -85,7 +85,7 @@ void hft_store_well(struct hft_log_store *store)
 {
 	bool was;
 
-	if (store->failing || store->blocked || hft_store_is_held(store))
+	if (store->failing || store->blocked || store->hasher_fails || hft_store_is_held(store))
 		return;
 	store->retry_ns = 0;
 	pthread_mutex_lock(&store->lock);
@@ -127,20 +127,31 @@ void hft_store_write(struct hft_log_store *store, struct log_packet *packet)
 		hft_store_io_write(store, packet);
 }
 
+/* Those that have their seals. */
+static void write_sealed(struct hft_log_store *store)
+{
+	struct log_packet *packet = hft_store_hasher_take(store), *next;
+
+	for (; packet; packet = next) {
+		next = packet->next_sealed;
+		packet->state = LOG_PACKET_READY;
+		hft_store_write(store, packet);
+	}
+}
+
 /* Close what a stream fills.  Returns 0 or an error, which is told. */
 static int finish_packet(struct hft_log_store *store, struct log_stream *stream)
 {
-	struct log_packet *packet = stream->filling;
 	int err;
 
 	if (store->retry || hft_store_is_held(store))
 		return -EAGAIN;
-	err = hft_store_packet_close(store, packet);
+	err = hft_store_packet_close(store, stream->filling);
 	if (err) {
 		hft_store_failed(store, -err, "making a chunk");
 		return err;
 	}
-	hft_store_write(store, packet);
+	write_sealed(store);
 	if (store->chunk->bytes >= store->opts.chunk_bytes)
 		store->rotate = true;
 	return 0;
@@ -168,8 +179,10 @@ static bool has_record(const uint8_t *at, size_t bytes)
 
 static struct log_packet *filling(struct hft_log_store *store, struct log_stream *stream)
 {
-	if (!stream->filling && !store->free)
+	if (!stream->filling && !store->free) {
+		write_sealed(store);
 		hft_store_io_reap(store, false, 0);
+	}
 	if (!stream->filling)
 		stream->filling = hft_store_packet_take(store, stream);
 	return stream->filling;
@@ -294,6 +307,8 @@ static void write_waiting(struct hft_log_store *store)
 		while ((packet = first_ready(stream))) {
 			if (store->retry || (!packet->file && bind_packet(store, packet)))
 				return;
+			if (packet->state != LOG_PACKET_READY)
+				continue;
 			hft_store_write(store, packet);
 			if (packet->state == LOG_PACKET_READY)
 				break;
@@ -419,6 +434,7 @@ static uint64_t poll_store(struct hft_log_store *store, bool all, bool sync)
 	hft_store_io_reap(store, false, 0);
 	if (store->retry && store->retry <= store->now)
 		store->retry = 0;
+	write_sealed(store);
 	look_for_files(store);
 	write_waiting(store);
 	next = flush_due(store, all);
@@ -433,7 +449,7 @@ static uint64_t poll_store(struct hft_log_store *store, bool all, bool sync)
 	store->state.waiting_bytes = (uint64_t)(store->opts.buffers - store->nr_free) *
 		store->opts.packet_bytes;
 	pthread_mutex_unlock(&store->lock);
-	if (store->running)
+	if (store->running || store->sealing)
 		next = earlier(next, store->now + BUSY_NS);
 	if (store->retry)
 		next = earlier(next, store->retry);
@@ -489,6 +505,8 @@ int hft_log_store_flush(struct hft_log_store *store, bool sync, uint64_t timeout
 			return 0;
 		if (store->now >= end)
 			break;
+		if (store->sealing && !hft_store_hasher_wait(store))
+			continue;
 		if (store->running)
 			hft_store_io_reap(store, true, WAIT_NS);
 		else

@@ -358,7 +358,9 @@ int hft_store_chunk_rotate(struct hft_log_store *store)
 	chunk = store->chunk;
 	if (err || !chunk)
 		return err;
-	err = hft_store_chunk_write_texts(chunk);
+	err = hft_store_hasher_wait(store);
+	if (!err)
+		err = hft_store_chunk_write_texts(chunk);
 	if (!err)
 		err = make_seal(store, chunk);
 	if (err)

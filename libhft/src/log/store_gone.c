@@ -17,14 +17,15 @@ bool hft_store_has_gone(const struct hft_log_store *store)
 	return store->chunk && store->chunk->gone;
 }
 
-static bool is_written_to(const struct hft_log_store *store)
+static bool is_worked_on(const struct hft_log_store *store)
 {
 	const struct log_stream *stream;
 	const struct log_packet *packet;
 
 	for (stream = store->streams; stream; stream = stream->next)
 		for (packet = stream->first; packet; packet = packet->next)
-			if (packet->state == LOG_PACKET_WRITING)
+			if (packet->state == LOG_PACKET_SEALING ||
+			    packet->state == LOG_PACKET_WRITING)
 				return true;
 	return false;
 }
@@ -104,7 +105,7 @@ static void abandon_closing(struct hft_log_store *store)
  */
 bool hft_store_chunks_gone(struct hft_log_store *store)
 {
-	if (is_written_to(store) || store->running)
+	if (is_worked_on(store) || store->running)
 		return false;
 	while (give_up_next(store))
 		;

@@ -3,8 +3,9 @@
  * The parts of the store.
  *
  * A packet is filled with records of a stream, closed, which binds it to a file of the open
- * chunk and gives it its place and its seal, and written.  It stays in the queue of its
- * stream, and its buffer is not used again, until it and all before it are in the file.
+ * chunk and gives it its place, sealed by the hasher, a thread, and written.  It stays in the
+ * queue of its stream, and its buffer is not used again, until it and all before it are in
+ * the file.
  *
  * A chunk is open, then closing: no more packets are bound to it, its root is known and the
  * next chunk goes on from that, but not all of it is written.  Then it goes to the keeper, a
@@ -49,6 +50,7 @@ struct log_text {
 
 enum log_packet_state {
 	LOG_PACKET_FILLING,
+	LOG_PACKET_SEALING,		/* the hasher has it */
 	LOG_PACKET_READY,		/* to be written, or again after an error */
 	LOG_PACKET_WRITING,
 	LOG_PACKET_WRITTEN,
@@ -56,6 +58,7 @@ enum log_packet_state {
 
 struct log_packet {
 	struct log_packet *next;	/* of the stream, or of those that are free */
+	struct log_packet *next_sealed;	/* of those that the hasher has or had */
 	struct log_stream *stream;
 	struct log_file *file;
 	uint8_t *at;
@@ -70,6 +73,7 @@ struct log_packet {
 	uint64_t from;			/* bytes of records of the stream before this one's */
 	uint64_t taken;			/* this one's included */
 	uint64_t lost;
+	uint64_t synced;		/* packets of the file, when it got its place */
 	struct hft_log_index index;
 };
 
@@ -92,7 +96,9 @@ struct log_file {
 	uint64_t sync_due;
 	uint64_t from;			/* bytes of records of the stream in files before it */
 	uint64_t synced_to;		/* &log_stream.synced, when all before it are certain, too */
-	struct hft_log_chain chain;
+	uint64_t bound;			/* packets that have a place in it */
+	uint64_t bound_bytes;
+	struct hft_log_chain chain;	/* the hasher's, until it has sealed those */
 };
 
 enum log_text_kind { LOG_METADATA, LOG_SITES, LOG_INDEX, LOG_TEXTS };
@@ -163,6 +169,20 @@ struct log_kept {
 	uint64_t closed;		/* CLOCK_REALTIME, ns */
 };
 
+struct log_packets {
+	struct log_packet *first, *last;
+};
+
+struct log_hasher {
+	pthread_t thread;
+	bool runs;
+	bool stop;
+	int err;			/* of the last attempt */
+	pthread_cond_t wake, idle;
+	struct log_packets given;	/* in the order in which they got their places */
+	struct log_packets sealed;	/* to be written by the drainer */
+};
+
 struct log_keeper {
 	pthread_t thread;
 	bool runs;
@@ -231,7 +251,9 @@ struct hft_log_store {
 	uint32_t queued;			/* of these not submitted yet */
 	uint32_t failing;			/* packets that the disk did not take */
 	uint32_t doubts;			/* chunks that are doubtful */
-	bool keeper_fails;			/* &log_keeper.failing, when it was looked at */
+	bool hasher_fails;			/* and what follows: when it was looked at */
+	bool sealing;				/* the hasher has packets */
+	bool keeper_fails;			/* &log_keeper.failing */
 	bool lost;				/* what a chunk had: no sync is a success any more */
 	bool blocked;				/* there is no chunk for a packet */
 	uint64_t retry;				/* when; 0: nothing is to be tried again */
@@ -246,6 +268,7 @@ struct hft_log_store {
 	struct log_kept *kept;			/* under the lock, by number */
 	uint32_t nr_kept;
 	uint32_t kept_room;
+	struct log_hasher hasher;
 	struct log_keeper keeper;
 	struct log_packer packer;
 };
@@ -332,8 +355,19 @@ size_t hft_store_record_bytes(const struct log_site *site, const struct hft_log_
 void hft_store_index_record(struct hft_log_index *index, const struct log_site *site,
 		      const struct hft_log_record *record);
 
-/* store_keep.c */
+/* store_thread.c */
 int hft_store_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg, const char *name);
+void hft_store_cond_init(pthread_cond_t *cond);
+int hft_store_wait(struct hft_log_store *store, pthread_cond_t *cond, uint64_t end);
+
+/* store_hash.c */
+int hft_store_hasher_open(struct hft_log_store *store);
+void hft_store_hasher_give(struct hft_log_store *store, struct log_packet *packet);
+struct log_packet *hft_store_hasher_take(struct hft_log_store *store);
+int hft_store_hasher_wait(struct hft_log_store *store);
+void hft_store_hasher_close(struct hft_log_store *store);
+
+/* store_keep.c */
 int hft_store_keeper_open(struct hft_log_store *store);
 void hft_store_keeper_give(struct hft_log_store *store, struct log_chunk *chunk);
 bool hft_store_keeper_is_idle(struct hft_log_store *store);

@@ -4,50 +4,13 @@
  * disk takes to do so; removes what is older than the limits.
  */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include "../options.h"
 #include "store_internal.h"
 
 #define AGAIN_LEAST_NS	(200 * NSEC_PER_MSEC)
 #define AGAIN_MOST_NS	(5 * NSEC_PER_SEC)
-
-__thread bool hft_store_is_thread;
-
-static void block_signals(sigset_t *old)
-{
-	sigset_t all;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, old);
-}
-
-/* No signal of the program is handled by a thread of the store. */
-int hft_store_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg, const char *name)
-{
-	sigset_t old;
-	int err;
-
-	block_signals(&old);
-	err = pthread_create(thread, NULL, fn, arg);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (err)
-		return hft_fail(err, "starting %s", name);
-	pthread_setname_np(*thread, name);
-	return 0;
-}
-
-static void wait_again(struct hft_log_store *store, uint64_t pause_ns)
-{
-	struct timespec until;
-	uint64_t ns = hft_store_monotonic() + pause_ns;
-
-	until.tv_sec = (time_t)(ns / NSEC_PER_SEC);
-	until.tv_nsec = (long)(ns % NSEC_PER_SEC);
-	pthread_cond_timedwait(&store->keeper.wake, &store->lock, &until);
-}
 
 /*
  * @again: a sync has failed, and what it was of has to be written once more.  What is lost then
@@ -85,7 +48,7 @@ static void set_failing(struct hft_log_store *store, bool failing)
 static bool is_over(struct hft_log_store *store, int err, uint64_t pause_ns)
 {
 	if (!store->keeper.now && err != -ENOENT) {
-		wait_again(store, pause_ns);
+		hft_store_wait(store, &store->keeper.wake, hft_store_monotonic() + pause_ns);
 		return store->keeper.now;
 	}
 	return true;
@@ -173,14 +136,10 @@ static void *keeper_main(void *arg)
 int hft_store_keeper_open(struct hft_log_store *store)
 {
 	struct log_keeper *keeper = &store->keeper;
-	pthread_condattr_t attr;
 	int err;
 
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&keeper->wake, &attr);
-	pthread_cond_init(&keeper->idle, &attr);
-	pthread_condattr_destroy(&attr);
+	hft_store_cond_init(&keeper->wake);
+	hft_store_cond_init(&keeper->idle);
 	err = hft_store_thread_start(&keeper->thread, keeper_main, store, "hft-log-keeper");
 	keeper->runs = !err;
 	return err;
@@ -220,16 +179,11 @@ bool hft_store_keeper_is_idle(struct hft_log_store *store)
 /* Wait until it has sealed all, or for CLOCK_MONOTONIC @end.  Returns 0 or -ETIMEDOUT. */
 int hft_store_keeper_wait(struct hft_log_store *store, uint64_t end)
 {
-	const uint64_t most = INT64_MAX;
-	struct timespec until = {
-		.tv_sec = (time_t)((end < most ? end : most) / NSEC_PER_SEC),
-		.tv_nsec = (long)(end % NSEC_PER_SEC),
-	};
 	int err = 0;
 
 	pthread_mutex_lock(&store->lock);
 	while (!is_idle(&store->keeper) && !err)
-		err = pthread_cond_timedwait(&store->keeper.idle, &store->lock, &until);
+		err = hft_store_wait(store, &store->keeper.idle, end);
 	err = is_idle(&store->keeper) ? 0 : -ETIMEDOUT;
 	pthread_mutex_unlock(&store->lock);
 	return err;

@@ -137,6 +137,8 @@ static int start(struct hft_log_store *store)
 	if (!err)
 		err = hft_store_kept_scan(store);
 	if (!err)
+		err = hft_store_hasher_open(store);
+	if (!err)
 		err = hft_store_keeper_open(store);
 	if (!err)
 		err = hft_store_packer_open(store);
@@ -160,6 +162,7 @@ static void close_store(struct hft_log_store *store, bool now)
 {
 	hft_store_keeper_close(store, now);
 	hft_store_packer_close(store);
+	hft_store_hasher_close(store);
 	hft_store_io_close(store);
 	free_chunks(store);
 	hft_store_streams_free(store);

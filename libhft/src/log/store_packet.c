@@ -102,14 +102,17 @@ static void put_head(struct hft_log_store *store, struct log_packet *packet)
 		.begin = packet->index.begin,
 		.end = packet->index.end,
 		.lost = packet->lost,
-		.number = packet->file->chain.packets,
+		.number = packet->file->bound,
 	};
 
 	memcpy(head.uuid, store->origin.uuid, sizeof(head.uuid));
 	memcpy(packet->at, &head, sizeof(head));
 }
 
-/* Give it a place in the open chunk: a closed packet, in the order of its stream. */
+/*
+ * Give it a place in the open chunk, and to the hasher: a closed packet, in the order of its
+ * stream.
+ */
 int hft_store_packet_bind(struct hft_log_store *store, struct log_packet *packet)
 {
 	struct log_stream *stream = packet->stream;
@@ -124,34 +127,29 @@ int hft_store_packet_bind(struct hft_log_store *store, struct log_packet *packet
 		stream->file->from = packet->from;
 	}
 	file = stream->file;
-	packet->file = file;
 	packet->index.stream = stream->is.id;
-	packet->index.offset = file->chain.bytes;
+	packet->index.offset = file->bound_bytes;
 	packet->index.bytes = packet->bytes;
-	put_head(store, packet);
 	err = hft_store_text_add(&chunk->texts[LOG_INDEX], &packet->index, sizeof(packet->index));
-	if (!err) {
-		err = hft_log_chain_add(&file->chain, packet->at, packet->bytes,
-					packet->index.records, file->synced);
-		if (err)
-			chunk->texts[LOG_INDEX].bytes -= sizeof(packet->index);
-	}
-	if (err) {
-		packet->file = NULL;
+	if (err)
 		return err;
-	}
+	packet->file = file;
+	packet->synced = file->synced;
+	put_head(store, packet);
 	if (packet->failed)
 		store->failing--;
 	packet->failed = false;
 	packet->done = 0;
-	packet->state = LOG_PACKET_READY;
+	file->bound++;
+	file->bound_bytes += packet->bytes;
 	chunk->packets++;
 	chunk->bytes += packet->bytes;
+	hft_store_hasher_give(store, packet);
 	return 0;
 }
 
 /*
- * No more records for it: it gets its place and is written as soon as the disk takes it.
+ * No more records for it: it gets its place, and is written when it has its seal.
  * Nothing has changed when there is an error.
  */
 int hft_store_packet_close(struct hft_log_store *store, struct log_packet *packet)
