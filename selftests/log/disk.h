@@ -152,6 +152,19 @@ static inline int disk_open(const char *disk, const char *log, uint64_t bytes)
 	return disk_open_as("log-writes", text, bytes);
 }
 
+/* What is written or read waits until it goes on. */
+static inline int disk_hold(void)
+{
+	return disk_call(DM_DEV_SUSPEND,
+			 DM_SUSPEND_FLAG | DM_SKIP_LOCKFS_FLAG | DM_NOFLUSH_FLAG, NULL, 0, NULL,
+			 NULL);
+}
+
+static inline int disk_go_on(void)
+{
+	return disk_call(DM_DEV_SUSPEND, 0, NULL, 0, NULL, NULL);
+}
+
 /* From now on it does this, whatever it is doing, and nothing is written before. */
 static inline int disk_become(const char *type, const char *text, uint64_t bytes)
 {

@@ -290,16 +290,19 @@ static bool flush_is_taken(struct hft_log *log)
 	return taken;
 }
 
-static bool flush_is_written(struct hft_log *log)
+/* Of what it is of: there may be more, without end. */
+static bool flush_is_done(struct hft_log *log, bool sync)
 {
 	struct log_queue *queue;
+	uint64_t done;
 
 	for (queue = log->queues; queue; queue = queue->next) {
-		if (!queue->broken &&
-		    hft_log_store_written(log->store, queue->stream) < queue->flush_given)
+		done = sync ? hft_log_store_synced(log->store, queue->stream) :
+			      hft_log_store_written(log->store, queue->stream);
+		if (!queue->broken && done < queue->flush_given)
 			return false;
 	}
-	return true;
+	return !sync || hft_log_store_forgotten_synced(log->store);
 }
 
 /* Why rings are not drained */
@@ -319,7 +322,7 @@ static int do_flush(struct hft_log *log, bool sync)
 	if (!flush_is_taken(log))
 		return disk_error(log);
 	err = hft_log_store_flush(log->store, sync, FLUSH_STEP_NS);
-	return err && !sync && flush_is_written(log) ? 0 : err;
+	return err && flush_is_done(log, sync) ? 0 : err;
 }
 
 /* Is the flush over?  Then its thread is told. */

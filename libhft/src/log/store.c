@@ -342,9 +342,9 @@ static uint64_t flush_due(struct hft_log_store *store, bool all)
 	return next;
 }
 
-static uint32_t sync_policy(const struct hft_log_store *store, const struct log_file *file)
+static bool has_sync_policy(const struct hft_log_store *store)
 {
-	return file->stream->is.audit ? store->opts.audit_sync : store->opts.sync;
+	return store->opts.sync != HFT_LOG_SYNC_NONE || store->opts.audit_sync != HFT_LOG_SYNC_NONE;
 }
 
 /* A sync that failed may have dropped what was written: that comes first. */
@@ -376,9 +376,9 @@ static uint64_t retry_changes(struct hft_log_store *store)
 static uint64_t sync_due(struct hft_log_store *store, struct log_file *file, bool now)
 {
 	struct log_chunk *chunk = file->chunk;
-	uint32_t policy = sync_policy(store, file);
+	uint32_t policy = hft_store_sync_policy(store, file->stream);
 
-	if (file->syncing || file->doubtful || file->synced == file->written)
+	if (file->syncing || file->doubtful)
 		return UINT64_MAX;
 	if (policy == HFT_LOG_SYNC_NONE && !now)
 		return UINT64_MAX;
@@ -397,14 +397,23 @@ static uint64_t sync_due(struct hft_log_store *store, struct log_file *file, boo
 	return store->now + BUSY_NS;
 }
 
+/* Those that are synchronised leave the list: a chunk has a file of each thread that there was. */
 static uint64_t sync_all(struct hft_log_store *store, bool now)
 {
-	struct log_chunk *chunk = store->chunk;
-	struct log_file *file;
+	struct log_file **at = store->chunk ? &store->chunk->due : NULL, *file;
 	uint64_t next = UINT64_MAX;
 
-	for (file = chunk ? chunk->files : NULL; file; file = file->next)
+	if (!now && !has_sync_policy(store))
+		return next;
+	while (at && (file = *at)) {
+		if (file->synced == file->written) {
+			*at = file->next_due;
+			file->is_due = false;
+			continue;
+		}
 		next = earlier(next, sync_due(store, file, now));
+		at = &file->next_due;
+	}
 	return next;
 }
 
@@ -474,19 +483,24 @@ static bool is_written(const struct hft_log_store *store)
 	return true;
 }
 
+bool hft_log_store_forgotten_synced(struct hft_log_store *store)
+{
+	const struct log_file *file;
+
+	for (file = store->chunk ? store->chunk->due : NULL; file; file = file->next_due)
+		if (file->stream->forgotten && file->synced != file->written)
+			return false;
+	return !store->lost && !store->closing && hft_store_keeper_is_idle(store);
+}
+
 static bool is_synced(struct hft_log_store *store)
 {
 	const struct log_stream *stream;
-	const struct log_file *file;
 
 	for (stream = store->streams; stream; stream = stream->next)
 		if (stream->synced != stream->written)
 			return false;
-	/* There are those of streams that were forgotten. */
-	for (file = store->chunk ? store->chunk->files : NULL; file; file = file->next)
-		if (file->synced != file->written)
-			return false;
-	return !store->closing && hft_store_keeper_is_idle(store);
+	return hft_log_store_forgotten_synced(store);
 }
 
 int hft_log_store_flush(struct hft_log_store *store, bool sync, uint64_t timeout_ns)

@@ -153,6 +153,9 @@ uint64_t hft_log_store_packet_room(const struct hft_log_store *store);
 uint64_t hft_log_store_written(struct hft_log_store *store, uint64_t id);
 uint64_t hft_log_store_synced(struct hft_log_store *store, uint64_t id);
 
+/* Is all of streams that were forgotten on the disk, and all of chunks that were closed? */
+bool hft_log_store_forgotten_synced(struct hft_log_store *store);
+
 /* No more of it comes: what it has is written soon. */
 int hft_log_store_stream_end(struct hft_log_store *store, uint64_t id);
 

@@ -406,6 +406,16 @@ void hft_store_chunk_doubt(struct hft_log_store *store, struct log_chunk *chunk)
 	chunk->doubtful = true;
 }
 
+/* A sync of it is due some time: it was written to. */
+void hft_store_file_due(struct log_file *file)
+{
+	if (file->is_due)
+		return;
+	file->is_due = true;
+	file->next_due = file->chunk->due;
+	file->chunk->due = file;
+}
+
 /*
  * Of its stream's records, those up to @to are certain, if those of the chunks before are:
  * it is a sync of this file only that says so.

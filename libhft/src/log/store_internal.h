@@ -80,6 +80,8 @@ struct log_packet {
 /* A stream in a chunk. */
 struct log_file {
 	struct log_file *next;		/* of the chunk */
+	struct log_file *next_due;
+	bool is_due;			/* of those that were written since their last sync */
 	struct log_chunk *chunk;
 	struct log_stream *stream;
 	char name[HFT_LOG_NAME_BYTES];
@@ -110,6 +112,7 @@ struct log_chunk {
 	int hft_fd;
 	struct log_text texts[LOG_TEXTS];
 	struct log_file *files;
+	struct log_file *due;		/* those with packets that are not synchronised */
 	uint64_t opened;
 	uint64_t bytes;
 	uint32_t packets;		/* bound to it, not yet written */
@@ -297,7 +300,8 @@ void hft_store_sites_free(struct hft_log_store *store);
 /* store_stream.c */
 struct log_stream *hft_store_stream_find(struct hft_log_store *store, uint64_t id);
 void hft_store_stream_put(struct log_stream *stream);
-void hft_store_file_rest(struct log_file *file);
+void hft_store_file_rest(const struct hft_log_store *store, struct log_file *file);
+uint32_t hft_store_sync_policy(const struct hft_log_store *store, const struct log_stream *stream);
 void hft_store_streams_free(struct hft_log_store *store);
 
 /* store_packet.c */
@@ -325,6 +329,7 @@ int hft_store_chunk_rotate(struct hft_log_store *store);
 bool hft_store_chunk_is_there(const struct log_chunk *chunk, const struct log_file *file);
 void hft_store_chunk_changed(struct log_chunk *chunk);
 void hft_store_chunk_doubt(struct hft_log_store *store, struct log_chunk *chunk);
+void hft_store_file_due(struct log_file *file);
 void hft_store_file_synced(struct log_file *file, uint64_t to);
 void hft_store_chunk_forget(struct hft_log_store *store, struct log_chunk *chunk);
 void hft_store_chunk_reap(struct hft_log_store *store);

@@ -138,7 +138,6 @@ static void sync_file_done(struct hft_log_store *store, struct log_file *file, i
 {
 	file->syncing = false;
 	file->chunk->syncs--;
-	hft_store_file_rest(file);
 	if (is_again(done))
 		return;
 	if (done < 0) {
@@ -152,6 +151,7 @@ static void sync_file_done(struct hft_log_store *store, struct log_file *file, i
 	pthread_mutex_unlock(&store->lock);
 	file->synced = file->sync_to;
 	hft_store_file_synced(file, file->sync_written_to);
+	hft_store_file_rest(store, file);
 }
 
 /* It is made again as long as the chunk is open; one that was closed meanwhile is the keeper's. */
@@ -291,7 +291,6 @@ void hft_store_io_sync_file(struct hft_log_store *store, struct log_file *file)
 		return;
 	file->syncing = false;
 	file->chunk->syncs--;
-	hft_store_file_rest(file);
 }
 
 /* Its folders, and what describes the records: before a stream's own sync is worth much. */

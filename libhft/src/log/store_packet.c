@@ -199,6 +199,7 @@ static void free_packet(struct hft_log_store *store, struct log_packet *packet)
 	struct log_stream *stream = packet->stream;
 
 	stream->written = packet->taken;
+	hft_store_file_due(file);
 	file->written++;
 	file->written_bytes = packet->index.offset + packet->bytes;
 	file->written_to = packet->taken;

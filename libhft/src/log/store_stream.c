@@ -81,10 +81,22 @@ static void unlink_stream(struct hft_log_store *store, struct log_stream *stream
 	hft_store_stream_put(stream);
 }
 
-/* Nobody writes to it any more. */
-void hft_store_file_rest(struct log_file *file)
+uint32_t hft_store_sync_policy(const struct hft_log_store *store, const struct log_stream *stream)
 {
-	if (!file->stream->forgotten || file->syncing || file->fd < 0)
+	return stream->is.audit ? store->opts.audit_sync : store->opts.sync;
+}
+
+/* What the page cache could not write is only certain to be told to who has it open. */
+static bool wants_sync(const struct hft_log_store *store, const struct log_file *file)
+{
+	return !file->direct && file->synced != file->written &&
+	       hft_store_sync_policy(store, file->stream) != HFT_LOG_SYNC_NONE;
+}
+
+/* Nobody writes to it any more. */
+void hft_store_file_rest(const struct hft_log_store *store, struct log_file *file)
+{
+	if (!file->stream->forgotten || file->syncing || file->fd < 0 || wants_sync(store, file))
 		return;
 	close(file->fd);
 	file->fd = -1;
@@ -104,8 +116,10 @@ int hft_log_store_stream_forget(struct hft_log_store *store, uint64_t id)
 		hft_store_packet_give(store, stream->filling);
 	stream->forgotten = true;
 	file = stream->file;
-	if (file)
-		hft_store_file_rest(file);
+	if (file) {
+		file->sync_due = store->now;
+		hft_store_file_rest(store, file);
+	}
 	unlink_stream(store, stream);
 	return 0;
 }
