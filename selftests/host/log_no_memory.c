@@ -21,6 +21,7 @@
 #define HFT_LOG_SUBSYSTEM "memory"
 #include <hft/log.h>
 
+#include "../include/scale.h"
 #include "log_here.h"
 #include "no_memory.h"
 
@@ -85,9 +86,7 @@ static void check_numbers(void)
 /* Some of them, about @usual at the usual scale */
 static void each_allocation_fails_once(int (*scenario)(void), unsigned int usual)
 {
-	const char *scale = getenv("HFT_TEST_SCALE");
-	double most = usual * (scale ? atof(scale) : 1);
-	long n, last, failed = 0, tried = 0;
+	long most = (long)hft_test_scaled(usual), n, last, failed = 0, tried = 0;
 	int err;
 
 	numbers = 0;
@@ -97,7 +96,7 @@ static void each_allocation_fails_once(int (*scenario)(void), unsigned int usual
 	assert_int_equal(scenario(), 0);
 	last = MOST - atomic_exchange(&until_failure, 0);
 	assert_in_range(last, 1, MOST - 1);
-	for (n = 1; n <= last; n += last > most ? (long)(last / most) : 1, tried++) {
+	for (n = 1; n <= last; n += last > most ? last / most : 1, tried++) {
 		alarm(PATIENCE_S);
 		attempt(scenario, n, &err);
 		if (err && err != -ENOMEM && err != -EAGAIN && err != -EBUSY)

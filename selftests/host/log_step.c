@@ -28,6 +28,7 @@
 #define HFT_LOG_SUBSYSTEM "step"
 #include <hft/log.h>
 
+#include "../include/scale.h"
 #include "log_here.h"
 
 #define RECORDS		20
@@ -213,8 +214,7 @@ static unsigned int do_round(bool left, unsigned int nr)
 
 static void check_kills(bool left)
 {
-	const char *scale = getenv("HFT_TEST_SCALE");
-	double rounds = ROUNDS * (scale ? atof(scale) : 1);
+	uint64_t rounds = hft_test_scaled(ROUNDS);
 	unsigned int nr, count = do_round(left, UINT32_MAX), stride, killed = 0;
 
 	assert_true(count > LEAST_CHANGES);

@@ -13,6 +13,7 @@
 #include <hft/analyze.h>
 #include <hft/sim.h>
 
+#include "../include/scale.h"
 #include "sim_source.h"
 #include "taskset.h"
 
@@ -172,7 +173,7 @@ static void check_overload(uint32_t policy, bool preemptive)
 {
 	struct tally normal = { 0 };
 	struct hft_analyze_task t[TASKS];
-	uint64_t rounds = sim_scaled(ROUNDS), round, random = 150 + policy;
+	uint64_t rounds = hft_test_scaled(ROUNDS), round, random = 150 + policy;
 	struct load load;
 	uint32_t i;
 
@@ -330,7 +331,7 @@ static struct mission fly(uint32_t mutex_flags, uint64_t time)
 
 static void test_pathfinder(void **state)
 {
-	uint64_t time = sim_scaled(3600 * S);
+	uint64_t time = hft_test_scaled(3600 * S);
 	struct mission without = fly(0, time);
 	struct mission with = fly(HFT_SIM_INHERIT, time);
 

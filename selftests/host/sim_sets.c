@@ -15,6 +15,7 @@
 #include <hft/analyze.h>
 #include <hft/sim.h>
 
+#include "../include/scale.h"
 #include "sim_source.h"
 #include "taskset.h"
 
@@ -127,7 +128,7 @@ static void check_set(const struct hft_analyze_task *t, uint32_t nr, enum order 
 static void check_order(enum order order, bool constrained, uint64_t seed)
 {
 	struct hft_analyze_task t[MAX_NR];
-	uint32_t sets = sim_scaled(SETS);
+	uint32_t sets = hft_test_scaled(SETS);
 	uint32_t i, n, nr, schedulable, least = 0, most = 0;
 
 	for (i = 0; i < UTILISATIONS; i++) {

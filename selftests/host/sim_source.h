@@ -40,13 +40,4 @@ static inline int sim_source_start(struct hft_sim *sim, struct sim_source *sourc
 	return hft_sim_call_at(sim, source->task.release, sim_source_fired, source);
 }
 
-/* How much of a long test to do: @n, times HFT_TEST_SCALE. */
-static inline uint64_t sim_scaled(uint64_t n)
-{
-	const char *scale = getenv("HFT_TEST_SCALE");
-	double by = scale ? strtod(scale, NULL) : 1.0;
-
-	return by > 0.0 && (double)n * by >= 1.0 ? (uint64_t)((double)n * by) : 1;
-}
-
 #endif /* HFT_HOST_SIM_SOURCE_H */

@@ -25,6 +25,8 @@
 
 #include <linux/hft.h>
 
+#include "scale.h"
+
 #define HFT_TEST_DEVICE	"/dev/hft"
 #define HFT_TEST_PAGE	4096
 
@@ -32,15 +34,6 @@
 #define NSEC_PER_SEC	1000000000ULL
 
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
-
-/* How much of a stress test to do: @n, times HFT_TEST_SCALE. */
-static inline uint64_t hft_test_scaled(uint64_t n)
-{
-	const char *scale = getenv("HFT_TEST_SCALE");
-	double value = scale ? strtod(scale, NULL) : 1.0;
-
-	return value > 0 && n * value >= 1 ? (uint64_t)(n * value) : 1;
-}
 
 /* A kernel with the checkers built in is ten times slower than one without. */
 static inline bool hft_test_slow_kernel(void)
