@@ -4,7 +4,7 @@
  * A process that logs is killed at a random moment: each record whose call had returned is in
  * the log after recovery, once, and the chain of hashes is whole.
  *
- * HFT_TEST_SCALE=10 kills 500 times.
+ * HFT_TEST_SCALE=25 kills 500 times.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,10 +30,12 @@
 #include <hft/log_read.h>
 #include <hft/log_verify.h>
 
+#include "../include/scale.h"
 #include "random.h"
 #include "tree.h"
 
-#define KILLS		50
+#define KILLS		20
+#define MOST_KILLS	500
 #define THREADS		2
 #define LONGEST_NS	60000000u	/* between the first record and the end */
 #define ROUNDS_PER_DIR	5
@@ -195,23 +197,14 @@ static void check_chain(const char *dir)
 	assert_int_equal(result.torn, 0);
 }
 
-static unsigned int nr_kills(void)
-{
-	const char *scale = getenv("HFT_TEST_SCALE");
-	double factor = scale ? atof(scale) : 1;
-	double kills = factor * KILLS;
-
-	return kills < 2 ? 2 : kills > 500 ? 500 : (unsigned int)kills;
-}
-
 static void test_kill(void **state)
 {
-	unsigned int i, kills = nr_kills();
-	uint64_t random = 1, calls = 0;
+	uint64_t random = 1, calls = 0, i, kills = hft_test_scaled(KILLS);
 	char dir[PATH_MAX];
 	size_t thread;
 
 	(void)state;
+	kills = kills < MOST_KILLS ? kills : MOST_KILLS;
 	for (i = 0; i < kills; i++) {
 		if (i % ROUNDS_PER_DIR == 0)
 			tree_make(dir, NULL, 0);
@@ -225,7 +218,7 @@ static void test_kill(void **state)
 		if (i % ROUNDS_PER_DIR == ROUNDS_PER_DIR - 1 || i == kills - 1)
 			tree_remove(dir);
 	}
-	print_message("%u kills, %llu calls that had returned\n", kills,
+	print_message("%llu kills, %llu calls that had returned\n", (unsigned long long)kills,
 		      (unsigned long long)calls);
 }
 

@@ -2,12 +2,17 @@
 /* flavours: plain asan gcov */
 /*
  * What a crash leaves is told from what someone did, and repaired; and a repair is restarted
- * wherever it was killed, or the disk was full.
+ * wherever it was killed, or the disk was full.  HFT_TEST_SCALE: how many are torn.
  */
 #include <errno.h>
 #include <sys/wait.h>
 
+#include "../include/scale.h"
 #include "log_tamper.h"
+
+#define TORN		100
+#define LOGS		4		/* that are repaired, */
+#define TORN_OF_LOG	10		/* so often each */
 
 /* The calls that a repair depends on (see the Makefile): one of them does not come off. */
 static struct {
@@ -141,14 +146,14 @@ static void test_torn(void **state)
 	struct make_log whole, log;
 	struct make_file *file;
 	struct wanted wanted;
-	unsigned int i, from;
+	unsigned int i, from, nr = (unsigned int)hft_test_scaled(TORN);
 	uint64_t random;
 	char name[32];
 
 	(void)state;
 	make_log(&whole, &opts);
 	write_log(&whole);
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < nr; i++) {
 		random = i;
 		make_copy(&log, &whole);
 		memset(&wanted, 0, sizeof(wanted));
@@ -178,14 +183,14 @@ static void test_not_torn(void **state)
 	struct make_log whole, log;
 	struct make_file *file;
 	struct wanted wanted;
-	unsigned int i, at;
+	unsigned int i, at, nr = (unsigned int)hft_test_scaled(TORN);
 	uint64_t random;
 	size_t byte;
 
 	(void)state;
 	make_log(&whole, &opts);
 	write_log(&whole);
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < nr; i++) {
 		random = i;
 		make_copy(&log, &whole);
 		memset(&wanted, 0, sizeof(wanted));
@@ -217,16 +222,16 @@ static void test_repair(void **state)
 	struct hft_log_repair_result repaired = { .sz = sizeof(repaired) };
 	struct hft_log_verify_result result, before;
 	struct make_log whole, log;
+	unsigned int i, j, each = (unsigned int)hft_test_scaled(TORN_OF_LOG);
 	struct wanted wanted;
-	unsigned int i, j;
 	uint64_t random;
 
 	(void)state;
-	for (i = 0; i < 80; i++) {
+	for (i = 0; i < LOGS * each; i++) {
 		random = i;
-		opts.seed = i / 20;
-		opts.open_chunks = 1 + i / 20 % 2;
-		if (i % 20 == 0)
+		opts.seed = i / each;
+		opts.open_chunks = 1 + i / each % 2;
+		if (i % each == 0)
 			make_log(&whole, &opts);
 		make_copy(&log, &whole);
 		memset(&wanted, 0, sizeof(wanted));
@@ -253,7 +258,7 @@ static void test_repair(void **state)
 		assert_int_equal(repaired.chunks, 0);
 		make_remove(log_dir);
 		make_free(&log);
-		if (i % 20 == 19)
+		if (i % each == each - 1)
 			make_free(&whole);
 	}
 }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* flavours: plain asan tsan */
-/* The deque: each item comes out once, in order, whoever takes it and however it grows. */
+/*
+ * The deque: each item comes out once, in order, whoever takes it and however it grows.
+ *
+ * HFT_TEST_SCALE=10 has 10^9 operations.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +13,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "../include/scale.h"
 #include "pool/deque.h"
 #include "random.h"
 #include "spin.h"
@@ -20,7 +25,7 @@
 #elif defined(__SANITIZE_ADDRESS__)
 #define OPERATIONS	20000000ULL
 #else
-#define OPERATIONS	1000000000ULL
+#define OPERATIONS	100000000ULL
 #endif
 
 static void *item_of(uintptr_t n)
@@ -153,7 +158,7 @@ static void each_item_comes_out_once(void **state)
 	struct thief thieves[THIEVES];
 	pthread_t threads[THIEVES];
 	atomic_bool done = false;
-	uint64_t random = 1, told = 0;
+	uint64_t operations = hft_test_scaled(OPERATIONS), random = 1, told = 0;
 	uint32_t i;
 
 	for (i = 0; i < THIEVES; i++) {
@@ -161,14 +166,14 @@ static void each_item_comes_out_once(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, steal_until_done, &thieves[i]),
 				 0);
 	}
-	while (pushed.nr < OPERATIONS / 2) {
+	while (pushed.nr < operations / 2) {
 		push_some(*state, 1 + random_below(&random, BURST), &pushed);
 		take_some(*state, random_below(&random, BURST), &taken);
-		if (pushed.nr * 20 / OPERATIONS == told)
+		if (pushed.nr * 20 / operations == told)
 			continue;
-		told = pushed.nr * 20 / OPERATIONS;
+		told = pushed.nr * 20 / operations;
 		print_message("%llu0 %% of %llu operations\n", (unsigned long long)told,
-			      (unsigned long long)OPERATIONS);
+			      (unsigned long long)operations);
 	}
 	take_some(*state, UINT32_MAX, &taken);
 	atomic_store_explicit(&done, true, memory_order_release);

@@ -18,7 +18,7 @@
 #include "engine/replay.h"
 #include "record_write.h"
 
-#define LOADS	10
+#define LOADS	4
 
 static char folder[] = "/tmp/hft-record-XXXXXX";
 static struct hft_recording sample;

@@ -4,6 +4,8 @@
  * 24 hours of a trading day on two simulated CPUs: an open, a close and two bursts.
  * Each tick of the market is a task that may place an order; limits are checked ten
  * times a second and the house is kept in between.
+ *
+ * HFT_TEST_SCALE=4 has all ticks of the day, not of the bursts alone.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +18,7 @@
 #include <cmocka.h>
 #include <hft/sim.h>
 
+#include "../include/scale.h"
 #include "sim_source.h"
 
 #define US		1000ULL
@@ -36,6 +39,9 @@
 #define SLOWER		1
 #endif
 
+#define BURST		200000
+#define PART		25		/* %, of what is no burst */
+
 /* Ticks a second on each CPU, from a second of the day on. */
 static const struct phase {
 	uint64_t from;
@@ -45,9 +51,9 @@ static const struct phase {
 	{ 7 * 3600, 100 },	/* before the open */
 	{ 34200, 8000 },	/* open */
 	{ 34500, 500 },	/* morning */
-	{ 43200, 200000 },	/* burst at noon */
+	{ 43200, BURST },	/* burst at noon */
 	{ 43206, 300 },	/* afternoon */
-	{ 50400, 200000 },	/* burst at two */
+	{ 50400, BURST },	/* burst at two */
 	{ 50406, 500 },	/* afternoon */
 	{ 57300, 8000 },	/* close */
 	{ 57600, 20 },	/* after the close */
@@ -87,7 +93,7 @@ struct cpu {
 struct day {
 	struct hft_sim *sim;
 	struct cpu cpu[CPUS];
-	uint64_t slower;
+	uint64_t part;
 	uint64_t released[PHASES];	/* ticks */
 	uint64_t auctions[2];		/* CLOCK_MONOTONIC of the start */
 };
@@ -110,7 +116,9 @@ static struct hft_task task_of(uint32_t cpu, enum kind kind, uint64_t release)
 
 static uint64_t rate_of(const struct day *day, size_t phase)
 {
-	return (phases[phase].rate + day->slower - 1) / day->slower;
+	uint64_t part = phases[phase].rate == BURST ? 100 : day->part;
+
+	return (phases[phase].rate * part / 100 + SLOWER - 1) / SLOWER;
 }
 
 /* One tick in each of the intervals that the rate makes of the phase. */
@@ -241,7 +249,9 @@ static void open_day(struct day *day)
 	uint32_t i;
 
 	memset(day, 0, sizeof(*day));
-	day->slower = SLOWER;
+	day->part = hft_test_scaled(PART);
+	if (day->part > 100)
+		day->part = 100;
 	assert_int_equal(hft_sim_open(&day->sim, &opts), 0);
 	for (i = 0; i < CPUS; i++) {
 		struct cpu *cpu = &day->cpu[i];
