@@ -12,10 +12,21 @@ if [ ! -x "$BUILD/tools/hft-latency" ]; then
 fi
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-for i in 1 2; do
+run() {
 	tools/vm/run --kernel 6.1 --icount -- hft-latency -q -l 300 --lead auto --json --histogram \
-		>"$out/$i" 2>"$out/log" || { sed 's/^/# /' "$out/log"; echo "not ok 1 run $i"; exit 1; }
-done
+		>"$out/$1" 2>"$out/log$1"
+}
+
+# Two at a time: what else the machine does is nothing to them.
+run 1 & first=$!
+run 2
+status=$?
+wait $first || status=$?
+if [ $status != 0 ]; then
+	cat "$out"/log? | sed 's/^/# /'
+	echo "not ok 1 two runs"
+	exit 1
+fi
 if [ -s "$out/1" ] && cmp -s "$out/1" "$out/2"; then
 	echo "ok 1 two runs under icount print the same"
 else
