@@ -9,11 +9,11 @@
 #include <common/tool.h>
 
 #include "filter.h"
+#include "gettime.h"
 #include "hft-log.h"
 #include "print.h"
 
 #define MS		1000000ull
-#define NS_PER_S	1000000000ull
 #define INTERVAL_MS	50
 
 struct follow {
@@ -101,14 +101,6 @@ static int parse(int argc, char **argv, struct follow *follow)
 	return ret;
 }
 
-static uint64_t read_clock(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
-}
-
 static void rest(const struct follow *follow)
 {
 	struct timespec time = {
@@ -139,13 +131,13 @@ static int print_some(struct follow *follow, struct hft_log_reader *reader, bool
 
 static int follow_all(struct follow *follow, struct hft_log_reader *reader)
 {
-	uint64_t last = read_clock(CLOCK_MONOTONIC), now;
+	uint64_t last = hft_gettime(CLOCK_MONOTONIC), now;
 	int err = print_head(&follow->print);
 	bool some;
 
 	while (!err && !stopped) {
 		err = print_some(follow, reader, &some);
-		now = read_clock(CLOCK_MONOTONIC);
+		now = hft_gettime(CLOCK_MONOTONIC);
 		if (some)
 			last = now;
 		if (err || (follow->idle_ms && now - last >= follow->idle_ms * MS))
@@ -173,7 +165,7 @@ static int run(int argc, char **argv, struct follow *follow)
 	follow->filter.opts.flags = HFT_LOG_READ_FOLLOW;
 	follow->filter.opts.progress = NULL;	/* it has no end */
 	if (!follow->all && !follow->filter.opts.from)
-		follow->filter.opts.from = read_clock(CLOCK_REALTIME);
+		follow->filter.opts.from = hft_gettime(CLOCK_REALTIME);
 	status = filter_open(&follow->filter, &reader, argv + optind, argc - optind);
 	if (status)
 		return status;

@@ -11,6 +11,7 @@
 #include <hft/hft.h>
 #include <hft/log_verify.h>
 #include "filter.h"
+#include "gettime.h"
 #include "hft-log.h"
 #include "report.h"
 
@@ -297,12 +298,9 @@ static int check_args(const struct report *r, const struct args *args, int opera
 
 static void set_now(struct report *r)
 {
-	struct timespec now;
-
 	setenv("TZ", EASTERN, 1);
 	tzset();
-	clock_gettime(CLOCK_REALTIME, &now);
-	r->now = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	r->now = hft_gettime(CLOCK_REALTIME);
 	if (!r->file_date)
 		r->file_date = r->make == &report_cat ? eastern_date(r->now) : utc_date(r->now);
 }

@@ -17,6 +17,7 @@
 
 #include "hft-log.h"
 #include "progress.h"
+#include "write_all.h"
 
 #define BUFFER_BYTES	(1u << 20)
 
@@ -49,20 +50,6 @@ static void usage(void)
 	      "or written.\n", stdout);
 }
 
-static int write_all(int fd, const uint8_t *from, size_t bytes)
-{
-	ssize_t done;
-
-	for (; bytes; from += done, bytes -= (size_t)done) {
-		done = write(fd, from, bytes);
-		if (done < 0 && errno == EINTR)
-			done = 0;
-		else if (done <= 0)
-			return done ? -errno : -EIO;
-	}
-	return 0;
-}
-
 /* As pread(2), of what a file is or was: @packed, or NULL */
 static int64_t read_some(int fd, struct hft_log_packed *packed, uint64_t at, uint8_t *to)
 {
@@ -84,7 +71,7 @@ static int copy_bytes(struct unpack *unpack, int from, struct hft_log_packed *pa
 	int err;
 
 	while ((got = read_some(from, packed, at, buffer)) > 0) {
-		err = interrupted ? -EINTR : write_all(to, buffer, (size_t)got);
+		err = interrupted ? -EINTR : hft_write_all(to, buffer, (size_t)got);
 		if (err)
 			return err;
 		at += (uint64_t)got;

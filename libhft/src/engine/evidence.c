@@ -13,6 +13,7 @@
 #include <hft/log_trade.h>
 #include <hft/rule.h>
 
+#include "../gettime.h"
 #include "../log/log.h"
 #include "../log/sched.h"
 #include "core/admission.h"
@@ -155,14 +156,12 @@ void hft_evidence_refused(struct hft *h, const struct hft_task *task, int err)
 /* When a notice was written; 0, now, of a machine whose time is its own. */
 static uint64_t utc_of(const struct hft_ring *ring, uint64_t monotonic)
 {
-	struct timespec utc, now;
+	uint64_t now;
 
 	if (ring->machine)
 		return 0;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	clock_gettime(CLOCK_REALTIME, &utc);
-	return (uint64_t)utc.tv_sec * 1000000000 + (uint64_t)utc.tv_nsec -
-	       ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - monotonic);
+	now = hft_gettime(CLOCK_MONOTONIC);
+	return hft_gettime(CLOCK_REALTIME) - (now - monotonic);
 }
 
 static bool is_control(uint32_t action)

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "core/task.h"
+#include "../gettime.h"
 #include "internal.h"
 #include "record.h"
 
@@ -65,18 +66,10 @@ static void hft_record_warn(const struct hft_recorder *recorder, const char *wha
 		recorder->warn(recorder->warn_arg, text);
 }
 
-static uint64_t hft_record_clock(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 /* By the clock that the events have: hft_now() may be some ns off that of the kernel. */
 static uint64_t hft_record_now(const struct hft_recorder *recorder)
 {
-	return recorder->real == &hft_kernel_backend ? hft_record_clock(CLOCK_MONOTONIC) :
+	return recorder->real == &hft_kernel_backend ? hft_gettime(CLOCK_MONOTONIC) :
 	       hft_now();
 }
 
@@ -129,9 +122,9 @@ static uint64_t hft_record_offset(clockid_t id)
 	int i;
 
 	for (i = 0; i < HFT_RECORD_TRIES; i++) {
-		uint64_t before = hft_record_clock(CLOCK_MONOTONIC);
-		uint64_t time = hft_record_clock(id);
-		uint64_t width = hft_record_clock(CLOCK_MONOTONIC) - before;
+		uint64_t before = hft_gettime(CLOCK_MONOTONIC);
+		uint64_t time = hft_gettime(id);
+		uint64_t width = hft_gettime(CLOCK_MONOTONIC) - before;
 
 		if (width >= best)
 			continue;
@@ -153,7 +146,7 @@ static void hft_record_offsets(struct hft_recorder *recorder, const struct hft_s
 static bool hft_record_was_set(const struct hft_recorder *recorder, enum hft_clock clock,
 			       clockid_t id)
 {
-	int64_t by = (int64_t)(hft_record_clock(id) - hft_record_clock(CLOCK_MONOTONIC) -
+	int64_t by = (int64_t)(hft_gettime(id) - hft_gettime(CLOCK_MONOTONIC) -
 			       recorder->offset[clock]);
 
 	return by > HFT_RECORD_STEP_NS || by < -HFT_RECORD_STEP_NS;

@@ -14,6 +14,7 @@
 
 #include <hft/log.h>
 
+#include "../gettime.h"
 #include "../log/log.h"
 #include "internal.h"
 #include "record.h"
@@ -101,11 +102,8 @@ static int open_log(const char *dir)
 /* A folder may have the logs of many processes, one after the other. */
 static uint64_t name_handle(void)
 {
-	struct timespec ts;
-	uint64_t now;
+	uint64_t now = hft_gettime(CLOCK_REALTIME);
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	now = (uint64_t)ts.tv_sec * LOG_NS_PER_S + (uint64_t)ts.tv_nsec;
 	record_last = now > record_last ? now : record_last + 1;
 	return record_last;
 }

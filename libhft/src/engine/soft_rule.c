@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "../gettime.h"
 #include "soft.h"
 
 /* enum hft_halt_mode that rules hold the handle to. */
@@ -144,12 +145,9 @@ void soft_rule_remove(struct soft_context *context, struct soft_ring *soft)
 /* When a day began, by UTC, on the clock of hft_now(). */
 static uint64_t soft_midnight(void)
 {
-	struct timespec real;
-	uint64_t now = hft_now(), of_day;
+	uint64_t now = hft_now();
 
-	clock_gettime(CLOCK_REALTIME, &real);
-	of_day = ((uint64_t)real.tv_sec * 1000000000 + (uint64_t)real.tv_nsec) % HFT_DAY_NS;
-	return now + HFT_DAY_NS - of_day;
+	return now + HFT_DAY_NS - hft_gettime(CLOCK_REALTIME) % HFT_DAY_NS;
 }
 
 /* Have a ring judged. */

@@ -17,12 +17,12 @@
 
 #include "core/task.h"
 #include "../api.h"
+#include "../gettime.h"
 #include "../options.h"
 #include "histograms.h"
 #include "text.h"
 
 #define LENGTH(array)	(sizeof(array) / sizeof((array)[0]))
-#define NS_PER_S	1000000000ULL
 
 /* What rows are of: a source is of one or two of these. */
 enum table {
@@ -430,11 +430,9 @@ static void put_column(struct hft_text *text, const struct rows *rows, enum tabl
 static void put_written(struct hft_text *text, const char *process)
 {
 	struct hft_label label = { "process", process };
-	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
 	hft_text_begin(text, &written);
-	hft_text_sample(text, &label, 1, (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec);
+	hft_text_sample(text, &label, 1, hft_gettime(CLOCK_REALTIME));
 }
 
 static void put_rows(struct hft_text *text, const struct rows *rows, const char *process)

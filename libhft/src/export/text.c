@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../write_all.h"
 #include "text.h"
 
 #define FIRST_SIZE	4096
@@ -241,22 +242,6 @@ void hft_text_end(struct hft_text *text)
 		hft_text_printf(text, "# EOF\n");
 }
 
-static int write_all(int fd, const char *at, size_t nr)
-{
-	ssize_t ret;
-
-	while (nr) {
-		ret = write(fd, at, nr);
-		if (ret < 0 && errno != EINTR)
-			return -errno;
-		if (ret > 0) {
-			at += ret;
-			nr -= (size_t)ret;
-		}
-	}
-	return 0;
-}
-
 /*
  * Replace a file by the text: who reads it sees the one or the other.  Readable for all, as
  * a collector has another user.  Returns 0 or -errno.
@@ -273,7 +258,7 @@ int hft_text_save(const struct hft_text *text, const char *path)
 	fd = mkostemp(other, O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	err = write_all(fd, text->at, text->nr);
+	err = hft_write_all(fd, text->at, text->nr);
 	if (!err && fchmod(fd, 0644))
 		err = -errno;
 	if (close(fd) && !err)

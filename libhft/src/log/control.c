@@ -13,8 +13,8 @@
 
 #include "control.h"
 #include "locked.h"
+#include "log.h"
 #include "../options.h"
-#include "../sysfs.h"
 
 static int control_path(char *path, const char *dir, const char *name)
 {
@@ -179,13 +179,11 @@ int log_control_set_aside(const char *dir)
 
 uint32_t log_control_boot(void)
 {
-	unsigned int boot = 0;
-	char line[64];
+	unsigned int boot;
+	char line[40];
 
-	if (!hft_read_line("", line, sizeof(line), "/proc/sys/kernel/random/boot_id") &&
-	    sscanf(line, "%8x", &boot) != 1)
-		boot = 0;
-	return boot;
+	log_boot(line);
+	return sscanf(line, "%8x", &boot) == 1 ? boot : 0;
 }
 
 void log_control_unmap(struct log_control *control)

@@ -16,20 +16,12 @@
 
 #include "../engine/clock.h"
 #include "../engine/internal.h"
+#include "../gettime.h"
 #include "evidence.h"
 
 #define NS_PER_S	1000000000ull
 #define TRIES		8
 #define SOURCE		"/sys/devices/system/clocksource/clocksource0/current_clocksource"
-
-static uint64_t hft_log_clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	if (clock_gettime(clock, &now))
-		return 0;
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 /*
  * The first PTP clock that may be read, by number.  A process that may not look at it has
@@ -64,11 +56,11 @@ static void hft_log_read_instant(bool by_tsc, struct hft_log_clocks *clocks)
 	int i;
 
 	for (i = 0; i < TRIES; i++) {
-		uint64_t before = hft_log_clock_ns(CLOCK_MONOTONIC);
-		uint64_t stamp = by_tsc ? hft_cycles() : hft_log_clock_ns(CLOCK_MONOTONIC);
-		uint64_t realtime = hft_log_clock_ns(CLOCK_REALTIME);
-		uint64_t tai = hft_log_clock_ns(CLOCK_TAI);
-		uint64_t after = hft_log_clock_ns(CLOCK_MONOTONIC);
+		uint64_t before = hft_gettime(CLOCK_MONOTONIC);
+		uint64_t stamp = by_tsc ? hft_cycles() : hft_gettime(CLOCK_MONOTONIC);
+		uint64_t realtime = hft_gettime(CLOCK_REALTIME);
+		uint64_t tai = hft_gettime(CLOCK_TAI);
+		uint64_t after = hft_gettime(CLOCK_MONOTONIC);
 
 		if (after - before >= narrow)
 			continue;

@@ -4,14 +4,14 @@
  * of the library's own clock, and it is drawn anew when it is off.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "../engine/clock.h"
+#include "../gettime.h"
 #include "log.h"
 #include "../options.h"
+#include "../sysfs.h"
 
 #define OFF_NS		20000		/* a line that is further off is drawn anew */
 #define TRIES		8
@@ -22,14 +22,6 @@ struct moment {
 	uint64_t realtime;
 };
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * LOG_NS_PER_S + (uint64_t)ts.tv_nsec;
-}
-
 /* The narrowest of some tries: an interrupt may be between. */
 static struct moment take_moment(bool tsc)
 {
@@ -39,8 +31,8 @@ static struct moment take_moment(bool tsc)
 
 	for (i = 0; i < TRIES; i++) {
 		it.stamp = hft_log_stamp(tsc);
-		it.monotonic = clock_ns(CLOCK_MONOTONIC);
-		it.realtime = clock_ns(CLOCK_REALTIME);
+		it.monotonic = hft_gettime(CLOCK_MONOTONIC);
+		it.realtime = hft_gettime(CLOCK_REALTIME);
 		end = hft_log_stamp(tsc);
 		width = end - it.stamp;
 		if (width >= narrow)
@@ -71,13 +63,8 @@ static uint64_t tsc_freq(void)
 
 void log_boot(char boot[40])
 {
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? 0 : read(fd, boot, 39);
-
-	if (fd >= 0)
-		close(fd);
-	boot[got > 0 ? got : 0] = '\0';
-	boot[strcspn(boot, "\n")] = '\0';
+	if (hft_read_line("", boot, 40, "/proc/sys/kernel/random/boot_id"))
+		boot[0] = '\0';
 }
 
 int log_clock_measure(struct hft_log_store_clock *clock, bool tsc)

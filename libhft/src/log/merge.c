@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../api.h"
+#include "../gettime.h"
 #include "../options.h"
 #include "read.h"
 #include "store.h"
@@ -33,14 +34,6 @@ struct hft_merge {
 	void (*notice)(void *context, const struct hft_log_notice *notice);
 	void *context;
 };
-
-static uint64_t hft_merge_now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * HFT_NS_PER_S + (uint64_t)time.tv_nsec;
-}
 
 static int hft_merge_grow(void **array, uint32_t from, uint32_t to, size_t size)
 {
@@ -201,13 +194,13 @@ static int hft_merge_append(struct hft_merge *merge, const struct hft_log_view *
 					    merge->lost[stream]);
 		if (took != -EAGAIN)
 			break;
-		hft_log_store_poll(merge->store, hft_merge_now());
+		hft_log_store_poll(merge->store, hft_gettime(CLOCK_MONOTONIC));
 		poll(NULL, 0, HFT_NAP_MS);
 	}
 	if (took < 0)
 		return (int)took;
 	if (++merge->records % 1024 == 0)
-		hft_log_store_poll(merge->store, hft_merge_now());
+		hft_log_store_poll(merge->store, hft_gettime(CLOCK_MONOTONIC));
 	return 0;
 }
 

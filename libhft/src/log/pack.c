@@ -10,6 +10,7 @@
 #include <hft/log_format.h>
 
 #include "../options.h"
+#include "../write_all.h"
 #include "pack.h"
 
 struct pack {
@@ -75,19 +76,11 @@ static ssize_t read_all(int fd, void *to, size_t bytes, uint64_t offset)
 
 static int write_all(struct pack *pack, const void *from, size_t bytes)
 {
-	const uint8_t *at = from;
-	ssize_t done;
+	int err = hft_write_all(pack->to, from, bytes);
 
-	while (bytes) {
-		done = write(pack->to, at, bytes);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return hft_fail(done ? errno : EIO, "writing a packed stream");
-		at += done;
-		bytes -= (size_t)done;
-		pack->written += (size_t)done;
-	}
+	if (err)
+		return hft_fail(-err, "writing a packed stream");
+	pack->written += bytes;
 	return 0;
 }
 

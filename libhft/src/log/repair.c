@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../api.h"
+#include "../gettime.h"
 #include "../options.h"
 #include "locked.h"
 #include "repair.h"
@@ -152,14 +153,6 @@ static int hft_log_repair_chunk(struct hft_log_repairer *repairer,
 	return err;
 }
 
-static uint64_t hft_log_realtime(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* A damaged seal is nothing to repair, nor is a chunk ahead of one that is sealed. */
 static bool hft_log_had_seal(const struct hft_log_chunks *chunks,
 			     const struct hft_log_chunk *chunk)
@@ -181,7 +174,7 @@ static int hft_log_repair_chunks(struct hft_log_repairer *repairer,
 		const struct hft_log_chunk *chunk = &chunks->chunk[i];
 
 		opts.chunk = chunk->number;
-		opts.closed = hft_log_realtime();
+		opts.closed = hft_gettime(CLOCK_REALTIME);
 		opts.final = i + 1 == chunks->nr;
 		if (hft_log_had_seal(chunks, chunk) && !(repairer->how & HFT_LOG_REPAIR_REST))
 			return hft_fail(EBADMSG, "chunk %" PRIu64 ": its seal is missing or damaged, "

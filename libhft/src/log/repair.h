@@ -77,7 +77,7 @@ int hft_log_repair_end(struct hft_log_repairer *repairer);
 int hft_log_create(struct hft_log_repairer *repairer, const char *name, int *fd);
 int hft_log_finish(int fd, int err);
 
-int hft_log_put_bytes(int fd, const void *bytes, size_t size);
+int hft_log_keep_bytes(int fd, const void *bytes, size_t size);
 
 /* Copy the chunks of a log to a new folder. */
 int hft_log_copy_chunks(int dir_fd, const struct hft_log_chunks *chunks, const char *output);

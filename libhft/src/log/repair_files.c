@@ -90,7 +90,7 @@ static int hft_log_cut_text(struct hft_log_repairer *repairer, const char *file,
 		snprintf(name, sizeof(name), ".cut-%s", base ? base + 1 : file);
 		err = hft_log_create(repairer, name, &fd);
 		if (!err)
-			err = hft_log_finish(fd, hft_log_put_bytes(fd, text + whole, size - whole));
+			err = hft_log_finish(fd, hft_log_keep_bytes(fd, text + whole, size - whole));
 	}
 	return err ? err : hft_log_say_cut(repairer, file, size - whole);
 }
@@ -183,7 +183,7 @@ static int hft_log_write_index(struct hft_log_repairer *repairer,
 	err = hft_log_create(repairer, name, &fd);
 	if (err)
 		return err;
-	err = hft_log_put_bytes(fd, entries, repairer->nr_kept * ENTRY);
+	err = hft_log_keep_bytes(fd, entries, repairer->nr_kept * ENTRY);
 	if (!err && fchmod(fd, 0644))
 		err = hft_fail(errno, "the mode of %s", name);
 	err = hft_log_finish(fd, err);

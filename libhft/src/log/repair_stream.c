@@ -13,24 +13,15 @@
 #include <unistd.h>
 
 #include "../options.h"
+#include "../write_all.h"
 #include "again.h"
 #include "repair.h"
 
-int hft_log_put_bytes(int fd, const void *bytes, size_t size)
+int hft_log_keep_bytes(int fd, const void *bytes, size_t size)
 {
-	const uint8_t *at = bytes;
+	int err = hft_write_all(fd, bytes, size);
 
-	while (size) {
-		ssize_t put = write(fd, at, size);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return hft_fail(errno, "write what is kept");
-		at += put;
-		size -= (size_t)put;
-	}
-	return 0;
+	return err ? hft_fail(-err, "write what is kept") : 0;
 }
 
 int hft_log_copy(int from_fd, uint64_t offset, uint64_t bytes, int to_fd)
@@ -46,7 +37,7 @@ int hft_log_copy(int from_fd, uint64_t offset, uint64_t bytes, int to_fd)
 			continue;
 		if (got <= 0)
 			return hft_fail(got ? errno : EIO, "read what is to be kept");
-		err = hft_log_put_bytes(to_fd, buffer, (size_t)got);
+		err = hft_log_keep_bytes(to_fd, buffer, (size_t)got);
 		offset += (uint64_t)got;
 		bytes -= (uint64_t)got;
 	}

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../gettime.h"
 #include "../options.h"
 #include "locked.h"
 #include "store_internal.h"
@@ -301,14 +302,6 @@ static int add_files(struct log_chunk *chunk)
 	return err;
 }
 
-static uint64_t wall_clock(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 /* All that will be in it is known: so are its seal and its root. */
 static int make_seal(struct hft_log_store *store, struct log_chunk *chunk)
 {
@@ -317,7 +310,7 @@ static int make_seal(struct hft_log_store *store, struct log_chunk *chunk)
 	};
 	struct hft_log_seal_opts opts = {
 		.chunk = chunk->number,
-		.closed = wall_clock(),
+		.closed = hft_gettime(CLOCK_REALTIME),
 		.final = store->final,
 		.previous = chunk->has_previous ? chunk->previous : NULL,
 	};
