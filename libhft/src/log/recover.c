@@ -518,12 +518,13 @@ static int recover(struct recovery *it, const struct hft_log_store_opts *opts)
  * @opts: how files are written; NULL: the defaults
  *
  * All whose call had returned is in the log then, in chunks behind those that there are, what
- * calls were refused is told as lost, and the rings are gone.  Records that were being written when the process died may be behind
- * later ones of their thread; their numbers tell.  A signal handler's record is with the call
- * that it has interrupted.  A ring that can not be read to its end, as something has written
- * where it should not have, is kept in @dir as UUID-ring-N.bad, of which
- * &hft_log_store_opts.notify hears; all before that, and all other rings, are in the log.  A
- * log that was closed, or whose rings have gone with the machine, has none.
+ * calls were refused is told as lost, and the rings are gone.  Records that were being written
+ * when the process died may be behind later ones of their thread; their numbers tell.  A signal
+ * handler's record is with the call that it has interrupted.  A ring that can not be read to
+ * its end, as something has written where it should not have, is kept in @dir as
+ * UUID-ring-N.bad, of which &hft_log_store_opts.notify hears; all before that, and all other
+ * rings, are in the log.  A log that was closed, or whose rings have gone with the machine,
+ * has none.
  *
  * Return: 0; -ENOENT: there is no log; -EBUSY: its process lives, or another one is at it;
  * -EBADMSG: what is there is not of a log; -ENXIO: the rings are not to be seen here, though the
