@@ -72,6 +72,35 @@ HFT_API uint64_t hft_now(void)
 	return copy.ns + (copy.cycles * copy.ns_per_cycle >> HFT_SHIFT);
 }
 
+/**
+ * hft_clock_offset() - what lies between CLOCK_MONOTONIC and another clock
+ * @id: the other
+ * @tries: readings, of which the closest counts: who is interrupted in one has others
+ * @width: out: for how long that took, ns
+ *
+ * The other clock is read after the one reading of CLOCK_MONOTONIC and before the next: the
+ * offset is what is answered, or less by up to @width; by half of that on the mean.
+ *
+ * Return: the offset from the first of the two, ns.
+ */
+uint64_t hft_clock_offset(clockid_t id, unsigned int tries, uint64_t *width)
+{
+	uint64_t offset = 0;
+
+	*width = UINT64_MAX;
+	while (tries--) {
+		uint64_t before = hft_kernel_now();
+		uint64_t time = hft_gettime(id);
+		uint64_t took = hft_kernel_now() - before;
+
+		if (took >= *width)
+			continue;
+		*width = took;
+		offset = time - before;
+	}
+	return offset;
+}
+
 /* By which the TSC is the clock; 0: it is not. */
 static inline uint64_t hft_slope_now(void)
 {

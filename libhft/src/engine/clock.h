@@ -20,6 +20,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "../gettime.h"
+
 #define NSEC_PER_SEC	1000000000ULL
 #define NSEC_PER_MSEC	1000000ULL
 
@@ -69,11 +71,10 @@ static inline uint64_t hft_scale(uint64_t value, uint64_t slope)
 
 static inline uint64_t hft_kernel_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+	return hft_gettime(CLOCK_MONOTONIC);
 }
+
+uint64_t hft_clock_offset(clockid_t id, unsigned int tries, uint64_t *width);
 
 static inline struct hft_base_copy hft_base_read(void)
 {

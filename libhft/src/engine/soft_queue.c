@@ -7,15 +7,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../futex.h"
 #include "../log/sched.h"
 #include "../mutex.h"
+#include "clock.h"
 #include "soft.h"
-
-#define NSEC_PER_SEC	1000000000ULL
 
 /* How long a step of the wall clock goes unnoticed while tasks wait for that clock. */
 #define SOFT_STEP_NS	20000000ULL
@@ -23,33 +21,15 @@
 /* Two readings of an unchanged offset may differ by the time that a reading takes. */
 #define SOFT_TRIES	5
 
-static uint64_t soft_gettime(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
 /*
  * What lies between CLOCK_MONOTONIC and CLOCK_REALTIME.  It is constant but for
  * steps: what was known stays, unless it is not within the best reading's doubt.
  */
 static uint64_t soft_real_offset(uint64_t known)
 {
-	uint64_t offset = 0, doubt = UINT64_MAX;
-	int i;
+	uint64_t doubt, offset = hft_clock_offset(CLOCK_REALTIME, SOFT_TRIES, &doubt);
 
-	for (i = 0; i < SOFT_TRIES; i++) {
-		uint64_t before = soft_gettime(CLOCK_MONOTONIC);
-		uint64_t real = soft_gettime(CLOCK_REALTIME);
-		uint64_t width = soft_gettime(CLOCK_MONOTONIC) - before;
-
-		if (width >= doubt)
-			continue;
-		doubt = width;
-		offset = real - before - width / 2;
-	}
+	offset -= doubt / 2;
 	if (known + doubt >= offset && known <= offset + doubt)
 		return known;
 	return offset;
@@ -58,8 +38,8 @@ static uint64_t soft_real_offset(uint64_t known)
 /* Between CLOCK_REALTIME and CLOCK_TAI there are whole seconds. */
 static uint64_t soft_tai_offset(void)
 {
-	int64_t real = (int64_t)soft_gettime(CLOCK_REALTIME);
-	int64_t ns = (int64_t)soft_gettime(CLOCK_TAI) - real;
+	int64_t real = (int64_t)hft_gettime(CLOCK_REALTIME);
+	int64_t ns = (int64_t)hft_gettime(CLOCK_TAI) - real;
 	int64_t half = (int64_t)NSEC_PER_SEC / 2;
 
 	return (uint64_t)((ns + half) / (int64_t)NSEC_PER_SEC) * NSEC_PER_SEC;
