@@ -69,6 +69,7 @@ static int hft_record_wait(struct hft_ring *ring, uint64_t timeout)
 	int ret;
 
 	hft_record_look(recorder);
+	hft_record_page(ring);
 	hft_record_looked(recorder, ring->number, hft_record_now(recorder));
 	ret = recorder->real->wait(ring, timeout);
 	hft_record_look(recorder);
@@ -110,10 +111,12 @@ static void hft_record_tasks(struct hft_recorder *recorder, const struct hft_tas
 
 static int hft_record_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
 {
-	uint64_t begin = hft_record_now(h->recorder), own;
+	uint64_t begin, own;
 	int err;
 
 	hft_record_look(h->recorder);
+	hft_record_before(h->recorder, task, 1);
+	begin = hft_record_now(h->recorder);
 	err = h->recorder->real->submit(h, task, &own);
 	if (!err)
 		hft_record_tasks(h->recorder, task, (const int64_t *)&own, 1, begin);
@@ -127,10 +130,13 @@ static int hft_record_submit_batch(struct hft *h, const struct hft_submit_batch 
 {
 	const struct hft_task *tasks = (const void *)(uintptr_t)batch->tasks;
 	const int64_t *results = (const void *)(uintptr_t)batch->results;
-	uint64_t begin = hft_record_now(h->recorder);
+	uint64_t begin;
 	int ret;
 
 	hft_record_look(h->recorder);
+	if (tasks)
+		hft_record_before(h->recorder, tasks, batch->nr);
+	begin = hft_record_now(h->recorder);
 	ret = h->recorder->real->submit_batch(h, batch);
 	if (ret > 0)
 		hft_record_tasks(h->recorder, tasks, results, batch->nr, begin);
@@ -181,7 +187,8 @@ static void hft_record_done(struct hft_recorder *recorder, unsigned int op, cons
 		hft_record_modify(recorder, arg, begin, end);
 		break;
 	case HFT_IOC_HALT:
-		RECORD(recorder, HFT_RECORD_HALT, begin, end, halt->mode);
+		RECORD(recorder, HFT_RECORD_HALT, begin, end, halt->mode, halt->flags);
+		hft_record_halted(recorder, halt);
 		break;
 	case HFT_IOC_RELEASE:
 		RECORD(recorder, HFT_RECORD_ARRIVE, begin, end, arrival->task, arrival->release);
@@ -220,6 +227,9 @@ static int hft_record_command(struct hft *h, unsigned int op, void *arg)
 	int err;
 
 	hft_record_look(recorder);
+	/* What is found after it is of it. */
+	if (op == HFT_IOC_HALT)
+		hft_record_pages(recorder);
 	err = recorder->real->command(h, op, arg);
 	if (!err)
 		hft_record_done(recorder, op, arg, begin);
@@ -246,10 +256,12 @@ static int hft_record_ring_open(struct hft *h, struct hft_ring *ring, struct hft
 	ring->number = add->ring;
 	ring->mask = add->entries - 1;
 	atomic_fetch_add(&recorder->refs, 1);
+	ring->held_time = hft_record_now(recorder);
+	RECORD(recorder, HFT_RECORD_RING, ring->held_time, add->ring, asked.cpu, asked.entries,
+	       asked.window, asked.level_mask, asked.policy, asked.flags, asked.lead,
+	       asked.quantum);
 	hft_record_know(recorder, add->ring, ring);
-	RECORD(recorder, HFT_RECORD_RING, hft_record_now(recorder), add->ring, asked.cpu,
-	       asked.entries, asked.window, asked.level_mask, asked.policy, asked.flags,
-	       asked.lead, asked.quantum);
+	hft_record_page(ring);
 	return 0;
 }
 

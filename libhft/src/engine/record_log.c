@@ -52,7 +52,7 @@ struct hft_log_site hft_record_sites[HFT_RECORD_KINDS] HFT_LOG_IN_SECTION = {
 	[HFT_RECORD_CANCEL] = SITE("record", "cancel", "begin,end,task,", "nnt"),
 	[HFT_RECORD_MODIFY] = SITE("record", "modify",
 		"begin,end,task,fields,level,release,deadline,period_ns,", "nntuuuuu"),
-	[HFT_RECORD_HALT] = SITE("record", "halt", "begin,end,mode,", "nnu"),
+	[HFT_RECORD_HALT] = SITE("record", "halt", "begin,end,mode,flags,", "nnuu"),
 	[HFT_RECORD_DISPATCH] = SITE("decision", "dispatch", EVENT_FIELDS, EVENT_TYPES),
 	[HFT_RECORD_NOTICE] = SITE("record", "notice", EVENT_FIELDS, EVENT_TYPES),
 	[HFT_RECORD_ADVANCE] = SITE("record", "advance",
@@ -68,6 +68,7 @@ struct hft_log_site hft_record_sites[HFT_RECORD_KINDS] HFT_LOG_IN_SECTION = {
 		"targets,budget_ppm,amount,most,leave_ns,interval_ns,hold_ns,seasons,",
 		"nnuuuuuuuuuuuuuuuuuu"),
 	[HFT_RECORD_CLOCK] = SITE("record", "clock", "time,realtime_offset,tai_offset,", "nuu"),
+	[HFT_RECORD_HOLD] = SITE("record", "hold", "begin,end,ring,mode,", "nnuu"),
 };
 
 HFT_LOG_EVENT(log_feed, "record", "feed", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, feed),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * HFT_RECORD=DIR: what no call tells: the events of rings, how far their consumers are, and
- * what the clocks were set to.
+ * HFT_RECORD=DIR: what no call tells: the events of rings, how far their consumers are, what
+ * the clocks were set to, and what rings are kept from by others than their handle.
  *
  * An event is recorded when its consumer advances over it, and says itself when it was
  * written.  In a simulation that does not say what was before what: many things happen at
@@ -14,6 +14,12 @@
 
 /* A clock that was set by less than that is recorded as if it was not. */
 #define HFT_RECORD_STEP_NS	1000000
+
+/* A simulated machine has nobody else, and is replayed with what it does itself. */
+static bool hft_record_has_others(const struct hft_recorder *recorder)
+{
+	return recorder->real != &hft_sim_backend && !hft_is_inherited(recorder->forks);
+}
 
 /* Those of a simulated machine stay what they are. */
 void hft_record_offsets(struct hft_recorder *recorder, const struct hft_sim *sim)
@@ -59,11 +65,98 @@ void hft_record_clocks(struct hft_recorder *recorder, uint64_t time)
 	pthread_mutex_unlock(&recorder->lock);
 }
 
+/* What a ring is held to that is more than its handle has asked for. */
+static uint32_t hft_record_held(const struct hft_ring *ring)
+{
+	uint32_t flags = __atomic_load_n(&ring->producer->flags, __ATOMIC_ACQUIRE);
+	uint32_t mode = flags & HFT_RING_HALTED ? HFT_HALT_ALL :
+			flags & HFT_RING_REDUCE ? HFT_HALT_REDUCE : HFT_HALT_NONE;
+
+	return mode > ring->recorder->halt ? mode : HFT_HALT_NONE;
+}
+
+/*
+ * It is in the page that the backend writes, by whomever: a change of that came between the
+ * look before and this one.  With the lock.
+ */
+static void hft_record_hold(struct hft_ring *ring)
+{
+	struct hft_recorder *recorder = ring->recorder;
+	uint64_t begin = hft_record_now(recorder), words[HFT_RECORD_WORDS];
+	uint32_t held = hft_record_held(ring);
+
+	if (held != ring->held) {
+		words[0] = ring->held_time;
+		words[1] = hft_record_now(recorder);
+		words[2] = ring->number;
+		words[3] = held;
+		hft_record_append(recorder, HFT_RECORD_HOLD, words, NULL);
+	}
+	ring->held = held;
+	ring->held_time = begin;
+}
+
+/* Before events are recorded that it explains. */
+void hft_record_page(struct hft_ring *ring)
+{
+	struct hft_recorder *recorder = ring->recorder;
+
+	if (!hft_record_has_others(recorder))
+		return;
+	pthread_mutex_lock(&recorder->lock);
+	hft_record_hold(ring);
+	pthread_mutex_unlock(&recorder->lock);
+}
+
+void hft_record_pages(struct hft_recorder *recorder)
+{
+	uint32_t i;
+
+	if (!hft_record_has_others(recorder))
+		return;
+	pthread_mutex_lock(&recorder->lock);
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		if (recorder->rings[i])
+			hft_record_hold(recorder->rings[i]);
+	}
+	pthread_mutex_unlock(&recorder->lock);
+}
+
+void hft_record_halted(struct hft_recorder *recorder, const struct hft_halt *halt)
+{
+	if (!(halt->flags & HFT_HALT_GLOBAL)) {
+		pthread_mutex_lock(&recorder->lock);
+		recorder->halt = halt->mode < HFT_HALT_ALL ? halt->mode : HFT_HALT_ALL;
+		pthread_mutex_unlock(&recorder->lock);
+	}
+	hft_record_pages(recorder);
+}
+
+/* What has changed before tasks are submitted, of their rings. */
+void hft_record_before(struct hft_recorder *recorder, const struct hft_task *tasks, uint32_t nr)
+{
+	uint32_t i, last = HFT_MAX_RINGS;
+
+	if (!hft_record_has_others(recorder))
+		return;
+	pthread_mutex_lock(&recorder->lock);
+	for (i = 0; i < nr; i++) {
+		uint32_t ring = tasks[i].ring;
+
+		if (ring != last && ring < HFT_MAX_RINGS && recorder->rings[ring])
+			hft_record_hold(recorder->rings[ring]);
+		last = ring;
+	}
+	pthread_mutex_unlock(&recorder->lock);
+}
+
 /* Of event number @at, and of those before it that are not recorded yet. */
 static void hft_record_events(struct hft_ring *ring, uint32_t at)
 {
 	const struct hft_event *event;
 
+	if ((int32_t)(at - ring->recorded) >= 0)
+		hft_record_page(ring);
 	while ((int32_t)(at - ring->recorded) >= 0) {
 		event = &ring->events[ring->recorded++ & ring->mask];
 		if (event->type == HFT_EVENT_TASK && event->clock != HFT_CLOCK_MONOTONIC)

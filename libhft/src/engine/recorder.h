@@ -3,7 +3,7 @@
  * What the files of the recorder share.
  *
  *   record.c		the calls that a recorded handle makes
- *   record_look.c	what no call tells: events, how far their consumer is, clocks
+ *   record_look.c	what no call tells: events, how far their consumer is, halts, clocks
  *   record_log.c	where it goes
  */
 #ifndef HFT_ENGINE_RECORDER_H
@@ -28,6 +28,7 @@
  * @log: where they go
  * @failed: no more do
  * @offset: from CLOCK_MONOTONIC to the other clocks, as it was recorded last
+ * @halt: &enum hft_halt_mode that the handle has asked for last
  * @rings: by number
  */
 struct hft_recorder {
@@ -42,6 +43,7 @@ struct hft_recorder {
 	struct hft_record_log log;
 	bool failed;
 	uint64_t offset[HFT_CLOCKS];
+	uint32_t halt;
 	struct hft_ring *rings[HFT_MAX_RINGS];
 };
 
@@ -56,6 +58,10 @@ void hft_record_add(struct hft_recorder *recorder, uint32_t kind, const uint64_t
 /* record_look.c */
 void hft_record_offsets(struct hft_recorder *recorder, const struct hft_sim *sim);
 void hft_record_clocks(struct hft_recorder *recorder, uint64_t time);
+void hft_record_page(struct hft_ring *ring);
+void hft_record_pages(struct hft_recorder *recorder);
+void hft_record_halted(struct hft_recorder *recorder, const struct hft_halt *halt);
+void hft_record_before(struct hft_recorder *recorder, const struct hft_task *tasks, uint32_t nr);
 void hft_record_rest(struct hft_ring *ring);
 void hft_record_look(struct hft_recorder *recorder);
 void hft_record_looked(struct hft_recorder *recorder, uint32_t number, uint64_t time);

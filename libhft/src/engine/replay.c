@@ -233,14 +233,6 @@ static int do_cancel(struct replay *r, const uint64_t *words)
 	return 0;
 }
 
-static int do_halt(struct replay *r, const uint64_t *words, size_t index)
-{
-	if (words[2] > HFT_HALT_CANCEL)
-		return hft_replay_malformed(r, index, "a halt of a mode that there is not");
-	r->resumed = words[1];
-	return hft_halt(r->h, (enum hft_halt_mode)words[2], 0, NULL);
-}
-
 int hft_replay_advance(struct replay *r, const uint64_t *words, size_t index)
 {
 	struct replay_ring *ring = hft_replay_ring_at(r, words[2]);
@@ -333,7 +325,9 @@ static int do_record(struct replay *r, size_t index)
 	case HFT_RECORD_MODIFY:
 		return do_modify(r, record->words);
 	case HFT_RECORD_HALT:
-		return do_halt(r, record->words, index);
+		return hft_replay_halt(r, record->words, index);
+	case HFT_RECORD_HOLD:
+		return hft_replay_hold(r, record->words, index);
 	case HFT_RECORD_LEAD:
 		return hft_replay_lead(r, record->words, index);
 	case HFT_RECORD_NOTICE:

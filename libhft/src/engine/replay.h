@@ -7,6 +7,7 @@
  *   replay.c		does what was asked for, in the order of time
  *   replay_dispatch.c	has the scheduler choose what was dispatched
  *   replay_input.c	what it depends on besides: rules, leads, clocks
+ *   replay_others.c	what others do to it: halts
  *   replay_write.c	writes a log of what it has chosen
  *   replay_what_if.c	lets the machine go its own way, with something changed
  */
@@ -53,6 +54,7 @@ struct replay_action {
  * @modified: it was
  * @modified_level: it is at some time, by who has submitted it
  * @asked: the release of the last change that had one
+ * @named: index of the last record that says that it is there
  * @next: with the same hash; 1 + index
  * @events: index of the record of its first event, or 0
  * @last: of its last one so far
@@ -69,6 +71,7 @@ struct replay_task {
 	bool modified;
 	bool modified_level;
 	uint64_t asked;
+	size_t named;
 	uint32_t next;
 	uint32_t events;
 	uint32_t last;
@@ -82,15 +85,22 @@ struct replay_task {
  * @ring: of the simulated machine; NULL: there is none of this number
  * @window: as it was recorded; 0 of a monitor ring, whose events are not replayed
  * @ordered: when its policy was last changed
+ * @hold: number of the next action that says what it is held to; none: SIZE_MAX
+ * @last_hold: index of the last such record
  */
 struct replay_ring {
 	struct hft_ring *ring;
 	uint32_t window;
 	uint64_t ordered;
+	size_t hold;
+	size_t last_hold;
 };
 
 /* Word of an arrival, behind those that are recorded: its release is by CLOCK_MONOTONIC. */
 #define REPLAY_ARRIVED		4
+
+/* Likewise of what a ring is held to: number of the next such action of the ring, or SIZE_MAX. */
+#define REPLAY_NEXT_HOLD	4
 
 struct what_if;
 
@@ -162,9 +172,16 @@ uint64_t hft_replay_release_of_arrival(const struct replay *r, const struct repl
 bool hft_replay_rules_turn(const struct replay *r, const struct hft_ready_queue *ready);
 uint64_t hft_replay_rules_changed(const struct replay *r);
 bool hft_replay_halt_turns(const struct replay *r);
+bool hft_replay_halt_nears(const struct replay *r);
 void hft_replay_swap_halts(struct replay *r, uint32_t halts[HFT_MAX_RINGS]);
 int64_t hft_replay_submit_shed(struct replay *r, const struct hft_task *task);
 void hft_replay_set_level(struct replay *r, const struct replay_task *task);
+
+/* replay_others.c */
+int hft_replay_halt(struct replay *r, const uint64_t *words, size_t index);
+int hft_replay_hold(struct replay *r, const uint64_t *words, size_t index);
+enum hft_halt_mode hft_replay_let_go(struct replay *r, struct hft_sim_ring *made,
+				     const struct hft_slot *slot);
 
 /* replay_order.c */
 int hft_replay_order(struct replay *r);

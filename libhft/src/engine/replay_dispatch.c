@@ -388,6 +388,7 @@ int hft_replay_dispatch(struct replay *r, const uint64_t *words, size_t index)
 	struct replay_task *task = hft_replay_find_task(r, words[2]);
 	const struct hft_event *replayed;
 	struct hft_sim_ring *made;
+	enum hft_halt_mode held;
 	struct hft_slot *slot;
 	const char *what;
 	int err;
@@ -406,7 +407,10 @@ int hft_replay_dispatch(struct replay *r, const uint64_t *words, size_t index)
 	made = ring->ring->state;
 	if (!slot || slot->ready != &made->ready)
 		return differs(r, index, &recorded, "it is not ready there");
+	held = hft_replay_let_go(r, made, slot);
 	what = write_one(r, made, slot, ring->window, words);
+	if (held)
+		hft_sim_hold_ring(made, held);
 	if (what)
 		return differs(r, index, &recorded, what);
 	replayed = &made->ready.events[(made->ready.sequence - 1) & made->ready.mask];

@@ -127,6 +127,24 @@ bool hft_replay_halt_turns(const struct replay *r)
 	return false;
 }
 
+/* May a rule be about to hold the machine to something? */
+bool hft_replay_halt_nears(const struct replay *r)
+{
+	uint32_t i, n;
+
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		const struct hft_sim_ring *ring = r->sim->rings[i];
+		const struct hft_detect *detect = ring ? ring->ready.detect : NULL;
+
+		for (n = 0; detect && n < HFT_RULES; n++) {
+			if (detect->rules[n].rule.action >= HFT_ACTION_REDUCE &&
+			    is_turning(r, detect, n))
+				return true;
+		}
+	}
+	return false;
+}
+
 /*
  * A task was taken, and is shed here by a rule that may not have been in force yet, or no
  * more.  Returns its id, or a negative errno.

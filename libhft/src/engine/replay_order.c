@@ -53,11 +53,16 @@ static void add_event(struct replay *r, const struct hft_record *record, size_t 
 	task->last = (uint32_t)index;
 }
 
-static void note_modify(struct replay *r, const uint64_t *words)
+/* What was asked of a task, or after it, was taken: it was there. */
+static void note_named(struct replay *r, const struct hft_record *record, size_t index)
 {
-	struct replay_task *task = hft_replay_find_task(r, words[2]);
+	bool submitted = record->kind == HFT_RECORD_SUBMIT;
+	struct replay_task *task = hft_replay_find_task(r, record->words[submitted ? 14 : 2]);
 
-	if (task && words[3] & HFT_MODIFY_LEVEL)
+	if (!task)
+		return;
+	task->named = index;
+	if (record->kind == HFT_RECORD_MODIFY && record->words[3] & HFT_MODIFY_LEVEL)
 		task->modified_level = true;
 }
 
@@ -126,18 +131,89 @@ static uint64_t time_of_change(struct replay *r, const struct hft_record *record
 	return time;
 }
 
-static void add_action(struct replay *r, size_t index, uint64_t *mode)
+/* In the order of the looks that have seen them, and so of time */
+static void add_hold(struct replay *r, uint64_t *words)
+{
+	struct replay_ring *ring;
+
+	if (words[2] >= HFT_MAX_RINGS)
+		return;
+	ring = &r->rings[words[2]];
+	words[REPLAY_NEXT_HOLD] = SIZE_MAX;
+	if (ring->hold == SIZE_MAX)
+		ring->hold = r->nr_actions;
+	else
+		r->recording.records[ring->last_hold].words[REPLAY_NEXT_HOLD] = r->nr_actions;
+	ring->last_hold = r->nr_actions + 1;
+}
+
+static bool is_held(const struct replay *r, const struct replay_task *task, uint64_t mode)
+{
+	bool reduces = words_of(r, task->record)[7] & HFT_TASK_REDUCE;
+
+	return mode == HFT_HALT_REDUCE ? !reduces : mode;
+}
+
+/*
+ * A ring is held to something since some time between two looks: early, but after all that was
+ * dispatched meanwhile and would not have been.
+ */
+static void note_dispatch(struct replay *r, const uint64_t *words)
+{
+	const struct replay_task *task = hft_replay_find_task(r, words[2]);
+	struct replay_ring *ring;
+	const uint64_t *hold;
+
+	if (words[1] >= HFT_MAX_RINGS || !task)
+		return;
+	ring = &r->rings[words[1]];
+	for (; ring->hold != SIZE_MAX; ring->hold = hold[REPLAY_NEXT_HOLD]) {
+		struct replay_action *action = &r->actions[ring->hold];
+
+		hold = words_of(r, action->index);
+		if (words[0] > hold[1])
+			continue;
+		if (words[0] >= action->time && is_held(r, task, hold[3]))
+			action->time = words[0] + 1;
+		return;
+	}
+}
+
+/* One is not before the one before it. */
+static void order_holds(struct replay *r)
+{
+	uint64_t last[HFT_MAX_RINGS] = { 0 };
+	size_t i;
+
+	for (i = 0; i < r->nr_actions; i++) {
+		const struct hft_record *record = &r->recording.records[r->actions[i].index];
+		uint64_t ring = record->words[2];
+
+		if (record->kind != HFT_RECORD_HOLD || ring >= HFT_MAX_RINGS)
+			continue;
+		if (r->actions[i].time < last[ring])
+			r->actions[i].time = last[ring];
+		last[ring] = r->actions[i].time;
+	}
+}
+
+static void add_action(struct replay *r, size_t index, uint64_t mode[2])
 {
 	struct hft_record *record = &r->recording.records[index];
 	uint64_t *words = record->words, time = words[0];
+	bool global;
 
 	switch (record->kind) {
 	case HFT_RECORD_ADVANCE:
 		time = words[1];
 		break;
 	case HFT_RECORD_HALT:
-		time = words[words[2] >= *mode];
-		*mode = words[2];
+		global = words[3] & HFT_HALT_GLOBAL;
+		time = words[words[2] >= mode[global]];
+		mode[global] = words[2];
+		break;
+	case HFT_RECORD_HOLD:
+		add_hold(r, words);
 		break;
 	case HFT_RECORD_ARRIVE:
 		time = time_of_arrival(r, words);
@@ -182,23 +258,37 @@ int hft_replay_order(struct replay *r)
 {
 	const struct hft_record *records = r->recording.records;
 	size_t nr = r->recording.nr, i;
-	uint64_t mode = 0;
+	uint64_t mode[2] = { 0 };
 	int err = alloc(r, nr);
 
 	if (err)
 		return err;
+	for (i = 0; i < HFT_MAX_RINGS; i++)
+		r->rings[i].hold = SIZE_MAX;
 	for (i = 1; i + 1 < nr; i++) {
 		if (records[i].kind == HFT_RECORD_SUBMIT)
 			add_task(r, &records[i], i);
 	}
 	for (i = 1; i + 1 < nr; i++) {
-		if (records[i].kind == HFT_RECORD_DISPATCH)
+		switch (records[i].kind) {
+		case HFT_RECORD_DISPATCH:
 			add_event(r, &records[i], i);
-		else if (records[i].kind == HFT_RECORD_MODIFY)
-			note_modify(r, records[i].words);
+			break;
+		case HFT_RECORD_SUBMIT:
+		case HFT_RECORD_MODIFY:
+		case HFT_RECORD_CANCEL:
+		case HFT_RECORD_ARRIVE:
+			note_named(r, &records[i], i);
+			break;
+		}
 	}
 	for (i = 1; i + 1 < nr; i++)
-		add_action(r, i, &mode);
+		add_action(r, i, mode);
+	for (i = 1; i + 1 < nr; i++) {
+		if (records[i].kind == HFT_RECORD_DISPATCH)
+			note_dispatch(r, records[i].words);
+	}
+	order_holds(r);
 	qsort(r->actions, r->nr_actions, sizeof(*r->actions), compare_actions);
 	return 0;
 }

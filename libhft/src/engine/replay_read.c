@@ -38,7 +38,7 @@ static const char *const ranges[HFT_RECORD_KINDS] = {
 	[HFT_RECORD_SUBMIT]	= "ttuuuu441114uuu4",
 	[HFT_RECORD_CANCEL]	= "ttu",
 	[HFT_RECORD_MODIFY]	= "ttu44uuu",
-	[HFT_RECORD_HALT]	= "tt4",
+	[HFT_RECORD_HALT]	= "tt44",
 	[HFT_RECORD_DISPATCH]	= "t4uuuuuus211",
 	[HFT_RECORD_NOTICE]	= "t4uuuuuus211",
 	[HFT_RECORD_ADVANCE]	= "tt4uus4",
@@ -49,6 +49,7 @@ static const char *const ranges[HFT_RECORD_KINDS] = {
 	[HFT_RECORD_LEAD]	= "tt44u4",
 	[HFT_RECORD_RULE]	= "tt444444444444uuuuu4",
 	[HFT_RECORD_CLOCK]	= "ttt",
+	[HFT_RECORD_HOLD]	= "tt44",
 };
 
 static bool is_in_range(uint64_t word, char range)

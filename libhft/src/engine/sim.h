@@ -136,6 +136,7 @@ struct hft_sim_mutex {
  * @wake: when the worker has woken
  * @order: of the worker among those of its level
  * @awake: the worker has a task, or is about to
+ * @held: &enum hft_halt_mode, by others than the machine's handle and rules
  * @place: of the worker
  * @stats: counters
  */
@@ -152,6 +153,7 @@ struct hft_sim_ring {
 	struct hft_sim_event wake;
 	u64 order;
 	bool awake;
+	u32 held;
 	struct hft_sim_place place;
 	struct hft_sim_stats stats;
 };
@@ -251,6 +253,8 @@ struct hft_slot *hft_sim_find(struct hft_sim *sim, uint64_t id);
 /* sim_task.c */
 int hft_sim_command(struct hft_sim *sim, unsigned int op, void *arg);
 void hft_sim_hold_rings(struct hft_sim *sim);
+void hft_sim_hold_ring(struct hft_sim_ring *ring, enum hft_halt_mode mode);
+u64 hft_sim_cancel_tasks(struct hft_sim_ring *ring);
 void hft_sim_ring_kill(struct hft_sim_ring *ring);
 bool hft_sim_halt_missed(struct hft_sim *sim, u64 *stopped);
 

@@ -66,7 +66,7 @@ static int inform(struct hft_sim *sim, struct hft_task_info *info)
 }
 
 /* Take the ring's tasks back.  Returns how many there were. */
-static u64 cancel_tasks(struct hft_sim_ring *ring)
+u64 hft_sim_cancel_tasks(struct hft_sim_ring *ring)
 {
 	struct hft_sim *sim = ring->sim;
 	u64 cancelled = 0;
@@ -81,11 +81,16 @@ static u64 cancel_tasks(struct hft_sim_ring *ring)
 	return cancelled;
 }
 
+static u32 rank_of(const struct hft_sim_ring *ring)
+{
+	u32 rank = hft_sim_halt_rank(ring->sim), held = hft_sched_rank(ring->held, HFT_HALT_NONE);
+
+	return held > rank ? held : rank;
+}
+
 static u64 halt_ring(struct hft_sim_ring *ring)
 {
-	struct hft_sim *sim = ring->sim;
-
-	u32 rank = hft_sim_halt_rank(sim);
+	u32 rank = rank_of(ring);
 
 	if (rank > ring->ready.halt_rank)
 		hft_sched_hold(&ring->ready, rank);
@@ -108,7 +113,7 @@ static void rekey(struct hft_sim_ring *ring)
 /* Let a ring have what is allowed by now. */
 static void resume_ring(struct hft_sim_ring *ring)
 {
-	u32 rank = hft_sim_halt_rank(ring->sim);
+	u32 rank = rank_of(ring);
 
 	if (rank >= ring->ready.halt_rank)
 		return;
@@ -129,6 +134,14 @@ void hft_sim_hold_rings(struct hft_sim *sim)
 		halt_ring(sim->rings[i]);
 		resume_ring(sim->rings[i]);
 	}
+}
+
+/* As a halt of all handles, or what ends that, does. */
+void hft_sim_hold_ring(struct hft_sim_ring *ring, enum hft_halt_mode mode)
+{
+	ring->held = mode;
+	halt_ring(ring);
+	resume_ring(ring);
 }
 
 static int halt_rings(struct hft_sim *sim, struct hft_halt *halt)
@@ -154,7 +167,7 @@ static int halt_rings(struct hft_sim *sim, struct hft_halt *halt)
 		if (!sim->rings[i])
 			continue;
 		if (halt->mode == HFT_HALT_CANCEL)
-			halt->stopped += cancel_tasks(sim->rings[i]);
+			halt->stopped += hft_sim_cancel_tasks(sim->rings[i]);
 		else
 			resume_ring(sim->rings[i]);
 	}
@@ -332,7 +345,7 @@ void hft_sim_ring_kill(struct hft_sim_ring *ring)
 	if (ring->ready.dead)
 		return;
 	hft_ready_kill(&ring->ready);
-	cancel_tasks(ring);
+	hft_sim_cancel_tasks(ring);
 	hft_sim_drop_jobs(ring);
 	hft_sim_unschedule(ring->sim, &ring->wake);
 }

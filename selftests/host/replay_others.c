@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* flavours: plain asan gcov */
+/* What others do to a handle is replayed: halts of all handles. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "../libhft/record_load.h"
+#include "engine/replay.h"
+
+#define USEC		1000
+#define NEVER		UINT64_MAX
+
+static char folder[] = "/tmp/hft-others-XXXXXX";
+
+static const char *path_of(const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+static void open_recorded(const char *path, struct hft **h)
+{
+	HFT_OPTS(hft_opts, opts, .backend = "sim", .device = "cpus=2");
+
+	load_remove(path);
+	setenv("HFT_RECORD", path, 1);
+	assert_int_equal(hft_open(h, &opts), 0);
+	unsetenv("HFT_RECORD");
+}
+
+static void submit(struct hft *h, const struct hft_ring *ring, uint64_t cookie, uint8_t level,
+		   uint32_t flags)
+{
+	const struct hft_task task = {
+		.cookie = cookie, .release = hft_now(), .level = level, .flags = flags,
+		.ring = hft_ring_number(ring),
+	};
+
+	assert_int_equal(hft_submit(h, &task, NULL), 0);
+}
+
+/* Returns the cookie of the event that is next, or NEVER. */
+static uint64_t take(struct hft_ring *ring)
+{
+	uint64_t cookie = NEVER;
+
+	hft_spin_until(hft_now() + USEC);
+	if (hft_wait(ring, hft_now()) > 0) {
+		cookie = hft_ring_peek(ring)->cookie;
+		hft_ring_advance(ring);
+	}
+	return cookie;
+}
+
+enum { FIRST, BEST, REDUCED, LAST };
+
+/* The best task waits for the end of a halt, or is cancelled by it. */
+static void record_halt(const char *path, enum hft_halt_mode mode)
+{
+	HFT_OPTS(hft_ring_opts, opts, .entries = 8, .policy = HFT_POLICY_FP);
+	struct hft_ring *ring;
+	struct hft *h;
+
+	open_recorded(path, &h);
+	assert_int_equal(hft_ring_open(h, &opts, &ring), 0);
+	submit(h, ring, FIRST, HFT_LEVEL_NORMAL, 0);
+	hft_spin_until(hft_now() + 10 * USEC);
+	assert_int_equal(take(ring), FIRST);
+	hft_spin_until(hft_now() + USEC);
+	assert_int_equal(hft_halt(h, HFT_HALT_ALL, 0, NULL), 0);
+	submit(h, ring, BEST, HFT_LEVEL_HIGH, 0);
+	hft_spin_until(hft_now() + 10 * USEC);
+	assert_int_equal(hft_halt(h, mode, 0, NULL), 0);
+	hft_spin_until(hft_now() + 10 * USEC);
+	submit(h, ring, REDUCED, HFT_LEVEL_LOW, HFT_TASK_REDUCE);
+	assert_int_equal(take(ring), mode == HFT_HALT_REDUCE ? REDUCED : NEVER);
+	hft_spin_until(hft_now() + 10 * USEC);
+	assert_int_equal(hft_resume(h, 0), 0);
+	submit(h, ring, LAST, HFT_LEVEL_LOW, 0);
+	if (mode == HFT_HALT_REDUCE)
+		assert_int_equal(take(ring), BEST);
+	else
+		assert_int_equal(take(ring), REDUCED);
+	assert_int_equal(take(ring), LAST);
+	hft_ring_close(ring);
+	hft_close(h);
+}
+
+/* The halts of a record were others', as looks from @before ns before on have seen. */
+static void make_holds(struct hft_recording *recording, uint64_t before)
+{
+	size_t i;
+
+	for (i = 0; i < recording->nr; i++) {
+		struct hft_record *record = &recording->records[i];
+		uint64_t mode = record->words[2];
+
+		if (record->kind != HFT_RECORD_HALT)
+			continue;
+		record->kind = HFT_RECORD_HOLD;
+		record->words[0] -= mode ? before : 0;
+		record->words[1] += before;
+		record->words[2] = 0;
+		record->words[3] = mode < HFT_HALT_ALL ? mode : HFT_HALT_ALL;
+	}
+}
+
+/* They are not in the record at all. */
+static void drop_holds(struct hft_recording *recording)
+{
+	size_t i;
+
+	for (i = 0; i < recording->nr; i++) {
+		if (recording->records[i].kind == HFT_RECORD_HOLD)
+			recording->records[i].words[3] = HFT_HALT_NONE;
+	}
+}
+
+static int replay(const struct hft_recording *recording, struct hft_replay_result *result)
+{
+	HFT_OPTS(hft_replay_opts, opts, .late_ns = 1);
+
+	return hft_replay_recording(recording, &opts, result, NULL);
+}
+
+/*
+ * A halt of all handles that somebody else asked for: of a task that it has stopped or
+ * cancelled nobody says that it goes before those that were dispatched.
+ */
+static void test_halts(void **state)
+{
+	static const enum hft_halt_mode modes[] = { HFT_HALT_REDUCE, HFT_HALT_CANCEL };
+	static const uint64_t before[] = { 0, 3 * USEC };
+	struct hft_replay_result result;
+	struct hft_recording recording;
+	unsigned int m, b;
+
+	(void)state;
+	for (m = 0; m < 2; m++) {
+		record_halt(path_of("halt"), modes[m]);
+		for (b = 0; b < 2; b++) {
+			assert_int_equal(hft_recording_read(path_of("halt"), 1, &recording), 0);
+			assert_int_equal(replay(&recording, &result), 0);
+			make_holds(&recording, before[b]);
+			if (replay(&recording, &result))
+				fail_msg("mode %d: %s", modes[m], hft_strerror(EPROTO));
+			assert_int_equal(result.events, m ? 3 : 4);
+			assert_int_equal(result.late, 0);
+			drop_holds(&recording);
+			assert_int_equal(replay(&recording, &result), -EPROTO);
+			assert_non_null(strstr(hft_strerror(EPROTO), "goes before it"));
+			hft_recording_free(&recording);
+		}
+	}
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	load_remove(folder);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_halts),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
