@@ -377,8 +377,9 @@ static void test_learned(void **state)
 
 #define STEP_NS		(3600 * 1000000000ull)
 #define SOON_NS		10000000
+#define LONG_LOOK_NS	(10 * SOON_NS)
 
-/* A task by the wall clock, before which nothing happens but that the machine is resumed. */
+/* A task by the wall clock, before which nothing happens but that the machine is resumed, twice. */
 static void record_wall_clock(const char *path)
 {
 	HFT_OPTS(hft_opts, opts, .backend = "sim", .device = "cpus=1");
@@ -392,7 +393,9 @@ static void record_wall_clock(const char *path)
 	assert_int_equal(hft_ring_open(h, NULL, &ring), 0);
 	task.release = hft_now() + hft_sim_offset(hft_sim_of(h), HFT_CLOCK_REALTIME) + SOON_NS;
 	assert_int_equal(hft_submit(h, &task, NULL), 0);
-	hft_spin_until(hft_now() + SOON_NS / 2);
+	hft_spin_until(hft_now() + SOON_NS / 4);
+	assert_int_equal(hft_resume(h, 0), 0);
+	hft_spin_until(hft_now() + SOON_NS / 4);
 	assert_int_equal(hft_resume(h, 0), 0);
 	assert_true(hft_wait(ring, HFT_WAIT_FOREVER) > 0);
 	hft_ring_advance(ring);
@@ -400,47 +403,94 @@ static void record_wall_clock(const char *path)
 	hft_close(h);
 }
 
-/* The task is for an hour later by a clock that is set by that meanwhile: it is as it was. */
-static void test_clock(void **state)
+/* What is recorded of the clock is that it is an hour later, as a look has found. */
+static void make_clock(struct hft_record *record, const struct hft_recording *recording,
+		       uint64_t begin, uint64_t end)
+{
+	record->kind = HFT_RECORD_CLOCK;
+	record->words[0] = begin;
+	record->words[1] = end;
+	record->words[2] = recording->records[0].words[1] + STEP_NS;
+	record->words[3] = recording->records[0].words[2] + STEP_NS;
+}
+
+/* And what a monitor ring was told. */
+static void make_step(struct hft_record *record)
+{
+	const uint64_t words[HFT_RECORD_WORDS] = {
+		[0] = record->words[0], [3] = STEP_NS, [8] = HFT_FAULT_STEP,
+		[9] = HFT_EVENT_CLOCK, [10] = HFT_CLOCK_REALTIME,
+	};
+
+	record->kind = HFT_RECORD_NOTICE;
+	memcpy(record->words, words, sizeof(words));
+}
+
+/* The records of the two times that it was resumed, which stand for others.  By an hour */
+static void read_wall_clock(struct hft_recording *recording, struct hft_record *halts[2],
+			    uint64_t by)
+{
+	uint32_t nr = 0;
+	size_t i;
+
+	assert_int_equal(hft_recording_read(path_of("clock"), 1, recording), 0);
+	for (i = 0; i < recording->nr; i++) {
+		if (recording->records[i].kind == HFT_RECORD_SUBMIT)
+			recording->records[i].words[4] += by;
+		if (recording->records[i].kind == HFT_RECORD_HALT)
+			halts[nr++] = &recording->records[i];
+	}
+	assert_int_equal(nr, 2);
+}
+
+static void expect_replay(struct hft_recording *recording, int err)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = 1);
-	const struct hft_record notice = {
-		.kind = HFT_RECORD_NOTICE,
-		.words = { [3] = STEP_NS, [8] = HFT_FAULT_STEP, [9] = HFT_EVENT_CLOCK,
-			   [10] = HFT_CLOCK_REALTIME },
-	};
 	struct hft_replay_result result;
+
+	assert_int_equal(hft_replay_recording(recording, &opts, &result, NULL), err);
+	if (!err)
+		assert_int_equal(result.events, 1);
+	hft_recording_free(recording);
+}
+
+/*
+ * The task is for an hour later by a clock that is set by that meanwhile: it is as it was,
+ * whoever tells of that and when it is found.
+ */
+static void test_clock(void **state)
+{
 	struct hft_recording recording;
-	struct hft_record *halt;
-	uint64_t order, time;
-	size_t i;
+	struct hft_record *halts[2];
 
 	(void)state;
 	record_wall_clock(path_of("clock"));
-	assert_int_equal(hft_replay(path_of("clock"), &opts, &result), 0);
-	assert_int_equal(result.events, 1);
-	assert_int_equal(hft_recording_read(path_of("clock"), 1, &recording), 0);
-	for (i = 0, halt = NULL; i < recording.nr; i++) {
-		if (recording.records[i].kind == HFT_RECORD_SUBMIT)
-			recording.records[i].words[4] += STEP_NS;
-		if (recording.records[i].kind == HFT_RECORD_HALT)
-			halt = &recording.records[i];
-	}
-	assert_non_null(halt);
-	assert_int_equal(hft_replay_recording(&recording, &opts, &result, NULL), -EPROTO);
-	order = halt->order;
-	time = halt->words[0];
-	halt->kind = HFT_RECORD_CLOCK;
-	halt->words[1] = recording.records[0].words[1] + STEP_NS;
-	halt->words[2] = recording.records[0].words[2] + STEP_NS;
-	assert_int_equal(hft_replay_recording(&recording, &opts, &result, NULL), 0);
-	assert_int_equal(result.events, 1);
-	*halt = notice;
-	halt->order = order;
-	halt->words[0] = time;
-	assert_int_equal(hft_replay_recording(&recording, &opts, &result, NULL), 0);
-	assert_int_equal(result.events, 1);
-	hft_recording_free(&recording);
+	read_wall_clock(&recording, halts, 0);
+	expect_replay(&recording, 0);
+	read_wall_clock(&recording, halts, STEP_NS);
+	expect_replay(&recording, -EPROTO);
+	read_wall_clock(&recording, halts, STEP_NS);
+	make_clock(halts[0], &recording, halts[0]->words[0], halts[0]->words[0]);
+	expect_replay(&recording, 0);
+	read_wall_clock(&recording, halts, STEP_NS);
+	make_step(halts[0]);
+	expect_replay(&recording, 0);
+	/* A look after the task was dispatched; and that the task did not go by. */
+	read_wall_clock(&recording, halts, STEP_NS);
+	make_clock(halts[0], &recording, halts[0]->words[0], halts[1]->words[0] + LONG_LOOK_NS);
+	expect_replay(&recording, 0);
+	read_wall_clock(&recording, halts, 0);
+	make_clock(halts[0], &recording, halts[0]->words[0], halts[1]->words[0] + LONG_LOOK_NS);
+	expect_replay(&recording, 0);
+	/* Both tell of it, in the one order and in the other. */
+	read_wall_clock(&recording, halts, STEP_NS);
+	make_step(halts[0]);
+	make_clock(halts[1], &recording, 0, halts[1]->words[0]);
+	expect_replay(&recording, 0);
+	read_wall_clock(&recording, halts, STEP_NS);
+	make_step(halts[1]);
+	make_clock(halts[0], &recording, 0, halts[1]->words[0]);
+	expect_replay(&recording, 0);
 }
 
 static int make_folder(void **state)

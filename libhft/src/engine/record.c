@@ -82,16 +82,11 @@ static void hft_record_tasks(struct hft_recorder *recorder, const struct hft_tas
 {
 	uint64_t end = hft_record_now(recorder);
 	uint32_t i, more = 0;
-	bool set = false;
 
 	if (hft_is_inherited(recorder->forks))
 		return;
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < nr; i++)
 		more += ids[i] > 0;
-		set |= tasks[i].clock != HFT_CLOCK_MONOTONIC;
-	}
-	if (set)
-		hft_record_clocks(recorder, begin);
 	pthread_mutex_lock(&recorder->lock);
 	for (i = 0; i < nr; i++) {
 		const struct hft_task *task = &tasks[i];
@@ -298,6 +293,7 @@ static void hft_record_begin(struct hft_recorder *recorder, const struct hft *h,
 	hft_record_offsets(recorder, hft_sim_of(h));
 	words[1] = recorder->offset[HFT_CLOCK_REALTIME];
 	words[2] = recorder->offset[HFT_CLOCK_TAI];
+	recorder->offset_time = words[0];
 	pthread_mutex_lock(&recorder->lock);
 	hft_record_append(recorder, HFT_RECORD_OPEN, words, recorder->real->name);
 	pthread_mutex_unlock(&recorder->lock);

@@ -67,7 +67,8 @@ struct hft_log_site hft_record_sites[HFT_RECORD_KINDS] HFT_LOG_IN_SECTION = {
 		"begin,end,ring,number,action,flags,anomalies,kinds,classes,count,among,level,"
 		"targets,budget_ppm,amount,most,leave_ns,interval_ns,hold_ns,seasons,",
 		"nnuuuuuuuuuuuuuuuuuu"),
-	[HFT_RECORD_CLOCK] = SITE("record", "clock", "time,realtime_offset,tai_offset,", "nuu"),
+	[HFT_RECORD_CLOCK] = SITE("record", "clock", "begin,end,realtime_offset,tai_offset,",
+		"nnuu"),
 	[HFT_RECORD_HOLD] = SITE("record", "hold", "begin,end,ring,mode,", "nnuu"),
 };
 

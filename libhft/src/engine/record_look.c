@@ -44,24 +44,27 @@ static bool hft_record_was_set(const struct hft_recorder *recorder, enum hft_clo
 }
 
 /*
- * Something happens at @time by clocks that may be set: if one was, record what it is by now.
- * A notice of that is for who has a monitor ring, and the module.
+ * Something happens by clocks that may be set: if one was since the look before, record what
+ * it is by now.  A notice of that is for who has a monitor ring, and the module.
  */
-void hft_record_clocks(struct hft_recorder *recorder, uint64_t time)
+static void hft_record_clocks(struct hft_recorder *recorder)
 {
-	uint64_t words[HFT_RECORD_WORDS];
+	uint64_t words[HFT_RECORD_WORDS], now;
 
-	if (recorder->real == &hft_sim_backend || hft_is_inherited(recorder->forks))
+	if (!hft_record_has_others(recorder))
 		return;
 	pthread_mutex_lock(&recorder->lock);
+	now = hft_record_now(recorder);
 	if (hft_record_was_set(recorder, HFT_CLOCK_REALTIME, CLOCK_REALTIME) ||
 	    hft_record_was_set(recorder, HFT_CLOCK_TAI, CLOCK_TAI)) {
 		hft_record_offsets(recorder, NULL);
-		words[0] = time;
-		words[1] = recorder->offset[HFT_CLOCK_REALTIME];
-		words[2] = recorder->offset[HFT_CLOCK_TAI];
+		words[0] = recorder->offset_time;
+		words[1] = hft_record_now(recorder);
+		words[2] = recorder->offset[HFT_CLOCK_REALTIME];
+		words[3] = recorder->offset[HFT_CLOCK_TAI];
 		hft_record_append(recorder, HFT_RECORD_CLOCK, words, NULL);
 	}
+	recorder->offset_time = now;
 	pthread_mutex_unlock(&recorder->lock);
 }
 
@@ -132,10 +135,11 @@ void hft_record_halted(struct hft_recorder *recorder, const struct hft_halt *hal
 	hft_record_pages(recorder);
 }
 
-/* What has changed before tasks are submitted, of their rings. */
+/* What has changed before tasks are submitted, of their rings and clocks. */
 void hft_record_before(struct hft_recorder *recorder, const struct hft_task *tasks, uint32_t nr)
 {
 	uint32_t i, last = HFT_MAX_RINGS;
+	bool clocks = false;
 
 	if (!hft_record_has_others(recorder))
 		return;
@@ -146,8 +150,11 @@ void hft_record_before(struct hft_recorder *recorder, const struct hft_task *tas
 		if (ring != last && ring < HFT_MAX_RINGS && recorder->rings[ring])
 			hft_record_hold(recorder->rings[ring]);
 		last = ring;
+		clocks |= tasks[i].clock != HFT_CLOCK_MONOTONIC;
 	}
 	pthread_mutex_unlock(&recorder->lock);
+	if (clocks)
+		hft_record_clocks(recorder);
 }
 
 /* Of event number @at, and of those before it that are not recorded yet. */
@@ -160,7 +167,7 @@ static void hft_record_events(struct hft_ring *ring, uint32_t at)
 	while ((int32_t)(at - ring->recorded) >= 0) {
 		event = &ring->events[ring->recorded++ & ring->mask];
 		if (event->type == HFT_EVENT_TASK && event->clock != HFT_CLOCK_MONOTONIC)
-			hft_record_clocks(ring->recorder, event->published);
+			hft_record_clocks(ring->recorder);
 		RECORD(ring->recorder, event->type == HFT_EVENT_TASK ? HFT_RECORD_DISPATCH :
 		       HFT_RECORD_NOTICE, event->published, ring->number,
 		       event->task, event->cookie, event->release, event->deadline,

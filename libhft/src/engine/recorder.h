@@ -28,6 +28,7 @@
  * @log: where they go
  * @failed: no more do
  * @offset: from CLOCK_MONOTONIC to the other clocks, as it was recorded last
+ * @offset_time: when they were looked at last
  * @halt: &enum hft_halt_mode that the handle has asked for last
  * @rings: by number
  */
@@ -43,6 +44,7 @@ struct hft_recorder {
 	struct hft_record_log log;
 	bool failed;
 	uint64_t offset[HFT_CLOCKS];
+	uint64_t offset_time;
 	uint32_t halt;
 	struct hft_ring *rings[HFT_MAX_RINGS];
 };
@@ -57,7 +59,6 @@ void hft_record_add(struct hft_recorder *recorder, uint32_t kind, const uint64_t
 
 /* record_look.c */
 void hft_record_offsets(struct hft_recorder *recorder, const struct hft_sim *sim);
-void hft_record_clocks(struct hft_recorder *recorder, uint64_t time);
 void hft_record_page(struct hft_ring *ring);
 void hft_record_pages(struct hft_recorder *recorder);
 void hft_record_halted(struct hft_recorder *recorder, const struct hft_halt *halt);

@@ -123,6 +123,7 @@ struct replay {
 	struct hft *h;
 	struct hft_sim *sim;
 	uint64_t resumed;		/* when the kill switch was last changed */
+	uint64_t clocks_known;		/* by then, steps of clocks are in the offsets */
 	uint64_t steps;
 	struct hft_event *decisions;	/* by index of the record; NULL: nobody asks */
 	struct what_if *what_if;	/* NULL: it is to be as it was */
@@ -167,6 +168,7 @@ int hft_replay_rule(struct replay *r, const uint64_t *words, size_t index);
 int hft_replay_lead(struct replay *r, const uint64_t *words, size_t index);
 int hft_replay_notice(struct replay *r, const uint64_t *words, size_t index);
 int hft_replay_clock(struct replay *r, const uint64_t *words);
+bool hft_replay_clock_early(struct replay *r);
 uint64_t hft_replay_release_of_arrival(const struct replay *r, const struct replay_task *task,
 				       const uint64_t *words);
 bool hft_replay_rules_turn(const struct replay *r, const struct hft_ready_queue *ready);

@@ -372,6 +372,11 @@ static int await_ready(struct replay *r, const struct replay_task *task,
 	if (slot)
 		correct_job(r, task, slot, recorded);
 	fire = slot && slot->state == HFT_SLOT_WAITING ? fire_of(slot) : UINT64_MAX;
+	if (fire > r->sim->now + r->opts.late_ns && fire != UINT64_MAX &&
+	    slot->clock != HFT_CLOCK_MONOTONIC && hft_replay_clock_early(r)) {
+		correct_job(r, task, slot, recorded);
+		fire = slot->state == HFT_SLOT_WAITING ? fire_of(slot) : UINT64_MAX;
+	}
 	if (fire <= r->sim->now + r->opts.late_ns)
 		err = hft_replay_run_to(r, later(fire, r->sim->now));
 	if (err)

@@ -250,21 +250,43 @@ static bool is_offset(const struct replay *r, uint64_t offset)
 
 int hft_replay_clock(struct replay *r, const uint64_t *words)
 {
-	uint32_t clock;
-
-	for (clock = HFT_CLOCK_REALTIME; clock < HFT_CLOCKS; clock++) {
-		if (is_offset(r, words[clock]))
-			set_offset(r, clock, words[clock]);
-	}
+	if (is_offset(r, words[2]))
+		set_offset(r, HFT_CLOCK_REALTIME, words[2]);
+	if (is_offset(r, words[3]))
+		set_offset(r, HFT_CLOCK_TAI, words[3]);
+	r->clocks_known = words[1];
 	return 0;
 }
 
-/* A clock was set, by so much. */
+/*
+ * That a clock was set is found some time later, unless there is a notice of it: what is
+ * dispatched now by another clock than the machine has may tell that it was already.
+ */
+bool hft_replay_clock_early(struct replay *r)
+{
+	size_t i;
+
+	for (i = r->at + 1; i < r->nr_actions; i++) {
+		const struct hft_record *record = &r->recording.records[r->actions[i].index];
+
+		if (record->kind != HFT_RECORD_CLOCK || !r->actions[i].index)
+			continue;
+		if (record->words[0] > r->sim->now)
+			return false;
+		r->actions[i].index = 0;
+		hft_replay_clock(r, record->words);
+		return true;
+	}
+	return false;
+}
+
+/* A clock was set, by so much, if that is not known yet. */
 static void step_clock(struct replay *r, const uint64_t *words)
 {
 	uint64_t clock = words[10], offset;
 
-	if (words[8] != HFT_FAULT_STEP || clock == HFT_CLOCK_MONOTONIC || clock >= HFT_CLOCKS)
+	if (words[8] != HFT_FAULT_STEP || clock == HFT_CLOCK_MONOTONIC || clock >= HFT_CLOCKS ||
+	    words[0] <= r->clocks_known)
 		return;
 	offset = hft_sim_offset(r->sim, (enum hft_clock)clock) + words[3];
 	if (is_offset(r, offset))

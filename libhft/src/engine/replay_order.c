@@ -205,6 +205,7 @@ static void add_action(struct replay *r, size_t index, uint64_t mode[2])
 
 	switch (record->kind) {
 	case HFT_RECORD_ADVANCE:
+	case HFT_RECORD_CLOCK:
 		time = words[1];
 		break;
 	case HFT_RECORD_HALT:

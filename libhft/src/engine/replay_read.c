@@ -48,7 +48,7 @@ static const char *const ranges[HFT_RECORD_KINDS] = {
 	[HFT_RECORD_LOOK]	= "t4",
 	[HFT_RECORD_LEAD]	= "tt44u4",
 	[HFT_RECORD_RULE]	= "tt444444444444uuuuu4",
-	[HFT_RECORD_CLOCK]	= "ttt",
+	[HFT_RECORD_CLOCK]	= "tttt",
 	[HFT_RECORD_HOLD]	= "tt44",
 };
 
