@@ -303,6 +303,23 @@ static void test_sample(void **state)
 	hft_recording_free(&copy);
 }
 
+/* What the fuzzer begins with is no record of another version, which it would not get beyond. */
+static void test_seed(void **state)
+{
+	struct __attribute__((packed)) {
+		uint8_t kind;
+		uint64_t words[5];
+	} open;
+	FILE *seed = fopen("../fuzz/corpus/record/sim", "r");
+
+	(void)state;
+	assert_non_null(seed);
+	assert_int_equal(fread(&open, sizeof(open), 1, seed), 1);
+	fclose(seed);
+	assert_int_equal(open.kind, HFT_RECORD_OPEN);
+	assert_int_equal(open.words[4], HFT_RECORD_VERSION);
+}
+
 /* Records that make no sense, as nothing but their words can say. */
 static void test_hostile(void **state)
 {
@@ -605,6 +622,7 @@ int main(void)
 		cmocka_unit_test(test_other_inputs),
 		cmocka_unit_test(test_killed),
 		cmocka_unit_test(test_sample),
+		cmocka_unit_test(test_seed),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_difference),
 		cmocka_unit_test(test_missing),
