@@ -3,7 +3,6 @@
 /* The schedule in the log: every task is there, with all that became of it, and its times. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,25 +11,13 @@
 
 #include <cmocka.h>
 #include <errno.h>
-#include <jansson.h>
 
-#include <hft/hft.h>
 #include <hft/pool.h>
-#include <hft/sim.h>
 
-#include "log_command.h"
-#include "log_here.h"
+#include "log_sched.h"
 
-#define MS		1000000ull
-#define PATIENCE_NS	(60000 * MS)
-#define TASKS		50
 #define DUE		200
 #define FAR_NS		(3600000 * MS)
-
-static void want(const char *subsystem)
-{
-	assert_int_equal(hft_log_set_level(the_log, subsystem, HFT_LOG_DEBUG), 0);
-}
 
 static void close_all(struct hft_log_reader *reader)
 {
@@ -49,69 +36,6 @@ static uint64_t u_of(const struct hft_log_view *view, const char *name)
 static bool is(const struct hft_log_view *view, const char *name)
 {
 	return !strcmp(view->site->name, name);
-}
-
-struct worked {
-	struct hft *h;
-	struct hft_ring *ring;
-	struct hft_worker *worker;
-	atomic_uint ran;
-};
-
-static void body(const struct hft_event *event, uint64_t start, void *arg)
-{
-	struct worked *worked = arg;
-
-	(void)event;
-	hft_spin_until(start + 20000);
-	atomic_fetch_add(&worked->ran, 1);
-}
-
-static void start(struct worked *worked)
-{
-	HFT_OPTS(hft_opts, opts, .backend = "soft", .tasks = 2 * TASKS);
-	HFT_OPTS(hft_worker_opts, worker, .fn = body, .arg = worked);
-
-	memset(worked, 0, sizeof(*worked));
-	assert_int_equal(hft_open(&worked->h, &opts), 0);
-	assert_int_equal(hft_ring_open(worked->h, NULL, &worked->ring), 0);
-	assert_int_equal(hft_worker_start(worked->ring, &worker, &worked->worker), 0);
-}
-
-static void wait_for_all(struct worked *worked)
-{
-	uint64_t end = hft_now() + PATIENCE_NS;
-
-	while (atomic_load(&worked->ran) < TASKS && hft_now() < end)
-		usleep(1000);
-	assert_int_equal(atomic_load(&worked->ran), TASKS);
-}
-
-static void stop(struct worked *worked)
-{
-	wait_for_all(worked);
-	assert_int_equal(hft_worker_stop(worked->worker), 0);
-	hft_ring_close(worked->ring);
-	hft_close(worked->h);
-}
-
-/* Half of them by one call; odd ones have a deadline that they can not make. */
-static void submit(struct worked *worked, uint64_t ids[TASKS])
-{
-	uint64_t now = hft_now();
-	struct hft_task tasks[TASKS];
-	uint32_t i;
-
-	for (i = 0; i < TASKS; i++)
-		tasks[i] = (struct hft_task){
-			.cookie = i, .release = now, .ring = hft_ring_number(worked->ring),
-			.level = HFT_LEVEL_NORMAL, .task_class = i % 7,
-			.deadline = i % 2 ? now + 1 : 0,
-		};
-	for (i = 0; i < TASKS / 2; i++)
-		assert_int_equal(hft_submit(worked->h, &tasks[i], &ids[i]), 0);
-	assert_int_equal(hft_submit_batch(worked->h, tasks + i, TASKS - i,
-					  (int64_t *)(ids + i)), TASKS - i);
 }
 
 static void nothing_unless_wanted(void **state)
@@ -266,58 +190,11 @@ static void many_releases_are_counted(void **state)
 	close_all(reader);
 }
 
-#define RECORDS		64
-
-struct recorded {
-	struct hft_sim_record records[RECORDS];
-	uint32_t nr;
-};
-
-static void record(const struct hft_sim_record *record, void *arg)
-{
-	struct recorded *recorded = arg;
-
-	assert_true(recorded->nr < RECORDS);
-	recorded->records[recorded->nr++] = *record;
-}
-
 static const char *const sim_names[HFT_SIM_WHATS] = {
 	[HFT_SIM_RELEASE] = "release", [HFT_SIM_DISPATCH] = "dispatch", [HFT_SIM_START] = "start",
 	[HFT_SIM_PREEMPT] = "preempt", [HFT_SIM_RESUME] = "resume", [HFT_SIM_END] = "end",
 	[HFT_SIM_MISS] = "miss", [HFT_SIM_CANCEL] = "cancel",
 };
-
-/* A long task that a better one preempts, which misses its deadline. */
-static void run_machine(struct recorded *recorded)
-{
-	HFT_OPTS(hft_sim_opts, opts, .seed = 1, .start_ns = 5000, .record = record,
-		 .record_arg = recorded);
-	HFT_OPTS(hft_ring_opts, ring_opts, .cpu = 0);
-	HFT_OPTS(hft_sim_worker_opts, worker, .flags = HFT_SIM_PREEMPTIVE);
-	struct hft_task task = { .cookie = 1, .release = 10000, .wcet = 50000,
-				 .level = HFT_LEVEL_LOW };
-	struct hft_sim *sim;
-	uint64_t id;
-	int ring;
-
-	assert_int_equal(hft_sim_open(&sim, &opts), 0);
-	ring = hft_sim_ring_add(sim, &ring_opts);
-	assert_true(ring >= 0);
-	task.ring = (uint32_t)ring;
-	assert_int_equal(hft_sim_worker_add(sim, task.ring, &worker), 0);
-	assert_int_equal(hft_sim_submit(sim, &task, NULL), 0);
-	task.cookie = 2;
-	task.release = 20000;
-	task.deadline = 21000;
-	task.level = HFT_LEVEL_HIGH;
-	assert_int_equal(hft_sim_submit(sim, &task, NULL), 0);
-	task.release = 90000;
-	task.deadline = 0;
-	assert_int_equal(hft_sim_submit(sim, &task, &id), 0);
-	assert_int_equal(hft_sim_cancel(sim, id), 0);
-	assert_int_equal(hft_sim_run(sim), 0);
-	hft_sim_close(sim);
-}
 
 static void a_machine_is_logged(void **state)
 {
@@ -409,233 +286,6 @@ static void pools_are_logged(void **state)
 	close_all(reader);
 }
 
-/* Runs the tool, if it is built; its exit status. */
-static int tool(const char *arguments)
-{
-	return log_command(arguments, dir, dir);
-}
-
-static json_t *member(json_t *object, const char *name, json_type type)
-{
-	json_t *value = json_object_get(object, name);
-
-	if (!value || json_typeof(value) != type)
-		fail_msg("no %s of the right type", name);
-	return value;
-}
-
-static json_int_t integer(json_t *object, const char *name)
-{
-	return json_integer_value(member(object, name, JSON_INTEGER));
-}
-
-static const char *string(json_t *object, const char *name)
-{
-	return json_string_value(member(object, name, JSON_STRING));
-}
-
-static double real(json_t *object, const char *name)
-{
-	double value = json_real_value(member(object, name, JSON_REAL));
-
-	assert_true(value >= 0);
-	return value;
-}
-
-#define LANES_MOST	16
-
-/* What a trace has. */
-struct trace {
-	uint32_t spans;
-	uint32_t marks;
-	bool process[LANES_MOST];
-	bool thread[LANES_MOST];
-};
-
-/* A name comes before the first event that is of it. */
-static void check_name(json_t *event, struct trace *trace)
-{
-	bool is_process = !strcmp(string(event, "name"), "process_name");
-
-	assert_int_equal(json_object_size(event), 5);
-	if (!is_process)
-		assert_string_equal(string(event, "name"), "thread_name");
-	assert_int_equal(json_object_size(member(event, "args", JSON_OBJECT)), 1);
-	assert_true(*string(json_object_get(event, "args"), "name"));
-	if (is_process)
-		trace->process[integer(event, "pid")] = true;
-	else
-		trace->thread[integer(event, "tid")] = true;
-}
-
-/* All fields of the format that ui.perfetto.dev needs, and no others. */
-static void check_event(json_t *event, struct trace *trace)
-{
-	const char *phase = string(event, "ph");
-
-	assert_in_range(integer(event, "pid"), 1, LANES_MOST - 1);
-	assert_in_range(integer(event, "tid"), 1, LANES_MOST - 1);
-	if (!strcmp(phase, "M")) {
-		check_name(event, trace);
-		return;
-	}
-	assert_true(trace->process[integer(event, "pid")]);
-	assert_true(trace->thread[integer(event, "tid")]);
-	assert_true(*string(event, "name") && *string(event, "cat"));
-	member(event, "args", JSON_OBJECT);
-	real(event, "ts");
-	assert_int_equal(json_object_size(event), 8);
-	if (!strcmp(phase, "X")) {
-		real(event, "dur");
-		trace->spans++;
-	} else {
-		assert_string_equal(phase, "i");
-		assert_string_equal(string(event, "s"), "t");
-		trace->marks++;
-	}
-}
-
-static json_t *load_trace(const char *path, struct trace *trace)
-{
-	json_error_t error;
-	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error), *event;
-	size_t i;
-
-	if (!root)
-		fail_msg("line %d: %s", error.line, error.text);
-	assert_int_equal(json_object_size(root), 3);
-	assert_string_equal(string(root, "displayTimeUnit"), "ns");
-	string(member(root, "otherData", JSON_OBJECT), "base_ns");
-	memset(trace, 0, sizeof(*trace));
-	json_array_foreach(member(root, "traceEvents", JSON_ARRAY), i, event)
-		check_event(event, trace);
-	return root;
-}
-
-/* One that runs the tool has these behind its folder, which has the log alone. */
-static void out_path(char *arguments, size_t size, char *path, const char *command,
-		     const char *end)
-{
-	assert_true(snprintf(path, PATH_MAX, "%s%s", dir, end) < PATH_MAX);
-	assert_true(snprintf(arguments, size, "%s --output %s", command, path) < (int)size);
-}
-
-static void span_is(json_t *root, uint32_t number, uint64_t cookie, double from, double us,
-		    bool ended)
-{
-	json_t *event, *args;
-	uint32_t spans = 0;
-	size_t i;
-
-	json_array_foreach(json_object_get(root, "traceEvents"), i, event) {
-		if (strcmp(string(event, "ph"), "X") || spans++ != number)
-			continue;
-		args = json_object_get(event, "args");
-		assert_int_equal(integer(args, "cookie"), cookie);
-		assert_int_equal(json_is_true(json_object_get(args, "ended")), ended);
-		assert_true(real(event, "ts") == from && real(event, "dur") == us);
-		return;
-	}
-	fail_msg("no span %u", number);
-}
-
-/* The long task of 50 us from 10 us on; from 20 us to 70 us the one that is better. */
-static void a_machine_is_exported(void **state)
-{
-	char arguments[2 * PATH_MAX], path[PATH_MAX];
-	struct recorded recorded = { .nr = 0 };
-	struct trace trace;
-	json_t *root;
-
-	(void)state;
-	want("sched");
-	run_machine(&recorded);
-	assert_int_equal(hft_log_close(the_log), 0);
-	out_path(arguments, sizeof(arguments), path, "export --perfetto --subsystem sched",
-		 ".json");
-	assert_int_equal(tool(arguments), 0);
-	root = load_trace(path, &trace);
-	assert_int_equal(trace.spans, 3);
-	assert_int_equal(trace.marks + 2 * trace.spans, recorded.nr);
-	assert_string_equal(string(json_object_get(root, "otherData"), "simulated_base_ns"), "0");
-	span_is(root, 0, 1, 10, 10, false);
-	span_is(root, 1, 2, 20, 50, true);
-	span_is(root, 2, 1, 70, 40, true);
-	json_decref(root);
-	unlink(path);
-	tree_remove(dir);
-}
-
-/* With all else that was logged: clock evidence, and a message that is no nice text. */
-static void workers_are_exported(void **state)
-{
-	char arguments[2 * PATH_MAX], path[PATH_MAX];
-	struct worked worked;
-	uint64_t ids[TASKS];
-	struct trace trace;
-
-	(void)state;
-	want("sched");
-	assert_int_equal(hft_log(HFT_LOG_INFO, "text=%s x=%f", "\"\xff\n\\", 0.0 / 0.0), 0);
-	start(&worked);
-	submit(&worked, ids);
-	stop(&worked);
-	assert_int_equal(hft_log_close(the_log), 0);
-	out_path(arguments, sizeof(arguments), path, "export --perfetto", ".json");
-	assert_int_equal(tool(arguments), 0);
-	json_decref(load_trace(path, &trace));
-	assert_int_equal(trace.spans, TASKS);
-	/* submit and dispatch of each, a miss of each other, the message. */
-	assert_true(trace.marks >= 2 * TASKS + TASKS / 2 + 1);
-	unlink(path);
-	tree_remove(dir);
-}
-
-static void has(const char *path, const char *text)
-{
-	char found[1 << 16];
-	FILE *file = fopen(path, "r");
-	size_t bytes;
-
-	assert_non_null(file);
-	bytes = fread(found, 1, sizeof(found) - 1, file);
-	fclose(file);
-	if (!memmem(found, bytes, text, strlen(text)))
-		fail_msg("%s has no %s", path, text);
-}
-
-static void a_machine_is_drawn(void **state)
-{
-	char arguments[2 * PATH_MAX], path[PATH_MAX];
-	struct recorded recorded = { .nr = 0 };
-
-	(void)state;
-	want("sched");
-	run_machine(&recorded);
-	assert_int_equal(hft_log_close(the_log), 0);
-	out_path(arguments, sizeof(arguments), path, "timeline --subsystem none 2>/dev/null",
-		 ".svg");
-	assert_int_equal(tool(arguments), 2);
-	assert_int_equal(access(path, F_OK), -1);
-	if (system("command -v gnuplot >/dev/null")) {
-		tree_remove(dir);
-		skip();
-	}
-	out_path(arguments, sizeof(arguments), path, "timeline --most 2 2>/dev/null", ".svg");
-	assert_int_equal(tool(arguments), 2);
-	out_path(arguments, sizeof(arguments), path, "timeline --most 3", ".svg");
-	assert_int_equal(tool(arguments), 0);
-	has(path, "<svg");
-	has(path, "CPU 0 ring 0");
-	has(path, "missed");
-	unlink(path);
-	out_path(arguments, sizeof(arguments), path, "timeline", ".png");
-	assert_int_equal(tool(arguments), 0);
-	has(path, "PNG");
-	unlink(path);
-	tree_remove(dir);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -644,9 +294,6 @@ int main(void)
 		cmocka_unit_test_setup(many_releases_are_counted, begin),
 		cmocka_unit_test_setup(a_machine_is_logged, begin),
 		cmocka_unit_test_setup(pools_are_logged, begin),
-		cmocka_unit_test_setup(a_machine_is_exported, begin),
-		cmocka_unit_test_setup(workers_are_exported, begin),
-		cmocka_unit_test_setup(a_machine_is_drawn, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
