@@ -7,7 +7,6 @@ import io
 import json
 import os
 import random
-import re
 import resource
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import time
 
 sys.dont_write_bytecode = True
 import day  # noqa: E402
+import field_types  # noqa: E402
 import golden  # noqa: E402
 import make  # noqa: E402
 
@@ -135,17 +135,6 @@ def test_fields(fields):
 	result(len(fields) == 7 and not wrong, "the order of fields", wrong)
 
 
-# What a field is in JSON, by the specification's data types; all others are text.
-WORD = {"price", "displayPrice", "workingPrice", "nbbPrice", "nboPrice", "netPrice", "quantity",
-	"minQty", "cancelQty", "leavesQty", "displayQty", "nbbQty", "nboQty", "errorROEID",
-	"clearingFirm"}
-TRUTH = {"manualFlag", "electronicDupFlag", "solicitationFlag", "custDspIntrFlag",
-	 "affiliateFlag", "negotiatedTradeFlag", "BFMMFlag", "routeRejectedFlag", "dupROIDCond",
-	 "multiLegInd", "cancelFlag"}
-PAIRS = {"timeInForce": ("DAY", "GFD", "GTD", "GTX"),
-	 "handlingInstructions": ("CASH", "DISQ", "STOP", "SWQ")}
-GROUPS = {"aggregatedOrders", "buyDetails", "sellDetails"}
-MOMENT = re.compile(r"\d{8}T\d{6}(\.\d{1,9})?")
 # All that an event may be given beside what it has.
 MORE = {
 	"NEW": "RFQID=Q1;infoBarrierID=desk;seqNum=12;atsDisplayInd=Y;displayPrice=178.5;"
@@ -164,38 +153,6 @@ MORE = {
 }
 
 
-def wrong_pair(field, name, value):
-	if name in PAIRS[field]:
-		return not isinstance(value, (int, decimal.Decimal)) or isinstance(value, bool)
-	return value is not True and not isinstance(value, str)
-
-
-def wrong_value(name, value):
-	if name in WORD:
-		return not isinstance(value, (int, decimal.Decimal)) or isinstance(value, bool)
-	if name in TRUTH:
-		return not isinstance(value, bool)
-	if name in PAIRS:
-		return not value or any(wrong_pair(name, *pair) for pair in value.items())
-	if name in GROUPS:
-		return not value or any(wrong_value(n, v) for group in value for n, v in group.items())
-	if name == "atsOrderType":
-		return not value or any(not isinstance(word, str) for word in value)
-	if name.endswith("Timestamp") or name.endswith("KeyDate"):
-		return not MOMENT.fullmatch(value)
-	return not isinstance(value, str) or not value
-
-
-def once(pairs):
-	names = [name for name, _ in pairs]
-	assert len(names) == len(set(names)), names
-	return dict(pairs)
-
-
-def no_constant(word):
-	raise ValueError(word)
-
-
 def test_json(fields):
 	"""Each event with all that it may have is JSON, with fields in order and of their types."""
 	seen = {}
@@ -205,10 +162,10 @@ def test_json(fields):
 					  for e in day.EVENTS])
 		result(done.returncode == 0, "%s with all fields" % name, done.stderr)
 		for line in done.stdout.splitlines():
-			record = json.loads(line, parse_float=decimal.Decimal, parse_constant=no_constant,
-					    object_pairs_hook=once)
+			record = field_types.event(line)
 			names = iter(fields[record["type"]])
-			wrong = [n for n in record if n not in names or wrong_value(n, record[n])]
+			wrong = [n for n in record
+				 if n not in names or field_types.wrong_value(n, record[n])]
 			if wrong:
 				result(False, "%s of %s" % (wrong, record["type"]), line)
 			seen.setdefault(record["type"], set()).update(record)
