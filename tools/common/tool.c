@@ -31,6 +31,21 @@ void print_clean(FILE *f, const char *text)
 	}
 }
 
+char *copy_clean(const char *text)
+{
+	char *copy = NULL;
+	size_t size;
+	FILE *f = open_memstream(&copy, &size);
+
+	if (!f)
+		return NULL;
+	print_clean(f, text);
+	if (!fclose(f))
+		return copy;
+	free(copy);
+	return NULL;
+}
+
 static void begin_message(const char *format, va_list args)
 {
 	char *message;

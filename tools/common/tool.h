@@ -14,6 +14,9 @@
  */
 void print_clean(FILE *f, const char *text);
 
+/* The same, to be freed; NULL: there is no memory. */
+char *copy_clean(const char *text);
+
 /*
  * An error of this program: prints its name, the message and, if @err is not 0, the text
  * of @err; returns -@err, or -EIO.  It is one line, as print_clean() has it.

@@ -6,6 +6,8 @@
 #ifndef HFT_LOG_TOOL_H
 #define HFT_LOG_TOOL_H
 
+struct option;
+
 /* Exit statuses that the commands have in common. */
 enum {
 	STATUS_OK,
@@ -13,6 +15,26 @@ enum {
 	STATUS_USAGE,		/* wrong usage, or nothing could be read or written at all */
 	STATUS_TORN,		/* all could be read but the end of a log that was cut off */
 };
+
+/**
+ * struct log_command - a command of one log
+ * @help: how its help is had
+ * @letters: its options, as getopt_long() has them
+ * @options: likewise; 'h' is help
+ * @usage: prints it
+ * @take: takes another option.  Returns 0, or the exit status
+ */
+struct log_command {
+	const char *help;
+	const char *letters;
+	const struct option *options;
+	void (*usage)(void);
+	int (*take)(int option, void *arg);
+};
+
+/* options.c: 0, or the exit status; @log: NULL: there is nothing to be done */
+int read_options(const struct log_command *command, int argc, char **argv, void *arg,
+		 const char **log);
 
 int cmd_cat(int argc, char **argv);
 int cmd_clock(int argc, char **argv);

@@ -63,40 +63,43 @@ static void print_json(const struct hft_log_repair_result *result)
 	json_decref(json);
 }
 
+struct args {
+	struct hft_log_repair_opts opts;
+	bool json;
+};
+
+static int take_option(int option, void *arg)
+{
+	struct args *args = arg;
+
+	if (option == 'j')
+		args->json = true;
+	else if (option == 'k')
+		args->opts.key = optarg;
+	else
+		args->opts.output = optarg;
+	return 0;
+}
+
 int cmd_repair(int argc, char **argv)
 {
+	static const struct log_command command = {
+		.help = "hft-log repair --help", .letters = "jk:o:h", .options = options,
+		.usage = usage, .take = take_option,
+	};
 	struct hft_log_repair_result result = { .sz = sizeof(result) };
-	struct hft_log_repair_opts opts = { .sz = sizeof(opts) };
-	bool json = false;
-	int option, err;
+	struct args args = { .opts.sz = sizeof(args.opts) };
+	const char *log;
+	int status = read_options(&command, argc, argv, &args, &log), err;
 
-	tool_help = "hft-log repair --help";
-	while ((option = getopt_long(argc, argv, "jk:o:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'j':
-			json = true;
-			break;
-		case 'k':
-			opts.key = optarg;
-			break;
-		case 'o':
-			opts.output = optarg;
-			break;
-		case 'h':
-			usage();
-			return STATUS_OK;
-		default:
-			return wrong_usage("no such option");
-		}
-	}
-	if (optind + 1 != argc)
-		return wrong_usage(optind < argc ? "one log at a time" : "which log?");
-	err = hft_log_repair(argv[optind], &opts, &result);
+	if (status || !log)
+		return status;
+	err = hft_log_repair(log, &args.opts, &result);
 	if (err) {
-		fail_hft(err, argv[optind]);
+		fail_hft(err, log);
 		return err == -EBADMSG || err == -EBUSY ? STATUS_DAMAGED : STATUS_USAGE;
 	}
-	if (json)
+	if (args.json)
 		print_json(&result);
 	else
 		print_text(&result);

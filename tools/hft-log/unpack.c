@@ -288,27 +288,25 @@ static int unpack_log(const char *log, const char *output)
 	return status;
 }
 
+static int take_output(int option, void *output)
+{
+	(void)option;
+	*(const char **)output = optarg;
+	return 0;
+}
+
 int cmd_unpack(int argc, char **argv)
 {
-	const char *output = NULL;
-	int option;
+	static const struct log_command command = {
+		.help = "hft-log unpack --help", .letters = "o:h", .options = options,
+		.usage = usage, .take = take_output,
+	};
+	const char *output = NULL, *log;
+	int status = read_options(&command, argc, argv, &output, &log);
 
-	tool_help = "hft-log unpack --help";
-	while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'o':
-			output = optarg;
-			break;
-		case 'h':
-			usage();
-			return STATUS_OK;
-		default:
-			return wrong_usage("no such option");
-		}
-	}
-	if (optind + 1 != argc)
-		return wrong_usage(optind < argc ? "one log at a time" : "which log?");
+	if (status || !log)
+		return status;
 	if (!output)
 		return wrong_usage("--output: where to?");
-	return unpack_log(argv[optind], output);
+	return unpack_log(log, output);
 }

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -131,32 +132,26 @@ static void add_json(json_t *findings, const struct hft_log_finding *finding)
 	json_array_append_new(findings, json);
 }
 
-/* Names of files and words of a seal may be anyone's: nothing but ASCII is shown of them. */
-static const char *clean(const char *text, char *to, size_t size)
-{
-	size_t i;
-
-	for (i = 0; text[i] && i + 1 < size; i++)
-		to[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
-	to[i] = '\0';
-	return to;
-}
-
+/* Names of files and words of a seal may be anyone's. */
 static void hear(void *arg, const struct hft_log_finding *found)
 {
 	struct hft_log_finding finding = *found;
 	struct args *args = arg;
-	char file[512], text[512];
+	char *file, *text;
 
 	if (args->quiet)
 		return;
-	finding.file = clean(found->file, file, sizeof(file));
-	finding.text = clean(found->text, text, sizeof(text));
+	file = copy_clean(found->file);
+	text = copy_clean(found->text);
+	finding.file = file ? file : "?";
+	finding.text = text ? text : "?";
 	clear_progress(args);
 	if (args->json)
 		add_json(args->findings, &finding);
 	else
 		print_text(&finding);
+	free(file);
+	free(text);
 }
 
 /* Once a second, on a terminal */
@@ -189,11 +184,11 @@ static const char *verdict_of(const struct hft_log_verify_result *result)
 	return result->torn ? "torn" : "whole";
 }
 
-static void print_sums(const struct hft_log_verify_result *result)
+static void print_sums(const struct hft_log_verify_result *result, const char *uuid)
 {
 	printf("%s: log %s: %" PRIu64 " chunks from %" PRIu64 " on, %" PRIu64 " sealed, %" PRIu64
 	       " signed; %" PRIu64 " packets, %" PRIu64 " records, %" PRIu64 " counted as lost, %"
-	       PRIu64 " bytes\n", verdict_of(result), *result->uuid ? result->uuid : "?",
+	       PRIu64 " bytes\n", verdict_of(result), *uuid ? uuid : "?",
 	       result->chunks, result->first_chunk, result->sealed, result->signed_chunks,
 	       result->packets, result->records, result->lost, result->bytes);
 	if (*result->root)
@@ -202,12 +197,13 @@ static void print_sums(const struct hft_log_verify_result *result)
 		printf("key %s\n", result->key);
 }
 
-static void print_json(struct args *args, const struct hft_log_verify_result *result)
+static void print_json(struct args *args, const struct hft_log_verify_result *result,
+		       const char *uuid)
 {
 	json_t *json;
 
 	json = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:O}",
-			 "verdict", verdict_of(result), "uuid", result->uuid,
+			 "verdict", verdict_of(result), "uuid", uuid,
 			 "tampered", (json_int_t)result->tampered, "torn", (json_int_t)result->torn,
 			 "chunks", (json_int_t)result->chunks,
 			 "first_chunk", (json_int_t)result->first_chunk,
@@ -223,45 +219,28 @@ static void print_json(struct args *args, const struct hft_log_verify_result *re
 	json_decref(json);
 }
 
-/* 0, or the exit status; -1: help was asked for */
-static int parse(int argc, char **argv, struct args *args)
+static int take_option(int option, void *arg)
 {
-	int option;
+	struct args *args = arg;
 
-	while ((option = getopt_long(argc, argv, "jk:r:qh", options, NULL)) != -1) {
-		switch (option) {
-		case 'j':
-			args->json = true;
-			break;
-		case 'k':
-			if (args->opts.nr_keys == MOST_KEYS)
-				return wrong_usage("more than %d keys", MOST_KEYS);
-			args->keys[args->opts.nr_keys++] = optarg;
-			break;
-		case 'r':
-			args->opts.root = optarg;
-			break;
-		case 'q':
-			args->quiet = true;
-			break;
-		case 'h':
-			usage();
-			return -1;
-		default:
-			return wrong_usage("no such option");
-		}
-	}
-	if (optind + 1 != argc)
-		return wrong_usage(optind < argc ? "one log at a time" : "which log?");
+	if (option == 'j')
+		args->json = true;
+	else if (option == 'r')
+		args->opts.root = optarg;
+	else if (option == 'q')
+		args->quiet = true;
+	else if (args->opts.nr_keys == MOST_KEYS)
+		return wrong_usage("more than %d keys", MOST_KEYS);
+	else
+		args->keys[args->opts.nr_keys++] = optarg;
 	return 0;
 }
 
 static int verify(struct args *args, const char *dir)
 {
 	struct hft_log_verify_result result = { .sz = sizeof(result) };
+	char *uuid;
 	int err;
-
-	char uuid[sizeof(result.uuid)];
 
 	args->opts.sz = sizeof(args->opts);
 	args->opts.keys = args->keys;
@@ -274,11 +253,12 @@ static int verify(struct args *args, const char *dir)
 		fail_hft(err, dir);
 		return STATUS_USAGE;
 	}
-	strcpy(result.uuid, clean(result.uuid, uuid, sizeof(uuid)));
+	uuid = copy_clean(result.uuid);
 	if (!args->quiet && args->json)
-		print_json(args, &result);
+		print_json(args, &result, uuid ? uuid : "");
 	else if (!args->quiet)
-		print_sums(&result);
+		print_sums(&result, uuid ? uuid : "");
+	free(uuid);
 	if (fflush(stdout) || ferror(stdout)) {
 		fail(EIO, "standard output");
 		return STATUS_USAGE;
@@ -288,15 +268,18 @@ static int verify(struct args *args, const char *dir)
 
 int cmd_verify(int argc, char **argv)
 {
+	static const struct log_command command = {
+		.help = "hft-log verify --help", .letters = "jk:r:qh", .options = options,
+		.usage = usage, .take = take_option,
+	};
 	struct args args = { 0 };
-	int status;
+	const char *log;
+	int status = read_options(&command, argc, argv, &args, &log);
 
-	tool_help = "hft-log verify --help";
-	status = parse(argc, argv, &args);
-	if (status)
-		return status < 0 ? STATUS_OK : status;
+	if (status || !log)
+		return status;
 	args.findings = json_array();
-	status = verify(&args, argv[optind]);
+	status = verify(&args, log);
 	json_decref(args.findings);
 	return status;
 }
