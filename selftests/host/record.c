@@ -479,7 +479,6 @@ int main(void)
 		cmocka_unit_test(test_difference),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_no_log),
-		/* The levels stay what they are. */
 		cmocka_unit_test(test_left_out),
 	};
 
