@@ -49,6 +49,7 @@ static uint64_t audit_stream;
 static bool adds_audit;			/* a record, whenever a plain ring was served */
 static bool wants_audit;
 static size_t room;			/* that the store has left in this turn */
+static atomic_bool is_full;		/* the store takes nothing */
 static atomic_bool is_busy;		/* the store always has something that is not written */
 
 /* The test's thread does what is to be done, and lets the drainer go on. */
@@ -82,6 +83,8 @@ int64_t __wrap_hft_log_store_append(struct hft_log_store *store, uint64_t id, co
 {
 	int64_t took;
 
+	if (is_full)
+		return -EAGAIN;
 	if (!by_turns || id == HFT_LOG_EVIDENCE_STREAM)
 		return __real_hft_log_store_append(store, id, records, bytes, lost);
 	bytes = whole_records(records, bytes < room ? bytes : room);
@@ -259,6 +262,24 @@ static void test_flush_of_busy(void **state)
 	assert_int_equal(hft_log_close(log), 0);
 }
 
+/* What the store has not taken is not in files: a flush says so in its time. */
+static void test_flush_of_full(void **state)
+{
+	HFT_OPTS(hft_log_opts, opts);
+	struct hft_log *log = open_with(&opts);
+	uint64_t lost;
+
+	(void)state;
+	is_full = true;
+	assert_int_equal(log_plain(0), 0);
+	assert_int_equal(hft_log_flush(log, 0, 1000000), -ETIMEDOUT);
+	is_full = false;
+	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records("turn", &lost), 1);
+	assert_int_equal(lost, 0);
+}
+
 /* A test that failed leaves the drainer waiting, whom the end of the program waits for. */
 static int let_go(void **state)
 {
@@ -275,6 +296,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_served_again, make_folder, let_go),
 		cmocka_unit_test_setup_teardown(test_served_first, make_folder, let_go),
 		cmocka_unit_test_setup_teardown(test_flush_of_busy, make_folder, let_go),
+		cmocka_unit_test_setup_teardown(test_flush_of_full, make_folder, let_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
