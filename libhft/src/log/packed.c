@@ -185,7 +185,9 @@ static int64_t frame_bytes(struct hft_log_packed *packed, struct window *window,
 
 	for (;; room *= 2) {
 		skipped = (size_t)(at - window->at);
-		bytes = whole_frame(packed->packed + skipped, window->bytes - skipped);
+		bytes = 0;
+		if (skipped < window->bytes)
+			bytes = whole_frame(packed->packed + skipped, window->bytes - skipped);
 		if (bytes)
 			return bytes;
 		if (window->at + window->bytes == size || (!skipped && window->bytes > most))
