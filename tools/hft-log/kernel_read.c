@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <common/tool.h>
+#include <gettime.h>
 #include <hft/log.h>
 
 #include "kernel_read.h"
@@ -193,24 +194,18 @@ static int take_turn(struct kernel_run *run)
 
 /*
  * @look, and @next of the store: when they want to be.  The store may want to be called at once,
- * again and again, while the disk writes, and there may be more to read whenever we look.  We
- * rest for what the turn took of our CPU, @used, so that no flood of events takes more than half
- * of it; what the buffers can not hold meanwhile is lost, and counted.
+ * again and again, while the disk writes, and there may be more to read whenever we look.All our
+ * threads have used @used of the CPUs since the last nap began: those that hash and compress work
+ * while we rest.  Twice as long has to pass, @turn of which this turn has taken, so that no flood
+ * of events takes more than half of one CPU; what the buffers can not hold meanwhile is lost, and
+ * counted.
  */
-static uint64_t nap_of(uint64_t now, uint64_t look, uint64_t next, uint64_t used)
+static uint64_t nap_of(uint64_t now, uint64_t look, uint64_t next, uint64_t used, uint64_t turn)
 {
 	uint64_t until = next < look ? next : look;
-	uint64_t least = used > LEAST_NAP_NS ? used : LEAST_NAP_NS;
+	uint64_t least = 2 * used > turn + LEAST_NAP_NS ? 2 * used - turn : LEAST_NAP_NS;
 
 	return until < now + least ? least : until - now;
-}
-
-static uint64_t cpu_time(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
 }
 
 /* site->file is the event's folder.  When its module is loaded again it is there, and off. */
@@ -242,11 +237,12 @@ static const struct hft_log_site *find_off(struct kernel_run *run)
 int kernel_read_until_end(struct kernel_run *run)
 {
 	uint32_t tsc = (uint32_t)hft_log_import_is_tsc(run->import);
-	uint64_t now = hft_log_monotonic(), check = now + CHECK_NS, next, look, used;
+	uint64_t now = hft_log_monotonic(), check = now + CHECK_NS, next, look, began;
+	uint64_t cpu = hft_gettime(CLOCK_PROCESS_CPUTIME_ID), used;
 	int more = 0;
 
 	while (more >= 0 && !is_over(run, now)) {
-		used = cpu_time();
+		began = hft_log_monotonic();
 		if (now >= check) {
 			if (find_off(run))
 				break;
@@ -258,7 +254,9 @@ int kernel_read_until_end(struct kernel_run *run)
 		next = hft_log_import_poll(run->import);
 		now = hft_log_monotonic();
 		show_progress(run, now);
-		nap(nap_of(now, more > 0 ? now : look, next, cpu_time() - used));
+		used = hft_gettime(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+		cpu += used;
+		nap(nap_of(now, more > 0 ? now : look, next, used, now - began));
 	}
 	return more < 0 ? more : 0;
 }
