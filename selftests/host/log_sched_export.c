@@ -65,9 +65,14 @@ static void check_name(json_t *event, struct trace *trace)
 	bool is_process = !strcmp(string(event, "name"), "process_name");
 
 	assert_int_equal(json_object_size(event), 5);
+	assert_int_equal(json_object_size(member(event, "args", JSON_OBJECT)), 1);
+	if (!strcmp(string(event, "name"), "thread_sort_index")) {
+		assert_int_equal(integer(json_object_get(event, "args"), "sort_index"),
+				 integer(event, "tid") - 1);
+		return;
+	}
 	if (!is_process)
 		assert_string_equal(string(event, "name"), "thread_name");
-	assert_int_equal(json_object_size(member(event, "args", JSON_OBJECT)), 1);
 	assert_true(*string(json_object_get(event, "args"), "name"));
 	if (is_process)
 		trace->process[integer(event, "pid")] = true;

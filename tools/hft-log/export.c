@@ -23,7 +23,7 @@
 #define NS_PER_S	1000000000ull
 #define SLACK_NS	1000000ull
 #define TEXT_BYTES	4096
-#define KERNEL_TID	1000	/* those of the kernel are in the order of CPUs */
+#define KERNEL_PLACE	1000000	/* those of the kernel are last, in the order of CPUs */
 
 enum { EXPORT_PERFETTO = FILTER_END };
 
@@ -110,9 +110,14 @@ static int pid_of(const struct schedule_lane *lane)
 
 static int tid_of(const struct schedule_lane *lane)
 {
-	if (schedule_is_kernel(lane))
-		return KERNEL_TID + 3 * (int)lane->cpu + (int)(lane->kind - SCHEDULE_CPU);
 	return (int)lane->number + 1;
+}
+
+static json_int_t place_of(const struct schedule_lane *lane)
+{
+	if (schedule_is_kernel(lane))
+		return KERNEL_PLACE + 3 * (json_int_t)lane->cpu + (lane->kind - SCHEDULE_CPU);
+	return lane->number;
 }
 
 /* What a reader takes, whatever a file has. */
@@ -185,12 +190,13 @@ static json_t *args_of(const struct hft_log_view *view)
 	return args;
 }
 
-static int put_name(struct trace *trace, const struct schedule_lane *lane, const char *what,
-		    const char *name)
+/* Takes @value, of @key. */
+static int put_about(struct trace *trace, const struct schedule_lane *lane, const char *what,
+		     const char *key, json_t *value)
 {
 	return put(trace, json_pack("{s:s, s:s, s:i, s:i, s:{s:o}}", "ph", "M", "name", what,
-				    "pid", pid_of(lane), "tid", tid_of(lane), "args", "name",
-				    text_of(name)), "");
+				    "pid", pid_of(lane), "tid", tid_of(lane), "args", key, value),
+		   "");
 }
 
 static int take_lane(struct schedule *schedule, const struct schedule_lane *lane)
@@ -201,9 +207,15 @@ static int take_lane(struct schedule *schedule, const struct schedule_lane *lane
 
 	snprintf(name, sizeof(name), "%s%s %s[%u]", lane->simulated ? "simulated, by " : "",
 		 log->host, log->program, log->pid);
-	err = put_name(schedule->context, lane, "process_name", name);
+	err = put_about(schedule->context, lane, "process_name", "name", text_of(name));
+	if (err)
+		return err;
 	schedule_lane_name(lane, name, sizeof(name));
-	return err ? err : put_name(schedule->context, lane, "thread_name", name);
+	err = put_about(schedule->context, lane, "thread_name", "name", text_of(name));
+	if (err)
+		return err;
+	return put_about(schedule->context, lane, "thread_sort_index", "sort_index",
+			 json_integer(place_of(lane)));
 }
 
 static json_t *run_args(const struct schedule_run *run, uint64_t to, bool ended)
