@@ -67,6 +67,8 @@ static const struct {
 	{ 0, SWITCH, "late", { 50, 120, 40, 0x100 } },
 	{ 1, SWITCH, "later", { 61, 120, 60, 0x100 } },
 	{ 2, IRQ_ENTRY, "noexit", { 26 } },
+	{ 2, IRQ_ENTRY, "noexit", { 26 } },
+	{ 2, IRQ_ENTRY, "noexit", { 26 } },
 	{ 0, WAKEUP, "other", { 60 } },
 };
 
@@ -80,6 +82,8 @@ static const struct span {
 	{ "worker", "CPU 0", "S", true },
 	{ ODD_NAME, "CPU 0", NULL, false },
 	{ "other", "CPU 1", "R+", true },
+	{ "irq 26 noexit", "CPU 0 irq", NULL, false },
+	{ "irq 26 noexit", "CPU 0 irq", NULL, false },
 	{ "late", "CPU 0", NULL, false },
 	{ "later", "CPU 1", NULL, false },
 	{ "irq 26 noexit", "CPU 0 irq", NULL, false },
@@ -250,10 +254,13 @@ static void test_export(void **state)
 	assert_int_equal(wakeups, 2);
 	assert_int_equal(losses, 1);
 	/* What is behind a loss does not say when the thread before it stopped. */
-	assert_true(end_of(found[4]) < start_of(found[6]));
+	assert_true(end_of(found[4]) < start_of(found[8]));
 	assert_true(end_of(found[1]) < end_of(found[2]));
+	/* An interrupt whose exits are not in the log does not nest in itself. */
+	assert_true(end_of(found[6]) < start_of(found[7]));
+	assert_true(end_of(found[7]) < start_of(found[10]));
 	assert_int_equal(place_of(all, found[5]) - place_of(all, found[3]), 3);
-	assert_int_equal(place_of(all, found[8]), place_of(all, found[0]));
+	assert_int_equal(place_of(all, found[6]), place_of(all, found[0]));
 	json_decref(root);
 }
 

@@ -155,7 +155,7 @@ void schedule_begin(struct schedule *schedule, struct schedule_lane *lane,
 		    const struct schedule_run *run)
 {
 	if (lane->depth == SCHEDULE_DEPTH)
-		schedule->unmatched++;
+		schedule->unmatched += !schedule_is_kernel(lane);
 	else
 		lane->runs[lane->depth++] = *run;
 }

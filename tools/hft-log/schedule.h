@@ -5,9 +5,9 @@
  *
  * A lane is what runs one thing at a time: the worker of a ring, a worker of a pool, a CPU, and
  * its interrupts, which nest; all else that a thread has logged, or the kernel on a CPU, is in a
- * lane of its own.  Times are UTC, ns, of when an event was,
- * which is before its record.  A simulated machine has its own time: an event that is more
- * than a second away from its record is of one.
+ * lane of its own.  Times are UTC, ns, of when an event was, which is before its record.  A
+ * simulated machine has its own time: an event that is more than a second away from its record is
+ * of one.
  */
 #ifndef HFT_LOG_TOOL_SCHEDULE_H
 #define HFT_LOG_TOOL_SCHEDULE_H

@@ -27,7 +27,7 @@ enum schedule_kind schedule_kernel_kind(const struct hft_log_view *view)
 {
 	const char *name = view->site->name;
 
-	if (strcmp(view->site->subsystem, "kernel") || view->stream->cpu < 0)
+	if (view->stream->cpu < 0)
 		return SCHEDULE_THREAD;
 	if (!strcmp(name, "sched:sched_switch"))
 		return SCHEDULE_CPU;
@@ -151,6 +151,7 @@ static int take_irq(struct schedule *schedule, struct schedule_lane *lane, uint6
 	int length = (int)(strlen(base) - strlen(is_entry ? ENTRY : EXIT));
 	struct schedule_run run = { .from = at };
 	size_t i;
+	int err;
 
 	for (i = 0; !run.task && i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		run.task = schedule_number(view, numbers[i]);
@@ -158,6 +159,10 @@ static int take_irq(struct schedule *schedule, struct schedule_lane *lane, uint6
 	memcpy(&run.fn, base, length < (int)sizeof(run.fn) ? (size_t)length : sizeof(run.fn));
 	if (!is_entry)
 		return schedule_finish(schedule, lane, &run, at, true);
+	/* None nests in itself: the log does not have exits, as where only entries are asked for. */
+	err = schedule_finish(schedule, lane, &run, lane->last, false);
+	if (err)
+		return err;
 	name_irq(&run, view, base, length);
 	schedule_begin(schedule, lane, &run);
 	return 0;
