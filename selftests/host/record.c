@@ -310,9 +310,12 @@ static void test_seed(void **state)
 		uint8_t kind;
 		uint64_t words[5];
 	} open;
-	FILE *seed = fopen("../fuzz/corpus/record/sim", "r");
+	char path[PATH_MAX] = __FILE__;		/* from wherever it is run */
+	FILE *seed;
 
 	(void)state;
+	snprintf(strrchr(path, '/'), 32, "/../fuzz/corpus/record/sim");
+	seed = fopen(path, "r");
 	assert_non_null(seed);
 	assert_int_equal(fread(&open, sizeof(open), 1, seed), 1);
 	fclose(seed);
