@@ -153,6 +153,7 @@ struct hft_read_input {
 	uint64_t unread;		/* offset of one whose losses were not looked at, or none */
 	uint64_t counted;		/* bytes, for progress */
 	uint64_t lost;
+	uint64_t damaged;		/* places of the file */
 	size_t index;			/* in the chunk's: not before */
 	const unsigned char *record, *end;
 	union hft_log_view_value *values;
@@ -241,6 +242,7 @@ const void *hft_read_file_bytes(struct hft_read_file *file, uint64_t offset, siz
 
 /* read_packet.c: 1: there are records, 0: no more in the chunk, or -errno */
 int hft_read_packet(struct hft_read_input *input);
+void hft_read_packet_end(struct hft_read_input *input);	/* of the file */
 void hft_read_packet_notice(struct hft_read_input *input, uint32_t kind, uint64_t offset,
 			    uint64_t number, uint64_t nr, const char *text);
 

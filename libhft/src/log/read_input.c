@@ -83,6 +83,7 @@ static int hft_open_stream(struct hft_read_input *input, struct hft_read_chunk *
 	input->unread = HFT_READ_NONE;
 	input->index = 0;
 	input->counted = 0;
+	input->damaged = 0;
 	return 0;
 }
 
@@ -203,6 +204,7 @@ static int hft_next_in_chunks(struct hft_read_input *input)
 		if (ret)
 			return ret;
 		if (input->closed) {
+			hft_read_packet_end(input);
 			hft_leave_chunk(input);
 			continue;
 		}

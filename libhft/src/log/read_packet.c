@@ -12,6 +12,7 @@
 #include "read.h"
 
 #define HFT_READ_AHEAD	(256u << 10)
+#define HFT_TOLD_MOST	8u		/* damaged places of a file, one by one */
 
 enum { HFT_PACKET_PASSED, HFT_PACKET_HERE, HFT_PACKET_NO_MORE };
 
@@ -48,6 +49,26 @@ void hft_read_packet_notice(struct hft_read_input *input, uint32_t kind, uint64_
 	else
 		snprintf(told, sizeof(told), "packet %" PRIu64 ": %s", number, text);
 	hft_read_notice(input->reader, kind, input->file.path, offset, input->stream, told);
+}
+
+/* A file may have as many as it has room for packets. */
+static void hft_note_damage(struct hft_read_input *input, uint64_t offset, uint64_t number,
+			    uint64_t nr, const char *text)
+{
+	if (input->damaged++ < HFT_TOLD_MOST)
+		hft_read_packet_notice(input, HFT_LOG_NOTICE_DAMAGED, offset, number, nr, text);
+}
+
+void hft_read_packet_end(struct hft_read_input *input)
+{
+	char text[64];
+
+	if (input->damaged <= HFT_TOLD_MOST)
+		return;
+	snprintf(text, sizeof(text), "%" PRIu64 " more places are damaged",
+		 input->damaged - HFT_TOLD_MOST);
+	hft_read_notice(input->reader, HFT_LOG_NOTICE_DAMAGED, input->file.path, input->offset,
+			input->stream, text);
 }
 
 /* NULL: a head of a packet of this stream; else what is wrong with it. */
@@ -105,8 +126,7 @@ static uint64_t hft_next_frame(const struct hft_read_input *input)
 /* A frame has a packet. */
 static int hft_pass_frame(struct hft_read_input *input)
 {
-	hft_read_packet_notice(input, HFT_LOG_NOTICE_DAMAGED, input->offset, input->number, 1,
-			       "what is compressed is damaged");
+	hft_note_damage(input, input->offset, input->number, 1, "what is compressed is damaged");
 	input->offset = hft_next_frame(input);
 	input->number++;
 	return HFT_PACKET_PASSED;
@@ -141,16 +161,14 @@ static int hft_pass_damage(struct hft_read_input *input, const char *wrong)
 	if (err)
 		return err;
 	if (head) {
-		hft_read_packet_notice(input, HFT_LOG_NOTICE_DAMAGED, offset, input->number,
-				       head->number > input->number ?
-				       head->number - input->number : 1, wrong);
+		hft_note_damage(input, offset, input->number, head->number > input->number ?
+				head->number - input->number : 1, wrong);
 		input->number = head->number;
 		return HFT_PACKET_PASSED;
 	}
 	input->offset = input->file.size;
 	if (hft_read_chunk_sealed(input->chunk))
-		hft_read_packet_notice(input, HFT_LOG_NOTICE_DAMAGED, offset, input->number, 1,
-				       wrong);
+		hft_note_damage(input, offset, input->number, 1, wrong);
 	else
 		hft_read_packet_notice(input, HFT_LOG_NOTICE_TORN, offset, input->number, 1,
 				       "the last packet was not written in whole");
