@@ -50,7 +50,7 @@ static void open_scaled(struct hft_log_store **store)
 		.chunk_bytes = scale() < 100 ? 4 << 20 : 512 << 20,
 		.pack_level = 1,
 	};
-	const struct hft_log_store_stream stream = { 1, 1, -1, "one", "block", false };
+	const struct hft_log_store_stream stream = { 1, 1, -1, "one", "block", false, 0 };
 
 	assert_int_equal(hft_log_store_open(store, dir, &origin, &opts), 0);
 	assert_int_equal(hft_log_store_site_add(*store, &task_site), 0);
@@ -145,7 +145,7 @@ static void check_packet(struct reading *reading, const uint8_t *packet, uint64_
 
 static void check_stream(struct reading *reading, struct hft_log_packed *packed)
 {
-	static uint8_t packet[256 << 10] __attribute__((aligned(8)));
+	static uint8_t packet[1 << 20] __attribute__((aligned(8)));
 	const struct hft_log_packet *head = (const void *)packet;
 	uint64_t at = 0, bytes;
 

@@ -65,8 +65,9 @@ enum hft_log_store_event {
  * @err: why: an errno, or 0
  * @text: the same for people
  *
- * Called by the threads of the store: it does not call the log, and returns soon.  If it ends
- * the program, by exit(), the log is not closed: see hft_log_recover().
+ * Called by the threads of the store, by several at once: it does not call the log, and
+ * returns soon.  If it ends the program, by exit(), the log is not closed: see
+ * hft_log_recover().
  */
 typedef void (*hft_log_store_fn)(void *arg, enum hft_log_store_event event, int err,
 				 const char *text);
@@ -77,7 +78,8 @@ typedef void (*hft_log_store_fn)(void *arg, enum hft_log_store_event event, int 
  * @flags: &enum hft_log_store_flags
  * @sync: &enum hft_log_sync, of the streams that may lose records
  * @audit_sync: the same, of those that may not
- * @packet_bytes: of a packet at most; a multiple of %HFT_LOG_PACKET_ALIGN; default 256 KiB
+ * @packet_bytes: of a packet at most; a multiple of %HFT_LOG_PACKET_ALIGN; default 1 MiB.  One
+ *	has a quarter of what its ring has, as that gives up room by whole packets
  * @buffers: packets in memory; default 32, the least is 4
  * @flush_ns: a record is in a file after so long at the latest; default 20 ms
  * @sync_ns: interval of %HFT_LOG_SYNC_INTERVAL; default 1 s

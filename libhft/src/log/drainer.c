@@ -77,6 +77,7 @@ int log_store_add_ring(struct hft_log_store *store, const struct log_queue *queu
 		.cpu = ring->cpu,
 		.thread = ring->thread,
 		.policy = queue->audit ? "audit" : queue->overwrites ? "overwrite" : "drop",
+		.ring_bytes = queue->bytes,
 		.audit = queue->audit,
 	};
 
@@ -302,7 +303,7 @@ static bool flush_is_done(struct hft_log *log, bool sync)
 		if (!queue->broken && done < queue->flush_given)
 			return false;
 	}
-	return !sync || hft_log_store_forgotten_synced(log->store);
+	return !sync || hft_log_store_forgotten_synced(log->store, log->flush_chunk);
 }
 
 /* Why rings are not drained */
@@ -357,6 +358,7 @@ static void begin_flush(struct hft_log *log)
 	pthread_mutex_unlock(&log->lock);
 	if (!begins || take_incoming(log))
 		return;
+	log->flush_chunk = hft_log_store_chunk(log->store);
 	for (queue = log->queues; queue; queue = queue->next) {
 		queue->flush_to = log_queue_head(queue);
 		queue->flush_given = UINT64_MAX;

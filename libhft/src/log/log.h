@@ -64,6 +64,7 @@ struct log_flush {
  * @changed: one of these is
  * @phase: of the drainer
  * @flush: what is waited for
+ * @flush_chunk: the newest chunk when the drainer began with that
  * @error: why the drainer has failed
  * @err: what closing answers
  * @kept: rings are left that were not all written
@@ -100,6 +101,7 @@ struct hft_log {
 	pthread_cond_t changed;
 	enum log_phase phase;
 	struct log_flush flush;
+	uint32_t flush_chunk;
 	struct hft_error error;
 	int err;
 	bool kept;

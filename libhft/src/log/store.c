@@ -85,12 +85,13 @@ void hft_store_well(struct hft_log_store *store)
 {
 	bool was;
 
-	if (store->failing || store->blocked || store->hasher_fails || hft_store_is_held(store))
+	if (store->failing || store->blocked || hft_store_is_held(store))
 		return;
 	store->retry_ns = 0;
 	pthread_mutex_lock(&store->lock);
-	was = store->state.err;
-	store->state.err = 0;
+	was = store->state.err && !store->hasher.err;
+	if (was)
+		store->state.err = 0;
 	pthread_mutex_unlock(&store->lock);
 	if (was)
 		hft_store_tell(store, HFT_LOG_STORE_WELL, 0, "%s: is written again", store->dir);
@@ -139,12 +140,18 @@ static void write_sealed(struct hft_log_store *store)
 	}
 }
 
+/* The files of the open chunk: what it has goes to the next one. */
+static bool has_gone(const struct hft_log_store *store)
+{
+	return store->chunk && store->chunk->gone;
+}
+
 /* Close what a stream fills.  Returns 0 or an error, which is told. */
 static int finish_packet(struct hft_log_store *store, struct log_stream *stream)
 {
 	int err;
 
-	if (store->retry || hft_store_is_held(store))
+	if (store->retry || has_gone(store) || hft_store_is_held(store))
 		return -EAGAIN;
 	err = hft_store_packet_close(store, stream->filling);
 	if (err) {
@@ -161,10 +168,11 @@ static void rotate(struct hft_log_store *store)
 {
 	int err;
 
-	if (store->retry || (hft_store_is_held(store) && store->chunk && !store->chunk->doubtful))
+	if (store->retry || has_gone(store) ||
+	    (hft_store_is_held(store) && store->chunk && !store->chunk->doubtful))
 		return;
 	err = hft_store_chunk_rotate(store);
-	if (err)
+	if (err && err != -EAGAIN)
 		hft_store_failed(store, -err, "closing a chunk");
 }
 
@@ -261,6 +269,9 @@ int hft_log_store_clock(struct hft_log_store *store, const struct hft_log_store_
 	if (!clock->freq || clock->offset >= clock->freq)
 		return hft_fail(EINVAL, "a clock of %llu Hz", (unsigned long long)clock->freq);
 	store->now = hft_store_monotonic();
+	/* There may be packets without a place, which come before those that are filled. */
+	if (store->retry || has_gone(store))
+		return -EAGAIN;
 	err = hft_store_packets_close(store);
 	store->origin.clock = *clock;		/* of the next chunk */
 	if (!err)
@@ -268,7 +279,8 @@ int hft_log_store_clock(struct hft_log_store *store, const struct hft_log_store_
 	if (!err || store->chunk != open)
 		return 0;
 	store->origin.clock = old;
-	hft_store_failed(store, -err, "closing a chunk");
+	if (err != -EAGAIN)
+		hft_store_failed(store, -err, "closing a chunk");
 	return err;
 }
 
@@ -342,11 +354,6 @@ static uint64_t flush_due(struct hft_log_store *store, bool all)
 	return next;
 }
 
-static bool has_sync_policy(const struct hft_log_store *store)
-{
-	return store->opts.sync != HFT_LOG_SYNC_NONE || store->opts.audit_sync != HFT_LOG_SYNC_NONE;
-}
-
 /* A sync that failed may have dropped what was written: that comes first. */
 static void sync_changes(struct hft_log_store *store, struct log_chunk *chunk)
 {
@@ -398,14 +405,12 @@ static uint64_t sync_due(struct hft_log_store *store, struct log_file *file, boo
 }
 
 /* Those that are synchronised leave the list: a chunk has a file of each thread that there was. */
-static uint64_t sync_all(struct hft_log_store *store, bool now)
+static uint64_t sync_files(struct hft_log_store *store, struct log_file **at, bool now)
 {
-	struct log_file **at = store->chunk ? &store->chunk->due : NULL, *file;
+	struct log_file *file;
 	uint64_t next = UINT64_MAX;
 
-	if (!now && !has_sync_policy(store))
-		return next;
-	while (at && (file = *at)) {
+	while ((file = *at)) {
 		if (file->synced == file->written) {
 			*at = file->next_due;
 			file->is_due = false;
@@ -414,6 +419,19 @@ static uint64_t sync_all(struct hft_log_store *store, bool now)
 		next = earlier(next, sync_due(store, file, now));
 		at = &file->next_due;
 	}
+	return next;
+}
+
+static uint64_t sync_all(struct hft_log_store *store, bool now)
+{
+	struct log_chunk *chunk = store->chunk;
+	uint64_t next;
+
+	if (!chunk)
+		return UINT64_MAX;
+	next = sync_files(store, &chunk->due[LOG_DUE_ALWAYS], now);
+	if (now)
+		next = earlier(next, sync_files(store, &chunk->due[LOG_DUE_ASKED], now));
 	return next;
 }
 
@@ -483,14 +501,27 @@ static bool is_written(const struct hft_log_store *store)
 	return true;
 }
 
-bool hft_log_store_forgotten_synced(struct hft_log_store *store)
+static bool forgotten_synced(const struct log_file *file)
 {
-	const struct log_file *file;
-
-	for (file = store->chunk ? store->chunk->due : NULL; file; file = file->next_due)
+	for (; file; file = file->next_due)
 		if (file->stream->forgotten && file->synced != file->written)
 			return false;
-	return !store->lost && !store->closing && hft_store_keeper_is_idle(store);
+	return true;
+}
+
+uint32_t hft_log_store_chunk(const struct hft_log_store *store)
+{
+	return store->next_number - 1;
+}
+
+bool hft_log_store_forgotten_synced(struct hft_log_store *store, uint32_t chunk)
+{
+	const struct log_chunk *open = store->chunk;
+
+	if (store->lost || hft_store_oldest_closed(store) <= chunk)
+		return false;
+	return !open || (forgotten_synced(open->due[LOG_DUE_ALWAYS]) &&
+			 forgotten_synced(open->due[LOG_DUE_ASKED]));
 }
 
 static bool is_synced(struct hft_log_store *store)
@@ -500,7 +531,7 @@ static bool is_synced(struct hft_log_store *store)
 	for (stream = store->streams; stream; stream = stream->next)
 		if (stream->synced != stream->written)
 			return false;
-	return hft_log_store_forgotten_synced(store);
+	return hft_log_store_forgotten_synced(store, UINT32_MAX - 1);
 }
 
 int hft_log_store_flush(struct hft_log_store *store, bool sync, uint64_t timeout_ns)
@@ -519,7 +550,7 @@ int hft_log_store_flush(struct hft_log_store *store, bool sync, uint64_t timeout
 			return 0;
 		if (store->now >= end)
 			break;
-		if (store->sealing && !hft_store_hasher_wait(store))
+		if (store->sealing && !hft_store_hasher_wait(store, end))
 			continue;
 		if (store->running)
 			hft_store_io_reap(store, true, WAIT_NS);

@@ -20,7 +20,7 @@
 
 struct hft_log_store;
 
-/* store_keep.c: the calling thread is the drainer, or one of the store's: it waits for none */
+/* store_thread.c: the calling thread is the drainer, or one of the store's: it waits for none */
 extern __thread bool hft_store_is_thread;
 
 /**
@@ -65,6 +65,7 @@ struct hft_log_store_origin {
  * @thread: its name
  * @policy: for people and readers: "audit", "overwrite" or "drop"
  * @audit: no record of it may be lost: it is synchronised and kept as one of these
+ * @ring_bytes: that it gives its room back to, by whole packets; 0: there is none
  */
 struct hft_log_store_stream {
 	uint64_t id;
@@ -73,6 +74,7 @@ struct hft_log_store_stream {
 	const char *thread;
 	const char *policy;
 	bool audit;
+	uint64_t ring_bytes;
 };
 
 struct hft_log_store_field {
@@ -153,8 +155,11 @@ uint64_t hft_log_store_packet_room(const struct hft_log_store *store);
 uint64_t hft_log_store_written(struct hft_log_store *store, uint64_t id);
 uint64_t hft_log_store_synced(struct hft_log_store *store, uint64_t id);
 
-/* Is all of streams that were forgotten on the disk, and all of chunks that were closed? */
-bool hft_log_store_forgotten_synced(struct hft_log_store *store);
+/* The newest chunk. */
+uint32_t hft_log_store_chunk(const struct hft_log_store *store);
+
+/* Is all on the disk that was closed up to this chunk, and all of streams that were forgotten? */
+bool hft_log_store_forgotten_synced(struct hft_log_store *store, uint32_t chunk);
 
 /* No more of it comes: what it has is written soon. */
 int hft_log_store_stream_end(struct hft_log_store *store, uint64_t id);
@@ -162,7 +167,10 @@ int hft_log_store_stream_end(struct hft_log_store *store, uint64_t id);
 /* It has ended and is written: nothing is asked of it any more.  -EBUSY: not yet, -ENOENT. */
 int hft_log_store_stream_forget(struct hft_log_store *store, uint64_t id);
 
-/* Stamps are of another clock, or of the same at another rate, from the next record on. */
+/*
+ * Stamps are of another clock, or of the same at another rate, from the next record on.
+ * -EAGAIN: not yet.
+ */
 int hft_log_store_clock(struct hft_log_store *store, const struct hft_log_store_clock *clock);
 
 /**

@@ -15,6 +15,8 @@
 #include "locked.h"
 #include "store_internal.h"
 
+#define SEALED_NS	(20 * NSEC_PER_MSEC)
+
 static const char *const text_names[LOG_TEXTS] = {
 	[LOG_METADATA] = "metadata",
 	[LOG_SITES] = "hft/sites",
@@ -340,7 +342,7 @@ static int make_seal(struct hft_log_store *store, struct log_chunk *chunk)
 /*
  * Close the open chunk and, unless it is the last, make the next: its folder is there
  * before the seal of this one.  Nothing has changed when there is an error, but that
- * packets were closed.
+ * packets were closed; -EAGAIN: the hasher has more of them than can be waited for.
  */
 int hft_store_chunk_rotate(struct hft_log_store *store)
 {
@@ -351,7 +353,7 @@ int hft_store_chunk_rotate(struct hft_log_store *store)
 	chunk = store->chunk;
 	if (err || !chunk)
 		return err;
-	err = hft_store_hasher_wait(store);
+	err = hft_store_hasher_wait(store, hft_store_monotonic() + SEALED_NS);
 	if (!err)
 		err = hft_store_chunk_write_texts(chunk);
 	if (!err)
@@ -400,13 +402,16 @@ void hft_store_chunk_doubt(struct hft_log_store *store, struct log_chunk *chunk)
 }
 
 /* A sync of it is due some time: it was written to. */
-void hft_store_file_due(struct log_file *file)
+void hft_store_file_due(const struct hft_log_store *store, struct log_file *file)
 {
+	bool asked = hft_store_sync_policy(store, file->stream) == HFT_LOG_SYNC_NONE;
+	struct log_file **due = &file->chunk->due[asked ? LOG_DUE_ASKED : LOG_DUE_ALWAYS];
+
 	if (file->is_due)
 		return;
 	file->is_due = true;
-	file->next_due = file->chunk->due;
-	file->chunk->due = file;
+	file->next_due = *due;
+	*due = file;
 }
 
 /*

@@ -3,6 +3,8 @@
  * The hasher: makes the seals of packets, which takes longer than filling them, while the
  * drainer fills the next.  It has them one after the other, as their hashes are a chain.
  */
+#include <errno.h>
+
 #include "../options.h"
 #include "store_internal.h"
 
@@ -18,13 +20,22 @@ static void push(struct log_packets *packets, struct log_packet *packet)
 	packets->last = packet;
 }
 
+/* Under the lock, which it lets go. */
 static int seal(struct hft_log_store *store, struct log_packet *packet)
 {
-	int err = hft_log_chain_add(&packet->file->chain, packet->at, packet->bytes,
-				    packet->index.records, packet->synced);
+	int err;
 
-	if (err)
+	pthread_mutex_unlock(&store->lock);
+	err = hft_log_chain_add(&packet->file->chain, packet->at, packet->bytes,
+				packet->index.records, packet->synced);
+	pthread_mutex_lock(&store->lock);
+	/* First: what is written meanwhile is no sign that it is well. */
+	store->hasher.err = err;
+	if (err) {
+		pthread_mutex_unlock(&store->lock);
 		hft_store_trouble(store, -err, "sealing a packet");
+		pthread_mutex_lock(&store->lock);
+	}
 	return err;
 }
 
@@ -44,10 +55,7 @@ static void *hasher_main(void *arg)
 			pthread_cond_wait(&hasher->wake, &store->lock);
 			continue;
 		}
-		pthread_mutex_unlock(&store->lock);
 		err = seal(store, packet);
-		pthread_mutex_lock(&store->lock);
-		hasher->err = err;
 		if (!err) {
 			hasher->given.first = packet->next_sealed;
 			push(&hasher->sealed, packet);
@@ -76,6 +84,7 @@ int hft_store_hasher_open(struct hft_log_store *store)
 void hft_store_hasher_give(struct hft_log_store *store, struct log_packet *packet)
 {
 	packet->state = LOG_PACKET_SEALING;
+	store->sealing = true;
 	pthread_mutex_lock(&store->lock);
 	push(&store->hasher.given, packet);
 	pthread_cond_signal(&store->hasher.wake);
@@ -90,24 +99,28 @@ struct log_packet *hft_store_hasher_take(struct hft_log_store *store)
 	pthread_mutex_lock(&store->lock);
 	packet = store->hasher.sealed.first;
 	store->hasher.sealed.first = NULL;
-	store->hasher_fails = store->hasher.err;
 	store->sealing = store->hasher.given.first;
 	pthread_mutex_unlock(&store->lock);
 	return packet;
 }
 
-/* Wait until all have their seals.  Returns 0, or why one has not: it is tried again. */
-int hft_store_hasher_wait(struct hft_log_store *store)
+/*
+ * Wait until all have their seals, but not beyond CLOCK_MONOTONIC @end.  Returns 0, -EAGAIN, or
+ * why one has none: it is tried again.
+ */
+int hft_store_hasher_wait(struct hft_log_store *store, uint64_t end)
 {
 	struct log_hasher *hasher = &store->hasher;
-	int err;
+	int err = 0;
 
 	pthread_mutex_lock(&store->lock);
-	while (hasher->given.first && !hasher->err)
-		pthread_cond_wait(&hasher->idle, &store->lock);
-	err = hasher->given.first ? hasher->err : 0;
+	while (hasher->given.first && !hasher->err && !err)
+		err = hft_store_wait(store, &hasher->idle, end);
+	err = !hasher->given.first ? 0 : hasher->err ? hasher->err : -EAGAIN;
 	pthread_mutex_unlock(&store->lock);
-	return err ? hft_fail(-err, "sealing a packet") : 0;
+	if (err && err != -EAGAIN)
+		return hft_fail(-err, "sealing a packet");
+	return err;
 }
 
 void hft_store_hasher_close(struct hft_log_store *store)

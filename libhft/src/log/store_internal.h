@@ -103,6 +103,9 @@ struct log_file {
 	struct hft_log_chain chain;	/* the hasher's, until it has sealed those */
 };
 
+/* When: by itself, or when a flush asks for it */
+enum { LOG_DUE_ALWAYS, LOG_DUE_ASKED, LOG_DUES };
+
 enum log_text_kind { LOG_METADATA, LOG_SITES, LOG_INDEX, LOG_TEXTS };
 
 struct log_chunk {
@@ -112,7 +115,7 @@ struct log_chunk {
 	int hft_fd;
 	struct log_text texts[LOG_TEXTS];
 	struct log_file *files;
-	struct log_file *due;		/* those with packets that are not synchronised */
+	struct log_file *due[LOG_DUES];	/* those with packets that are not synchronised */
 	uint64_t opened;
 	uint64_t bytes;
 	uint32_t packets;		/* bound to it, not yet written */
@@ -142,6 +145,7 @@ struct log_stream {
 	struct log_stream *same;		/* of those whose id has the same bucket */
 	struct hft_log_store_stream is;
 	uint64_t users;				/* the store, and files */
+	uint32_t packet_bytes;
 	char thread[64];
 	char policy[16];
 	struct log_packet *filling;
@@ -194,7 +198,7 @@ struct log_keeper {
 	pthread_cond_t wake, idle;
 	struct log_chunk *first, *last;	/* to be sealed */
 	struct log_chunk *done, *done_last;	/* to be freed by the drainer, in their order */
-	bool busy;
+	struct log_chunk *busy;		/* that it works on */
 	bool failing;			/* a sync of the chunk that it has failed */
 	bool gave_up;			/* its own: a chunk could not be sealed in time */
 };
@@ -254,9 +258,8 @@ struct hft_log_store {
 	uint32_t queued;			/* of these not submitted yet */
 	uint32_t failing;			/* packets that the disk did not take */
 	uint32_t doubts;			/* chunks that are doubtful */
-	bool hasher_fails;			/* and what follows: when it was looked at */
-	bool sealing;				/* the hasher has packets */
-	bool keeper_fails;			/* &log_keeper.failing */
+	bool sealing;				/* the hasher has packets, when it was looked at */
+	bool keeper_fails;			/* &log_keeper.failing, the same */
 	bool lost;				/* what a chunk had: no sync is a success any more */
 	bool blocked;				/* there is no chunk for a packet */
 	uint64_t retry;				/* when; 0: nothing is to be tried again */
@@ -309,6 +312,7 @@ struct log_packet *hft_store_packet_take(struct hft_log_store *store, struct log
 void hft_store_packet_give(struct hft_log_store *store, struct log_packet *packet);
 int64_t hft_store_packet_fill(struct hft_log_store *store, struct log_packet *packet,
 			const void *records, size_t bytes);
+uint32_t hft_store_packet_bytes(const struct hft_log_store *store, uint64_t ring_bytes);
 int hft_store_packet_close(struct hft_log_store *store, struct log_packet *packet);
 int hft_store_packets_close(struct hft_log_store *store);
 void hft_store_packet_written(struct hft_log_store *store, struct log_packet *packet);
@@ -329,7 +333,7 @@ int hft_store_chunk_rotate(struct hft_log_store *store);
 bool hft_store_chunk_is_there(const struct log_chunk *chunk, const struct log_file *file);
 void hft_store_chunk_changed(struct log_chunk *chunk);
 void hft_store_chunk_doubt(struct hft_log_store *store, struct log_chunk *chunk);
-void hft_store_file_due(struct log_file *file);
+void hft_store_file_due(const struct hft_log_store *store, struct log_file *file);
 void hft_store_file_synced(struct log_file *file, uint64_t to);
 void hft_store_chunk_forget(struct hft_log_store *store, struct log_chunk *chunk);
 void hft_store_chunk_reap(struct hft_log_store *store);
@@ -369,13 +373,13 @@ int hft_store_wait(struct hft_log_store *store, pthread_cond_t *cond, uint64_t e
 int hft_store_hasher_open(struct hft_log_store *store);
 void hft_store_hasher_give(struct hft_log_store *store, struct log_packet *packet);
 struct log_packet *hft_store_hasher_take(struct hft_log_store *store);
-int hft_store_hasher_wait(struct hft_log_store *store);
+int hft_store_hasher_wait(struct hft_log_store *store, uint64_t end);
 void hft_store_hasher_close(struct hft_log_store *store);
 
 /* store_keep.c */
 int hft_store_keeper_open(struct hft_log_store *store);
 void hft_store_keeper_give(struct hft_log_store *store, struct log_chunk *chunk);
-bool hft_store_keeper_is_idle(struct hft_log_store *store);
+uint32_t hft_store_oldest_closed(struct hft_log_store *store);
 int hft_store_keeper_wait(struct hft_log_store *store, uint64_t end);
 void hft_store_keeper_close(struct hft_log_store *store, bool now);
 

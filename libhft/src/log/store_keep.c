@@ -116,11 +116,11 @@ static void *keeper_main(void *arg)
 		if (!chunk)
 			break;
 		keeper->first = chunk->next;
-		keeper->busy = true;
+		keeper->busy = chunk;
 		pthread_mutex_unlock(&store->lock);
 		keep(store, chunk);
 		pthread_mutex_lock(&store->lock);
-		keeper->busy = false;
+		keeper->busy = NULL;
 		chunk->next = NULL;
 		if (keeper->done)
 			keeper->done_last->next = chunk;
@@ -165,15 +165,23 @@ static bool is_idle(const struct log_keeper *keeper)
 	return !keeper->first && !keeper->busy;
 }
 
-/* And what it has done was looked at. */
-bool hft_store_keeper_is_idle(struct hft_log_store *store)
+/*
+ * The number of the oldest chunk that is closed, and not on the disk as far as the drainer has
+ * seen; UINT32_MAX: there is none.
+ */
+uint32_t hft_store_oldest_closed(struct hft_log_store *store)
 {
-	bool idle;
+	const struct log_keeper *keeper = &store->keeper;
+	const struct log_chunk *chunk;
+	uint32_t number;
 
 	pthread_mutex_lock(&store->lock);
-	idle = is_idle(&store->keeper) && !store->keeper.done;
+	chunk = keeper->done ? keeper->done : keeper->busy ? keeper->busy : keeper->first;
+	if (!chunk)
+		chunk = store->closing;
+	number = chunk ? chunk->number : UINT32_MAX;
 	pthread_mutex_unlock(&store->lock);
-	return idle;
+	return number;
 }
 
 /* Wait until it has sealed all, or for CLOCK_MONOTONIC @end.  Returns 0 or -ETIMEDOUT. */

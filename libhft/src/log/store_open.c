@@ -31,7 +31,7 @@ static void set_defaults(struct hft_log_store_opts *opts)
 	if (opts->audit_sync == HFT_LOG_SYNC_DEFAULT)
 		opts->audit_sync = HFT_LOG_SYNC_PACKET;
 	if (!opts->packet_bytes)
-		opts->packet_bytes = 256u << 10;
+		opts->packet_bytes = 1u << 20;
 	if (!opts->buffers)
 		opts->buffers = 32;
 	if (!opts->flush_ns)

@@ -12,6 +12,16 @@ static uint64_t round_up(uint64_t bytes)
 	return (bytes + HFT_LOG_PACKET_ALIGN - 1) & ~(uint64_t)(HFT_LOG_PACKET_ALIGN - 1);
 }
 
+/* The longest record of a ring has a quarter of its room. */
+uint32_t hft_store_packet_bytes(const struct hft_log_store *store, uint64_t ring_bytes)
+{
+	uint64_t most = round_up(ring_bytes / 4 + HFT_LOG_FRAME_BYTES);
+
+	if (!ring_bytes || most > store->opts.packet_bytes)
+		return store->opts.packet_bytes;
+	return (uint32_t)most;
+}
+
 /* An empty packet for a stream, or NULL: the disk has them all. */
 struct log_packet *hft_store_packet_take(struct hft_log_store *store, struct log_stream *stream)
 {
@@ -73,7 +83,7 @@ static size_t scan(struct hft_log_store *store, struct log_packet *packet,
 int64_t hft_store_packet_fill(struct hft_log_store *store, struct log_packet *packet,
 			const void *records, size_t bytes)
 {
-	size_t room = store->opts.packet_bytes - sizeof(struct hft_log_seal) - packet->fill;
+	size_t room = packet->stream->packet_bytes - sizeof(struct hft_log_seal) - packet->fill;
 	bool bad = false;
 	size_t whole = scan(store, packet, records, bytes < room ? bytes : room, &bad);
 
@@ -199,7 +209,7 @@ static void free_packet(struct hft_log_store *store, struct log_packet *packet)
 	struct log_stream *stream = packet->stream;
 
 	stream->written = packet->taken;
-	hft_store_file_due(file);
+	hft_store_file_due(store, file);
 	file->written++;
 	file->written_bytes = packet->index.offset + packet->bytes;
 	file->written_to = packet->taken;

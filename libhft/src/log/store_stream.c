@@ -41,6 +41,7 @@ int hft_log_store_stream_add(struct hft_log_store *store, const struct hft_log_s
 	stream->is.thread = stream->thread;
 	stream->is.policy = stream->policy;
 	stream->users = 1;
+	stream->packet_bytes = hft_store_packet_bytes(store, is->ring_bytes);
 	stream->same = *at;
 	*at = stream;
 	stream->link = store->streams_end;

@@ -26,7 +26,7 @@
 #define ROUNDS		5
 #define RECORDS		10000000ull
 #define RECORD_BYTES	40		/* of u64, u32 and double */
-#define BLOCK		(256u << 10)
+#define BLOCK		(1u << 20)
 #define DEPTH		32
 #define DISK_BYTES	(RECORDS * RECORD_BYTES)
 #define WANTED		20e6		/* records/s: enough, however fast the disk is */
