@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* flavours: plain asan gcov */
 /* What a process that was killed has lost and not told: recovery tells it, once. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #define HFT_LOG_SUBSYSTEM "left"
 #include <hft/log.h>
 
+#include "log/control.h"
 #include "log_here.h"
 #include "log_ring.h"
 
@@ -158,6 +160,17 @@ static int flush(void)
 	return err;
 }
 
+static void run_killed(void (*run)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		run();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 static void run_victim(void)
 {
 	HFT_OPTS(hft_log_opts, opts, .ring_bytes = LEAST);
@@ -184,16 +197,11 @@ static void test_refused(void **state)
 	const char *paths[] = { dir };
 	const struct hft_log_view *view;
 	struct hft_log_reader *reader;
-	int status, ret;
-	pid_t pid;
+	int ret;
 
 	(void)state;
 	tree_make(dir, NULL, 0);
-	pid = fork();
-	if (!pid)
-		run_victim();
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	run_killed(run_victim);
 	assert_int_equal(hft_log_recover(dir, NULL), 0);
 	assert_int_equal(hft_log_reader_open(&reader, paths, 1, &opts), 0);
 	while ((ret = hft_log_reader_next(reader, &view)) > 0)
@@ -205,6 +213,64 @@ static void test_refused(void **state)
 	tree_remove(dir);
 }
 
+static void run_drained(void)
+{
+	HFT_OPTS(hft_log_opts, opts, .ring_bytes = LEAST);
+
+	alarm(PATIENCE_S);
+	if (hft_log_open(&the_log, dir, &opts) || log_number(0) || flush() || refuse(7, false))
+		_exit(1);
+	raise(SIGKILL);
+}
+
+/* As a recovery leaves it that is killed before it removes rings: it has told all of them. */
+static void recover_but_keep(void)
+{
+	char command[4 * PATH_MAX], rings[LOG_CONTROL_PATH];
+	struct log_control *control;
+	int fd;
+
+	assert_int_equal(log_control_map(&control, dir, false, &fd), 0);
+	snprintf(rings, sizeof(rings), "%s", control->ring_dir);
+	log_control_unmap(control);
+	close(fd);
+	snprintf(command, sizeof(command), "cp -al %s %s.kept && cp %s/control %s/kept", rings,
+		 rings, dir, dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+	snprintf(command, sizeof(command), "mv %s.kept %s && mv %s/kept %s/control", rings,
+		 rings, dir, dir);
+	assert_int_equal(system(command), 0);
+}
+
+static uint64_t count_loss_records(void)
+{
+	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "hft", .flags = HFT_LOG_READ_FOLLOW);
+	const char *paths[] = { dir };
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	uint64_t nr = 0;
+
+	assert_int_equal(hft_log_reader_open(&reader, paths, 1, &opts), 0);
+	while (hft_log_reader_next(reader, &view) > 0)
+		nr += !strcmp(view->site->name, "lost");
+	hft_log_reader_close(reader);
+	return nr;
+}
+
+/* What a recovery has told is not told by the next one, though no record is left. */
+static void test_recovered_twice(void **state)
+{
+	(void)state;
+	tree_make(dir, NULL, 0);
+	run_killed(run_drained);
+	recover_but_keep();
+	assert_int_equal(count_loss_records(), 1);
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+	assert_int_equal(count_loss_records(), 1);
+	tree_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +278,7 @@ int main(void)
 		cmocka_unit_test(test_left_poisoned),
 		cmocka_unit_test(test_left_overwritten),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_recovered_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

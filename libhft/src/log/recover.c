@@ -141,6 +141,21 @@ static struct left *find_left(const struct recovery *it, uint64_t stream)
 	return NULL;
 }
 
+/*
+ * When what a ring has to tell begins.  A loss that another recovery has found may be in
+ * files, though this one's rings are still here: it is looked for as a record is.
+ */
+static bool first_of(const struct log_queue *queue, uint64_t *stamp)
+{
+	bool found = log_queue_first_stamp(queue, stamp);
+
+	if (queue->ring->untold && (!found || queue->ring->first < *stamp)) {
+		*stamp = queue->ring->first;
+		found = true;
+	}
+	return found;
+}
+
 /* When the first of what is in rings was logged, UTC, ns; 0: there is nothing */
 static uint64_t first_time(const struct recovery *it)
 {
@@ -149,8 +164,7 @@ static uint64_t first_time(const struct recovery *it)
 	size_t i;
 
 	for (i = 0; i < it->nr_left; i++) {
-		if (it->left[i].queue && log_queue_first_stamp(it->left[i].queue, &stamp) &&
-		    stamp < first)
+		if (it->left[i].queue && first_of(it->left[i].queue, &stamp) && stamp < first)
 			first = stamp;
 	}
 	if (first == UINT64_MAX || !clock->freq)
