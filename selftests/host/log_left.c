@@ -8,7 +8,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/file.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <cmocka.h>
 #define HFT_LOG_SUBSYSTEM "left"
@@ -22,6 +24,8 @@
 #define WAIT_NS		60000000000ull
 #define PATIENCE_S	60
 #define LOOK_US		1000
+
+static int held = -1;		/* locked, until recovery waits for that */
 
 static int log_number(uint64_t number)
 {
@@ -271,6 +275,29 @@ static void test_recovered_twice(void **state)
 	tree_remove(dir);
 }
 
+int __real_nanosleep(const struct timespec *pause, struct timespec *left);
+int __wrap_nanosleep(const struct timespec *pause, struct timespec *left);
+int __wrap_nanosleep(const struct timespec *pause, struct timespec *left)
+{
+	if (held >= 0)
+		close(held);
+	held = -1;
+	return __real_nanosleep(pause, left);
+}
+
+/* Its folder is locked a moment longer than the process lives. */
+static void test_held(void **state)
+{
+	(void)state;
+	tree_make(dir, NULL, 0);
+	run_killed(run_drained);
+	held = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(flock(held, LOCK_EX), 0);
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+	assert_int_equal(held, -1);
+	tree_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_left_overwritten),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_recovered_twice),
+		cmocka_unit_test(test_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

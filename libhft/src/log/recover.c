@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,8 @@
 #define BEFORE_NS	LOG_NS_PER_S	/* files are looked at from so long before the rings */
 #define PAUSE_NS	1000000
 #define LOST_STREAMS	65536
+#define BUSY_TRIES	100		/* for a second in all */
+#define BUSY_PAUSE_NS	10000000
 
 /* Numbers of records in a row. */
 struct run {
@@ -526,6 +529,22 @@ static int recover(struct recovery *it, const struct hft_log_store_opts *opts)
 	return err;
 }
 
+/* @again: answered: it is locked, but not by its process */
+static int try_recover(const char *dir, const struct hft_log_store_opts *opts, bool *again)
+{
+	struct recovery it = { .dir = dir };
+	int err;
+
+	err = log_control_map(&it.control, dir, true, &it.control_fd);
+	if (err)
+		return err;
+	err = recover(&it, opts);
+	*again = err == -EBUSY && kill((pid_t)it.control->pid, 0) && errno == ESRCH;
+	log_control_unmap(it.control);
+	close(it.control_fd);
+	return err;
+}
+
 /**
  * hft_log_recover() - write what a process has left in its rings when it was killed
  * @dir: the folder of its log
@@ -540,6 +559,10 @@ static int recover(struct recovery *it, const struct hft_log_store_opts *opts)
  * rings, are in the log.  A log that was closed, or whose rings have gone with the machine,
  * has none.
  *
+ * A process that was killed may keep its log locked a moment longer, even if it was waited for:
+ * what it had asked the disk for comes to its end.  It is tried again for a second, where there
+ * is no process with its number any more.
+ *
  * Return: 0; -ENOENT: there is no log; -EBUSY: its process lives, or another one is at it;
  * -EBADMSG: what is there is not of a log; -ENXIO: the rings are not to be seen here, though the
  * machine was not switched off since: they are another container's, or somebody has removed
@@ -548,16 +571,18 @@ static int recover(struct recovery *it, const struct hft_log_store_opts *opts)
  */
 HFT_API int hft_log_recover(const char *dir, const struct hft_log_store_opts *opts)
 {
-	struct recovery it = { .dir = dir };
+	const struct timespec pause = { .tv_nsec = BUSY_PAUSE_NS };
+	unsigned int tries = 0;
+	bool again = false;
 	int err;
 
 	if (!dir)
 		return hft_fail(EINVAL, "a log has a folder");
-	err = log_control_map(&it.control, dir, true, &it.control_fd);
-	if (err)
-		return err;
-	err = recover(&it, opts);
-	log_control_unmap(it.control);
-	close(it.control_fd);
+	err = try_recover(dir, opts, &again);
+	while (again && ++tries < BUSY_TRIES) {
+		nanosleep(&pause, NULL);
+		again = false;
+		err = try_recover(dir, opts, &again);
+	}
 	return err;
 }
