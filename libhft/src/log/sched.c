@@ -133,6 +133,7 @@ void hft_log_sched_release(const struct hft_event *event, uint32_t ring, uint32_
 		event->deadline, event->published, (uint64_t)event->result, at,
 	};
 
+	_Static_assert(sizeof(arguments) / 8 == sizeof(job_types) - 1, "as many as there are fields");
 	hft_log_write(&hft_log_sched_sites[HFT_SCHED_RELEASE], HFT_LOG_PLAIN, stamp, arguments,
 		      sizeof(arguments));
 }
