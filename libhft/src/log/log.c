@@ -426,10 +426,11 @@ bad:
  * -ENOTCONN.
  *
  * Return: 0; -ETIMEDOUT, -ENOSPC, -EIO, ...: 10 s after the last record was taken from a ring
- * not all is in files, or a call has not ended; what is not in files stays in the rings, for
- * hft_log_recover(); -EBADMSG: the same, as something has written over a ring; -EINVAL: it is
- * not open, or another thread has closed it meanwhile; -EIO, too: the disk has lost what was
- * written; -EDEADLK: this is &hft_log_store_opts.notify.  Not for signal handlers.
+ * not all is in files, or a call has not ended, for which 10 s more may go by; what is not in
+ * files stays in the rings, for hft_log_recover(); -EBADMSG: the same, as something has written
+ * over a ring; -EINVAL: it is not open, or another thread has closed it meanwhile; -EIO, too:
+ * the disk has lost what was written; -EDEADLK: this is &hft_log_store_opts.notify.  Not for
+ * signal handlers.
  */
 HFT_API int hft_log_close(struct hft_log *log)
 {

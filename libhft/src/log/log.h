@@ -20,7 +20,11 @@
 
 #define LOG_NS_PER_S		1000000000ull
 
-/* How long closing waits, in all, for calls that are under way and a disk that takes nothing. */
+/*
+ * How long closing waits at a time, for calls that are under way and a disk that takes nothing:
+ * anew when a record was taken from a ring, and once more to seal the last chunk where all but
+ * a call has ended.  Recovery waits so long for each ring, and for the store's end.
+ */
 #define LOG_CLOSE_NS		(10 * LOG_NS_PER_S)
 
 enum log_phase {
