@@ -52,6 +52,8 @@ static bool wants_audit;
 static size_t room;			/* that the store has left in this turn */
 static atomic_bool is_full;		/* the store takes nothing */
 static atomic_bool is_busy;		/* the store always has something that is not written */
+static atomic_bool is_short;		/* of memory for streams */
+static atomic_bool hastens;		/* a second goes by with each look at the clock */
 
 /* The test's thread does what is to be done, and lets the drainer go on. */
 static void ask(void)
@@ -121,6 +123,27 @@ int __wrap_hft_log_store_flush(struct hft_log_store *store, bool sync, uint64_t 
 int __wrap_hft_log_store_flush(struct hft_log_store *store, bool sync, uint64_t timeout_ns)
 {
 	return is_busy ? -ETIMEDOUT : __real_hft_log_store_flush(store, sync, timeout_ns);
+}
+
+int __real_hft_log_store_stream_add(struct hft_log_store *store,
+				    const struct hft_log_store_stream *stream);
+int __wrap_hft_log_store_stream_add(struct hft_log_store *store,
+				    const struct hft_log_store_stream *stream);
+int __wrap_hft_log_store_stream_add(struct hft_log_store *store,
+				    const struct hft_log_store_stream *stream)
+{
+	return is_short ? -ENOMEM : __real_hft_log_store_stream_add(store, stream);
+}
+
+uint64_t __real_hft_log_monotonic(void);
+uint64_t __wrap_hft_log_monotonic(void);
+uint64_t __wrap_hft_log_monotonic(void)
+{
+	static _Atomic uint64_t ahead;
+
+	if (hastens)
+		ahead += 1000000000;
+	return __real_hft_log_monotonic() + ahead;
 }
 
 static void wait_for_drainer(void)
@@ -305,6 +328,44 @@ static void test_flush_of_full(void **state)
 	assert_int_equal(lost, 0);
 }
 
+/* A ring that there is no memory for is taken when there is; what it has is not in files before. */
+static void test_short_of_memory(void **state)
+{
+	HFT_OPTS(hft_log_opts, opts);
+	struct hft_log *log = open_with(&opts);
+	uint64_t lost;
+
+	(void)state;
+	is_short = true;
+	assert_int_equal(log_plain(0), 0);
+	assert_int_equal(hft_log_flush(log, 0, 1000000), -ETIMEDOUT);
+	is_short = false;
+	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records("turn", &lost), 1);
+	assert_int_equal(lost, 0);
+}
+
+/* Closing does not wait for it without an end, and it is there for who recovers the log. */
+static void test_closed_without(void **state)
+{
+	HFT_OPTS(hft_log_opts, opts);
+	struct hft_log *log = open_with(&opts);
+	uint64_t lost;
+
+	(void)state;
+	is_short = true;
+	assert_int_equal(log_plain(0), 0);
+	hastens = true;
+	assert_int_equal(hft_log_close(log), -ETIMEDOUT);
+	hastens = false;
+	is_short = false;
+	assert_int_equal(log_plain(1), -ENOTCONN);
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+	assert_int_equal(count_records("turn", &lost), 1);
+	assert_int_equal(lost, 0);
+}
+
 /* A test that failed leaves the drainer waiting, whom the end of the program waits for. */
 static int let_go(void **state)
 {
@@ -323,6 +384,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_flush_of_busy, make_folder, let_go),
 		cmocka_unit_test_setup_teardown(test_sync_of_busy, make_folder, let_go),
 		cmocka_unit_test_setup_teardown(test_flush_of_full, make_folder, let_go),
+		cmocka_unit_test_setup_teardown(test_short_of_memory, make_folder, let_go),
+		cmocka_unit_test_setup_teardown(test_closed_without, make_folder, let_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
