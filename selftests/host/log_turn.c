@@ -310,40 +310,34 @@ static void test_sync_of_busy(void **state)
 	assert_int_equal(flush_busy(HFT_LOG_SYNC_PACKET, WAIT_NS), 0);
 }
 
-/* What the store has not taken is not in files: a flush says so in its time. */
-static void test_flush_of_full(void **state)
+/* What is kept from the store is not in files: a flush says so in its time. */
+static void check_taken_late(atomic_bool *keeps)
 {
 	HFT_OPTS(hft_log_opts, opts);
 	struct hft_log *log = open_with(&opts);
 	uint64_t lost;
 
-	(void)state;
-	is_full = true;
+	*keeps = true;
 	assert_int_equal(log_plain(0), 0);
 	assert_int_equal(hft_log_flush(log, 0, 1000000), -ETIMEDOUT);
-	is_full = false;
+	*keeps = false;
 	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
 	assert_int_equal(hft_log_close(log), 0);
 	assert_int_equal(count_records("turn", &lost), 1);
 	assert_int_equal(lost, 0);
 }
 
-/* A ring that there is no memory for is taken when there is; what it has is not in files before. */
+static void test_flush_of_full(void **state)
+{
+	(void)state;
+	check_taken_late(&is_full);
+}
+
+/* A ring that there is no memory for is taken when there is. */
 static void test_short_of_memory(void **state)
 {
-	HFT_OPTS(hft_log_opts, opts);
-	struct hft_log *log = open_with(&opts);
-	uint64_t lost;
-
 	(void)state;
-	is_short = true;
-	assert_int_equal(log_plain(0), 0);
-	assert_int_equal(hft_log_flush(log, 0, 1000000), -ETIMEDOUT);
-	is_short = false;
-	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
-	assert_int_equal(hft_log_close(log), 0);
-	assert_int_equal(count_records("turn", &lost), 1);
-	assert_int_equal(lost, 0);
+	check_taken_late(&is_short);
 }
 
 /* Closing does not wait for it without an end, and it is there for who recovers the log. */
