@@ -481,7 +481,6 @@ static int finish_rings(struct hft_log *log, uint64_t *end)
 	bool sealed;
 
 	*end = hft_log_monotonic() + LOG_CLOSE_NS;
-
 	for (;;) {
 		sealed = seal_rings(log);
 		/* As long as there is room for some of it, the disk is only slow. */

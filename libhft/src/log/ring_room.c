@@ -8,10 +8,10 @@
  * them, are this call's alone.  What it has refused is counted as lost by the next one.
  */
 #include <errno.h>
-#include <time.h>
 
 #include "../api.h"
 #include "../futex.h"
+#include "../gettime.h"
 #include "ring.h"
 
 #define LOG_LOOK_NS	10000000ull	/* who waits for room looks by itself */
@@ -23,10 +23,7 @@
  */
 HFT_API uint64_t hft_log_monotonic(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	return hft_gettime(CLOCK_MONOTONIC);
 }
 
 static inline uint64_t ring_reserved(const struct hft_log_ring *ring)

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../gettime.h"
 #include "../options.h"
 #include "store_internal.h"
 
@@ -22,10 +23,7 @@
 
 uint64_t hft_store_monotonic(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+	return hft_gettime(CLOCK_MONOTONIC);
 }
 
 void hft_store_tell(struct hft_log_store *store, enum hft_log_store_event event, int err,
