@@ -9,19 +9,9 @@
 #include <cmocka.h>
 #include <hft/rule.h>
 
-#include "../libhft/record_load.h"
 #include "engine/replay.h"
+#include "record_folder.h"
 #include "record_write.h"
-
-static char folder[] = "/tmp/hft-replay-XXXXXX";
-
-static const char *path_of(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return path;
-}
 
 #define STEPS		700
 #define LEARNED		400		/* steps in which nothing is unusual */
@@ -491,19 +481,6 @@ static void test_clock(void **state)
 	make_step(halts[1]);
 	make_clock(halts[0], &recording, 0, halts[1]->words[0]);
 	expect_replay(&recording, 0);
-}
-
-static int make_folder(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	load_remove(folder);
-	return 0;
 }
 
 int main(void)

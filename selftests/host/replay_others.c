@@ -8,21 +8,11 @@
 
 #include <cmocka.h>
 
-#include "../libhft/record_load.h"
 #include "engine/replay.h"
+#include "record_folder.h"
 
 #define USEC		1000
 #define NEVER		UINT64_MAX
-
-static char folder[] = "/tmp/hft-others-XXXXXX";
-
-static const char *path_of(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return path;
-}
 
 static void open_recorded(const char *path, struct hft **h)
 {
@@ -158,19 +148,6 @@ static void test_halts(void **state)
 			hft_recording_free(&recording);
 		}
 	}
-}
-
-static int make_folder(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	load_remove(folder);
-	return 0;
 }
 
 int main(void)

@@ -8,17 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../libhft/record_load.h"
-
-static char folder[] = "/tmp/hft-what-if-XXXXXX";
-
-static const char *path_of(const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return path;
-}
+#include "record_folder.h"
 
 #define ROUNDS		20
 #define LONG_NS		(1000 * NSEC_PER_USEC)
@@ -166,19 +156,6 @@ static void test_what_if_load(void **state)
 	assert_true(load_record("soft", path_of("load"), 5, 600) > 0);
 	assert_int_equal(hft_replay_what_if(path_of("load"), NULL, &change, count_row, counts), 0);
 	assert_true(counts[0] > 50 && counts[1] > 50);
-}
-
-static int make_folder(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	load_remove(folder);
-	return 0;
 }
 
 int main(void)
