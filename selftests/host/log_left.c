@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* flavours: plain asan gcov */
 /* What a process that was killed has lost and not told: recovery tells it, once. */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -25,6 +27,7 @@
 #define PATIENCE_S	60
 #define LOOK_US		1000
 
+static uint64_t *killed_at;	/* stamp, by the process that was */
 static int held = -1;		/* locked, until recovery waits for that */
 
 static int log_number(uint64_t number)
@@ -140,17 +143,33 @@ static void test_left_overwritten(void **state)
 	}
 }
 
-/* As many as handlers would have been; @tell: the next call says so. */
-static int refuse(uint64_t nr, bool tell)
+/* As many as handlers would have been, within a call that has found room then. */
+static int refuse(uint64_t nr)
 {
 	struct hft_log_ring *ring = hft_log_self[HFT_LOG_PLAIN];
+	uint32_t limit = ring->limit, room = ring->room;
+	int err = -EBUSY;
 
-	ring->refused = nr;
-	if (!tell)
-		return 0;
 	ring->limit = (uint32_t)ring->reserved - 1;
 	ring->room = ring->limit;
-	return log_number(nr);
+	ring->busy = 1;
+	while (nr-- && err == -EBUSY)
+		err = log_number(nr);
+	ring->busy = 0;
+	ring->limit = limit;
+	ring->room = room;
+	return err == -EBUSY ? 0 : -EINVAL;
+}
+
+/* The next call finds no room, and says so. */
+static int refuse_and_tell(uint64_t nr)
+{
+	struct hft_log_ring *ring = hft_log_self[HFT_LOG_PLAIN];
+	int err = refuse(nr);
+
+	ring->limit = (uint32_t)ring->reserved - 1;
+	ring->room = ring->limit;
+	return err ? err : log_number(nr);
 }
 
 /* Its ring knows that it is in files. */
@@ -180,8 +199,8 @@ static void run_victim(void)
 	HFT_OPTS(hft_log_opts, opts, .ring_bytes = LEAST);
 
 	alarm(PATIENCE_S);
-	if (hft_log_open(&the_log, dir, &opts) || log_number(0) || refuse(2, true) ||
-	    flush() || refuse(5, true) || refuse(7, false))
+	if (hft_log_open(&the_log, dir, &opts) || log_number(0) ||
+	    refuse_and_tell(2) || flush() || refuse_and_tell(5) || refuse(7))
 		_exit(1);
 	raise(SIGKILL);
 }
@@ -222,8 +241,22 @@ static void run_drained(void)
 	HFT_OPTS(hft_log_opts, opts, .ring_bytes = LEAST);
 
 	alarm(PATIENCE_S);
-	if (hft_log_open(&the_log, dir, &opts) || log_number(0) || flush() || refuse(7, false))
+	if (hft_log_open(&the_log, dir, &opts) || log_number(0) || flush() || refuse(7))
 		_exit(1);
+	*killed_at = hft_log_stamp(hft_log_self[HFT_LOG_PLAIN]->tsc);
+	raise(SIGKILL);
+}
+
+/* The call that was interrupted, and what came behind it, are in files. */
+static void run_drained_later(void)
+{
+	HFT_OPTS(hft_log_opts, opts, .ring_bytes = LEAST);
+
+	alarm(PATIENCE_S);
+	if (hft_log_open(&the_log, dir, &opts) || log_number(0) || refuse(7) || log_number(1) ||
+	    flush())
+		_exit(1);
+	*killed_at = hft_log_stamp(hft_log_self[HFT_LOG_PLAIN]->tsc);
 	raise(SIGKILL);
 }
 
@@ -260,6 +293,45 @@ static uint64_t count_loss_records(void)
 		nr += !strcmp(view->site->name, "lost");
 	hft_log_reader_close(reader);
 	return nr;
+}
+
+/* @last: answered: stamp of the last record but those; returns that of the losses' */
+static uint64_t read_stamps(uint64_t *last)
+{
+	HFT_OPTS(hft_log_reader_opts, opts, .flags = HFT_LOG_READ_FOLLOW);
+	const char *paths[] = { dir };
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	uint64_t lost = 0;
+
+	assert_int_equal(hft_log_reader_open(&reader, paths, 1, &opts), 0);
+	while (hft_log_reader_next(reader, &view) > 0) {
+		if (!strcmp(view->site->subsystem, "left"))
+			*last = view->stamp;
+		else if (!strcmp(view->site->name, "lost"))
+			lost = view->stamp;
+	}
+	hft_log_reader_close(reader);
+	return lost;
+}
+
+/* Losses of a ring of which all was in files are of when it lived, and behind its records. */
+static void test_stamp(void **state)
+{
+	void (*runs[])(void) = { run_drained, run_drained_later };
+	uint64_t last = 0, lost;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		tree_make(dir, NULL, 0);
+		run_killed(runs[i]);
+		assert_int_equal(hft_log_recover(dir, NULL), 0);
+		lost = read_stamps(&last);
+		assert_true(lost >= last);
+		assert_true(lost <= *killed_at);
+		tree_remove(dir);
+	}
 }
 
 /* What a recovery has told is not told by the next one, though no record is left. */
@@ -305,9 +377,14 @@ int main(void)
 		cmocka_unit_test(test_left_poisoned),
 		cmocka_unit_test(test_left_overwritten),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_stamp),
 		cmocka_unit_test(test_recovered_twice),
 		cmocka_unit_test(test_held),
 	};
 
+	killed_at = mmap(NULL, sizeof(*killed_at), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (killed_at == MAP_FAILED)
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,6 +92,7 @@ enum hft_log_lane {
  * @position: of the next record at the last call of the slow path, in bytes
  * @longest: bytes of a record at most: %HFT_LOG_SHORT or more
  * @poison: what @reserved is to be when the ring is sealed, with a number that no record has
+ * @refused_at: stamp of the last of @refused
  * @tail: position, in bytes, up to which records are in files
  * @drained: position up to which they were read
  * @overwritten: records that the reader has not seen
@@ -131,6 +132,7 @@ struct hft_log_ring {
 	uint64_t position;
 	uint32_t longest;
 	uint64_t poison;
+	uint64_t refused_at;
 
 	uint64_t tail __attribute__((aligned(128)));
 	uint64_t drained;

@@ -45,7 +45,7 @@ struct run {
  * @queue: it; NULL: it can not be read at all
  * @runs: of records that are in files, and may be in the ring
  * @nr_runs: how many
- * @stamp: of the last record that was read, 0: none was
+ * @stamp: of the last record in files or of the ring, 0: none is known
  */
 struct left {
 	char name[32];
@@ -146,17 +146,20 @@ static struct left *find_left(const struct recovery *it, uint64_t stream)
 
 /*
  * When what a ring has to tell begins.  A loss that another recovery has found may be in
- * files, though this one's rings are still here: it is looked for as a record is.
+ * files, though this one's rings are still here: it is looked for as a record is.  Of what was
+ * refused, records behind it are.
  */
 static bool first_of(const struct log_queue *queue, uint64_t *stamp)
 {
-	bool found = log_queue_first_stamp(queue, stamp);
+	const struct hft_log_ring *ring = queue->ring;
 
-	if (queue->ring->untold && (!found || queue->ring->first < *stamp)) {
-		*stamp = queue->ring->first;
-		found = true;
-	}
-	return found;
+	if (!log_queue_first_stamp(queue, stamp))
+		*stamp = UINT64_MAX;
+	if (ring->untold && ring->first < *stamp)
+		*stamp = ring->first;
+	if (ring->refused && ring->refused_at < *stamp)
+		*stamp = ring->refused_at;
+	return *stamp != UINT64_MAX;
 }
 
 /* When the first of what is in rings was logged, UTC, ns; 0: there is nothing */
@@ -174,6 +177,12 @@ static uint64_t first_time(const struct recovery *it)
 		return 0;
 	return (uint64_t)clock->offset_s * LOG_NS_PER_S +
 	       (uint64_t)((unsigned __int128)(clock->offset + first) * LOG_NS_PER_S / clock->freq);
+}
+
+static void see_stamp(struct left *left, uint64_t stamp)
+{
+	if (left->stamp < stamp)
+		left->stamp = stamp;
 }
 
 static int add_to_runs(struct left *left, uint32_t number)
@@ -213,6 +222,7 @@ static int find_runs(struct recovery *it)
 		left = find_left(it, view->stream->id);
 		if (!left || strcmp(view->stream->log->uuid, uuid))
 			continue;
+		see_stamp(left, view->stamp);
 		ret = add_to_runs(left, view->sequence);
 		if (ret)
 			break;
@@ -244,7 +254,7 @@ static size_t alike(struct left *left, const void *records, size_t bytes, bool *
 		if (record->words < 2 || 8 * (size_t)record->words > bytes - offset ||
 		    is_known(left, record->sequence) != *known)
 			break;
-		left->stamp = record->stamp;
+		see_stamp(left, record->stamp);
 		offset += 8 * (size_t)record->words;
 	}
 	return offset;

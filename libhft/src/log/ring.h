@@ -130,7 +130,7 @@ bool log_ring_seal(struct hft_log_ring *ring);
 bool log_ring_is_quiet(const struct hft_log_ring *ring);
 void log_ring_finish(struct hft_log_ring *ring);
 
-/* The same, of a process that was killed; @stamp: of its last record, 0: there is none. */
+/* The same, of a process that was killed; @stamp: of its last record, 0: none is known. */
 void log_ring_recover(struct hft_log_ring *ring, uint64_t stamp);
 
 /* The thread has ended. */

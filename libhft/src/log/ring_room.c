@@ -266,6 +266,13 @@ static int find_room_alone(struct hft_log_slot *slot, uint32_t words)
 	return err;
 }
 
+/* Its stamp first: the process may be killed in between. */
+static void refuse(struct hft_log_ring *ring)
+{
+	__atomic_store_n(&ring->refused_at, hft_log_stamp(ring->tsc), __ATOMIC_RELAXED);
+	__atomic_fetch_add(&ring->refused, 1, __ATOMIC_RELEASE);
+}
+
 static int ring_make_room(struct hft_log_slot *slot, uint32_t words)
 {
 	struct hft_log_ring *ring = slot->ring;
@@ -277,7 +284,7 @@ static int ring_make_room(struct hft_log_slot *slot, uint32_t words)
 	if (__atomic_load_n(&ring->busy, __ATOMIC_RELAXED)) {
 		if (__atomic_load_n(&ring->closed, __ATOMIC_RELAXED))
 			return -ENOTCONN;
-		__atomic_fetch_add(&ring->refused, 1, __ATOMIC_RELAXED);
+		refuse(ring);
 		return -EBUSY;
 	}
 	return find_room_alone(slot, words);
@@ -440,12 +447,16 @@ void log_ring_finish(struct hft_log_ring *ring)
 	__atomic_store_n(&ring->done, 1, __ATOMIC_RELEASE);
 }
 
-/* What was lost since its last record is told with that one's stamp, not with today's. */
+/* What was refused is told with the stamp of then, but not before what comes before it. */
 void log_ring_recover(struct hft_log_ring *ring, uint64_t stamp)
 {
 	if (is_poisoned(ring))
 		ring->closed = LOG_RING_SEALED;
-	lose_refused(ring, ring->untold ? ring->last : stamp);
+	if (stamp < ring->refused_at)
+		stamp = ring->refused_at;
+	if (ring->untold && stamp < ring->last)
+		stamp = ring->last;
+	lose_refused(ring, stamp);
 	ring->done = 1;
 }
 
