@@ -29,6 +29,7 @@
 
 static uint64_t *killed_at;	/* stamp, by the process that was */
 static int held = -1;		/* locked, until recovery waits for that */
+static bool for_ever;		/* also then */
 
 static int log_number(uint64_t number)
 {
@@ -183,15 +184,23 @@ static int flush(void)
 	return err;
 }
 
-static void run_killed(void (*run)(void))
+static pid_t run_zombie(void (*run)(void))
 {
 	pid_t pid = fork();
-	int status;
+	siginfo_t info;
 
 	if (!pid)
 		run();
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	assert_true(info.si_code == CLD_KILLED && info.si_status == SIGKILL);
+	return pid;
+}
+
+static void run_killed(void (*run)(void))
+{
+	pid_t pid = run_zombie(run);
+
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
 static void run_victim(void)
@@ -351,10 +360,18 @@ int __real_nanosleep(const struct timespec *pause, struct timespec *left);
 int __wrap_nanosleep(const struct timespec *pause, struct timespec *left);
 int __wrap_nanosleep(const struct timespec *pause, struct timespec *left)
 {
+	if (held >= 0 && for_ever)
+		return 0;
 	if (held >= 0)
 		close(held);
 	held = -1;
 	return __real_nanosleep(pause, left);
+}
+
+static void hold(void)
+{
+	held = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(flock(held, LOCK_EX), 0);
 }
 
 /* Its folder is locked a moment longer than the process lives. */
@@ -363,10 +380,39 @@ static void test_held(void **state)
 	(void)state;
 	tree_make(dir, NULL, 0);
 	run_killed(run_drained);
-	held = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(flock(held, LOCK_EX), 0);
+	hold();
 	assert_int_equal(hft_log_recover(dir, NULL), 0);
 	assert_int_equal(held, -1);
+	tree_remove(dir);
+}
+
+/* Likewise, and nobody has waited for the process. */
+static void test_held_of_zombie(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	tree_make(dir, NULL, 0);
+	pid = run_zombie(run_drained);
+	hold();
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+	assert_int_equal(held, -1);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	tree_remove(dir);
+}
+
+/* The process that wrote has ended, and is not said to write. */
+static void test_held_by_another(void **state)
+{
+	(void)state;
+	tree_make(dir, NULL, 0);
+	run_killed(run_drained);
+	hold();
+	for_ever = true;
+	assert_int_equal(hft_log_recover(dir, NULL), -EBUSY);
+	assert_non_null(strstr(hft_strerror(-EBUSY), "has ended"));
+	for_ever = false;
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
 	tree_remove(dir);
 }
 
@@ -380,6 +426,8 @@ int main(void)
 		cmocka_unit_test(test_stamp),
 		cmocka_unit_test(test_recovered_twice),
 		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_held_of_zombie),
+		cmocka_unit_test(test_held_by_another),
 	};
 
 	killed_at = mmap(NULL, sizeof(*killed_at), PROT_READ | PROT_WRITE,

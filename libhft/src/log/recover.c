@@ -10,11 +10,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include <hft/log_read.h>
@@ -539,7 +540,20 @@ static int recover(struct recovery *it, const struct hft_log_store_opts *opts)
 	return err;
 }
 
-/* @again: answered: it is locked, but not by its process */
+/* One that nobody has waited for yet has. */
+static bool has_ended(uint32_t pid)
+{
+	struct pollfd pidfd = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+	bool ended;
+
+	if (pidfd.fd < 0)
+		return errno == ESRCH;
+	ended = poll(&pidfd, 1, 0) == 1;
+	close(pidfd.fd);
+	return ended;
+}
+
+/* @again: answered: it is locked, but its process has ended */
 static int try_recover(const char *dir, const struct hft_log_store_opts *opts, bool *again)
 {
 	struct recovery it = { .dir = dir };
@@ -549,7 +563,10 @@ static int try_recover(const char *dir, const struct hft_log_store_opts *opts, b
 	if (err)
 		return err;
 	err = recover(&it, opts);
-	*again = err == -EBUSY && kill((pid_t)it.control->pid, 0) && errno == ESRCH;
+	*again = err == -EBUSY && has_ended(it.control->pid);
+	if (*again)
+		hft_fail(EBUSY, "process %u, which wrote to %s, has ended: another one has locked "
+			 "it, see fuser -v %s", it.control->pid, dir, dir);
 	log_control_unmap(it.control);
 	close(it.control_fd);
 	return err;
@@ -570,8 +587,8 @@ static int try_recover(const char *dir, const struct hft_log_store_opts *opts, b
  * has none.
  *
  * A process that was killed may keep its log locked a moment longer, even if it was waited for:
- * what it had asked the disk for comes to its end.  It is tried again for a second, where there
- * is no process with its number any more.
+ * what it had asked the disk for comes to its end.  It is tried again for a second, where the
+ * process with its number has ended, or there is none.
  *
  * Return: 0; -ENOENT: there is no log; -EBUSY: its process lives, or another one is at it;
  * -EBADMSG: what is there is not of a log; -ENXIO: the rings are not to be seen here, though the
