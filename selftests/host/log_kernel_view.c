@@ -42,7 +42,7 @@ static const struct {
 static const struct {
 	const char *thread;
 	int32_t cpu;
-} streams[] = { { "cpu0", 0 }, { "cpu1", 1 }, { "cpu0", 0 } };
+} streams[] = { { "cpu0", 0 }, { "cpu1", 1 }, { "cpu0", 0 }, { "cpu2", 2 } };
 
 /* In the order of their fields: a text, if there is one, and numbers.  %KINDS: it is a loss. */
 static const struct {
@@ -69,6 +69,16 @@ static const struct {
 	{ 2, IRQ_ENTRY, "noexit", { 26 } },
 	{ 2, IRQ_ENTRY, "noexit", { 26 } },
 	{ 2, IRQ_ENTRY, "noexit", { 26 } },
+	{ 3, SOFTIRQ_ENTRY, NULL, { 9 } },
+	{ 3, IRQ_ENTRY, "noexit", { 27 } },
+	{ 3, IRQ_ENTRY, "eth0", { 24 } },
+	{ 3, IRQ_EXIT, NULL, { 24 } },
+	{ 3, SOFTIRQ_ENTRY, NULL, { 1 } },
+	{ 3, IRQ_ENTRY, "noexit", { 28 } },
+	{ 3, SOFTIRQ_EXIT, NULL, { 1 } },
+	{ 3, IRQ_ENTRY, "noexit", { 29 } },
+	{ 3, SWITCH, "last", { 70, 120, 0, 0 } },
+	{ 3, IRQ_ENTRY, "noexit", { 30 } },
 	{ 0, WAKEUP, "other", { 60 } },
 };
 
@@ -84,9 +94,17 @@ static const struct span {
 	{ "other", "CPU 1", "R+", true },
 	{ "irq 26 noexit", "CPU 0 irq", NULL, false },
 	{ "irq 26 noexit", "CPU 0 irq", NULL, false },
+	{ "irq 27 noexit", "CPU 2 irq", NULL, false },
+	{ "irq 24 eth0", "CPU 2 irq", NULL, true },
+	{ "softirq RCU", "CPU 2 irq", NULL, false },
+	{ "irq 28 noexit", "CPU 2 irq", NULL, false },
+	{ "softirq TIMER", "CPU 2 irq", NULL, true },
+	{ "irq 29 noexit", "CPU 2 irq", NULL, false },
 	{ "late", "CPU 0", NULL, false },
 	{ "later", "CPU 1", NULL, false },
 	{ "irq 26 noexit", "CPU 0 irq", NULL, false },
+	{ "irq 30 noexit", "CPU 2 irq", NULL, false },
+	{ "last", "CPU 2", NULL, false },
 };
 
 #define NR(array)	(sizeof(array) / sizeof((array)[0]))
@@ -254,11 +272,17 @@ static void test_export(void **state)
 	assert_int_equal(wakeups, 2);
 	assert_int_equal(losses, 1);
 	/* What is behind a loss does not say when the thread before it stopped. */
-	assert_true(end_of(found[4]) < start_of(found[8]));
+	assert_true(end_of(found[4]) < start_of(found[14]));
 	assert_true(end_of(found[1]) < end_of(found[2]));
-	/* An interrupt whose exits are not in the log does not nest in itself. */
-	assert_true(end_of(found[6]) < start_of(found[7]));
-	assert_true(end_of(found[7]) < start_of(found[10]));
+	/* Of an interrupt whose exits are not in the log nothing says that it was longer. */
+	for (i = 0; i < NR(spans); i++) {
+		if (strstr(spans[i].name, "noexit"))
+			assert_true(json_real_value(json_object_get(found[i], "dur")) == 0);
+	}
+	/* A softirq is as long as others interrupt it, and not as the next one. */
+	assert_true(end_of(found[10]) > start_of(found[9]));
+	assert_true(end_of(found[10]) < start_of(found[12]));
+	assert_true(end_of(found[12]) > start_of(found[11]));
 	assert_int_equal(place_of(all, found[5]) - place_of(all, found[3]), 3);
 	assert_int_equal(place_of(all, found[6]), place_of(all, found[0]));
 	json_decref(root);

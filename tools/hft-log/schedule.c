@@ -180,6 +180,12 @@ static bool is_run(const struct schedule_run *run, const struct schedule_run *li
 	return run->task == like->task && run->cookie == like->cookie && run->fn == like->fn;
 }
 
+int schedule_pop(struct schedule *schedule, struct schedule_lane *lane, uint64_t at, bool ended)
+{
+	lane->depth--;
+	return schedule->span(schedule, lane, &lane->runs[lane->depth], at, ended);
+}
+
 /* What is above it in the lane has been lost: that ends, too. */
 int schedule_finish(struct schedule *schedule, struct schedule_lane *lane,
 		    const struct schedule_run *like, uint64_t at, bool ended)
@@ -194,11 +200,8 @@ int schedule_finish(struct schedule *schedule, struct schedule_lane *lane,
 		schedule->unmatched += !schedule_is_kernel(lane);
 		return 0;
 	}
-	while (lane->depth >= depth && !err) {
-		lane->depth--;
-		err = schedule->span(schedule, lane, &lane->runs[lane->depth], at,
-				     ended && lane->depth + 1 == depth);
-	}
+	while (lane->depth >= depth && !err)
+		err = schedule_pop(schedule, lane, at, ended && lane->depth == depth);
 	return err;
 }
 
@@ -217,10 +220,8 @@ int schedule_cut(struct schedule *schedule, struct schedule_lane *lane, uint64_t
 {
 	int err = 0;
 
-	while (lane->depth && !err) {
-		lane->depth--;
-		err = schedule->span(schedule, lane, &lane->runs[lane->depth], at, false);
-	}
+	while (lane->depth && !err)
+		err = schedule_pop(schedule, lane, at, false);
 	return err;
 }
 
@@ -277,7 +278,7 @@ int schedule_end(struct schedule *schedule)
 		struct schedule_lane *lane = schedule->lanes[i];
 
 		err = schedule_cut(schedule, lane, schedule_is_kernel(lane) ?
-				   schedule_kernel_last(schedule, lane->stream->log) :
+				   schedule_kernel_last(schedule, lane) :
 				   schedule->last[lane->simulated]);
 	}
 	if (schedule->unmatched)

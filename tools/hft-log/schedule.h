@@ -37,7 +37,7 @@ enum schedule_kind {
  * @deadline: in the same time, or 0
  * @task: its id; of a CPU's the thread's, of an interrupt its number
  * @cookie: its
- * @level: &enum hft_level; of a CPU's the thread's priority
+ * @level: &enum hft_level; of a CPU's the thread's priority; of an interrupt, see schedule_kernel.c
  * @fn: of a pool's; of an interrupt, how its event's name begins
  * @state: of a CPU's that has ended: why it runs no longer, as sched_switch has it
  * @name: of a CPU's thread, or of an interrupt; "": it has none
@@ -109,11 +109,17 @@ void schedule_begin(struct schedule *schedule, struct schedule_lane *lane,
 int schedule_finish(struct schedule *schedule, struct schedule_lane *lane,
 		    const struct schedule_run *like, uint64_t at, bool ended);
 
+/* The last that has begun is over. */
+int schedule_pop(struct schedule *schedule, struct schedule_lane *lane, uint64_t at, bool ended);
+
 /* Nothing is known of what runs in @lane after @at. */
 int schedule_cut(struct schedule *schedule, struct schedule_lane *lane, uint64_t at);
 bool schedule_is_kernel(const struct schedule_lane *lane);
 
-/* What runs yet runs until the last event, the kernel's until the last of its log. */
+/*
+ * What runs yet runs until the last event, the kernel's threads until the last of its log; of
+ * interrupts nothing says so.
+ */
 int schedule_end(struct schedule *schedule);
 void schedule_free(struct schedule *schedule);
 

@@ -2,6 +2,12 @@
 /*
  * A thread runs from the sched_switch to it until the one from it.  An interrupt is between two
  * events of one name, which end in _entry and _exit: those of irq and irq_vectors.
+ *
+ * Exits may not be in the log, as where only entries were asked for.  A hard interrupt is
+ * interrupted by none, a softirq's tasklet by hard ones, and a softirq by both: none of these is
+ * in one of its own kind.  A hard one is on its CPU to the end; a softirq's thread may be preempted
+ * with PREEMPT_RT.  One that can not be any more has no other end than the last event of
+ * interrupts before.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +16,8 @@
 
 #define ENTRY	"_entry"
 #define EXIT	"_exit"
+
+enum { SOFTIRQ, TASKLET, HARD };	/* of a run: its level */
 
 static bool begins(const char *text, const char *with)
 {
@@ -45,6 +53,16 @@ static const char *text_of(const struct hft_log_view *view, const char *name)
 	return value && type == HFT_LOG_STRING ? value->s : "";
 }
 
+/* What runs in @lane and is of @kind, or may only be within that, is over. */
+static int cut_interrupts(struct schedule *schedule, struct schedule_lane *lane, unsigned int kind)
+{
+	int err = 0;
+
+	while (!err && lane->depth && lane->runs[lane->depth - 1].level >= kind)
+		err = schedule_pop(schedule, lane, lane->last, false);
+	return err;
+}
+
 /* The last that is known of a CPU. */
 static uint64_t last_of(const struct schedule *schedule, const struct hft_log_view_stream *stream)
 {
@@ -60,15 +78,16 @@ static uint64_t last_of(const struct schedule *schedule, const struct hft_log_vi
 	return last;
 }
 
-uint64_t schedule_kernel_last(const struct schedule *schedule, const struct hft_log_view_log *log)
+uint64_t schedule_kernel_last(const struct schedule *schedule, const struct schedule_lane *of)
 {
-	uint64_t last = 0;
+	uint64_t last = of->last;
 	uint32_t i;
 
 	for (i = 0; i < schedule->nr_lanes; i++) {
 		const struct schedule_lane *lane = schedule->lanes[i];
 
-		if (lane->stream->log == log && schedule_is_kernel(lane) && lane->last > last)
+		if (of->kind != SCHEDULE_IRQ && lane->stream->log == of->stream->log &&
+		    schedule_is_kernel(lane) && lane->last > last)
 			last = lane->last;
 	}
 	return last;
@@ -81,8 +100,26 @@ int schedule_kernel_cut(struct schedule *schedule, const struct hft_log_view_str
 	int err = 0;
 
 	for (i = 0; !err && i < schedule->nr_lanes; i++) {
-		if (schedule->lanes[i]->stream == stream)
-			err = schedule_cut(schedule, schedule->lanes[i], last);
+		struct schedule_lane *lane = schedule->lanes[i];
+
+		if (lane->stream == stream)
+			err = schedule_cut(schedule, lane,
+					   lane->kind == SCHEDULE_IRQ ? lane->last : last);
+	}
+	return err;
+}
+
+/* The thread that they have interrupted has left the CPU. */
+static int cut_hard(struct schedule *schedule, const struct hft_log_view_stream *stream)
+{
+	uint32_t i;
+	int err = 0;
+
+	for (i = 0; !err && i < schedule->nr_lanes; i++) {
+		struct schedule_lane *lane = schedule->lanes[i];
+
+		if (lane->stream == stream && lane->kind == SCHEDULE_IRQ)
+			err = cut_interrupts(schedule, lane, HARD);
 	}
 	return err;
 }
@@ -111,8 +148,10 @@ static int take_switch(struct schedule *schedule, struct schedule_lane *lane, ui
 		.level = schedule_number(view, "next_prio"),
 	};
 	const struct schedule_run from = { .task = schedule_number(view, "prev_pid") };
-	int err = 0;
+	int err = cut_hard(schedule, view->stream);
 
+	if (err)
+		return err;
 	if (lane->depth && lane->runs[0].task == from.task) {
 		lane->runs[0].state = schedule_number(view, "prev_state");
 		err = schedule_finish(schedule, lane, &from, at, true);
@@ -124,6 +163,11 @@ static int take_switch(struct schedule *schedule, struct schedule_lane *lane, ui
 	snprintf(next.name, sizeof(next.name), "%s", text_of(view, "next_comm"));
 	schedule_begin(schedule, lane, &next);
 	return 0;
+}
+
+static unsigned int kind_of(const char *base)
+{
+	return begins(base, "softirq_") ? SOFTIRQ : begins(base, "tasklet_") ? TASKLET : HARD;
 }
 
 /* As "irq 24 eth0", "softirq TIMER", "local_timer". */
@@ -149,7 +193,7 @@ static int take_irq(struct schedule *schedule, struct schedule_lane *lane, uint6
 	const char *base = strchr(view->site->name, ':') + 1;
 	bool is_entry = ends(base, ENTRY);
 	int length = (int)(strlen(base) - strlen(is_entry ? ENTRY : EXIT));
-	struct schedule_run run = { .from = at };
+	struct schedule_run run = { .from = at, .level = kind_of(base) };
 	size_t i;
 	int err;
 
@@ -157,12 +201,11 @@ static int take_irq(struct schedule *schedule, struct schedule_lane *lane, uint6
 		run.task = schedule_number(view, numbers[i]);
 	/* Which of them it is: no two begin alike and have the same number. */
 	memcpy(&run.fn, base, length < (int)sizeof(run.fn) ? (size_t)length : sizeof(run.fn));
-	if (!is_entry)
-		return schedule_finish(schedule, lane, &run, at, true);
-	/* None nests in itself: the log does not have exits, as where only entries are asked for. */
-	err = schedule_finish(schedule, lane, &run, lane->last, false);
+	err = cut_interrupts(schedule, lane, (unsigned int)run.level + !is_entry);
 	if (err)
 		return err;
+	if (!is_entry)
+		return schedule_finish(schedule, lane, &run, at, true);
 	name_irq(&run, view, base, length);
 	schedule_begin(schedule, lane, &run);
 	return 0;

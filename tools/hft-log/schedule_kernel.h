@@ -16,7 +16,10 @@ int schedule_kernel_take(struct schedule *schedule, struct schedule_lane *lane, 
 bool schedule_kernel_is_lost(const struct schedule *schedule, const struct hft_log_view *view);
 int schedule_kernel_cut(struct schedule *schedule, const struct hft_log_view_stream *stream);
 
-/* Until when the kernel was traced, as far as @log has it: another log may be longer. */
-uint64_t schedule_kernel_last(const struct schedule *schedule, const struct hft_log_view_log *log);
+/*
+ * Until when something runs in the lane @of that has no end: a thread as long as the kernel was
+ * traced, as far as its log has it, which others may be longer than.
+ */
+uint64_t schedule_kernel_last(const struct schedule *schedule, const struct schedule_lane *of);
 
 #endif /* HFT_LOG_TOOL_SCHEDULE_KERNEL_H */
