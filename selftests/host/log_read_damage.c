@@ -326,6 +326,76 @@ static void test_frames(void **unused)
 	free(bytes);
 }
 
+/* Each record of @from, of a stream's file, is said to be of @to; 0: of a site of its own. */
+static unsigned int change_sites(uint8_t *bytes, size_t size, uint16_t from, uint16_t to)
+{
+	const struct hft_log_packet *head;
+	struct hft_log_record *record;
+	unsigned int nr = 0;
+	size_t at, next;
+
+	for (at = 0; at < size; at += head->packet_bits / 8) {
+		head = (const void *)(bytes + at);
+		for (next = sizeof(*head); next < head->content_bits / 8;
+		     next += 8 * (size_t)record->words) {
+			record = (void *)(bytes + at + next);
+			if (record->id != from)
+				continue;
+			record->id = to ? to : (uint16_t)(SITES_END + nr);
+			nr++;
+		}
+	}
+	return nr;
+}
+
+static void check_told(unsigned int kind, uint64_t records, unsigned int nr, const char *what)
+{
+	struct told told;
+	char text[64];
+
+	snprintf(text, sizeof(text), "%u more %s", nr - TOLD_MOST, what);
+	assert_int_equal(count_stream(dir, &told), records);
+	assert_int_equal(told.kinds[kind], TOLD_MOST + 1);
+	assert_int_equal(wrong(&told), TOLD_MOST + 1);
+	assert_string_equal(told.text, text);
+}
+
+/* Of records that are none, that no site is known of, and of lines, a file may be full. */
+static void test_many(void **unused)
+{
+	const char *file = "chunk-00000001/stream-1";
+	const unsigned int nr_lines = 5000;
+	struct load load;
+	uint8_t *bytes;
+	unsigned int nr;
+	size_t size;
+
+	(void)unused;
+	open_store(&load, "many", HFT_LOG_STORE_NO_PACK, 0);
+	append(&load, 0, 3000, 0);
+	append(&load, 1, 100, 0);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	bytes = slurp(file, &size);
+	nr = change_sites(bytes, size, SITE_EMPTY, SITE_ORDER);
+	put(file, bytes, size);
+	check_told(HFT_LOG_NOTICE_DAMAGED, 3100 - nr, nr, "places are damaged");
+	free(bytes);
+	bytes = slurp(file, &size);
+	nr = change_sites(bytes, size, SITE_TEXT, 0);
+	change_sites(bytes, size, SITE_ORDER, SITE_EMPTY);
+	put(file, bytes, size);
+	check_told(HFT_LOG_NOTICE_UNKNOWN, 3100 - nr, nr, "call sites are not listed");
+	free(bytes);
+	drop(file);
+	bytes = slurp("chunk-00000001/hft/sites", &size);
+	bytes = realloc(bytes, size + nr_lines);
+	assert_non_null(bytes);
+	memset(bytes + size, '\n', nr_lines);
+	put("chunk-00000001/hft/sites", bytes, size + nr_lines);
+	check_told(HFT_LOG_NOTICE_DAMAGED, 100, nr_lines, "lines of hft/sites are none");
+	free(bytes);
+}
+
 static void check_metadata(uint64_t records, const char *text)
 {
 	struct told told;
@@ -391,6 +461,7 @@ int main(void)
 		cmocka_unit_test(test_late_loss),
 		cmocka_unit_test(test_packed),
 		cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_sites),
 	};
 

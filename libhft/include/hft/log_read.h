@@ -142,9 +142,9 @@ struct hft_log_view {
  * enum hft_log_notice_kind - what a reader tells beside records
  * @HFT_LOG_NOTICE_TORN: an open stream ends amid a packet: the machine or the process died
  * @HFT_LOG_NOTICE_DAMAGED: bytes that are no packet or no record, or a hole: the rest of the
- *	packet is passed by, and the next one is read; of packets that are none the first 8 of a
- *	file are told, and at its end how many more there were
- * @HFT_LOG_NOTICE_UNKNOWN: a record of a call site that the chunk does not list
+ *	packet is passed by, and the next one is read; or lines that say nothing of a chunk.  The
+ *	first 8 of a file are told, and at its end how many more there were
+ * @HFT_LOG_NOTICE_UNKNOWN: a record of a call site that the chunk does not list; likewise
  * @HFT_LOG_NOTICE_UNREADABLE: a file that can not be opened or read
  * @HFT_LOG_NOTICE_LOST: a ring was full; @lost of the notice says how many records
  */

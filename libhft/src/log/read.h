@@ -98,6 +98,8 @@ struct hft_read_chunk {
 	bool told;			/* that its sites can not be read */
 	bool by_metadata;		/* that was read for sites, too */
 	uint64_t sites_read;		/* bytes of sites */
+	uint64_t sites_judged;		/* of these it was told which lines are none */
+	uint64_t bad_lines;		/* of these, told one by one or still to be told */
 	uint8_t uuid[16];
 	struct hft_read_log *log;
 	struct hft_read_clock clock;
@@ -154,6 +156,7 @@ struct hft_read_input {
 	uint64_t counted;		/* bytes, for progress */
 	uint64_t lost;
 	uint64_t damaged;		/* places of the file */
+	uint64_t unknown;		/* sites of its records */
 	size_t index;			/* in the chunk's: not before */
 	const unsigned char *record, *end;
 	union hft_log_view_value *values;
@@ -161,6 +164,7 @@ struct hft_read_input {
 	struct hft_log_view view;
 };
 
+#define HFT_READ_TOLD		8u	/* of what is damaged in a file, one by one */
 #define HFT_READ_BUCKETS	1024u
 #define HFT_READ_NONE		UINT64_MAX
 
@@ -242,9 +246,10 @@ const void *hft_read_file_bytes(struct hft_read_file *file, uint64_t offset, siz
 
 /* read_packet.c: 1: there are records, 0: no more in the chunk, or -errno */
 int hft_read_packet(struct hft_read_input *input);
+void hft_read_packet_damaged(struct hft_read_input *input, uint64_t offset, uint64_t number,
+			     uint64_t nr, const char *text);
+void hft_read_packet_unknown(struct hft_read_input *input, const char *text);
 void hft_read_packet_end(struct hft_read_input *input);	/* of the file */
-void hft_read_packet_notice(struct hft_read_input *input, uint32_t kind, uint64_t offset,
-			    uint64_t number, uint64_t nr, const char *text);
 
 /* read_record.c: 1: @input->view is the next record, 0: no more in the packet, or -errno */
 int hft_read_record(struct hft_read_input *input);

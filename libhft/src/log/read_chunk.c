@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +223,30 @@ int hft_read_chunk_object(struct hft_log_reader *reader, struct hft_read_folder 
 	return line ? hft_read_site_line(reader, chunk, line) : 0;
 }
 
+/* A chunk may be read again for each of its streams, and each line be none. */
+static void hft_note_line(struct hft_log_reader *reader, struct hft_read_chunk *chunk,
+			  const char *text)
+{
+	if (chunk->sites_read < chunk->sites_judged)
+		return;
+	chunk->sites_judged = chunk->sites_read + 1;
+	if (chunk->bad_lines++ < HFT_READ_TOLD)
+		hft_read_notice(reader, HFT_LOG_NOTICE_DAMAGED, chunk->path, chunk->sites_read,
+				NULL, text);
+}
+
+static void hft_note_more_lines(struct hft_log_reader *reader, struct hft_read_chunk *chunk)
+{
+	char text[64];
+
+	if (chunk->bad_lines <= HFT_READ_TOLD)
+		return;
+	snprintf(text, sizeof(text), "%" PRIu64 " more lines of hft/sites are none",
+		 chunk->bad_lines - HFT_READ_TOLD);
+	hft_read_notice(reader, HFT_LOG_NOTICE_DAMAGED, chunk->path, chunk->sites_read, NULL, text);
+	chunk->bad_lines = HFT_READ_TOLD;
+}
+
 /* What a later version of this library may write is passed by; what is no JSON is told. */
 static int hft_read_line(struct hft_log_reader *reader, struct hft_read_folder *folder,
 			 struct hft_read_chunk *chunk, const char *text, size_t size)
@@ -234,8 +259,7 @@ static int hft_read_line(struct hft_log_reader *reader, struct hft_read_folder *
 	json_decref(object);
 	if (err != -EBADMSG)
 		return err;
-	hft_read_notice(reader, HFT_LOG_NOTICE_DAMAGED, chunk->path, chunk->sites_read, NULL,
-			"a line of hft/sites is none");
+	hft_note_line(reader, chunk, "a line of hft/sites is none");
 	return 0;
 }
 
@@ -254,8 +278,7 @@ static int64_t hft_read_lines(struct hft_log_reader *reader, struct hft_read_fol
 		at = end + 1;
 	}
 	if (at == text && size >= HFT_SITES_LINE_MAX) {
-		hft_read_notice(reader, HFT_LOG_NOTICE_DAMAGED, chunk->path, chunk->sites_read,
-				NULL, "a line of hft/sites does not end");
+		hft_note_line(reader, chunk, "a line of hft/sites does not end");
 		chunk->sites_read += size;
 		return (int64_t)size;
 	}
@@ -301,6 +324,7 @@ int hft_read_chunk_more(struct hft_log_reader *reader, struct hft_read_folder *f
 	}
 	close(fd);
 	free(text);
+	hft_note_more_lines(reader, chunk);
 	return text ? (int)done : -ENOMEM;
 }
 

@@ -84,6 +84,7 @@ static int hft_open_stream(struct hft_read_input *input, struct hft_read_chunk *
 	input->index = 0;
 	input->counted = 0;
 	input->damaged = 0;
+	input->unknown = 0;
 	return 0;
 }
 

@@ -12,7 +12,6 @@
 #include "read.h"
 
 #define HFT_READ_AHEAD	(256u << 10)
-#define HFT_TOLD_MOST	8u		/* damaged places of a file, one by one */
 
 enum { HFT_PACKET_PASSED, HFT_PACKET_HERE, HFT_PACKET_NO_MORE };
 
@@ -38,8 +37,8 @@ static void hft_pass(struct hft_read_input *input, uint64_t bytes)
 }
 
 /* Of @nr packets from @number on, at @offset */
-void hft_read_packet_notice(struct hft_read_input *input, uint32_t kind, uint64_t offset,
-			    uint64_t number, uint64_t nr, const char *text)
+static void hft_packet_notice(struct hft_read_input *input, uint32_t kind, uint64_t offset,
+			      uint64_t number, uint64_t nr, const char *text)
 {
 	char told[160];
 
@@ -51,24 +50,37 @@ void hft_read_packet_notice(struct hft_read_input *input, uint32_t kind, uint64_
 	hft_read_notice(input->reader, kind, input->file.path, offset, input->stream, told);
 }
 
-/* A file may have as many as it has room for packets. */
-static void hft_note_damage(struct hft_read_input *input, uint64_t offset, uint64_t number,
-			    uint64_t nr, const char *text)
+/* A file may have as many as it has room for packets, or records. */
+void hft_read_packet_damaged(struct hft_read_input *input, uint64_t offset, uint64_t number,
+			     uint64_t nr, const char *text)
 {
-	if (input->damaged++ < HFT_TOLD_MOST)
-		hft_read_packet_notice(input, HFT_LOG_NOTICE_DAMAGED, offset, number, nr, text);
+	if (input->damaged++ < HFT_READ_TOLD)
+		hft_packet_notice(input, HFT_LOG_NOTICE_DAMAGED, offset, number, nr, text);
+}
+
+/* Of the record that is being read. */
+void hft_read_packet_unknown(struct hft_read_input *input, const char *text)
+{
+	if (input->unknown++ < HFT_READ_TOLD)
+		hft_packet_notice(input, HFT_LOG_NOTICE_UNKNOWN, input->packet, input->number - 1, 1,
+				  text);
+}
+
+static void hft_note_more(struct hft_read_input *input, uint32_t kind, uint64_t nr,
+			  const char *what)
+{
+	char text[64];
+
+	if (nr <= HFT_READ_TOLD)
+		return;
+	snprintf(text, sizeof(text), "%" PRIu64 " more %s", nr - HFT_READ_TOLD, what);
+	hft_read_notice(input->reader, kind, input->file.path, input->offset, input->stream, text);
 }
 
 void hft_read_packet_end(struct hft_read_input *input)
 {
-	char text[64];
-
-	if (input->damaged <= HFT_TOLD_MOST)
-		return;
-	snprintf(text, sizeof(text), "%" PRIu64 " more places are damaged",
-		 input->damaged - HFT_TOLD_MOST);
-	hft_read_notice(input->reader, HFT_LOG_NOTICE_DAMAGED, input->file.path, input->offset,
-			input->stream, text);
+	hft_note_more(input, HFT_LOG_NOTICE_DAMAGED, input->damaged, "places are damaged");
+	hft_note_more(input, HFT_LOG_NOTICE_UNKNOWN, input->unknown, "call sites are not listed");
 }
 
 /* NULL: a head of a packet of this stream; else what is wrong with it. */
@@ -126,7 +138,8 @@ static uint64_t hft_next_frame(const struct hft_read_input *input)
 /* A frame has a packet. */
 static int hft_pass_frame(struct hft_read_input *input)
 {
-	hft_note_damage(input, input->offset, input->number, 1, "what is compressed is damaged");
+	hft_read_packet_damaged(input, input->offset, input->number, 1,
+				"what is compressed is damaged");
 	input->offset = hft_next_frame(input);
 	input->number++;
 	return HFT_PACKET_PASSED;
@@ -161,17 +174,17 @@ static int hft_pass_damage(struct hft_read_input *input, const char *wrong)
 	if (err)
 		return err;
 	if (head) {
-		hft_note_damage(input, offset, input->number, head->number > input->number ?
-				head->number - input->number : 1, wrong);
+		hft_read_packet_damaged(input, offset, input->number, head->number > input->number ?
+					head->number - input->number : 1, wrong);
 		input->number = head->number;
 		return HFT_PACKET_PASSED;
 	}
 	input->offset = input->file.size;
 	if (hft_read_chunk_sealed(input->chunk))
-		hft_note_damage(input, offset, input->number, 1, wrong);
+		hft_read_packet_damaged(input, offset, input->number, 1, wrong);
 	else
-		hft_read_packet_notice(input, HFT_LOG_NOTICE_TORN, offset, input->number, 1,
-				       "the last packet was not written in whole");
+		hft_packet_notice(input, HFT_LOG_NOTICE_TORN, offset, input->number, 1,
+				  "the last packet was not written in whole");
 	return HFT_PACKET_NO_MORE;
 }
 
@@ -360,7 +373,7 @@ int hft_read_packet(struct hft_read_input *input)
 		return ret;
 	hft_note_unread(input);
 	if (input->file.salvaged && input->closed)
-		hft_read_packet_notice(input, HFT_LOG_NOTICE_DAMAGED, input->offset, input->number,
-				       1, "the compressed file is cut off here, or its end damaged");
+		hft_packet_notice(input, HFT_LOG_NOTICE_DAMAGED, input->offset, input->number, 1,
+				  "the compressed file is cut off here, or its end damaged");
 	return 0;
 }

@@ -9,14 +9,9 @@
 
 #include "read.h"
 
-static void hft_record_notice(struct hft_read_input *input, uint32_t kind, const char *text)
-{
-	hft_read_packet_notice(input, kind, input->packet, input->number - 1, 1, text);
-}
-
 static int hft_bad_record(struct hft_read_input *input, const char *text)
 {
-	hft_record_notice(input, HFT_LOG_NOTICE_DAMAGED, text);
+	hft_read_packet_damaged(input, input->packet, input->number - 1, 1, text);
 	return 0;
 }
 
@@ -85,8 +80,7 @@ static struct hft_read_site *hft_late_site(struct hft_read_input *input, uint16_
 	*err = hft_read_chunk_more(input->reader, input->folder, chunk);
 	if (*err == -ENOMEM || hft_find_site(chunk, id))
 		return *err == -ENOMEM ? NULL : hft_find_site(chunk, id);
-	hft_record_notice(input, HFT_LOG_NOTICE_UNKNOWN,
-			  "a record of a call site that the chunk does not list");
+	hft_read_packet_unknown(input, "a record of a call site that the chunk does not list");
 	*err = chunk->by_metadata ? 0 : hft_read_metadata(input->reader, input->folder, chunk);
 	chunk->by_metadata = true;
 	if (*err == -ENOMEM)
