@@ -2,6 +2,7 @@
 /* flavours: plain asan gcov */
 /* Messages are what printf() makes of them; times are exact; expressions mean what they say. */
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -228,6 +229,28 @@ static void test_odd_formats(void **unused)
 	}
 }
 
+/* Where numbers come to have a digit more. */
+static void test_digits(void **unused)
+{
+	char text[HFT_TEXT_DIGITS + 1], expected[HFT_TEXT_DIGITS + 1];
+	uint64_t power, number;
+
+	(void)unused;
+	for (power = 1; power; power = power > UINT64_MAX / 10 ? 0 : power * 10) {
+		for (number = power - 1; number <= power + 1; number++) {
+			text[hft_text_decimal(text, number)] = '\0';
+			sprintf(expected, "%" PRIu64, number);
+			assert_string_equal(text, expected);
+			if (number > 999999999)
+				continue;
+			text[9] = '\0';
+			hft_text_nine(text, (uint32_t)number);
+			sprintf(expected, "%09" PRIu64, number);
+			assert_string_equal(text, expected);
+		}
+	}
+}
+
 static void test_real_text(void **unused)
 {
 	char text[HFT_TEXT_REAL + 1];
@@ -406,6 +429,7 @@ int main(void)
 		cmocka_unit_test(test_integers),
 		cmocka_unit_test(test_reals),
 		cmocka_unit_test(test_odd_formats),
+		cmocka_unit_test(test_digits),
 		cmocka_unit_test(test_real_text),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_where),

@@ -29,16 +29,27 @@ static void hft_make_date(uint64_t second)
 	hft_last_date.second = second;
 }
 
-void hft_text_time(struct hft_text *text, uint64_t time)
+static void hft_put_time(char *to, uint64_t time)
 {
 	uint64_t second = time / HFT_NS_PER_S;
-	char bytes[HFT_DATE + 10];
 
 	if (second != hft_last_date.second || !hft_last_date.date[0])
 		hft_make_date(second);
-	memcpy(bytes, hft_last_date.date, HFT_DATE);
-	hft_text_digits(bytes + HFT_DATE, time - second * HFT_NS_PER_S, 9);
-	bytes[HFT_DATE + 9] = 'Z';
+	memcpy(to, hft_last_date.date, HFT_DATE);
+	hft_text_nine(to + HFT_DATE, (uint32_t)(time - second * HFT_NS_PER_S));
+	to[HFT_DATE + 9] = 'Z';
+}
+
+void hft_text_time(struct hft_text *text, uint64_t time)
+{
+	char bytes[HFT_DATE + 10];
+
+	if (text->end - text->at >= (ptrdiff_t)sizeof(bytes)) {
+		hft_put_time(text->at, time);
+		text->at += sizeof(bytes);
+		return;
+	}
+	hft_put_time(bytes, time);
 	hft_text_put(text, bytes, sizeof(bytes));
 }
 
@@ -47,7 +58,7 @@ static void hft_put_monotonic(struct hft_text *text, uint64_t time)
 	char digits[9];
 
 	hft_text_number(text, time / HFT_NS_PER_S);
-	hft_text_digits(digits, time % HFT_NS_PER_S, 9);
+	hft_text_nine(digits, (uint32_t)(time % HFT_NS_PER_S));
 	hft_text_put(text, ".", 1);
 	hft_text_put(text, digits, 9);
 }

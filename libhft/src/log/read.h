@@ -59,6 +59,7 @@ struct hft_read_site {
 	const char *title;		/* " INFO   feed ", of a line */
 	uint32_t title_length;
 	bool wanted;			/* by level, subsystem and kinds of fields */
+	bool plain;			/* the arguments are as a record has them: no texts */
 	bool clean;			/* no argument can bring a control character into a line */
 };
 
@@ -257,11 +258,17 @@ int hft_read_record(struct hft_read_input *input);
 /* read_filter.c */
 void hft_read_filter_begin(struct hft_log_reader *reader);
 void hft_read_filter_site(struct hft_log_reader *reader, struct hft_read_site *site);
-bool hft_read_filter_view(struct hft_log_reader *reader, const struct hft_log_view *view);
+bool hft_read_filter_values(struct hft_log_reader *reader, const struct hft_log_view *view);
 bool hft_read_filter_index(struct hft_log_reader *reader, struct hft_read_clock *clock,
 			   const struct hft_log_index *index);
 bool hft_read_filter_times(struct hft_log_reader *reader, struct hft_read_clock *clock,
 			   uint64_t begin, uint64_t end);
+
+static inline bool hft_read_filter_view(struct hft_log_reader *reader,
+					const struct hft_log_view *view)
+{
+	return (!reader->asked && !reader->opts.where) || hft_read_filter_values(reader, view);
+}
 
 /* read_input.c */
 struct hft_read_input *hft_read_input_add(struct hft_log_reader *reader,
@@ -279,6 +286,11 @@ void hft_read_folder_hold(struct hft_read_folder *folder, struct hft_read_chunk 
 void hft_read_folder_close(struct hft_read_folder *folder);
 
 /* read_format.c */
+static inline bool hft_read_is_text(uint8_t type)
+{
+	return type == HFT_LOG_STRING || type == HFT_LOG_SYMBOL;
+}
+
 bool hft_read_is_integer(uint8_t type);
 int hft_read_format(struct hft_read_site *site);
 

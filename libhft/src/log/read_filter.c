@@ -83,7 +83,7 @@ static bool hft_value_wanted(const struct hft_log_reader_opts *opts, uint8_t typ
 }
 
 /* Of each kind that is asked for one field has to be as it is asked. */
-bool hft_read_filter_view(struct hft_log_reader *reader, const struct hft_log_view *view)
+bool hft_read_filter_values(struct hft_log_reader *reader, const struct hft_log_view *view)
 {
 	const struct hft_log_view_site *site = view->site;
 	uint32_t i, missing = reader->asked;

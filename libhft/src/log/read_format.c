@@ -132,7 +132,7 @@ static void hft_parse_next(const char **at, struct hft_read_piece *piece, uint32
 
 bool hft_read_is_integer(uint8_t type)
 {
-	return type != HFT_LOG_STRING && type != HFT_LOG_SYMBOL && type != HFT_LOG_DOUBLE;
+	return !hft_read_is_text(type) && type != HFT_LOG_DOUBLE;
 }
 
 static uint8_t hft_quick_kind(const struct hft_read_piece *piece, uint8_t type)
@@ -155,6 +155,16 @@ static uint8_t hft_quick_kind(const struct hft_read_piece *piece, uint8_t type)
 	return piece->conversion == 'u' ? HFT_QUICK_UNSIGNED : HFT_QUICK_NONE;
 }
 
+static bool hft_is_plain(const struct hft_log_view_site *site)
+{
+	uint32_t i;
+
+	for (i = 0; i < site->nr_fields; i++)
+		if (hft_read_is_text(site->fields[i].type))
+			return false;
+	return true;
+}
+
 /* Texts of arguments may have anything in them; of the format's, a newline at its end goes. */
 static bool hft_line_is_clean(const struct hft_read_site *site)
 {
@@ -164,14 +174,10 @@ static bool hft_line_is_clean(const struct hft_read_site *site)
 
 	if (length && format[length - 1] == '\n')
 		length--;
-	if (!hft_read_is_clean(format, length) ||
+	if (!site->plain || !hft_read_is_clean(format, length) ||
 	    !hft_read_is_clean(site->title, site->title_length) ||
 	    !hft_read_is_clean(site->view.name, strlen(site->view.name)))
 		return false;
-	for (i = 0; i < site->view.nr_fields; i++)
-		if (!hft_read_is_integer(site->view.fields[i].type) &&
-		    site->view.fields[i].type != HFT_LOG_DOUBLE)
-			return false;
 	for (i = 0; i < site->view.nr_fields && !*format; i++)
 		if (!hft_read_is_clean(site->view.fields[i].name,
 				       strlen(site->view.fields[i].name)))
@@ -201,6 +207,7 @@ int hft_read_format(struct hft_read_site *site)
 		piece->quick = piece->argument < 0 ? HFT_QUICK_TEXT :
 			hft_quick_kind(piece, site->view.fields[piece->argument].type);
 	}
+	site->plain = hft_is_plain(&site->view);
 	site->clean = hft_line_is_clean(site);
 	return 0;
 }

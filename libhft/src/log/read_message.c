@@ -325,35 +325,26 @@ static inline bool hft_put_quick_fixed(struct hft_text *text, const struct hft_r
 	return true;
 }
 
-/* Most conversions are of these kinds. */
-static void hft_put_piece(struct hft_text *text, const struct hft_read_piece *piece,
-			  const struct hft_log_view *view)
+/* Most conversions are of these kinds; false: this one is not. */
+static inline bool hft_put_quick(struct hft_text *text, const struct hft_read_piece *piece,
+				 const union hft_log_view_value *value)
 {
-	const union hft_log_view_value *value;
-
-	hft_text_short(text, piece->text, piece->length);
-	if (piece->quick == HFT_QUICK_TEXT)
-		return;
-	value = &view->values[piece->argument];
 	switch (piece->quick) {
 	case HFT_QUICK_SIGNED:
 		hft_put_quick_signed(text, hft_cut_signed(value->u, piece->size));
-		return;
+		return true;
 	case HFT_QUICK_UNSIGNED:
 		hft_text_number(text, piece->size < 8 ?
 				value->u & ((1ull << 8 * piece->size) - 1) : value->u);
-		return;
+		return true;
 	case HFT_QUICK_STRING:
 		hft_text_string(text, value->s);
-		return;
+		return true;
 	case HFT_QUICK_FIXED:
-		if (hft_put_quick_fixed(text, piece, value->d))
-			return;
-		break;
+		return hft_put_quick_fixed(text, piece, value->d);
 	default:
-		break;
+		return false;
 	}
-	hft_put_odd_piece(text, piece, view);
 }
 
 /* NAME FIELD=VALUE FIELD=VALUE ... */
@@ -374,12 +365,22 @@ static void hft_put_event(struct hft_text *text, const struct hft_log_view *view
 void hft_text_message(struct hft_text *text, const struct hft_log_view *view)
 {
 	const struct hft_read_site *site = (const struct hft_read_site *)view->site;
-	uint32_t i;
+	const struct hft_read_piece *piece = site->pieces, *end = piece + site->nr_pieces;
+	struct hft_text out;
 
 	if (!*site->view.format)
 		hft_put_event(text, view);
-	for (i = 0; i < site->nr_pieces; i++)
-		hft_put_piece(text, &site->pieces[i], view);
+	out = *text;	/* in registers, as nobody else has it */
+	for (; piece < end; piece++) {
+		hft_text_short(&out, piece->text, piece->length);
+		if (piece->quick == HFT_QUICK_TEXT ||
+		    hft_put_quick(&out, piece, &view->values[piece->argument]))
+			continue;
+		*text = out;
+		hft_put_odd_piece(text, piece, view);
+		out = *text;
+	}
+	*text = out;
 }
 
 /**

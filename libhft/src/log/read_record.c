@@ -34,13 +34,8 @@ static inline size_t hft_align(size_t offset)
 	return (offset + 7) & ~(size_t)7;
 }
 
-static inline bool hft_is_text(uint8_t type)
-{
-	return type == HFT_LOG_STRING || type == HFT_LOG_SYMBOL;
-}
-
 /* Take the arguments out of a record of @bytes; false: they are not all there. */
-static bool hft_take_values(union hft_log_view_value *values,
+static bool hft_copy_values(union hft_log_view_value *values,
 			    const struct hft_log_view_site *site,
 			    const unsigned char *record, size_t bytes)
 {
@@ -49,7 +44,7 @@ static bool hft_take_values(union hft_log_view_value *values,
 	uint32_t i;
 
 	for (i = 0; i < site->nr_fields; i++) {
-		if (hft_is_text(site->fields[i].type)) {
+		if (hft_read_is_text(site->fields[i].type)) {
 			nul = memchr(record + at, 0, bytes - at);
 			if (!nul)
 				return false;
@@ -91,6 +86,22 @@ static struct hft_read_site *hft_late_site(struct hft_read_input *input, uint16_
 	return hft_find_site(chunk, id);
 }
 
+/* The arguments of a record of @bytes, in @input->view; 1, 0: they are not all there, or -ENOMEM. */
+static int hft_take_values(struct hft_read_input *input, const struct hft_read_site *site,
+			   const struct hft_log_record *record, size_t bytes)
+{
+	uint32_t count = site->view.nr_fields;
+
+	if (site->plain) {
+		input->view.values = (const void *)(record + 1);
+		return bytes >= sizeof(*record) + sizeof(*input->values) * count;
+	}
+	if (hft_room_for_values(input, count))
+		return -ENOMEM;
+	input->view.values = input->values;
+	return hft_copy_values(input->values, &site->view, (const void *)record, bytes);
+}
+
 /* 1: wanted, and in @input->view; 0: not, or -errno. */
 static int hft_take_record(struct hft_read_input *input, const struct hft_log_record *record,
 			   size_t bytes)
@@ -98,12 +109,12 @@ static int hft_take_record(struct hft_read_input *input, const struct hft_log_re
 	struct hft_read_site *site = hft_find_site(input->chunk, record->id);
 	struct hft_log_reader *reader = input->reader;
 	struct hft_log_view *view = &input->view;
-	int err;
+	int ret;
 
 	if (__builtin_expect(!site, 0)) {
-		site = hft_late_site(input, record->id, &err);
+		site = hft_late_site(input, record->id, &ret);
 		if (!site)
-			return err;
+			return ret;
 	}
 	if (!site->wanted)
 		return 0;
@@ -111,15 +122,12 @@ static int hft_take_record(struct hft_read_input *input, const struct hft_log_re
 	view->time = hft_read_time(&input->chunk->clock, record->stamp);
 	if (view->time < reader->opts.from || (reader->opts.to && view->time >= reader->opts.to))
 		return 0;
-	err = hft_room_for_values(input, site->view.nr_fields);
-	if (err)
-		return err;
-	if (!hft_take_values(input->values, &site->view, (const void *)record, bytes))
-		return hft_bad_record(input, "arguments of a record reach beyond it");
+	ret = hft_take_values(input, site, record, bytes);
+	if (ret <= 0)
+		return ret ? ret : hft_bad_record(input, "arguments of a record reach beyond it");
 	view->monotonic = view->time + input->chunk->clock.to_monotonic;
 	view->site = &site->view;
 	view->stream = &input->stream->view;
-	view->values = input->values;
 	view->sequence = record->sequence;
 	view->bytes = (uint32_t)bytes;
 	return hft_read_filter_view(reader, view);

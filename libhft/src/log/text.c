@@ -3,10 +3,8 @@
 
 #include "text.h"
 
-static const char hft_pairs[] =
-	"0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243"
-	"4445464748495051525354555657585960616263646566676869707172737475767778798081828384858687"
-	"888990919293949596979899";
+#define HFT_EIGHT	100000000u	/* the first number of more digits */
+#define HFT_ZEROES	0x3030303030303030ull
 
 static const uint64_t hft_powers[] = {
 	1ull, 10ull, 100ull, 1000ull, 10000ull, 100000ull, 1000000ull, 10000000ull,
@@ -15,7 +13,7 @@ static const uint64_t hft_powers[] = {
 	100000000000000000ull, 1000000000000000000ull, 10000000000000000000ull,
 };
 
-static unsigned int hft_count_digits(uint64_t number)
+static inline unsigned int hft_count_digits(uint64_t number)
 {
 	/* log10(2) is 1233 / 4096, as near as it has to be. */
 	unsigned int bits = 64u - (unsigned int)__builtin_clzll(number | 1);
@@ -24,31 +22,95 @@ static unsigned int hft_count_digits(uint64_t number)
 	return digits + (number >= hft_powers[digits] || !digits);
 }
 
-void hft_text_digits(char *to, uint64_t number, unsigned int digits)
+/*
+ * Digits, a byte each, the first one lowest: two fours become four pairs, which become eight
+ * digits, all at once.  Of a number n, q = n / 100 is to go below n - 100 * q, and
+ * q + ((n - 100 * q) << 16) is (n << 16) - q * ((100 << 16) - 1).  5243 >> 19 is 1 / 100 for
+ * four digits, and 103 >> 10 is 1 / 10 for two.
+ */
+static inline uint64_t hft_digits_of_fours(uint64_t fours)
 {
-	for (; digits >= 2; digits -= 2, number /= 100)
-		memcpy(to + digits - 2, hft_pairs + 2 * (number % 100), 2);
-	if (digits)
-		*to = (char)('0' + number % 10);
+	uint64_t hundreds = fours * 5243 >> 19 & 0x0000007f0000007full;
+	uint64_t pairs = (fours << 16) - hundreds * ((100 << 16) - 1);
+	uint64_t tens = pairs * 103 >> 10 & 0x000f000f000f000full;
+
+	return ((pairs << 8) - tens * ((10 << 8) - 1)) | HFT_ZEROES;
 }
 
+/* Of a number below 10^8. */
+static inline uint64_t hft_eight_digits(uint32_t number)
+{
+	return hft_digits_of_fours(((uint64_t)number << 32) -
+				   number / 10000 * ((10000ull << 32) - 1));
+}
+
+static inline void hft_put_eight(char *to, uint64_t digits)
+{
+	memcpy(to, &digits, sizeof(digits));
+}
+
+/* The last @count; all 8 bytes are written. */
+static inline void hft_put_last(char *to, uint64_t digits, unsigned int count)
+{
+	hft_put_eight(to, digits >> (64 - 8 * count));
+}
+
+/* They are counted before they are made, so that what is put next need not wait for them. */
 unsigned int hft_text_decimal(char *to, uint64_t number)
 {
-	unsigned int digits = hft_count_digits(number);
+	unsigned int count = hft_count_digits(number);
+	uint64_t high = number / HFT_EIGHT;
 
-	hft_text_digits(to, number, digits);
-	return digits;
+	if (count <= 4) {
+		hft_put_last(to, hft_digits_of_fours(number) << 32, count);
+		return count;
+	}
+	if (count <= 8) {
+		hft_put_last(to, hft_eight_digits((uint32_t)number), count);
+		return count;
+	}
+	if (count <= 16) {
+		hft_put_last(to, hft_eight_digits((uint32_t)high), count - 8);
+	} else {
+		hft_put_last(to, hft_eight_digits((uint32_t)(high / HFT_EIGHT)), count - 16);
+		hft_put_eight(to + count - 16, hft_eight_digits((uint32_t)(high % HFT_EIGHT)));
+	}
+	hft_put_eight(to + count - 8, hft_eight_digits((uint32_t)(number % HFT_EIGHT)));
+	return count;
+}
+
+void hft_text_nine(char *to, uint32_t number)
+{
+	*to = (char)('0' + number / HFT_EIGHT);
+	hft_put_eight(to + 1, hft_eight_digits(number % HFT_EIGHT));
+}
+
+/*
+ * What is behind the point of @mantissa / 2^@shift, times @power, with 64 bits behind the
+ * point; the last one also says that there is more.
+ */
+static unsigned __int128 hft_scale_part(uint64_t mantissa, unsigned int shift, uint64_t power)
+{
+	unsigned __int128 part = (unsigned __int128)mantissa * power;
+
+	if (!shift)
+		return 0;
+	if (shift <= 64)
+		return (unsigned __int128)(mantissa << (64 - shift)) * power;
+	/* Of 83 bits. */
+	shift = shift < 64 + 127 ? shift - 64 : 127;
+	return part >> shift | !!(part & (((unsigned __int128)1 << shift) - 1));
 }
 
 /*
  * As printf() does it: the exact value, rounded to even where it is half way.  A double below
- * 2^53 is an integer of 53 bits shifted to the right; what is behind the point, times 10^9,
- * has 83.
+ * 2^53 is an integer of 53 bits shifted to the right.
  */
 unsigned int hft_text_fixed(char *to, double number, unsigned int digits)
 {
-	unsigned __int128 part, rest, half;
-	uint64_t bits, whole, mantissa;
+	const uint64_t half = 1ull << 63;
+	unsigned __int128 scaled;
+	uint64_t bits, whole, part, rest, mantissa;
 	unsigned int shift;
 	char *at = to;
 
@@ -60,27 +122,20 @@ unsigned int hft_text_fixed(char *to, double number, unsigned int digits)
 	mantissa |= (uint64_t)(shift > 0) << 52;
 	shift = 1075 - shift - !shift;
 	whole = shift < 64 ? mantissa >> shift : 0;
-	part = mantissa - (shift < 64 ? whole << shift : 0);
-	part *= hft_powers[digits];
-	if (shift > 127) {
-		part = 0;
-	} else {
-		half = (unsigned __int128)1 << shift >> 1;
-		rest = part & (((unsigned __int128)1 << shift) - 1);
-		part >>= shift;
-		part += rest > half || (rest == half && half && (digits ? part : whole) & 1);
-	}
+	scaled = hft_scale_part(mantissa, shift, hft_powers[digits]);
+	part = (uint64_t)(scaled >> 64);
+	rest = (uint64_t)scaled;
+	part += rest > half || (rest == half && (digits ? part : whole) & 1);
 	if (part == hft_powers[digits]) {
 		part = 0;
 		whole++;
 	}
 	at += hft_text_decimal(at, whole);
-	if (digits) {
-		*at++ = '.';
-		hft_text_digits(at, (uint64_t)part, digits);
-		at += digits;
-	}
-	return (unsigned int)(at - to);
+	if (!digits)
+		return (unsigned int)(at - to);
+	*at++ = '.';
+	hft_text_nine(at, (uint32_t)(part * hft_powers[HFT_TEXT_FIXED_MAX - digits]));
+	return (unsigned int)(at - to) + digits;
 }
 
 /* Prices and quantities have few digits behind the point: r / 10^n is exact where r is. */

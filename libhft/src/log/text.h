@@ -29,13 +29,24 @@ struct hft_text {
 /* What hft_text_fixed() and hft_text_real() may put at most. */
 #define HFT_TEXT_REAL		40u
 
+/* There is no room for all of it. */
+static inline void hft_text_cut(struct hft_text *text, const char *bytes, size_t size)
+{
+	size_t room = (size_t)(text->end - text->at);
+
+	text->lost += size - room;
+	if (room)
+		text->at = (char *)memcpy(text->at, bytes, room) + room;
+}
+
+/* Of a @size that the compiler knows, a few moves. */
 static inline void hft_text_put(struct hft_text *text, const char *bytes, size_t size)
 {
 	size_t room = (size_t)(text->end - text->at);
 
 	if (__builtin_expect(size > room, 0)) {
-		text->lost += size - room;
-		size = room;
+		hft_text_cut(text, bytes, size);
+		return;
 	}
 	if (!size)
 		return;
@@ -86,7 +97,10 @@ static inline void hft_text_fill(struct hft_text *text, char c, size_t size)
 	text->at += size;
 }
 
-/* Both return how many bytes they put at @to, without a NUL. */
+/*
+ * Both return how many bytes they put at @to, without a NUL; behind these they may write to the
+ * rest of HFT_TEXT_DIGITS and of HFT_TEXT_REAL.
+ */
 unsigned int hft_text_decimal(char *to, uint64_t number);
 unsigned int hft_text_fixed(char *to, double number, unsigned int digits);
 
@@ -100,8 +114,8 @@ static inline bool hft_text_fits_fixed(double number, unsigned int digits)
 	       number > -9007199254740992.0;
 }
 
-/* @digits of them, with leading zeroes. */
-void hft_text_digits(char *to, uint64_t number, unsigned int digits);
+/* Nine digits, with leading zeroes, of a number that has no more. */
+void hft_text_nine(char *to, uint32_t number);
 
 static inline void hft_text_number(struct hft_text *text, uint64_t number)
 {
