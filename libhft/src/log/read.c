@@ -241,7 +241,7 @@ HFT_API int hft_log_reader_refresh(struct hft_log_reader *reader)
 		return hft_fail(EBUSY, "there are records to be read");
 	for (i = 0; !err && i < reader->nr_folders; i++) {
 		err = hft_read_folder_scan(reader, &reader->folders[i]);
-		hft_read_folder_hold(&reader->folders[i], NULL);
+		hft_read_folder_let_go(&reader->folders[i]);
 	}
 	if (!err)
 		err = hft_read_boots_scan(reader);

@@ -112,6 +112,12 @@ struct hft_read_chunk {
 	size_t nr_index;
 };
 
+/*
+ * Each of many streams may leave the chunk that it is in for a later one, before the next stream
+ * is there: these two are wanted in turn, and some more where streams have gaps.
+ */
+#define HFT_READ_HELD		4u
+
 /* Folder of a log, or of a chunk alone. */
 struct hft_read_folder {
 	char *path;
@@ -120,7 +126,7 @@ struct hft_read_folder {
 	uint64_t stream;
 	struct hft_read_chunk **chunks;	/* by number */
 	uint32_t nr_chunks;
-	struct hft_read_chunk *held;	/* used once more, so that it need not be read again */
+	struct hft_read_chunk *held[HFT_READ_HELD];	/* used once more: they need not be read again */
 };
 
 /* Bytes of a stream's file, compressed or not.  read_file.c */
@@ -283,6 +289,7 @@ int hft_read_folder_open(struct hft_log_reader *reader, struct hft_read_folder *
 			 const char *path);
 int hft_read_folder_scan(struct hft_log_reader *reader, struct hft_read_folder *folder);
 void hft_read_folder_hold(struct hft_read_folder *folder, struct hft_read_chunk *chunk);
+void hft_read_folder_let_go(struct hft_read_folder *folder);
 void hft_read_folder_close(struct hft_read_folder *folder);
 
 /* read_format.c */

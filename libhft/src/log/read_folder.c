@@ -261,23 +261,39 @@ int hft_read_folder_open(struct hft_log_reader *reader, struct hft_read_folder *
 	return err;
 }
 
-/* Keep what is known of @chunk, NULL: of none, instead of that of the one before. */
+/* Keep what is known of @chunk, and of those that this was called for last. */
 void hft_read_folder_hold(struct hft_read_folder *folder, struct hft_read_chunk *chunk)
 {
-	if (folder->held == chunk)
-		return;
-	if (chunk)
+	struct hft_read_chunk **held = folder->held;
+	unsigned int i = 0;
+
+	while (i < HFT_READ_HELD - 1 && held[i] && held[i] != chunk)
+		i++;
+	if (held[i] != chunk) {
 		chunk->users++;
-	if (folder->held)
-		hft_read_chunk_put(folder->held);
-	folder->held = chunk;
+		if (held[i])
+			hft_read_chunk_put(held[i]);
+	}
+	memmove(held + 1, held, i * sizeof(*held));
+	held[0] = chunk;
+}
+
+void hft_read_folder_let_go(struct hft_read_folder *folder)
+{
+	unsigned int i;
+
+	for (i = 0; i < HFT_READ_HELD; i++) {
+		if (folder->held[i])
+			hft_read_chunk_put(folder->held[i]);
+		folder->held[i] = NULL;
+	}
 }
 
 void hft_read_folder_close(struct hft_read_folder *folder)
 {
 	uint32_t i;
 
-	hft_read_folder_hold(folder, NULL);
+	hft_read_folder_let_go(folder);
 	for (i = 0; i < folder->nr_chunks; i++) {
 		free(folder->chunks[i]->path);
 		free(folder->chunks[i]);

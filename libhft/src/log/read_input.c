@@ -61,13 +61,10 @@ static void hft_cannot_read(struct hft_read_input *input, const struct hft_read_
 			hft_strerror(err));
 }
 
-static int hft_open_stream(struct hft_read_input *input, struct hft_read_chunk *chunk)
+static int hft_begin_stream(struct hft_read_input *input, struct hft_read_chunk *chunk)
 {
 	struct hft_read_stream *stream;
-	int err = hft_read_file_open(&input->file, chunk->path, input->id);
 
-	if (err)
-		return err;
 	stream = hft_read_chunk_stream(input->reader, input->folder, chunk, input->id,
 				       &input->listed);
 	if (!stream)
@@ -88,20 +85,25 @@ static int hft_open_stream(struct hft_read_input *input, struct hft_read_chunk *
 	return 0;
 }
 
-/* -ENOENT: the chunk has no such stream, or is gone; else what is wrong was told. */
+/*
+ * -ENOENT: the chunk has no such stream, or is gone; else what is wrong was told.  What the
+ * chunk says of itself is not read for a stream that it has not.
+ */
 static int hft_try_chunk(struct hft_read_input *input, struct hft_read_chunk *chunk)
 {
-	int err = hft_read_chunk_use(input->reader, input->folder, chunk);
+	int err = hft_read_file_open(&input->file, chunk->path, input->id);
 
-	if (err)
-		return err;
-	err = hft_open_stream(input, chunk);
-	if (!err)
-		return 0;
-	if (err != -ENOENT && err != -ENOMEM)
+	if (err && err != -ENOENT && err != -ENOMEM)
 		hft_cannot_read(input, chunk, err);
-	hft_read_file_close(&input->file);
-	hft_read_chunk_put(chunk);
+	if (!err)
+		err = hft_read_chunk_use(input->reader, input->folder, chunk);
+	if (!err) {
+		err = hft_begin_stream(input, chunk);
+		if (err)
+			hft_read_chunk_put(chunk);
+	}
+	if (err)
+		hft_read_file_close(&input->file);
 	return err;
 }
 

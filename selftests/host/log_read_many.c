@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* flavours: plain asan gcov */
+/* The reader and a log of many streams in many chunks: what it opens, and how often. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <hft/log.h>
+#include <hft/log_import.h>
+
+#include "log_folder.h"
+
+#define STREAMS		300u
+#define ROUNDS		10u
+#define TURNS		5u		/* a stream is in each round of its own */
+#define CHUNK_BYTES	(200u << 10)
+#define STAMPS		1000u		/* between two records: their times differ */
+
+static struct hft_log_site site = {
+	.name = "number", .fields = "n,", .types = "u", .subsystem = "many", .file = __FILE__,
+	.line = __LINE__, .level = HFT_LOG_INFO,
+};
+
+static unsigned int sites_opened;
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, mode_t mode);
+
+int __wrap_open(const char *path, int flags, mode_t mode)
+{
+	sites_opened += !!strstr(path, "/hft/sites");
+	return __real_open(path, flags, mode);
+}
+
+static void add_streams(struct hft_log_import *import)
+{
+	char name[16];
+	uint64_t id;
+
+	for (id = 1; id <= STREAMS; id++) {
+		const struct hft_log_import_stream stream = {
+			.sz = sizeof(stream), .id = id, .thread = name, .cpu = -1,
+		};
+
+		snprintf(name, sizeof(name), "t%u", (unsigned int)id);
+		assert_int_equal(hft_log_import_stream(import, &stream), 0);
+	}
+	site.id = 0;
+	assert_int_equal(hft_log_import_site(import, &site), 0);
+}
+
+static void write_one(struct hft_log_import *import, uint64_t stream, uint64_t stamp, uint64_t n)
+{
+	int err;
+
+	while ((err = hft_log_import_write(import, stream, &site, stamp, &n, sizeof(n)))) {
+		assert_int_equal(err, -EAGAIN);
+		hft_log_import_poll(import);
+	}
+}
+
+/* In each round each stream writes, or one of @turns; returns how many records there are. */
+static uint64_t make_log(uint32_t flags, unsigned int rounds, unsigned int turns)
+{
+	HFT_OPTS(hft_log_store_opts, store, .flags = flags | HFT_LOG_STORE_BUFFERED,
+		 .sync = HFT_LOG_SYNC_NONE, .audit_sync = HFT_LOG_SYNC_NONE,
+		 .packet_bytes = 16 << 10, .buffers = 2 * STREAMS, .flush_ns = 1,
+		 .chunk_bytes = CHUNK_BYTES);
+	HFT_OPTS(hft_log_import_opts, opts, .store = &store);
+	struct hft_log_import *import;
+	uint64_t stamp, nr = 0, id;
+	unsigned int round;
+
+	assert_int_equal(hft_log_import_open(&import, dir, &opts), 0);
+	add_streams(import);
+	stamp = hft_log_stamp((uint32_t)hft_log_import_is_tsc(import));
+	for (round = 0; round < rounds; round++) {
+		for (id = 1 + round % turns; id <= STREAMS; id += turns, stamp += STAMPS)
+			write_one(import, id, stamp, nr++);
+		hft_log_import_poll(import);
+	}
+	assert_int_equal(hft_log_import_close(import), 0);
+	return nr;
+}
+
+/* The log is whole: there is nothing to be told beside records. */
+static void no_notice(void *context, const struct hft_log_notice *notice)
+{
+	(void)context;
+	fail_msg("%s: %s", notice->path, notice->text);
+}
+
+static struct hft_log_reader *read_log(void)
+{
+	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "many", .notice = no_notice);
+	struct hft_log_reader *reader;
+	const char *path = dir;
+
+	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &opts), 0);
+	return reader;
+}
+
+static unsigned int count_chunks(void)
+{
+	char path[sizeof(dir) + 32];
+	unsigned int nr = 0;
+
+	do
+		snprintf(path, sizeof(path), "%s/chunk-%08u", dir, ++nr);
+	while (!access(path, F_OK));
+	return nr - 1;
+}
+
+/* From record @n to @end, which are in order. */
+static void read_on(struct hft_log_reader *reader, uint64_t n, uint64_t end)
+{
+	const struct hft_log_view *view;
+
+	for (; n < end; n++) {
+		assert_int_equal(hft_log_reader_next(reader, &view), 1);
+		assert_int_equal(view->values[0].u, n);
+	}
+}
+
+static void read_rest(struct hft_log_reader *reader, uint64_t n, uint64_t end)
+{
+	const struct hft_log_view *view;
+
+	read_on(reader, n, end);
+	assert_int_equal(hft_log_reader_next(reader, &view), 0);
+	hft_log_reader_close(reader);
+}
+
+/* A chunk is not read for streams that it has not. */
+static void test_sparse(void **state)
+{
+	uint64_t nr = make_log(HFT_LOG_STORE_NO_PACK, ROUNDS, TURNS);
+	unsigned int chunks = count_chunks();
+
+	(void)state;
+	assert_true(chunks > TURNS);
+	sites_opened = 0;
+	read_rest(read_log(), 0, nr);
+	assert_in_range(sites_opened, chunks, 4 * chunks);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_sparse, make_folder, remove_folder),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
