@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,6 +18,7 @@
 #include <hft/log.h>
 #include <hft/log_import.h>
 
+#include "log/pack.h"
 #include "log_folder.h"
 
 #define STREAMS		300u
@@ -152,10 +155,91 @@ static void test_sparse(void **state)
 	assert_in_range(sites_opened, chunks, 4 * chunks);
 }
 
+/* Files of fewer than @nr streams may be open; returns how many could before. */
+static rlim_t limit_files(rlim_t nr)
+{
+	struct rlimit limit;
+	rlim_t before;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	before = limit.rlim_cur;
+	limit.rlim_cur = nr;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return before;
+}
+
+static void read_with_few(uint32_t flags)
+{
+	uint64_t nr = make_log(flags, 2, 1);
+	rlim_t most = limit_files(STREAMS);
+
+	read_rest(read_log(), 0, nr);
+	limit_files(most);
+}
+
+static void test_descriptors(void **state)
+{
+	(void)state;
+	read_with_few(HFT_LOG_STORE_NO_PACK);
+}
+
+static void test_descriptors_packed(void **state)
+{
+	(void)state;
+	read_with_few(HFT_LOG_STORE_PACK_ALL);
+}
+
+static void pack_stream(const char *path)
+{
+	char packed[sizeof(dir) + 64];
+	int from = open(path, O_RDONLY), to;
+	_Atomic bool stop = false;
+	uint64_t before, after;
+
+	if (from < 0)
+		return;
+	snprintf(packed, sizeof(packed), "%s.zst", path);
+	to = open(packed, O_WRONLY | O_CREAT | O_EXCL, 0640);
+	assert_true(to >= 0);
+	assert_int_equal(hft_log_pack_file(from, to, 1, &stop, &before, &after), 0);
+	assert_int_equal(unlink(path), 0);
+	close(from);
+	close(to);
+}
+
+static void pack_all(void)
+{
+	char path[sizeof(dir) + 48];
+	unsigned int chunk, id;
+
+	for (chunk = count_chunks(); chunk; chunk--) {
+		for (id = 0; id <= STREAMS; id++) {
+			snprintf(path, sizeof(path), "%s/chunk-%08u/stream-%u", dir, chunk, id);
+			pack_stream(path);
+		}
+	}
+}
+
+/* Files that are open, or not at the moment, are compressed while they are read. */
+static void test_packed_meanwhile(void **state)
+{
+	uint64_t nr = make_log(HFT_LOG_STORE_NO_PACK, 2, 1);
+	struct hft_log_reader *reader = read_log();
+
+	(void)state;
+	read_on(reader, 0, nr / 2);
+	pack_all();
+	read_rest(reader, nr / 2, nr);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_sparse, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_descriptors, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_descriptors_packed, make_folder,
+						remove_folder),
+		cmocka_unit_test_setup_teardown(test_packed_meanwhile, make_folder, remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

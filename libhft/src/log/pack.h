@@ -69,6 +69,9 @@ struct hft_log_packed;
  * from its begin on, without a word of those that are not.
  */
 int hft_log_packed_salvage(struct hft_log_packed **out, int fd);
+
+/* The same file, which is open as @fd now. */
+void hft_log_packed_move(struct hft_log_packed *packed, int fd);
 uint64_t hft_log_packed_next(const struct hft_log_packed *packed, uint64_t offset);
 
 #endif /* HFT_LOG_PACK_H */

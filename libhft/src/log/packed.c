@@ -307,6 +307,11 @@ int hft_log_packed_salvage(struct hft_log_packed **out, int fd)
 	return open_packed(out, fd, find_frames);
 }
 
+void hft_log_packed_move(struct hft_log_packed *packed, int fd)
+{
+	packed->fd = fd;
+}
+
 /**
  * hft_log_packed_close() - end reading
  * @packed: of hft_log_packed_open(), or NULL

@@ -97,7 +97,7 @@ static int hft_look_again(struct hft_log_reader *reader)
 		input = reader->inputs[i];
 		if (!input->waiting)
 			continue;
-		if (input->started && input->file.fd >= 0)
+		if (input->started && input->chunk)
 			hft_read_file_resize(&input->file);
 		ret = input->started ? hft_read_input_next(input) : hft_read_input_first(input);
 		if (ret < 0)

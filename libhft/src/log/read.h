@@ -129,10 +129,15 @@ struct hft_read_folder {
 	struct hft_read_chunk *held[HFT_READ_HELD];	/* used once more: they need not be read again */
 };
 
+/* A reader's files beyond these are open only while they are read. */
+#define HFT_READ_OPEN		256u
+
 /* Bytes of a stream's file, compressed or not.  read_file.c */
 struct hft_read_file {
-	int fd;				/* -1: none */
-	char *path;
+	int fd;				/* -1: none now */
+	char *path;			/* NULL: there is no file */
+	unsigned int *nr_kept;		/* of the reader: its descriptors that stay open */
+	bool kept;			/* @fd is one */
 	uint64_t size;			/* uncompressed */
 	uint64_t disk_size;
 	struct hft_log_packed *packed;	/* NULL: not compressed */
@@ -181,6 +186,7 @@ struct hft_log_reader {
 	unsigned int nr_folders;
 	struct hft_read_input **inputs;
 	uint32_t nr_inputs;
+	unsigned int nr_kept;		/* descriptors of @inputs' files */
 	struct hft_read_input **heap;
 	uint32_t nr_heap;
 	struct hft_read_input *last;	/* whose record was given */

@@ -2,6 +2,9 @@
 /*
  * The file of a stream by a window that moves over it.  It is read, not mapped: a file that is
  * cut off meanwhile is shorter, and does not kill who reads it.
+ *
+ * A log may have more streams than a process may have descriptors: of the last ones to be opened
+ * each is closed behind a read, and opened again, under its new name if it was compressed then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,36 +18,11 @@
 #include "pack.h"
 #include "read.h"
 
-static int hft_try_open(struct hft_read_file *file, const char *chunk, uint64_t stream,
-			const char *suffix)
+static int hft_try_open(struct hft_read_file *file)
 {
-	if (asprintf(&file->path, "%s/stream-%" PRIu64 "%s", chunk, stream, suffix) < 0) {
-		file->path = NULL;
-		return -ENOMEM;
-	}
 	file->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK |
 			O_NOFOLLOW);
-	if (file->fd >= 0)
-		return 0;
-	free(file->path);
-	file->path = NULL;
-	return -errno;
-}
-
-/* How long it is now, and read again; what is no file of bytes is none to read. */
-int hft_read_file_resize(struct hft_read_file *file)
-{
-	struct stat stat;
-
-	file->length = 0;
-	if (fstat(file->fd, &stat))
-		return -errno;
-	if (!S_ISREG(stat.st_mode))
-		return -EINVAL;
-	file->disk_size = (uint64_t)stat.st_size;
-	if (!file->packed)
-		file->size = file->disk_size;
-	return 0;
+	return file->fd < 0 ? -errno : 0;
 }
 
 static int hft_open_packed(struct hft_read_file *file)
@@ -52,26 +30,93 @@ static int hft_open_packed(struct hft_read_file *file)
 	int err = hft_log_packed_open(&file->packed, file->fd);
 
 	file->salvaged = err == -EBADMSG;
-	return file->salvaged ? hft_log_packed_salvage(&file->packed, file->fd) : err;
+	if (file->salvaged)
+		err = hft_log_packed_salvage(&file->packed, file->fd);
+	if (!err)
+		file->size = hft_log_packed_size(file->packed);
+	return err;
 }
 
-/* -ENOENT: the chunk has no such stream. */
-int hft_read_file_open(struct hft_read_file *file, const char *chunk, uint64_t stream)
+/* In the place of @path, which is not there; that stays if there is none. */
+static int hft_try_packed(struct hft_read_file *file)
 {
-	int err = hft_try_open(file, chunk, stream, "");
+	char *plain = file->path;
+	int err;
+
+	if (asprintf(&file->path, "%s.zst", plain) < 0) {
+		file->path = plain;
+		return -ENOMEM;
+	}
+	err = hft_try_open(file);
+	if (err) {
+		free(file->path);
+		file->path = plain;
+		return err;
+	}
+	free(plain);
+	return hft_open_packed(file);
+}
+
+/* What was read of it before is at the same offsets in its packets. */
+static int hft_open_now(struct hft_read_file *file)
+{
+	int err;
+
+	if (file->fd >= 0)
+		return 0;
+	err = hft_try_open(file);
+	if (err == -ENOENT && !file->packed)
+		return hft_try_packed(file);
+	if (!err && file->packed)
+		hft_log_packed_move(file->packed, file->fd);
+	return err;
+}
+
+static void hft_let_go(struct hft_read_file *file)
+{
+	if (file->kept || file->fd < 0)
+		return;
+	if (*file->nr_kept < HFT_READ_OPEN) {
+		file->kept = true;
+		++*file->nr_kept;
+		return;
+	}
+	close(file->fd);
+	file->fd = -1;
+}
+
+/* How long it is now, and read again; what is no file of bytes is none to read. */
+int hft_read_file_resize(struct hft_read_file *file)
+{
+	int err = hft_open_now(file);
+	struct stat stat;
 
 	file->length = 0;
+	if (err)
+		return err;
+	if (fstat(file->fd, &stat))
+		err = -errno;
+	else if (!S_ISREG(stat.st_mode))
+		err = -EINVAL;
+	hft_let_go(file);
+	if (err)
+		return err;
+	file->disk_size = (uint64_t)stat.st_size;
+	if (!file->packed)
+		file->size = file->disk_size;
+	return 0;
+}
+
+/* -ENOENT: the chunk has no such stream.  To be closed, also after an error. */
+int hft_read_file_open(struct hft_read_file *file, const char *chunk, uint64_t stream)
+{
+	file->length = 0;
 	file->salvaged = false;
-	if (err == -ENOENT) {
-		err = hft_try_open(file, chunk, stream, ".zst");
-		if (!err)
-			err = hft_open_packed(file);
-		if (!err)
-			file->size = hft_log_packed_size(file->packed);
+	if (asprintf(&file->path, "%s/stream-%" PRIu64, chunk, stream) < 0) {
+		file->path = NULL;
+		return -ENOMEM;
 	}
-	if (!err)
-		err = hft_read_file_resize(file);
-	return err;
+	return hft_read_file_resize(file);
 }
 
 void hft_read_file_close(struct hft_read_file *file)
@@ -81,6 +126,8 @@ void hft_read_file_close(struct hft_read_file *file)
 	if (file->fd >= 0)
 		close(file->fd);
 	file->fd = -1;
+	*file->nr_kept -= file->kept;
+	file->kept = false;
 	free(file->path);
 	file->path = NULL;
 	free(file->window);
@@ -91,12 +138,18 @@ void hft_read_file_close(struct hft_read_file *file)
 
 static int64_t hft_fill(struct hft_read_file *file, uint64_t offset, void *to, size_t size)
 {
-	int64_t got;
+	int64_t got = hft_open_now(file);
 
+	if (got)
+		return got;
 	if (file->packed)
-		return hft_log_packed_read(file->packed, offset, to, size);
-	got = pread(file->fd, to, size, (off_t)offset);
-	return got < 0 ? -errno : got;
+		got = hft_log_packed_read(file->packed, offset, to, size);
+	else
+		got = pread(file->fd, to, size, (off_t)offset);
+	if (got < 0 && !file->packed)
+		got = -errno;
+	hft_let_go(file);
+	return got;
 }
 
 static bool hft_is_in_window(const struct hft_read_file *file, uint64_t offset, size_t size)

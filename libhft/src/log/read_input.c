@@ -30,6 +30,7 @@ struct hft_read_input *hft_read_input_add(struct hft_log_reader *reader,
 	input->id = id;
 	input->next_chunk = chunk;
 	input->file.fd = -1;
+	input->file.nr_kept = &reader->nr_kept;
 	input->base_known = !folder->is_chunk && folder->chunks[0]->number == 1;
 	input->waiting = true;
 	inputs[reader->nr_inputs++] = input;
