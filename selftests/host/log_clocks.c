@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <linux/ptp_clock.h>
 
+#include <hft/hft.h>
 #include "log/evidence.h"
 
 #define NS_PER_S	1000000000ll
@@ -28,6 +29,7 @@ static struct {
 	struct timex timex;
 	int state;			/* of adjtimex(2), or -errno */
 	const char *ptp;		/* the device that there is; NULL: none */
+	int open_err;			/* of asking what it is */
 	int ptp_err;
 	int64_t ptp_ns;			/* it less CLOCK_REALTIME */
 	int64_t widths[5];		/* of the samples */
@@ -93,11 +95,13 @@ int __wrap_ioctl(int fd, unsigned long request, void *argument)
 	unsigned int i;
 
 	(void)fd;
-	assert_true(request == PTP_SYS_OFFSET_EXTENDED && samples->n_samples == 5);
-	if (machine.ptp_err) {
-		errno = machine.ptp_err;
+	if (request == PTP_CLOCK_GETCAPS ? machine.open_err : machine.ptp_err) {
+		errno = request == PTP_CLOCK_GETCAPS ? machine.open_err : machine.ptp_err;
 		return -1;
 	}
+	if (request == PTP_CLOCK_GETCAPS)
+		return 0;
+	assert_true(request == PTP_SYS_OFFSET_EXTENDED && samples->n_samples == 5);
 	for (i = 0; i < 5; i++) {
 		int64_t before = read_ns(CLOCK_REALTIME), width = machine.widths[i];
 		int64_t late = width > 1000 ? width : width / 2;
@@ -124,7 +128,7 @@ static void look(struct hft_log_clocks *clocks)
 {
 	struct hft_log_clock_reader reader;
 
-	hft_log_clock_reader_open(&reader);
+	hft_log_clock_reader_open(&reader, NULL);
 	hft_log_clocks_read(&reader, false, clocks);
 	hft_log_clock_reader_close(&reader);
 }
@@ -174,6 +178,25 @@ static void test_no_ptp(void **state)
 	assert_string_equal(clocks.ptp, "");
 }
 
+static void test_named_ptp(void **state)
+{
+	struct hft_log_clock_reader reader;
+
+	(void)state;
+	start("ptp1");
+	assert_int_equal(hft_log_clock_reader_open(&reader, "/dev/ptp1"), 0);
+	assert_string_equal(reader.ptp, "ptp1");
+	hft_log_clock_reader_close(&reader);
+	assert_int_equal(hft_log_clock_reader_open(&reader, "/dev/ptp0"), -ENOENT);
+	assert_non_null(strstr(hft_strerror(-ENOENT), "/dev/ptp0"));
+	/* What is no PTP clock */
+	machine.open_err = ENOTTY;
+	assert_int_equal(hft_log_clock_reader_open(&reader, "/dev/ptp1"), -ENOTTY);
+	assert_int_equal(reader.ptp_fd, -1);
+	assert_int_equal(hft_log_clock_reader_open(&reader, NULL), 0);
+	assert_int_equal(reader.ptp_fd, -1);
+}
+
 /* As adjtimex(2) has it: in us, or in ns with STA_NANO; and around a leap second. */
 static void test_discipline(void **state)
 {
@@ -213,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ptp),
 		cmocka_unit_test(test_no_ptp),
+		cmocka_unit_test(test_named_ptp),
 		cmocka_unit_test(test_discipline),
 	};
 

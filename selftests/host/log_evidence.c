@@ -322,7 +322,7 @@ static void test_here(void **state)
 	size_t bytes, at;
 
 	(void)state;
-	hft_log_clock_reader_open(&reader);
+	hft_log_clock_reader_open(&reader, NULL);
 	before = ns_of(CLOCK_MONOTONIC);
 	real = ns_of(CLOCK_REALTIME);
 	hft_log_clocks_read(&reader, false, &clocks);

@@ -248,6 +248,48 @@ static void test_exit(void **state)
 	assert_int_equal(hft_log_recover(dir, NULL), 0);
 }
 
+static int64_t number_of(const struct hft_log_view *view, const char *name)
+{
+	uint8_t type;
+
+	return hft_log_view_find(view, name, &type)->i;
+}
+
+/* How many records of clocks there are; each has this bound. */
+static unsigned int count_clocks(int64_t bound)
+{
+	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "hft", .flags = HFT_LOG_READ_FOLLOW);
+	const char *path = dir;
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	unsigned int clocks = 0;
+
+	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &opts), 0);
+	while (hft_log_reader_next(reader, &view) > 0) {
+		if (strcmp(view->site->name, "clock"))
+			continue;
+		assert_int_equal(number_of(view, "bound_ns"), bound);
+		clocks++;
+	}
+	hft_log_reader_close(reader);
+	return clocks;
+}
+
+static void test_clocks(void **state)
+{
+	HFT_OPTS(hft_log_opts, opts, .clock_interval_ns = 100000000, .clock_bound_ns = 7000);
+	struct hft_log *log = open_with(&opts);
+	unsigned int tries = 0;
+
+	(void)state;
+	while (count_clocks(7000) < 4 && tries++ < 1000) {
+		usleep(20000);
+		assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
+	}
+	assert_in_range(tries, 1, 999);
+	assert_int_equal(hft_log_close(log), 0);
+}
+
 static void test_options(void **state)
 {
 	HFT_OPTS(hft_log_opts, opts);
@@ -263,6 +305,14 @@ static void test_options(void **state)
 	opts.ring_bytes = 1ull << 40;
 	assert_int_equal(hft_log_open(&log, dir, &opts), -EINVAL);
 	opts.ring_bytes = 0;
+	opts.clock_interval_ns = 99999999;
+	assert_int_equal(hft_log_open(&log, dir, &opts), -EINVAL);
+	opts.clock_interval_ns = 10000000001;
+	assert_int_equal(hft_log_open(&log, dir, &opts), -EINVAL);
+	opts.clock_interval_ns = 0;
+	opts.ptp = "/dev/null";
+	assert_int_equal(hft_log_open(&log, dir, &opts), -ENOTTY);
+	opts.ptp = NULL;
 	opts.cpus = "none";
 	assert_int_equal(hft_log_open(&log, dir, &opts), -EINVAL);
 	opts.cpus = NULL;
@@ -361,6 +411,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_twice, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_fork, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_exit, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_clocks, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_options, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_objects, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_bad_sites, make_folder, remove_folder),

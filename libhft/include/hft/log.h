@@ -162,6 +162,11 @@ enum hft_log_policy {
  * @cpus: the drainer's CPUs, as "0,2-3"; default: those of the process that are neither
  *	isolated nor nohz_full, if there are such
  * @store: how files are written; NULL: the defaults
+ * @clock_interval_ns: between records of what the clocks are worth, 100 ms to 10 s; default 10 s
+ * @clock_bound_ns: that a time may be from UTC before that is told of; default 100 us, as RTS 25
+ *	has it for trading at high frequency
+ * @ptp: a PTP clock to compare the kernel's with, as "/dev/ptp1"; default: the first that may
+ *	be read, if there is one
  */
 struct hft_log_opts {
 	size_t sz;
@@ -174,6 +179,9 @@ struct hft_log_opts {
 	const char *ring_dir;
 	const char *cpus;
 	const struct hft_log_store_opts *store;
+	uint64_t clock_interval_ns;
+	uint64_t clock_bound_ns;
+	const char *ptp;
 };
 
 /**

@@ -599,11 +599,18 @@ static void tell_end(struct hft_log *log)
 
 static int start(struct hft_log *log)
 {
-	int err = hft_log_store_open(&log->store, log->dir, &log->origin, log->store_opts);
+	const struct hft_log_evidence_opts clocks = {
+		.interval_ns = log->opts.clock_interval_ns,
+		.bound_ns = log->opts.clock_bound_ns,
+		.ptp = log->opts.ptp,
+	};
+	int err = hft_log_evidence_open(&log->evidence, &clocks);
 
+	if (!err)
+		err = hft_log_store_open(&log->store, log->dir, &log->origin, log->store_opts);
 	if (err)
 		return err;
-	err = log_evidence_start(log->store, &log->evidence);
+	err = log_evidence_start(log->store);
 	if (!err)
 		err = log_begin_control(log);
 	if (err)

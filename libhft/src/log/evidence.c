@@ -128,6 +128,7 @@ static void hft_log_read_them(void *arg, bool by_tsc, struct hft_log_clocks *clo
 int hft_log_evidence_open(struct hft_log_evidence **to, const struct hft_log_evidence_opts *opts)
 {
 	struct hft_log_evidence *evidence = calloc(1, sizeof(*evidence));
+	int err = 0;
 
 	if (!evidence)
 		return hft_fail(ENOMEM, "clock evidence");
@@ -135,12 +136,18 @@ int hft_log_evidence_open(struct hft_log_evidence **to, const struct hft_log_evi
 		evidence->opts = *opts;
 	evidence->opts.interval_ns = evidence->opts.interval_ns ?: INTERVAL_NS;
 	evidence->opts.look_ns = evidence->opts.look_ns ?: LOOK_NS;
+	if (evidence->opts.look_ns > evidence->opts.interval_ns)
+		evidence->opts.look_ns = evidence->opts.interval_ns;
 	evidence->opts.bound_ns = evidence->opts.bound_ns ?: BOUND_NS;
 	evidence->reader.ptp_fd = -1;
 	if (!evidence->opts.read) {
-		hft_log_clock_reader_open(&evidence->reader);
+		err = hft_log_clock_reader_open(&evidence->reader, evidence->opts.ptp);
 		evidence->opts.read = hft_log_read_them;
 		evidence->opts.arg = &evidence->reader;
+	}
+	if (err) {
+		free(evidence);
+		return err;
 	}
 	*to = evidence;
 	return 0;

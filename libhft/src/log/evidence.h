@@ -68,7 +68,8 @@ struct hft_log_clock_reader {
 	char ptp[32];
 };
 
-void hft_log_clock_reader_open(struct hft_log_clock_reader *reader);
+/* @ptp: a PTP clock's device; NULL: the first that may be read.  0, or what opening @ptp said. */
+int hft_log_clock_reader_open(struct hft_log_clock_reader *reader, const char *ptp);
 void hft_log_clock_reader_close(struct hft_log_clock_reader *reader);
 
 /* All clocks now, stamps by the TSC or by CLOCK_MONOTONIC. */
@@ -80,6 +81,7 @@ void hft_log_clocks_read(struct hft_log_clock_reader *reader, bool by_tsc,
  * @interval_ns: of records; 10 s
  * @look_ns: of looks, for what has changed; 1 s
  * @bound_ns: times that may be off by more are told of; 100 us
+ * @ptp: as hft_log_clock_reader_open() has it
  * @read: reads the clocks; NULL: hft_log_clocks_read()
  * @arg: for @read
  */
@@ -87,13 +89,14 @@ struct hft_log_evidence_opts {
 	uint64_t interval_ns;
 	uint64_t look_ns;
 	uint64_t bound_ns;
+	const char *ptp;
 	void (*read)(void *arg, bool by_tsc, struct hft_log_clocks *clocks);
 	void *arg;
 };
 
 struct hft_log_evidence;
 
-/* 0 or -ENOMEM */
+/* 0, -ENOMEM, or as hft_log_clock_reader_open() */
 int hft_log_evidence_open(struct hft_log_evidence **evidence,
 			  const struct hft_log_evidence_opts *opts);
 void hft_log_evidence_close(struct hft_log_evidence *evidence);

@@ -21,25 +21,43 @@
 
 #define NS_PER_S	1000000000ull
 #define TRIES		8
+#define PTP_CLOCKS	8		/* that are looked at by default */
 #define SOURCE		"/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
-/*
- * The first PTP clock that may be read, by number.  A process that may not look at it has
- * none, and the rest of the evidence.
- */
-void hft_log_clock_reader_open(struct hft_log_clock_reader *reader)
+static int hft_log_open_ptp(struct hft_log_clock_reader *reader, const char *path)
+{
+	struct ptp_clock_caps caps;
+	int err;
+
+	reader->ptp_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (reader->ptp_fd < 0)
+		return -errno;
+	if (ioctl(reader->ptp_fd, PTP_CLOCK_GETCAPS, &caps)) {
+		err = -errno;
+		hft_log_clock_reader_close(reader);
+		return err;
+	}
+	snprintf(reader->ptp, sizeof(reader->ptp), "%s", basename(path));
+	return 0;
+}
+
+/* A process that may not look at one by default has none, and the rest of the evidence. */
+int hft_log_clock_reader_open(struct hft_log_clock_reader *reader, const char *ptp)
 {
 	char path[48];
-	int i;
+	int i, err = -ENOENT;
 
 	reader->ptp_fd = -1;
 	*reader->ptp = '\0';
-	for (i = 0; i < 8 && reader->ptp_fd < 0; i++) {
-		snprintf(path, sizeof(path), "/dev/ptp%d", i);
-		reader->ptp_fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (reader->ptp_fd >= 0)
-			snprintf(reader->ptp, sizeof(reader->ptp), "ptp%d", i);
+	if (ptp) {
+		err = hft_log_open_ptp(reader, ptp);
+		return err ? hft_fail(-err, "the PTP clock %s", ptp) : 0;
 	}
+	for (i = 0; i < PTP_CLOCKS && err; i++) {
+		snprintf(path, sizeof(path), "/dev/ptp%d", i);
+		err = hft_log_open_ptp(reader, path);
+	}
+	return 0;
 }
 
 void hft_log_clock_reader_close(struct hft_log_clock_reader *reader)

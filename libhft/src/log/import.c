@@ -61,10 +61,12 @@ static int import_start(struct hft_log_import *import, const char *dir,
 		return err;
 	log_boot(origin.boot);
 	origin.clock = import->clock;
-	err = hft_log_store_open(&import->store, dir, &origin, opts->store);
+	err = hft_log_evidence_open(&import->evidence, NULL);
+	if (!err)
+		err = hft_log_store_open(&import->store, dir, &origin, opts->store);
 	if (err)
 		return err;
-	err = log_evidence_start(import->store, &import->evidence);
+	err = log_evidence_start(import->store);
 	if (err)
 		hft_log_store_close(import->store, LOG_CLOSE_NS);
 	return err;
@@ -103,6 +105,7 @@ HFT_API int hft_log_import_open(struct hft_log_import **import, const char *dir,
 	}
 	hft_clock_close();
 bad:
+	hft_log_evidence_close(it->evidence);
 	free(it);
 	return err;
 }

@@ -26,6 +26,8 @@
 #define DEFAULT_AUDIT	(1ull << 20)
 #define DEFAULT_DIR	"/dev/shm"
 #define DEFAULT_IDLE_NS	20000000ull
+#define LEAST_INTERVAL_NS	(LOG_NS_PER_S / 10)
+#define MOST_INTERVAL_NS	(10 * LOG_NS_PER_S)
 #define RULES_PAUSE_NS	100000
 #define RULES_TRIES	100		/* else the drainer follows */
 
@@ -61,6 +63,9 @@ static int read_opts(struct hft_log *log, const struct hft_log_opts *user)
 		opts->idle_ns = DEFAULT_IDLE_NS;
 	if (!opts->ring_dir)
 		opts->ring_dir = DEFAULT_DIR;
+	if (opts->clock_interval_ns && (opts->clock_interval_ns < LEAST_INTERVAL_NS ||
+					opts->clock_interval_ns > MOST_INTERVAL_NS))
+		return hft_fail(EINVAL, "evidence of clocks is taken each 100 ms to 10 s");
 	log->store_opts = opts->store;
 	return err;
 }

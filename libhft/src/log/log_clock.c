@@ -128,14 +128,14 @@ bool log_clock_look(struct hft_log_store *store, struct hft_log_store_clock *clo
 	return true;
 }
 
-int log_evidence_start(struct hft_log_store *store, struct hft_log_evidence **evidence)
+int log_evidence_start(struct hft_log_store *store)
 {
 	int err = hft_log_store_stream_add(store, &hft_log_evidence_stream);
 	unsigned int i;
 
 	for (i = 0; i < HFT_LOG_EVIDENCE_SITES && !err; i++)
 		err = hft_log_store_site_add(store, &hft_log_evidence_sites[i]);
-	return err ? err : hft_log_evidence_open(evidence, NULL);
+	return err;
 }
 
 /* What the store does not take now is tried again. */
