@@ -97,6 +97,39 @@ assert len([e for e in trace["traceEvents"] if e["ph"] == "i"]) == 40
 '
 result $? "export: hostile JSON is JSON"
 
+# alike OPTION...: one thread and more of them print the same, and tell the same
+alike() {
+	local threads
+
+	"$TOOL" cat --threads 1 "$@" >"$dir/one" 2>"$dir/told"
+	for threads in 2 4; do
+		"$TOOL" cat --threads $threads "$@" >"$dir/more" 2>"$out"
+		cmp "$dir/one" "$dir/more" && cmp "$dir/told" "$out" || return
+	done
+}
+
+python3 log_tool/make.py "$dir/many" many
+printf 'xxxxxxxx' | dd of="$dir/many/chunk-00000001/stream-1" bs=1 seek=2048000 conv=notrunc \
+	2>/dev/null
+alike "$dir/many" && [ "$(wc -l <"$dir/one")" = 9990 ] && grep -q "packet 500: no packet" "$out"
+result $? "cat: threads: all but a packet"
+alike --json --where 'quantity > 500000' "$log" "$dir/many" "$dir/other" "$dir/hostile" &&
+	[ "$(wc -l <"$dir/one")" -gt 3000 ]
+result $? "cat: threads: what was asked for of many logs"
+alike --csv --fields price,symbol "$dir/hostile" "$dir/many"
+result $? "cat: threads: CSV"
+for threads in 1 2; do
+	status 2 "cat: a full disk, threads $threads" \
+		bash -c '"$@" >/dev/full' - "$TOOL" cat --threads $threads "$dir/many"
+	prints "^hft-log: output: No space" "cat: and what it says"
+	"$TOOL" cat --threads $threads "$dir/many" 2>"$out" | head -n 1 >"$dir/one"
+	[ "${PIPESTATUS[0]}" = 141 ] && [ "$(wc -l <"$dir/one")" = 1 ]
+	result $? "cat: nobody reads on, threads $threads"
+done
+for threads in 0 65 two; do
+	fails 2 "cat: threads $threads" "$TOOL" cat --threads $threads "$log"
+done
+
 fails 2 "cat: no log" "$TOOL" cat
 fails 2 "cat: nothing there" "$TOOL" cat "$dir/nothing"
 fails 2 "cat: no chunk" "$TOOL" cat "$dir"

@@ -180,8 +180,7 @@ int cmd_follow(int argc, char **argv)
 	int status;
 
 	tool_help = "hft-log follow --help";
-	if (print_begin(&follow.print, STDOUT_FILENO))
-		return STATUS_USAGE;
+	print_begin(&follow.print, STDOUT_FILENO);
 	filter_begin(&follow.filter);
 	status = run(argc, argv, &follow);
 	filter_end(&follow.filter);

@@ -7,24 +7,32 @@
 #include <common/tool.h>
 
 #include "hft-log.h"
+#include "pages.h"
 #include "print.h"
 
-#define BUFFER	(256u << 10)
+#define WRITE_BYTES	(256u << 10)
+#define ROOM_LEAST	4096u
 
-int print_begin(struct print *print, int fd)
+void print_begin(struct print *print, int fd)
 {
 	memset(print, 0, sizeof(*print));
 	print->fd = fd;
-	print->room = BUFFER;
-	print->buffer = malloc(BUFFER);
-	return print->buffer ? 0 : fail(ENOMEM, "output");
 }
 
 void print_end(struct print *print)
 {
-	free(print->buffer);
+	pages_free(print->pages);
+	free(print->text.bytes);
 	free(print->fields);
 	free(print->field_text);
+}
+
+int print_threads(struct print *print, unsigned int threads)
+{
+	if (threads < 2)
+		return 0;
+	print->pages = pages_new(print, threads);
+	return print->pages ? 0 : fail(ENOMEM, "output");
 }
 
 static int set_fields(struct print *print, const char *names)
@@ -72,24 +80,21 @@ int print_option(struct print *print, int option, const char *argument)
 	}
 }
 
-int print_flush(struct print *print)
+int print_write(const struct print *print, const struct print_text *text)
 {
 	size_t done = 0;
 	ssize_t ret;
 
-	while (done < print->used) {
-		ret = write(print->fd, print->buffer + done, print->used - done);
-		if (ret < 0 && errno != EINTR) {
-			print->used = 0;
-			return fail(errno, "output");
-		}
+	while (done < text->used) {
+		ret = write(print->fd, text->bytes + done, text->used - done);
+		if (ret < 0 && errno != EINTR)
+			return -errno;
 		done += ret > 0 ? (size_t)ret : 0;
 	}
-	print->used = 0;
 	return 0;
 }
 
-static size_t make_row(struct print *print, const struct hft_log_view *view, char *text,
+static size_t make_row(const struct print *print, const struct hft_log_view *view, char *text,
 		       size_t size)
 {
 	switch (print->format) {
@@ -103,44 +108,81 @@ static size_t make_row(struct print *print, const struct hft_log_view *view, cha
 	}
 }
 
-static int grow(struct print *print, size_t room)
+static int grow(struct print_text *text, size_t room)
 {
-	char *buffer = realloc(print->buffer, room);
+	char *bytes;
 
-	if (!buffer)
-		return fail(ENOMEM, "a record of %zu bytes", room);
-	print->buffer = buffer;
-	print->room = room;
+	if (room < 2 * text->room)
+		room = 2 * text->room;
+	if (room < ROOM_LEAST)
+		room = ROOM_LEAST;
+	bytes = realloc(text->bytes, room);
+	if (!bytes)
+		return -ENOMEM;
+	text->bytes = bytes;
+	text->room = room;
 	return 0;
 }
 
-/* NULL: the titles. */
-static int print_row(struct print *print, const struct hft_log_view *view)
+int print_row(const struct print *print, struct print_text *text,
+	      const struct hft_log_view *view)
 {
 	size_t left, size;
 	int err;
 
 	for (;;) {
-		left = print->room - print->used;
-		size = make_row(print, view, print->buffer + print->used, left);
+		left = text->room - text->used;
+		size = make_row(print, view, left ? text->bytes + text->used : NULL, left);
 		if (size < left)
 			break;
-		err = print->used ? print_flush(print) : grow(print, size + 1);
+		err = grow(text, text->used + size + 1);
 		if (err)
 			return err;
 	}
-	print->used += size;
+	text->used += size;
 	/* The NUL had room there. */
-	print->buffer[print->used++] = '\n';
+	text->bytes[text->used++] = '\n';
 	return 0;
 }
 
+static int tell(int err)
+{
+	return err ? fail(-err, "output") : 0;
+}
+
+static int write_text(struct print *print)
+{
+	int err = print_write(print, &print->text);
+
+	print->text.used = 0;
+	return err;
+}
+
+/* Nothing else is written before the titles. */
 int print_head(struct print *print)
 {
-	return print->format == FORMAT_CSV ? print_row(print, NULL) : 0;
+	int err = 0;
+
+	if (print->format == FORMAT_CSV)
+		err = print_row(print, &print->text, NULL);
+	if (!err && print->pages)
+		err = write_text(print);
+	return tell(err);
 }
 
 int print_view(struct print *print, const struct hft_log_view *view)
 {
-	return print_row(print, view);
+	int err;
+
+	if (print->pages)
+		return tell(pages_add(print->pages, view));
+	err = print_row(print, &print->text, view);
+	if (!err && print->text.used >= WRITE_BYTES)
+		err = write_text(print);
+	return tell(err);
+}
+
+int print_flush(struct print *print)
+{
+	return tell(print->pages ? pages_flush(print->pages) : write_text(print));
 }

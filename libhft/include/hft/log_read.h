@@ -10,7 +10,8 @@
  * Times are ns: UTC since the epoch, or CLOCK_MONOTONIC of the machine that wrote the log.
  *
  * A reader is for one thread at a time.  What a view points to is valid until the next call on
- * the reader, but for sites, streams and logs, which stay until it is closed.
+ * the reader, but for sites, streams and logs, which stay as they are until it is closed: a copy
+ * of a view, of its values and of their texts may be shown meanwhile, by any thread.
  */
 #ifndef HFT_LOG_READ_H
 #define HFT_LOG_READ_H

@@ -141,7 +141,7 @@ bool hft_read_is_clean(const char *at, size_t length)
  * characters, C1 among them, and bytes that are no UTF-8 are shown as \\xHH; a newline at the
  * end of the message is left out.
  *
- * Any thread that may call the reader.
+ * Any thread, for as long as the view is valid.
  *
  * Return: as hft_log_view_json().
  */

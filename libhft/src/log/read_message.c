@@ -393,7 +393,7 @@ void hft_text_message(struct hft_text *text, const struct hft_log_view *view)
  * program logged; widths are 1024 and precisions 340 at most, %n is nothing, and an argument
  * that is not of the type that its conversion takes is shown as what it is.
  *
- * Any thread that may call the reader.
+ * Any thread, for as long as the view is valid.
  *
  * Return: the length of the whole text without the NUL; it was cut if that is not less than
  * @size.
@@ -433,7 +433,7 @@ HFT_API size_t hft_log_view_value_text(uint8_t type, const union hft_log_view_va
  * @name: of the field
  * @type: answered with enum hft_log_type; NULL: not needed
  *
- * Any thread that may call the reader.
+ * Any thread, for as long as the view is valid.
  *
  * Return: the first argument of that name, NULL: there is none.
  */

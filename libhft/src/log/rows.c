@@ -120,7 +120,7 @@ static void hft_put_message(struct hft_text *text, enum hft_encoding encoding,
  * a double that is no number is null, and a newline
  * at the end of a message is left out.
  *
- * Any thread that may call the reader.
+ * Any thread, for as long as the view is valid.
  *
  * Return: the length of the object without the NUL, if that is less than @size; else a size
  * that is enough, less one.
@@ -219,7 +219,7 @@ HFT_API size_t hft_log_view_csv_head(const char *const *fields, uint32_t nr_fiel
  * doubled within.  Control characters but tabs and ends of lines, and bytes that are no UTF-8,
  * are shown as \\xHH.
  *
- * Any thread that may call the reader.
+ * Any thread, for as long as the view is valid.
  *
  * Return: as hft_log_view_json().
  */

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""make.py DIR [other|hostile]: a log of one thread, of 40 records, as hft/log_format.h has it.
+"""make.py DIR [other|hostile|many]: a log of a thread, of 40 records, as hft/log_format.h has it.
 
 The other one has another quantity in record 25, and ten records less; the hostile one has
-symbols that a terminal obeys and that are no UTF-8, and prices that are no numbers.
+symbols that a terminal obeys and that are no UTF-8, and prices that are no numbers; the one of
+many has 10000 records.
 """
 import json
 import os
@@ -48,7 +49,8 @@ def record(n):
 	return struct.pack("<HHIQ", 16 if n % 4 else 17, words, n, 1000 * n) + body
 
 
-records = [record(n) for n in range(30 if other else 40)]
+count = {"other": 30, "many": 10000}.get("".join(sys.argv[2:]), 40)
+records = [record(n) for n in range(count)]
 with open(os.path.join(chunk, "stream-1"), "wb") as out:
 	for number, first in enumerate(range(0, len(records), 10)):
 		part = records[first:first + 10]
