@@ -110,33 +110,54 @@ static unsigned int hft_encode(enum hft_encoding encoding, const unsigned char *
 
 #define HFT_ENCODED_MAX	6u
 
+/* How many of the first bytes stand for themselves, whatever the encoding: mostly all do. */
+static size_t hft_count_plain(const char *bytes, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		if (bytes[i] < ' ' || bytes[i] > '~' || bytes[i] == '"' || bytes[i] == '\\')
+			break;
+	return i;
+}
+
 void hft_text_encode(struct hft_text *text, enum hft_encoding encoding, const char *bytes,
 		     size_t size)
 {
-	const unsigned char *at = (const unsigned char *)bytes;
 	char to[HFT_ENCODED_MAX];
 	unsigned int taken, made;
+	size_t plain;
 
-	for (; size; size -= taken, at += taken) {
-		made = hft_encode(encoding, at, size, to, &taken);
+	for (;;) {
+		plain = hft_count_plain(bytes, size);
+		hft_text_put(text, bytes, plain);
+		bytes += plain;
+		size -= plain;
+		if (!size)
+			return;
+		made = hft_encode(encoding, (const unsigned char *)bytes, size, to, &taken);
 		hft_text_put(text, to, made);
+		bytes += taken;
+		size -= taken;
 	}
 }
 
 /*
- * The same with what was put since @start: it goes to the end of the room first, and comes
- * back as long as it is not overtaken.  What is missing then is counted by the most that it
- * may be.
+ * The same with what was put since @start: behind what stands for itself it goes to the end of
+ * the room first, and comes back as long as it is not overtaken.  What is missing then is
+ * counted by the most that it may be.
  */
 void hft_text_encode_back(struct hft_text *text, enum hft_encoding encoding, size_t start_lost,
 			  char *start)
 {
-	size_t size = (size_t)(text->at - start), lost = text->lost - start_lost;
+	size_t plain = hft_count_plain(start, (size_t)(text->at - start));
+	size_t size = (size_t)(text->at - start) - plain, lost = text->lost - start_lost;
 	char *from = text->end - size, to[HFT_ENCODED_MAX];
 	unsigned int taken, made;
 
 	if (!size && !lost)
 		return;
+	start += plain;
 	if (size)
 		memmove(from, start, size);
 	text->at = start;
