@@ -23,7 +23,6 @@
 
 #define LEAST_SLEEP_NS	1000000ull
 #define QUIET_LOOK_NS	50000		/* closing: is a call under way? */
-#define FLUSH_STEP_NS	(20 * 1000000ull)
 #define BUSY_BYTES	(64u << 10)	/* more in one turn: the next at once */
 #define TURN_BYTES	(1 << 20)	/* of a ring in one turn: more than a record has */
 #define TURN_FULL	(TURN_BYTES - HFT_LOG_RECORD_MAX)	/* there may be no room for one */
@@ -274,100 +273,6 @@ static void sleep_until(uint64_t until)
 	atomic_store(&sleeping, 0);
 }
 
-/* Has the store all that was in rings when the flush began?  A later ring has none of it. */
-static bool flush_is_taken(struct hft_log *log)
-{
-	struct log_queue *queue;
-	bool taken = true;
-
-	for (queue = log->queues; queue; queue = queue->next) {
-		if (queue->flush_given != UINT64_MAX || queue->broken)
-			continue;
-		if (queue->position >= queue->flush_to)
-			queue->flush_given = queue->given;
-		else
-			taken = false;
-	}
-	return taken;
-}
-
-/* Of what it is of: there may be more, without end. */
-static bool flush_is_done(struct hft_log *log, bool sync)
-{
-	struct log_queue *queue;
-	uint64_t done;
-
-	for (queue = log->queues; queue; queue = queue->next) {
-		done = sync ? hft_log_store_synced(log->store, queue->stream) :
-			      hft_log_store_written(log->store, queue->stream);
-		if (!queue->broken && done < queue->flush_given)
-			return false;
-	}
-	return !sync || hft_log_store_forgotten_synced(log->store, log->flush_chunk);
-}
-
-/* Why rings are not drained */
-static int disk_error(struct hft_log *log)
-{
-	struct hft_log_store_state state = { .sz = sizeof(state) };
-
-	hft_log_store_state(log->store, &state);
-	return state.err ? -state.err : -ETIMEDOUT;
-}
-
-/* Other threads may log so much meanwhile that the store is never without work. */
-static int do_flush(struct hft_log *log, bool sync)
-{
-	int err;
-
-	if (!flush_is_taken(log))
-		return disk_error(log);
-	err = hft_log_store_flush(log->store, sync, FLUSH_STEP_NS);
-	return err && flush_is_done(log, sync) ? 0 : err;
-}
-
-/* Is the flush over?  Then its thread is told. */
-static void look_at_flush(struct hft_log *log, uint64_t now)
-{
-	struct log_flush flush;
-	int err;
-
-	pthread_mutex_lock(&log->lock);
-	flush = log->flush;
-	pthread_mutex_unlock(&log->lock);
-	if (!flush.wanted)
-		return;
-	err = flush.begun ? do_flush(log, flush.sync) : -ETIMEDOUT;
-	if (err && now < flush.until)
-		return;
-	pthread_mutex_lock(&log->lock);
-	log->flush.wanted = false;
-	log->flush.err = err;
-	pthread_cond_broadcast(&log->changed);
-	pthread_mutex_unlock(&log->lock);
-}
-
-/* A flush is of what there is now: of all rings that were made before it was asked for. */
-static void begin_flush(struct hft_log *log)
-{
-	struct log_queue *queue;
-	bool begins;
-
-	pthread_mutex_lock(&log->lock);
-	begins = log->flush.wanted && !log->flush.begun;
-	pthread_mutex_unlock(&log->lock);
-	if (!begins || take_incoming(log))
-		return;
-	log->flush_chunk = hft_log_store_chunk(log->store);
-	for (queue = log->queues; queue; queue = queue->next) {
-		queue->flush_to = log_queue_head(queue);
-		queue->flush_given = UINT64_MAX;
-	}
-	pthread_mutex_lock(&log->lock);
-	log->flush.begun = true;
-	pthread_mutex_unlock(&log->lock);
-}
-
 static bool is_ending(struct hft_log *log)
 {
 	bool ends;
@@ -393,7 +298,8 @@ static void run(struct hft_log *log)
 	uint64_t interval = LEAST_SLEEP_NS, now, next, taken;
 
 	while (!is_ending(log)) {
-		begin_flush(log);
+		if (log_flush_is_asked(log) && !take_incoming(log))
+			log_flush_begin(log);
 		taken = turn(log);
 		now = hft_log_monotonic();
 		next = hft_log_store_poll(log->store, now);
@@ -401,7 +307,7 @@ static void run(struct hft_log *log)
 		if (log_clock_look(log->store, &log->origin.clock, &log->look, now))
 			log->control->clock = log->origin.clock;
 		log_evidence_look(log->store, log->evidence, &log->origin.clock, now);
-		look_at_flush(log, now);
+		log_flush_look(log, now);
 		interval = taken ? LEAST_SLEEP_NS : 2 * interval;
 		if (interval > log->opts.idle_ns)
 			interval = log->opts.idle_ns;

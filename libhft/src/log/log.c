@@ -448,56 +448,6 @@ HFT_API int hft_log_close(struct hft_log *log)
 	return close_log(log);
 }
 
-static int flush(struct hft_log *log, bool sync, uint64_t until)
-{
-	int err;
-
-	pthread_mutex_lock(&log->lock);
-	log->flush = (struct log_flush){ .wanted = true, .sync = sync, .until = until };
-	pthread_mutex_unlock(&log->lock);
-	log_drainer_wake();
-	pthread_mutex_lock(&log->lock);
-	while (log->flush.wanted && log->phase != LOG_ENDED)
-		pthread_cond_wait(&log->changed, &log->lock);
-	err = log->flush.wanted ? log->err : log->flush.err;
-	pthread_mutex_unlock(&log->lock);
-	return err;
-}
-
-/**
- * hft_log_flush() - wait until what was logged is in files
- * @log: the log
- * @flags: %HFT_LOG_FLUSH_SYNC: and survives a loss of power
- * @timeout_ns: wait no longer, but for another thread that closes the log
- *
- * That is: by calls that have returned, of any thread.
- *
- * Return: 0, -EINVAL, -ETIMEDOUT, or what the disk says: -ENOSPC, -EIO.  With
- * %HFT_LOG_FLUSH_SYNC -EIO, and so for ever, when the disk has lost what was written.
- * -EDEADLK: this is &hft_log_store_opts.notify.  Any thread, not signal handlers; blocks, and
- * is no cancellation point.
- */
-HFT_API int hft_log_flush(struct hft_log *log, uint32_t flags, uint64_t timeout_ns)
-{
-	uint64_t now = hft_log_monotonic();
-	int err, state;
-
-	if (hft_store_is_thread)
-		return hft_fail(EDEADLK, "a log flushed by its own thread");
-	if (flags & ~HFT_LOG_FLUSH_SYNC || !log_get(log))
-		return hft_fail(EINVAL, "flush a log that is open");
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	pthread_mutex_lock(&log->flushing);
-	err = flush(log, flags & HFT_LOG_FLUSH_SYNC,
-		    now + timeout_ns < now ? UINT64_MAX : now + timeout_ns);
-	pthread_mutex_unlock(&log->flushing);
-	if (err)
-		err = hft_fail(-err, "flush %s", log->dir);
-	log_put(log);
-	pthread_setcancelstate(state, NULL);
-	return err;
-}
-
 /* Read and applied in one: rules that the drainer has read before do not come after these. */
 int log_follow_rules(struct hft_log *log)
 {

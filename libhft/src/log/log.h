@@ -153,6 +153,15 @@ void log_put(struct hft_log *log);
 int log_store_add_ring(struct hft_log_store *store, const struct log_queue *queue);
 void *log_drainer_run(void *log);
 
+/*
+ * flush.c, for the drainer: a thread asks for a flush, which is of what there is when it begins:
+ * of all rings that were made before, so that the drainer has to have taken these.  When it is
+ * over its thread is told.
+ */
+bool log_flush_is_asked(struct hft_log *log);
+void log_flush_begin(struct hft_log *log);
+void log_flush_look(struct hft_log *log, uint64_t now);
+
 /* log_clock.c: which boot of the machine this is; "": it can not be had */
 void log_boot(char boot[40]);
 
