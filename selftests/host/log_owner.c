@@ -4,77 +4,38 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
-#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-#define HFT_LOG_SUBSYSTEM "owner"
-#include <hft/log.h>
 
 #include "log/control.h"
 #include "log/locked.h"
-#include "log_here.h"
-
-#define RECORDS		100
-#define THREADS		4
-#define ROUNDS		5
-#define PATIENCE_S	60
-
-HFT_LOG_EVENT(event_number, "owner", "number", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, number))
+#include "log_numbers.h"
 
 static char path[PATH_MAX + 16];
 
-static int make_folder(void **state)
+static int make_path(void **state)
 {
-	(void)state;
-	tree_make(dir, NULL, 0);
+	int err = make_folder(state);
+
 	snprintf(path, sizeof(path), "%s/control", dir);
-	alarm(PATIENCE_S);
-	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	alarm(0);
-	tree_remove(dir);
-	return 0;
-}
-
-static void open_log(void)
-{
-	int err = hft_log_open(&the_log, dir, NULL);
-
-	if (err)
-		fail_msg("open: %s", hft_strerror(err));
-}
-
-static int log_numbers(void)
-{
-	uint64_t number;
-	int err = 0;
-
-	for (number = 0; number < RECORDS && !err; number++)
-		err = event_number(number);
 	return err;
 }
 
 static void check_numbers(void)
 {
-	struct hft_log_reader *reader = read_log("owner");
+	struct hft_log_reader *reader = read_log("numbers");
 	const struct hft_log_view *view;
 	uint64_t number;
 
@@ -406,7 +367,7 @@ static uint64_t recover_scribbled(void)
 	globfree(&found);
 	open_log();
 	assert_int_equal(hft_log_close(the_log), 0);
-	reader = read_log("owner");
+	reader = read_log("numbers");
 	while (hft_log_reader_next(reader, &view) > 0) {
 		if (view->site->name && !strcmp(view->site->name, "number"))
 			assert_int_equal(view->values[0].u, next++);
@@ -432,178 +393,18 @@ static void test_scribbled_record(void **state)
 	assert_int_equal(recover_scribbled(), RECORDS / 2);
 }
 
-static void *flush_often(void *flushes)
-{
-	while (!hft_log_flush(the_log, 0, UINT64_MAX))
-		atomic_fetch_add((atomic_uint *)flushes, 1);
-	return NULL;
-}
-
-/* Threads that wait for a flush have their answer. */
-static void test_close_flush(void **state)
-{
-	pthread_t threads[THREADS];
-	atomic_uint flushes;
-	unsigned int round;
-	size_t i;
-
-	(void)state;
-	for (round = 0; round < ROUNDS; round++) {
-		open_log();
-		atomic_init(&flushes, 0);
-		for (i = 0; i < THREADS; i++)
-			assert_int_equal(pthread_create(&threads[i], NULL, flush_often, &flushes), 0);
-		while (atomic_load(&flushes) < THREADS)
-			sched_yield();
-		assert_int_equal(hft_log_close(the_log), 0);
-		for (i = 0; i < THREADS; i++)
-			assert_int_equal(pthread_join(threads[i], NULL), 0);
-	}
-}
-
-static void *close_it(void *closed)
-{
-	int err = hft_log_close(the_log);
-
-	if (!err)
-		atomic_fetch_add((atomic_uint *)closed, 1);
-	/* By whomever: it is. */
-	return (void *)(intptr_t)((err && err != -EINVAL) || event_number(0) != -ENOTCONN);
-}
-
-static void test_close_twice(void **state)
-{
-	pthread_t threads[THREADS];
-	atomic_uint closed;
-	unsigned int round;
-	void *wrong;
-	size_t i;
-
-	(void)state;
-	for (round = 0; round < ROUNDS; round++) {
-		open_log();
-		atomic_init(&closed, 0);
-		for (i = 0; i < THREADS; i++)
-			assert_int_equal(pthread_create(&threads[i], NULL, close_it, &closed), 0);
-		for (i = 0; i < THREADS; i++) {
-			assert_int_equal(pthread_join(threads[i], &wrong), 0);
-			assert_null(wrong);
-		}
-		assert_int_equal(closed, 1);
-		assert_int_equal(hft_log_recover(dir, NULL), 0);
-	}
-}
-
-static void *log_until_closed(void *arg)
-{
-	uint64_t number = 0;
-
-	while (!event_number(number))
-		number++;
-	*(uint64_t *)arg = number;
-	return NULL;
-}
-
-/* A thread that waits for room in a full ring goes on; what it was answered 0 for is there. */
-static void test_close_full(void **state)
-{
-	HFT_OPTS(hft_log_opts, opts, .audit_bytes = 64 << 10, .block_ns = UINT64_MAX);
-	const struct hft_log_view *view;
-	struct hft_log_reader *reader;
-	uint64_t number, next = 0;
-	pthread_t thread;
-
-	(void)state;
-	assert_int_equal(hft_log_open(&the_log, dir, &opts), 0);
-	assert_int_equal(pthread_create(&thread, NULL, log_until_closed, &number), 0);
-	usleep(20000);
-	assert_int_equal(hft_log_close(the_log), 0);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	reader = read_log("owner");
-	while (hft_log_reader_next(reader, &view) > 0)
-		assert_int_equal(view->values[0].u, next++);
-	hft_log_reader_close(reader);
-	assert_int_equal(next, number);
-}
-
-/* The disk is full, and that is the end of the program. */
-static void give_up(void *arg, enum hft_log_store_event event, int err, const char *text)
-{
-	(void)arg;
-	(void)text;
-	if (event == HFT_LOG_STORE_TROUBLE)
-		exit(err);
-}
-
-/* Neither is answered by the thread that would have to do it. */
-static void ask(void *arg, enum hft_log_store_event event, int err, const char *text)
-{
-	(void)arg;
-	(void)err;
-	(void)text;
-	if (event == HFT_LOG_STORE_TROUBLE)
-		_exit(hft_log_flush(the_log, 0, 0) != -EDEADLK ||
-		      hft_log_close(the_log) != -EDEADLK);
-}
-
-static void run_until_trouble(hft_log_store_fn notify)
-{
-	const struct rlimit limit = { 4096, 4096 };
-	HFT_OPTS(hft_log_store_opts, store, .notify = notify, .flags = HFT_LOG_STORE_BUFFERED);
-	HFT_OPTS(hft_log_opts, opts, .store = &store);
-
-	if (hft_log_open(&the_log, dir, &opts))
-		_exit(1);
-	signal(SIGXFSZ, SIG_IGN);
-	if (log_numbers() || setrlimit(RLIMIT_FSIZE, &limit) || log_numbers())
-		_exit(2);
-	sleep(PATIENCE_S);
-	_exit(3);
-}
-
-static void check_trouble(hft_log_store_fn notify, int code)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (!pid)
-		run_until_trouble(notify);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), code);
-	assert_int_equal(hft_log_recover(dir, NULL), 0);
-}
-
-/* A thread of the log that ends the program does not wait for itself. */
-static void test_exit_in_notice(void **state)
-{
-	(void)state;
-	check_trouble(give_up, EFBIG);
-}
-
-static void test_ask_in_notice(void **state)
-{
-	(void)state;
-	check_trouble(ask, 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_child_closes, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(test_child_lives_on, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(test_torn_control, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(test_other_control, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(test_rings_not_seen, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(test_switched_off, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(test_container, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(test_scribbled_head, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(test_scribbled_record, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(test_close_flush, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(test_close_twice, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(test_close_full, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(test_exit_in_notice, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(test_ask_in_notice, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_child_closes, make_path, remove_folder),
+		cmocka_unit_test_setup_teardown(test_child_lives_on, make_path, remove_folder),
+		cmocka_unit_test_setup_teardown(test_torn_control, make_path, remove_folder),
+		cmocka_unit_test_setup_teardown(test_other_control, make_path, remove_folder),
+		cmocka_unit_test_setup_teardown(test_rings_not_seen, make_path, remove_folder),
+		cmocka_unit_test_setup_teardown(test_switched_off, make_path, remove_folder),
+		cmocka_unit_test_setup_teardown(test_container, make_path, remove_folder),
+		cmocka_unit_test_setup_teardown(test_scribbled_head, make_path, remove_folder),
+		cmocka_unit_test_setup_teardown(test_scribbled_record, make_path, remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
