@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <hft/hft.h>
@@ -14,6 +13,7 @@
 #include <hft/rule.h>
 
 #include "kselftest_harness.h"
+#include "remove_tree.h"
 
 #define NSEC_PER_MSEC	1000000ULL
 #define PATIENCE_NS	(20000 * NSEC_PER_MSEC)
@@ -26,8 +26,6 @@
 
 FIXTURE(evidence) {
 	char dir[64];
-	char rings[64];
-	char logged[64];
 	struct hft_log *log;
 	struct hft *h;
 	struct hft_ring *ring, *monitor;
@@ -39,16 +37,10 @@ FIXTURE_SETUP(evidence)
 	HFT_OPTS(hft_opts, opts, .backend = "kernel", .tasks = TASKS);
 	HFT_OPTS(hft_ring_opts, ring, .flags = HFT_RING_REPORT);
 	HFT_OPTS(hft_ring_opts, monitor, .flags = HFT_RING_MONITOR);
-	HFT_OPTS(hft_log_opts, log);
 
-	strcpy(self->dir, "/tmp/evidence-XXXXXX");
+	strcpy(self->dir, "/dev/shm/evidence-XXXXXX");
 	ASSERT_NE(NULL, mkdtemp(self->dir));
-	ASSERT_EQ(0, mount("none", self->dir, "tmpfs", 0, "size=64m"));
-	snprintf(self->rings, sizeof(self->rings), "%s/rings", self->dir);
-	snprintf(self->logged, sizeof(self->logged), "%s/log", self->dir);
-	ASSERT_EQ(0, mkdir(self->rings, 0700));
-	log.ring_dir = self->rings;
-	ASSERT_EQ(0, hft_log_open(&self->log, self->logged, &log));
+	ASSERT_EQ(0, hft_log_open(&self->log, self->dir, NULL));
 	ASSERT_EQ(0, hft_open(&self->h, &opts));
 	ASSERT_EQ(0, hft_ring_open(self->h, &ring, &self->ring));
 	ASSERT_EQ(0, hft_ring_open(self->h, &monitor, &self->monitor));
@@ -60,14 +52,13 @@ FIXTURE_TEARDOWN(evidence)
 	hft_ring_close(self->monitor);
 	hft_ring_close(self->ring);
 	hft_close(self->h);
-	umount2(self->dir, MNT_DETACH);
-	rmdir(self->dir);
+	remove_tree(self->dir);
 }
 
 static void read_it(struct __test_metadata *_metadata, FIXTURE_DATA(evidence) *self)
 {
 	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "control");
-	const char *paths[] = { self->logged };
+	const char *paths[] = { self->dir };
 
 	ASSERT_EQ(0, hft_log_close(self->log));
 	ASSERT_EQ(0, hft_log_reader_open(&self->reader, paths, 1, &opts));

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <hft/hft.h>
@@ -12,6 +11,7 @@
 #include <hft/log_read.h>
 
 #include "kselftest_harness.h"
+#include "remove_tree.h"
 
 #define NSEC_PER_MSEC	1000000ULL
 #define PATIENCE_NS	(20000 * NSEC_PER_MSEC)
@@ -22,8 +22,6 @@
 
 FIXTURE(sched) {
 	char dir[64];
-	char rings[64];
-	char logged[64];
 	struct hft_log *log;
 	struct hft *h;
 	struct hft_ring *ring;
@@ -36,16 +34,10 @@ FIXTURE(sched) {
 FIXTURE_SETUP(sched)
 {
 	HFT_OPTS(hft_opts, opts, .backend = "kernel", .tasks = 2 * TASKS);
-	HFT_OPTS(hft_log_opts, log);
 
-	strcpy(self->dir, "/tmp/sched-XXXXXX");
+	strcpy(self->dir, "/dev/shm/sched-XXXXXX");
 	ASSERT_NE(NULL, mkdtemp(self->dir));
-	ASSERT_EQ(0, mount("none", self->dir, "tmpfs", 0, "size=64m"));
-	snprintf(self->rings, sizeof(self->rings), "%s/rings", self->dir);
-	snprintf(self->logged, sizeof(self->logged), "%s/log", self->dir);
-	ASSERT_EQ(0, mkdir(self->rings, 0700));
-	log.ring_dir = self->rings;
-	ASSERT_EQ(0, hft_log_open(&self->log, self->logged, &log));
+	ASSERT_EQ(0, hft_log_open(&self->log, self->dir, NULL));
 	ASSERT_EQ(0, hft_log_set_level(self->log, "sched", HFT_LOG_DEBUG));
 	ASSERT_EQ(0, hft_open(&self->h, &opts));
 	ASSERT_EQ(0, hft_ring_open(self->h, NULL, &self->ring));
@@ -56,8 +48,7 @@ FIXTURE_TEARDOWN(sched)
 	hft_log_reader_close(self->reader);
 	hft_ring_close(self->ring);
 	hft_close(self->h);
-	umount2(self->dir, MNT_DETACH);
-	rmdir(self->dir);
+	remove_tree(self->dir);
 }
 
 static void body(const struct hft_event *event, uint64_t start, void *arg)
@@ -157,7 +148,7 @@ static void check(struct __test_metadata *_metadata, const struct seen *seen, bo
 TEST_F(sched, each_task)
 {
 	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "sched");
-	const char *paths[] = { self->logged };
+	const char *paths[] = { self->dir };
 	uint64_t cancelled = 0, halts = 0, i;
 	struct seen seen[TASKS + 1] = { 0 };
 	const struct hft_log_view *view;

@@ -19,6 +19,7 @@
 #include <hft/log_read.h>
 
 #include "kselftest_harness.h"
+#include "remove_tree.h"
 #include "../hotplug/hotplug.h"
 
 #define TRACEFS		"/sys/kernel/tracing"
@@ -34,7 +35,6 @@ enum { KERNEL_SUBMIT, KERNEL_DISPATCH, START, END, STAGES };
 
 FIXTURE(kernel) {
 	char dir[32];
-	char rings[64];
 	char own[64];
 	char kernel[64];
 	char said[64];
@@ -58,18 +58,13 @@ FIXTURE_SETUP(kernel)
 {
 	HFT_OPTS(hft_opts, opts, .backend = "kernel", .tasks = TASKS);
 	HFT_OPTS(hft_ring_opts, ring, .entries = TASKS);
-	HFT_OPTS(hft_log_opts, log);
 
-	strcpy(self->dir, "/tmp/kernel-XXXXXX");
+	strcpy(self->dir, "/dev/shm/kernel-XXXXXX");
 	ASSERT_NE(NULL, mkdtemp(self->dir));
-	ASSERT_EQ(0, mount("none", self->dir, "tmpfs", 0, "size=64m"));
-	snprintf(self->rings, sizeof(self->rings), "%s/rings", self->dir);
 	snprintf(self->own, sizeof(self->own), "%s/own", self->dir);
 	snprintf(self->kernel, sizeof(self->kernel), "%s/kernel", self->dir);
 	snprintf(self->said, sizeof(self->said), "%s/said", self->dir);
-	ASSERT_EQ(0, mkdir(self->rings, 0700));
-	log.ring_dir = self->rings;
-	ASSERT_EQ(0, hft_log_open(&self->log, self->own, &log));
+	ASSERT_EQ(0, hft_log_open(&self->log, self->own, NULL));
 	ASSERT_EQ(0, hft_log_set_level(self->log, "sched", HFT_LOG_DEBUG));
 	ASSERT_EQ(0, hft_open(&self->h, &opts));
 	ASSERT_EQ(0, hft_ring_open(self->h, &ring, &self->ring));
@@ -105,8 +100,7 @@ FIXTURE_TEARDOWN(kernel)
 	close_all(self);
 	if (!hft_test_module_loaded())
 		hft_test_module_load();
-	umount2(self->dir, MNT_DETACH);
-	rmdir(self->dir);
+	remove_tree(self->dir);
 }
 
 static int count_instances(void)
