@@ -94,16 +94,11 @@ static uint64_t make_log(uint32_t flags, unsigned int rounds, unsigned int turns
 	return nr;
 }
 
-/* The log is whole: there is nothing to be told beside records. */
-static void no_notice(void *context, const struct hft_log_notice *notice)
-{
-	(void)context;
-	fail_msg("%s: %s", notice->path, notice->text);
-}
-
 static struct hft_log_reader *read_log(void)
 {
-	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "many", .notice = no_notice);
+	static uint64_t lost;
+	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "many", .notice = add_lost,
+		 .context = &lost);
 	struct hft_log_reader *reader;
 	const char *path = dir;
 
