@@ -565,8 +565,8 @@ static int try_recover(const char *dir, const struct hft_log_store_opts *opts, b
 	err = recover(&it, opts);
 	*again = err == -EBUSY && has_ended(it.control->pid);
 	if (*again)
-		hft_fail(EBUSY, "process %u, which wrote to %s, has ended: another one has locked "
-			 "it, see fuser -v %s", it.control->pid, dir, dir);
+		hft_fail(EBUSY, "%s is locked, and process %u, which wrote to it, has ended or is "
+			 "of another container: see fuser -v %s", dir, it.control->pid, dir);
 	log_control_unmap(it.control);
 	close(it.control_fd);
 	return err;
