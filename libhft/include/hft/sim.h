@@ -157,6 +157,7 @@ int hft_sim_mutex_add(struct hft_sim *sim, uint32_t flags);
 
 int hft_sim_submit(struct hft_sim *sim, const struct hft_task *task, uint64_t *id);
 int hft_sim_cancel(struct hft_sim *sim, uint64_t id);
+int hft_sim_set_online(struct hft_sim *sim, uint32_t cpu, bool online);
 
 typedef void (*hft_sim_call_fn)(struct hft_sim *sim, uint64_t now, void *arg);
 

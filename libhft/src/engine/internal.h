@@ -138,7 +138,9 @@ struct hft_ring {
 	uint32_t recorded;		/* events before that one are */
 	_Atomic uint32_t looked;	/* head that the backend has seen, as far as it is recorded */
 	uint32_t held;			/* enum hft_halt_mode, by others; as it is recorded */
-	uint64_t held_time;		/* when that was looked at last */
+	bool offline;			/* its CPU is, as the page has said then */
+	bool cpu_offline;		/* likewise, as it is recorded */
+	uint64_t held_time;		/* when these were looked at last */
 	void *state;			/* the backend's */
 	struct hft_sim *machine;	/* whose time it has; NULL: this one's */
 	uint64_t spin_ns;

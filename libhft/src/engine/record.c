@@ -251,10 +251,12 @@ static int hft_record_ring_open(struct hft *h, struct hft_ring *ring, struct hft
 	ring->number = add->ring;
 	ring->mask = add->entries - 1;
 	atomic_fetch_add(&recorder->refs, 1);
+	/* Its CPU is there, whatever was seen of other rings of it. */
+	hft_record_pages(recorder);
 	ring->held_time = hft_record_now(recorder);
 	RECORD(recorder, HFT_RECORD_RING, ring->held_time, add->ring, asked.cpu, asked.entries,
 	       asked.window, asked.level_mask, asked.policy, asked.flags, asked.lead,
-	       asked.quantum);
+	       asked.quantum, asked.fallback);
 	hft_record_know(recorder, add->ring, ring);
 	hft_record_page(ring);
 	return 0;

@@ -11,7 +11,8 @@
 #include <stdint.h>
 #include <hft/log_ring.h>
 
-#define HFT_RECORD_VERSION	5
+#define HFT_RECORD_VERSION	6
+#define HFT_RECORD_OLDEST	5	/* that is read: rings are without their fallback */
 #define HFT_RECORD_WORDS	20
 
 /* Each event begins with the name of the handle in the log, and its number in the record. */
@@ -37,6 +38,7 @@ enum hft_record_kind {
 	HFT_RECORD_RULE,
 	HFT_RECORD_CLOCK,
 	HFT_RECORD_HOLD,
+	HFT_RECORD_CPU,
 	HFT_RECORD_KINDS
 };
 

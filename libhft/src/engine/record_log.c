@@ -43,8 +43,8 @@ struct hft_log_site hft_record_sites[HFT_RECORD_KINDS] HFT_LOG_IN_SECTION = {
 	[HFT_RECORD_OPEN] = SITE("record", "open",
 		"time,realtime_offset,tai_offset,tasks,version,backend,", "nuuuus"),
 	[HFT_RECORD_RING] = SITE("record", "ring",
-		"time,ring,cpu,entries,window,level_mask,policy,flags,lead_ns,quantum_ns,",
-		"nuuuuuuuuu"),
+		"time,ring,cpu,entries,window,level_mask,policy,flags,lead_ns,quantum_ns,"
+		"fallback,", "nuuuuuuuuuu"),
 	[HFT_RECORD_RING_CLOSE] = SITE("record", "ring_close", "time,ring,", "nu"),
 	[HFT_RECORD_SUBMIT] = SITE("record", "submit",
 		"begin,end,task,cookie,release,deadline,ring,flags,clock,level,class,reserved,"
@@ -70,6 +70,7 @@ struct hft_log_site hft_record_sites[HFT_RECORD_KINDS] HFT_LOG_IN_SECTION = {
 	[HFT_RECORD_CLOCK] = SITE("record", "clock", "begin,end,realtime_offset,tai_offset,",
 		"nnuu"),
 	[HFT_RECORD_HOLD] = SITE("record", "hold", "begin,end,ring,mode,", "nnuu"),
+	[HFT_RECORD_CPU] = SITE("record", "cpu", "begin,end,ring,offline,", "nnuu"),
 };
 
 HFT_LOG_EVENT(log_feed, "record", "feed", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, feed),

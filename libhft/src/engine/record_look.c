@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * HFT_RECORD=DIR: what no call tells: the events of rings, how far their consumers are, what
- * the clocks were set to, and what rings are kept from by others than their handle.
+ * the clocks were set to, what rings are kept from by others than their handle, and whether
+ * their CPUs are there.
  *
  * An event is recorded when its consumer advances over it, and says itself when it was
  * written.  In a simulation that does not say what was before what: many things happen at
  * one time.  There an event is recorded as soon as the call is over that it came in.
  */
 #include "recorder.h"
+#include "sim.h"
 
 /* Readings of two clocks, of which the closest count. */
 #define HFT_RECORD_TRIES	20
@@ -69,32 +71,69 @@ static void hft_record_clocks(struct hft_recorder *recorder)
 }
 
 /* What a ring is held to that is more than its handle has asked for. */
-static uint32_t hft_record_held(const struct hft_ring *ring)
+static uint32_t hft_record_held(const struct hft_ring *ring, uint32_t flags)
 {
-	uint32_t flags = __atomic_load_n(&ring->producer->flags, __ATOMIC_ACQUIRE);
 	uint32_t mode = flags & HFT_RING_HALTED ? HFT_HALT_ALL :
 			flags & HFT_RING_REDUCE ? HFT_HALT_REDUCE : HFT_HALT_NONE;
 
 	return mode > ring->recorder->halt ? mode : HFT_HALT_NONE;
 }
 
+static void hft_record_state(struct hft_ring *ring, uint32_t kind, uint64_t begin, uint64_t end,
+			     uint64_t state)
+{
+	uint64_t words[HFT_RECORD_WORDS] = { begin, end, ring->number, state };
+
+	hft_record_append(ring->recorder, kind, words, NULL);
+}
+
+/*
+ * A CPU has gone offline or come back, since the last look at any of its rings: it is recorded
+ * with the first that says so.  Of a simulated one is known when.
+ */
+static void hft_record_turned(struct hft_ring *ring, bool offline)
+{
+	struct hft_recorder *recorder = ring->recorder;
+	const struct hft_sim_ring *made = ring->state;
+	uint64_t begin = 0, end = hft_record_now(recorder);
+	bool known = ring->cpu_offline == offline;
+	uint32_t i;
+
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		struct hft_ring *other = recorder->rings[i];
+
+		if (!other || other->cpu != ring->cpu)
+			continue;
+		other->cpu_offline = offline;
+		if (other->held_time > begin)
+			begin = other->held_time;
+	}
+	if (recorder->real == &hft_sim_backend)
+		begin = end = made->cpu->turned;
+	if (!known)
+		hft_record_state(ring, HFT_RECORD_CPU, begin, end, offline);
+	ring->offline = offline;
+}
+
 /*
  * It is in the page that the backend writes, by whomever: a change of that came between the
  * look before and this one.  With the lock.
  */
-static void hft_record_hold(struct hft_ring *ring)
+static void hft_record_flags(struct hft_ring *ring)
 {
-	struct hft_recorder *recorder = ring->recorder;
-	uint64_t begin = hft_record_now(recorder), words[HFT_RECORD_WORDS];
-	uint32_t held = hft_record_held(ring);
+	uint64_t begin = hft_record_now(ring->recorder);
+	uint32_t flags = __atomic_load_n(&ring->producer->flags, __ATOMIC_ACQUIRE);
+	uint32_t held = hft_record_held(ring, flags);
+	bool offline = flags & HFT_RING_OFFLINE;
 
-	if (held != ring->held) {
-		words[0] = ring->held_time;
-		words[1] = hft_record_now(recorder);
-		words[2] = ring->number;
-		words[3] = held;
-		hft_record_append(recorder, HFT_RECORD_HOLD, words, NULL);
-	}
+	if (offline != ring->offline)
+		hft_record_turned(ring, offline);
+	/* What a simulated machine is held to it is again. */
+	if (ring->recorder->real == &hft_sim_backend)
+		return;
+	if (held != ring->held)
+		hft_record_state(ring, HFT_RECORD_HOLD, ring->held_time,
+				 hft_record_now(ring->recorder), held);
 	ring->held = held;
 	ring->held_time = begin;
 }
@@ -104,10 +143,10 @@ void hft_record_page(struct hft_ring *ring)
 {
 	struct hft_recorder *recorder = ring->recorder;
 
-	if (!hft_record_has_others(recorder))
+	if (hft_is_inherited(recorder->forks))
 		return;
 	pthread_mutex_lock(&recorder->lock);
-	hft_record_hold(ring);
+	hft_record_flags(ring);
 	pthread_mutex_unlock(&recorder->lock);
 }
 
@@ -115,12 +154,12 @@ void hft_record_pages(struct hft_recorder *recorder)
 {
 	uint32_t i;
 
-	if (!hft_record_has_others(recorder))
+	if (hft_is_inherited(recorder->forks))
 		return;
 	pthread_mutex_lock(&recorder->lock);
 	for (i = 0; i < HFT_MAX_RINGS; i++) {
 		if (recorder->rings[i])
-			hft_record_hold(recorder->rings[i]);
+			hft_record_flags(recorder->rings[i]);
 	}
 	pthread_mutex_unlock(&recorder->lock);
 }
@@ -141,14 +180,14 @@ void hft_record_before(struct hft_recorder *recorder, const struct hft_task *tas
 	uint32_t i, last = HFT_MAX_RINGS;
 	bool clocks = false;
 
-	if (!hft_record_has_others(recorder))
+	if (hft_is_inherited(recorder->forks))
 		return;
 	pthread_mutex_lock(&recorder->lock);
 	for (i = 0; i < nr; i++) {
 		uint32_t ring = tasks[i].ring;
 
 		if (ring != last && ring < HFT_MAX_RINGS && recorder->rings[ring])
-			hft_record_hold(recorder->rings[ring]);
+			hft_record_flags(recorder->rings[ring]);
 		last = ring;
 		clocks |= tasks[i].clock != HFT_CLOCK_MONOTONIC;
 	}
@@ -190,7 +229,10 @@ void hft_record_look(struct hft_recorder *recorder)
 {
 	uint32_t i;
 
-	for (i = 0; recorder->real == &hft_sim_backend && i < HFT_MAX_RINGS; i++) {
+	if (recorder->real != &hft_sim_backend)
+		return;
+	hft_record_pages(recorder);
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
 		if (recorder->rings[i])
 			hft_record_rest(recorder->rings[i]);
 	}

@@ -76,10 +76,26 @@ struct replay_ring *hft_replay_ring_at(struct replay *r, uint64_t number)
 	return &r->rings[number];
 }
 
+/* On the same CPU as the ring, of fewer than there were, it is none. */
+static int find_fallback(struct replay *r, const uint64_t *words, size_t index,
+			 struct hft_ring_opts *opts)
+{
+	const struct replay_ring *fallback = hft_replay_ring_at(r, words[10]);
+	const struct hft_sim_ring *made = fallback ? fallback->ring->state : NULL;
+
+	if (!(opts->flags & HFT_RING_FALLBACK))
+		return 0;
+	if (!made)
+		return hft_replay_malformed(r, index, "no such ring is open");
+	opts->fallback = made->ready.number;
+	if (r->what_if && made->cpu->number == opts->cpu)
+		opts->flags &= ~HFT_RING_FALLBACK;
+	return 0;
+}
+
 static int do_ring(struct replay *r, const uint64_t *words, size_t index)
 {
-	const uint32_t leave_out = HFT_RING_FALLBACK | HFT_RING_SINK |
-				   (r->what_if ? HFT_RING_LEAD : 0);
+	const uint32_t leave_out = HFT_RING_SINK | (r->what_if ? HFT_RING_LEAD : 0);
 	HFT_OPTS(hft_ring_opts, opts, .cpu = (uint32_t)words[2], .entries = (uint32_t)words[3],
 		 .window = (uint32_t)words[4], .level_mask = (uint32_t)words[5],
 		 .policy = (uint32_t)words[6], .lead_ns = words[8],
@@ -95,6 +111,11 @@ static int do_ring(struct replay *r, const uint64_t *words, size_t index)
 		return hft_replay_malformed(r, index, "a ring without a lead");
 	if (r->what_if)
 		hft_what_if_change(r, &opts);
+	err = find_fallback(r, words, index, &opts);
+	if (err)
+		return err;
+	/* It was there to be had. */
+	hft_sim_set_online(r->sim, opts.cpu, true);
 	err = hft_ring_open(r->h, &opts, &ring->ring);
 	if (err)
 		return err;
@@ -175,6 +196,8 @@ static int do_submit(struct replay *r, const uint64_t *words, size_t index)
 	for (i = 0; i < nr; i++) {
 		if (!r->what_if && r->results[i] == -ENOBUFS)
 			r->results[i] = hft_replay_submit_shed(r, &r->batch[i]);
+		if (!r->what_if && r->results[i] == -ENODEV)
+			r->results[i] = hft_replay_submit_offline(r, &r->batch[i]);
 		if (r->what_if && (err < 0 || r->results[i] < 0)) {
 			hft_what_if_refused(r, index + i);
 			continue;
@@ -183,8 +206,10 @@ static int do_submit(struct replay *r, const uint64_t *words, size_t index)
 			return hft_fail((int)-r->results[i], "%s: record %zu: it is not taken",
 					r->recording.path, (size_t)(index + i));
 		r->tasks[r->batch[i].cookie].sim_id = (uint64_t)r->results[i];
-		if (!r->what_if)
-			hft_replay_set_level(r, &r->tasks[r->batch[i].cookie]);
+		if (r->what_if)
+			continue;
+		hft_replay_place(r, &r->tasks[r->batch[i].cookie]);
+		hft_replay_set_level(r, &r->tasks[r->batch[i].cookie]);
 	}
 	return 0;
 }
@@ -328,6 +353,8 @@ static int do_record(struct replay *r, size_t index)
 		return hft_replay_halt(r, record->words, index);
 	case HFT_RECORD_HOLD:
 		return hft_replay_hold(r, record->words, index);
+	case HFT_RECORD_CPU:
+		return hft_replay_cpu(r, record->words, index);
 	case HFT_RECORD_LEAD:
 		return hft_replay_lead(r, record->words, index);
 	case HFT_RECORD_NOTICE:

@@ -8,6 +8,7 @@
  *   replay_dispatch.c	has the scheduler choose what was dispatched
  *   replay_input.c	what it depends on besides: rules, leads, clocks
  *   replay_others.c	what others do to it: halts
+ *   replay_cpu.c	which CPU has a task: those that go offline, rules that send tasks away
  *   replay_write.c	writes a log of what it has chosen
  *   replay_what_if.c	lets the machine go its own way, with something changed
  */
@@ -81,26 +82,36 @@ struct replay_task {
 };
 
 /**
+ * struct replay_changes - actions of a ring that each came some time between two looks
+ * @next: number of the next one; none: SIZE_MAX
+ * @last: index of the record of the last
+ */
+struct replay_changes {
+	size_t next;
+	size_t last;
+};
+
+/**
  * struct replay_ring - a ring
  * @ring: of the simulated machine; NULL: there is none of this number
  * @window: as it was recorded; 0 of a monitor ring, whose events are not replayed
  * @ordered: when its policy was last changed
- * @hold: number of the next action that says what it is held to; none: SIZE_MAX
- * @last_hold: index of the last such record
+ * @holds: that say what it is held to
+ * @turns: that say whether its CPU is offline
  */
 struct replay_ring {
 	struct hft_ring *ring;
 	uint32_t window;
 	uint64_t ordered;
-	size_t hold;
-	size_t last_hold;
+	struct replay_changes holds;
+	struct replay_changes turns;
 };
 
 /* Word of an arrival, behind those that are recorded: its release is by CLOCK_MONOTONIC. */
 #define REPLAY_ARRIVED		4
 
-/* Likewise of what a ring is held to: number of the next such action of the ring, or SIZE_MAX. */
-#define REPLAY_NEXT_HOLD	4
+/* Likewise of &struct replay_changes: number of the next such action of the ring, or SIZE_MAX. */
+#define REPLAY_NEXT		4
 
 struct what_if;
 
@@ -123,6 +134,7 @@ struct replay {
 	struct hft *h;
 	struct hft_sim *sim;
 	uint64_t resumed;		/* when the kill switch was last changed */
+	uint64_t turned_until;		/* by then a CPU that has was seen to go or come back */
 	uint64_t clocks_known;		/* by then, steps of clocks are in the offsets */
 	uint64_t steps;
 	struct hft_event *decisions;	/* by index of the record; NULL: nobody asks */
@@ -152,6 +164,7 @@ int hft_replay_write(const struct replay *r);
 /* replay_what_if.c */
 bool hft_what_if_has_lead(const struct replay *r);
 bool hft_what_if_has_policy(const struct replay *r);
+bool hft_what_if_has_cpus(const struct replay *r);
 void hft_what_if_change(const struct replay *r, struct hft_ring_opts *opts);
 int hft_what_if_run(struct replay *r);
 int hft_what_if_work(struct replay *r, struct hft_ring *ring);
@@ -184,6 +197,18 @@ int hft_replay_halt(struct replay *r, const uint64_t *words, size_t index);
 int hft_replay_hold(struct replay *r, const uint64_t *words, size_t index);
 enum hft_halt_mode hft_replay_let_go(struct replay *r, struct hft_sim_ring *made,
 				     const struct hft_slot *slot);
+
+/* replay_cpu.c */
+int hft_replay_cpu(struct replay *r, const uint64_t *words, size_t index);
+void hft_replay_cpu_notice(struct replay *r, const uint64_t *words);
+uint64_t hft_replay_cpu_time(const uint64_t *words);
+uint64_t hft_replay_moved(struct replay *r, const struct hft_slot *slot,
+			  const struct replay_task *task);
+void hft_replay_place(struct replay *r, const struct replay_task *task);
+struct hft_slot *hft_replay_fetch(struct replay *r, struct hft_sim_ring *made,
+				  struct hft_slot *slot);
+int64_t hft_replay_submit_offline(struct replay *r, const struct hft_task *task);
+void hft_replay_end(struct replay *r, struct hft_slot *slot, const struct hft_event *recorded);
 
 /* replay_order.c */
 int hft_replay_order(struct replay *r);

@@ -78,13 +78,14 @@ static uint64_t later(uint64_t a, uint64_t b)
 }
 
 /* For how long the scheduler could have known of a task that is ready. */
-static uint64_t known_for(const struct replay *r, const struct hft_slot *slot)
+static uint64_t known_for(struct replay *r, const struct hft_slot *slot)
 {
 	const struct replay_task *task = &r->tasks[slot->cookie];
 	uint64_t since = later(task->released, task->touched);
 
 	since = later(since, later(r->resumed, hft_replay_rules_changed(r)));
 	since = later(since, r->rings[slot->ready->number].ordered);
+	since = later(since, hft_replay_moved(r, slot, task));
 	return r->sim->now > since ? r->sim->now - since : 0;
 }
 
@@ -132,7 +133,7 @@ static bool demote(struct hft_slot *best)
 }
 
 /* What a ready task competes with, in terms of who has recorded it. */
-static struct hft_replay_rival rival_of(const struct replay *r, const struct hft_slot *slot)
+static struct hft_replay_rival rival_of(struct replay *r, const struct hft_slot *slot)
 {
 	const uint64_t *words = r->recording.records[r->tasks[slot->cookie].record].words;
 	uint64_t wcet = slot->flags & HFT_SLOT_MORE ? slot->wcet : 0;
@@ -260,8 +261,7 @@ static const char *compare_events(const struct replay *r, const struct replay_ta
 		return "its release is another";
 	if (!times_are_equal(r, a->deadline, b->deadline, a->clock))
 		return "its deadline is another";
-	/* No CPU of the simulation goes offline. */
-	if (a->result != b->result && a->result != -ENODEV)
+	if (a->result != b->result)
 		return "its result is another";
 	return a->level == b->level ? NULL : "its level is another";
 }
@@ -371,6 +371,8 @@ static int await_ready(struct replay *r, const struct replay_task *task,
 	slot = hft_sim_find(r->sim, task->sim_id);
 	if (slot)
 		correct_job(r, task, slot, recorded);
+	if (slot)
+		hft_replay_end(r, slot, recorded);
 	fire = slot && slot->state == HFT_SLOT_WAITING ? fire_of(slot) : UINT64_MAX;
 	if (fire > r->sim->now + r->opts.late_ns && fire != UINT64_MAX &&
 	    slot->clock != HFT_CLOCK_MONOTONIC && hft_replay_clock_early(r)) {
@@ -410,7 +412,9 @@ int hft_replay_dispatch(struct replay *r, const uint64_t *words, size_t index)
 	if (err)
 		return err;
 	made = ring->ring->state;
-	if (!slot || slot->ready != &made->ready)
+	if (slot)
+		slot = hft_replay_fetch(r, made, slot);
+	if (!slot)
 		return differs(r, index, &recorded, "it is not ready there");
 	held = hft_replay_let_go(r, made, slot);
 	what = write_one(r, made, slot, ring->window, words);

@@ -12,7 +12,14 @@
 
 #include "replay.h"
 
-/* What rules a simulation can have: it has no fallback rings to send tasks to. */
+static bool has_fallback(const struct replay_ring *ring)
+{
+	const struct hft_sim_ring *made = ring->ring->state;
+
+	return made->fallback;
+}
+
+/* One that sends tasks to a fallback ring is for a ring that has one here. */
 int hft_replay_rule(struct replay *r, const uint64_t *words, size_t index)
 {
 	struct replay_ring *ring = hft_replay_ring_at(r, words[2]);
@@ -29,7 +36,7 @@ int hft_replay_rule(struct replay *r, const uint64_t *words, size_t index)
 
 	if (!ring)
 		return hft_replay_malformed(r, index, "no such ring is open");
-	if (rule.action == HFT_ACTION_SPARE)
+	if (rule.action == HFT_ACTION_SPARE && !has_fallback(ring))
 		return 0;
 	return hft_rule_set(ring->ring, &rule);
 }
@@ -168,13 +175,17 @@ int64_t hft_replay_submit_shed(struct replay *r, const struct hft_task *task)
 /* A task is of the level that it had: a rule that raises may have come to it before. */
 void hft_replay_set_level(struct replay *r, const struct replay_task *task)
 {
+	const struct replay_ring *ring =
+		hft_replay_ring_at(r, r->recording.records[task->record].words[6]);
 	const struct hft_slot *slot = hft_sim_find(r->sim, task->sim_id);
 	struct hft_modify modify = { .task = task->sim_id, .fields = HFT_MODIFY_LEVEL };
+	const struct hft_sim_ring *made = ring ? ring->ring->state : NULL;
 
-	if (!slot || !slot->ready->detect || !task->events || task->modified_level)
+	if (!slot || !made || !made->ready.detect || !task->events || task->modified_level)
 		return;
 	modify.level = (uint32_t)r->recording.records[task->events].words[11];
-	if (modify.level == slot->level || !hft_replay_rules_turn(r, slot->ready))
+	if (modify.level == slot->level ||
+	    (slot->ready == &made->ready && !hft_replay_rules_turn(r, slot->ready)))
 		return;
 	hft_modify(r->h, &modify);
 	r->result.late++;
@@ -193,7 +204,7 @@ static int check_response(struct replay *r, const uint64_t *words, size_t index)
 		return hft_replay_malformed(r, index, "a response of a rule that there is not");
 	made = ring->ring->state;
 	detect = made->ready.detect;
-	if (r->what_if || words[10] == HFT_ACTION_SPARE ||
+	if (r->what_if || (words[10] == HFT_ACTION_SPARE && !made->fallback) ||
 	    (!applied && words[8] != HFT_RESPONSE_UNDONE))
 		return 0;
 	in_force = detect && detect->rules[number].in_force;
@@ -309,6 +320,10 @@ int hft_replay_notice(struct replay *r, const uint64_t *words, size_t index)
 	switch (words[9]) {
 	case HFT_EVENT_CLOCK:
 		step_clock(r, words);
+		return 0;
+	case HFT_EVENT_CPU_OFFLINE:
+	case HFT_EVENT_CPU_ONLINE:
+		hft_replay_cpu_notice(r, words);
 		return 0;
 	case HFT_EVENT_ANOMALY:
 		return find_anomaly(r, words, index);

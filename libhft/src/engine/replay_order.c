@@ -132,19 +132,37 @@ static uint64_t time_of_change(struct replay *r, const struct hft_record *record
 }
 
 /* In the order of the looks that have seen them, and so of time */
-static void add_hold(struct replay *r, uint64_t *words)
+static void add_change(struct replay *r, struct hft_record *record)
 {
+	struct replay_changes *changes;
 	struct replay_ring *ring;
 
-	if (words[2] >= HFT_MAX_RINGS)
+	if (record->words[2] >= HFT_MAX_RINGS)
 		return;
-	ring = &r->rings[words[2]];
-	words[REPLAY_NEXT_HOLD] = SIZE_MAX;
-	if (ring->hold == SIZE_MAX)
-		ring->hold = r->nr_actions;
+	ring = &r->rings[record->words[2]];
+	changes = record->kind == HFT_RECORD_HOLD ? &ring->holds : &ring->turns;
+	record->words[REPLAY_NEXT] = SIZE_MAX;
+	if (changes->next == SIZE_MAX)
+		changes->next = r->nr_actions;
 	else
-		r->recording.records[ring->last_hold].words[REPLAY_NEXT_HOLD] = r->nr_actions;
-	ring->last_hold = r->nr_actions + 1;
+		r->recording.records[changes->last].words[REPLAY_NEXT] = r->nr_actions;
+	changes->last = r->nr_actions + 1;
+}
+
+/* The one that may have come before @time, and not long before, or NULL. */
+static struct replay_action *change_at(const struct replay *r, struct replay_changes *changes,
+				       uint64_t time)
+{
+	const uint64_t *words;
+
+	for (; changes->next != SIZE_MAX; changes->next = words[REPLAY_NEXT]) {
+		struct replay_action *action = &r->actions[changes->next];
+
+		words = words_of(r, action->index);
+		if (time <= words[1])
+			return time >= action->time ? action : NULL;
+	}
+	return NULL;
 }
 
 static bool is_held(const struct replay *r, const struct replay_task *task, uint64_t mode)
@@ -155,32 +173,48 @@ static bool is_held(const struct replay *r, const struct replay_task *task, uint
 }
 
 /*
- * A ring is held to something since some time between two looks: early, but after all that was
- * dispatched meanwhile and would not have been.
+ * A ring is held to something since some time between two looks, and so its CPU is offline:
+ * early, but after all that was dispatched meanwhile and would not have been.
  */
 static void note_dispatch(struct replay *r, const uint64_t *words)
 {
 	const struct replay_task *task = hft_replay_find_task(r, words[2]);
+	struct replay_action *action;
 	struct replay_ring *ring;
-	const uint64_t *hold;
 
 	if (words[1] >= HFT_MAX_RINGS || !task)
 		return;
 	ring = &r->rings[words[1]];
-	for (; ring->hold != SIZE_MAX; ring->hold = hold[REPLAY_NEXT_HOLD]) {
-		struct replay_action *action = &r->actions[ring->hold];
+	action = change_at(r, &ring->holds, words[0]);
+	if (action && is_held(r, task, words_of(r, action->index)[3]))
+		action->time = words[0] + 1;
+	action = change_at(r, &ring->turns, words[0]);
+	/* When it was is known if it was at one time. */
+	if (action && words_of(r, action->index)[3] && (int32_t)words[8] != -ENODEV &&
+	    action->time < words_of(r, action->index)[1])
+		action->time = words[0] + 1;
+}
 
-		hold = words_of(r, action->index);
-		if (words[0] > hold[1])
-			continue;
-		if (words[0] >= action->time && is_held(r, task, hold[3]))
-			action->time = words[0] + 1;
+/* A notice tells when it was. */
+static void note_turn(struct replay *r, const uint64_t *words, struct replay_changes *turns)
+{
+	bool offline = words[9] == HFT_EVENT_CPU_OFFLINE;
+	uint64_t time = hft_replay_cpu_time(words);
+	struct replay_action *action;
+
+	if (!offline && words[9] != HFT_EVENT_CPU_ONLINE)
 		return;
-	}
+	if (words[3] >= HFT_MAX_RINGS)
+		return;
+	action = change_at(r, &turns[words[3]], time);
+	if (!action || words_of(r, action->index)[3] != offline)
+		return;
+	action->time = time;
+	r->recording.records[action->index].words[1] = time;
 }
 
 /* One is not before the one before it. */
-static void order_holds(struct replay *r)
+static void order_changes(struct replay *r, uint32_t kind)
 {
 	uint64_t last[HFT_MAX_RINGS] = { 0 };
 	size_t i;
@@ -189,7 +223,7 @@ static void order_holds(struct replay *r)
 		const struct hft_record *record = &r->recording.records[r->actions[i].index];
 		uint64_t ring = record->words[2];
 
-		if (record->kind != HFT_RECORD_HOLD || ring >= HFT_MAX_RINGS)
+		if (record->kind != kind || ring >= HFT_MAX_RINGS)
 			continue;
 		if (r->actions[i].time < last[ring])
 			r->actions[i].time = last[ring];
@@ -214,7 +248,11 @@ static void add_action(struct replay *r, size_t index, uint64_t mode[2])
 		mode[global] = words[2];
 		break;
 	case HFT_RECORD_HOLD:
-		add_hold(r, words);
+	case HFT_RECORD_CPU:
+		add_change(r, record);
+		break;
+	case HFT_RECORD_NOTICE:
+		time = hft_replay_cpu_time(words);
 		break;
 	case HFT_RECORD_ARRIVE:
 		time = time_of_arrival(r, words);
@@ -254,6 +292,27 @@ static int alloc(struct replay *r, size_t nr)
 	return 0;
 }
 
+/* When what came between two looks came, by what else there is. */
+static void note_changes(struct replay *r)
+{
+	const struct hft_record *records = r->recording.records;
+	struct replay_changes turns[HFT_MAX_RINGS];
+	size_t i;
+
+	for (i = 0; i < HFT_MAX_RINGS; i++)
+		turns[i] = r->rings[i].turns;
+	for (i = 1; i + 1 < r->recording.nr; i++) {
+		if (records[i].kind == HFT_RECORD_NOTICE)
+			note_turn(r, records[i].words, turns);
+	}
+	for (i = 1; i + 1 < r->recording.nr; i++) {
+		if (records[i].kind == HFT_RECORD_DISPATCH)
+			note_dispatch(r, records[i].words);
+	}
+	order_changes(r, HFT_RECORD_HOLD);
+	order_changes(r, HFT_RECORD_CPU);
+}
+
 /* Make the list of actions.  Returns 0, -E2BIG or -ENOMEM. */
 int hft_replay_order(struct replay *r)
 {
@@ -265,7 +324,7 @@ int hft_replay_order(struct replay *r)
 	if (err)
 		return err;
 	for (i = 0; i < HFT_MAX_RINGS; i++)
-		r->rings[i].hold = SIZE_MAX;
+		r->rings[i].holds.next = r->rings[i].turns.next = SIZE_MAX;
 	for (i = 1; i + 1 < nr; i++) {
 		if (records[i].kind == HFT_RECORD_SUBMIT)
 			add_task(r, &records[i], i);
@@ -285,11 +344,7 @@ int hft_replay_order(struct replay *r)
 	}
 	for (i = 1; i + 1 < nr; i++)
 		add_action(r, i, mode);
-	for (i = 1; i + 1 < nr; i++) {
-		if (records[i].kind == HFT_RECORD_DISPATCH)
-			note_dispatch(r, records[i].words);
-	}
-	order_holds(r);
+	note_changes(r);
 	qsort(r->actions, r->nr_actions, sizeof(*r->actions), compare_actions);
 	return 0;
 }

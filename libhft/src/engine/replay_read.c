@@ -33,7 +33,7 @@ struct source {
  */
 static const char *const ranges[HFT_RECORD_KINDS] = {
 	[HFT_RECORD_OPEN]	= "ttt4u",
-	[HFT_RECORD_RING]	= "t4444444u4",
+	[HFT_RECORD_RING]	= "t4444444u44",
 	[HFT_RECORD_RING_CLOSE]	= "t4",
 	[HFT_RECORD_SUBMIT]	= "ttuuuu441114uuu4",
 	[HFT_RECORD_CANCEL]	= "ttu",
@@ -50,6 +50,7 @@ static const char *const ranges[HFT_RECORD_KINDS] = {
 	[HFT_RECORD_RULE]	= "tt444444444444uuuuu4",
 	[HFT_RECORD_CLOCK]	= "tttt",
 	[HFT_RECORD_HOLD]	= "tt44",
+	[HFT_RECORD_CPU]	= "tt44",
 };
 
 static bool is_in_range(uint64_t word, char range)
@@ -105,13 +106,21 @@ static void take_notice(void *context, const struct hft_log_notice *notice)
 		 (unsigned long long)notice->offset);
 }
 
-/* Does a place of the log have the fields that it has here? */
-static bool has_shape(const struct hft_log_view_site *site, const struct hft_log_site *ours)
+/* Of those that were added since the oldest version that is read. */
+static uint32_t fields_added(uint32_t kind)
 {
+	return kind == HFT_RECORD_RING ? 1 : 0;
+}
+
+/* Does a place of the log have the fields that it has here, or had? */
+static bool has_shape(const struct hft_log_view_site *site, uint32_t kind)
+{
+	const struct hft_log_site *ours = &hft_record_sites[kind];
+	size_t nr = strlen(ours->types);
 	const char *name = ours->fields;
 	uint32_t i;
 
-	if (site->nr_fields != strlen(ours->types))
+	if (site->nr_fields != nr && site->nr_fields != nr - fields_added(kind))
 		return false;
 	for (i = 0; i < site->nr_fields; i++) {
 		size_t length = strcspn(name, ",");
@@ -184,8 +193,11 @@ static int take_record(struct source *source, const struct hft_log_view *view, u
 		return hft_fail(ENOMEM, "%zu records", recording->nr);
 	*record = (struct hft_record){ .kind = kind, .nr = hft_record_words(kind),
 				       .order = view->values[1].u };
-	for (i = 0; i < record->nr; i++)
+	for (i = 0; i < record->nr && HFT_RECORD_PREFIX + i < view->site->nr_fields; i++)
 		record->words[i] = view->values[HFT_RECORD_PREFIX + i].u;
+	/* Which ring the fallback is was not recorded. */
+	if (kind == HFT_RECORD_RING && i < record->nr)
+		record->words[7] &= ~(uint64_t)HFT_RING_FALLBACK;
 	recording->handle = view->values[0].u;
 	if (kind == HFT_RECORD_OPEN)
 		snprintf(recording->backend, sizeof(recording->backend), "%s",
@@ -203,7 +215,7 @@ static int take_view(struct source *source, const struct hft_log_view *view)
 
 	if (kind == HFT_RECORD_KINDS)
 		return 0;
-	if (!has_shape(view->site, &hft_record_sites[kind]))
+	if (!has_shape(view->site, kind))
 		return hft_fail(EBADMSG, "%s: %s:%s is of another version of the library",
 				source->recording->path, view->site->subsystem, view->site->name);
 	handle = find_handle(source, view->values[0].u);
@@ -254,7 +266,7 @@ static int check_order(struct source *source)
 	qsort(records, recording->nr, sizeof(*records), compare_orders);
 	if (records[0].order || records[0].kind != HFT_RECORD_OPEN)
 		return bad(recording, 0, "the first is missing, of opening");
-	if (records[0].words[4] != HFT_RECORD_VERSION)
+	if (records[0].words[4] < HFT_RECORD_OLDEST || records[0].words[4] > HFT_RECORD_VERSION)
 		return bad(recording, 0, "it is of another version of the library");
 	for (i = 1; i < recording->nr && records[i].order == i; i++) {
 		if (records[i].kind == HFT_RECORD_OPEN)

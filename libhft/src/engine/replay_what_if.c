@@ -132,6 +132,13 @@ bool hft_what_if_has_lead(const struct replay *r)
 	return change && change->fields & HFT_WHAT_IF_LEAD;
 }
 
+bool hft_what_if_has_cpus(const struct replay *r)
+{
+	const struct hft_what_if *change = r->what_if->change;
+
+	return change && change->fields & HFT_WHAT_IF_CPUS;
+}
+
 void hft_what_if_change(const struct replay *r, struct hft_ring_opts *opts)
 {
 	const struct hft_what_if *change = r->what_if->change;
@@ -142,7 +149,7 @@ void hft_what_if_change(const struct replay *r, struct hft_ring_opts *opts)
 		opts->policy = change->policy;
 	if (hft_what_if_has_lead(r))
 		opts->lead_ns = change->lead_ns;
-	if (change->fields & HFT_WHAT_IF_CPUS)
+	if (hft_what_if_has_cpus(r))
 		opts->cpu %= change->cpus;
 }
 

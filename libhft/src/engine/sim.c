@@ -178,6 +178,9 @@ static int init_cpu(struct hft_sim *sim, struct hft_sim_cpu *cpu, u32 number)
 	cpu->number = number;
 	hft_release_init(&cpu->release);
 	cpu->release.online = true;
+	/* No task has place 0: what does has ended. */
+	cpu->release.sequence = 1;
+	cpu->release.ended = 1;
 	cpu->release.kick = hft_sim_kick;
 	cpu->release.tell = hft_sim_tell_later;
 	cpu->release.offset[HFT_CLOCK_REALTIME] = sim->opts.realtime_ns;
@@ -394,21 +397,14 @@ void hft_sim_ring_destroy(struct hft_sim_ring *ring)
 
 	hft_detect_remove(&ring->ready);
 	sim->rings[ring->ready.number] = NULL;
+	hft_sim_fallback_forget(ring);
+	hft_sim_rule_forget(ring);
 	if (sim->monitor == ring)
 		sim->monitor = NULL;
 	free_ring(ring);
 	if (detect)
 		hft_sim_hold_rings(sim);
 	free(detect);
-}
-
-/* None is ever used: no CPU of a machine goes offline. */
-static bool has_fallback(const struct hft_sim *sim, const struct hft_ring_add *add)
-{
-	const struct hft_sim_ring *to = sim->rings[add->fallback];
-
-	return !(add->flags & HFT_RING_FALLBACK) ||
-	       (to && to != sim->monitor && to->cpu != &sim->cpus[add->cpu]);
 }
 
 /* Returns the ring's number, or as hft_sim_ring_add(). */
@@ -421,10 +417,12 @@ int hft_sim_ring_create(struct hft_sim *sim, const struct hft_ring_add *add)
 		return hft_ring_add_error(-EINVAL, add);
 	if (add->flags & HFT_RING_MONITOR && sim->monitor)
 		return hft_ring_add_error(-ENOSPC, add);
-	if (!has_fallback(sim, add))
+	if (!hft_sim_has_fallback(sim, add))
 		return hft_ring_add_error(-ENOENT, add);
 	if (add->flags & HFT_RING_SINK)
 		return hft_ring_add_error(-ENXIO, add);
+	if (!sim->cpus[add->cpu].release.online)
+		return hft_ring_add_error(-ENODEV, add);
 	number = free_number(sim);
 	if (number < 0)
 		return number;
@@ -440,6 +438,8 @@ int hft_sim_ring_create(struct hft_sim *sim, const struct hft_ring_add *add)
 		free_ring(ring);
 		return err;
 	}
+	if (add->flags & HFT_RING_FALLBACK)
+		ring->fallback = sim->rings[add->fallback];
 	hft_sched_hold(&ring->ready, hft_sim_halt_rank(sim));
 	sim->rings[number] = ring;
 	if (add->flags & HFT_RING_MONITOR)
@@ -463,7 +463,8 @@ static u64 ring_lead(const struct hft_sim *sim, const struct hft_ring_opts *opts
  * Allocates.
  *
  * Return: its number, or -EINVAL an option is out of range, -ENOENT there is no ring to
- * fall back on, on another CPU, -ENXIO a machine has no sinks, -ENOSPC the machine has its most rings, -ENOMEM, -E2BIG options of a newer library.
+ * fall back on, on another CPU, -ENODEV the CPU is offline, -ENXIO a machine has no sinks,
+ * -ENOSPC the machine has its most rings, -ENOMEM, -E2BIG options of a newer library.
  */
 HFT_API int hft_sim_ring_add(struct hft_sim *sim, const struct hft_ring_opts *user_opts)
 {

@@ -10,6 +10,7 @@
  *   sim_cpu.c		who has the CPU, bodies and mutexes
  *   sim_record.c	records and counters
  *   sim_rule.c		what is done about anomalies
+ *   sim_fallback.c	CPUs that go offline, and who has their tasks then
  *   sim_thread.c	threads that are more than a worker's bodies
  *
  * Nothing is allocated while time goes by: there are at most as many jobs as tasks
@@ -137,6 +138,7 @@ struct hft_sim_mutex {
  * @order: of the worker among those of its level
  * @awake: the worker has a task, or is about to
  * @held: &enum hft_halt_mode, by others than the machine's handle and rules
+ * @fallback: ring that has the tasks that this one has not; NULL: none
  * @place: of the worker
  * @stats: counters
  */
@@ -154,6 +156,7 @@ struct hft_sim_ring {
 	u64 order;
 	bool awake;
 	u32 held;
+	struct hft_sim_ring *fallback;
 	struct hft_sim_place place;
 	struct hft_sim_stats stats;
 };
@@ -172,6 +175,7 @@ struct hft_sim_ring {
  * @ran: execution so far, ns
  * @last: the place that ran last
  * @resched: it is in hft_sim.resched
+ * @turned: when it went offline or came back; 0: never
  */
 struct hft_sim_cpu {
 	struct hft_release_queue release;
@@ -189,6 +193,7 @@ struct hft_sim_cpu {
 	u64 last;
 	bool resched;
 	struct hft_sim_cpu *next_resched;
+	u64 turned;
 };
 
 struct hft_sim {
@@ -264,6 +269,14 @@ void hft_sim_tell_later(struct hft_ready_queue *ready);
 void hft_sim_rule_tell(struct hft_sim *sim);
 int hft_sim_set_rule(struct hft_sim *sim, const struct hft_rule *rule);
 int hft_sim_rule_info(struct hft_sim *sim, struct hft_rule_info *info);
+void hft_sim_rule_forget(struct hft_sim_ring *ring);
+
+/* sim_fallback.c */
+int hft_sim_redirect(struct hft_sim_ring *ring, struct hft_slot *slot);
+bool hft_sim_move(struct hft_sim_ring *to, struct hft_slot *slot);
+void hft_sim_fallback_receive(struct hft_sim_ring *ring);
+bool hft_sim_has_fallback(const struct hft_sim *sim, const struct hft_ring_add *add);
+void hft_sim_fallback_forget(struct hft_sim_ring *ring);
 
 /* sim_run.c */
 void hft_sim_tell(struct hft_sim *sim, const struct hft_event *notice);
@@ -280,6 +293,8 @@ void hft_sim_watch_fired(struct hft_sim *sim, struct hft_sim_event *event);
 void hft_sim_noise_fired(struct hft_sim *sim, struct hft_sim_event *event);
 void hft_sim_noise_arm(struct hft_sim *sim, struct hft_sim_cpu *cpu);
 void hft_sim_commit(struct hft_sim_cpu *cpu);
+void hft_sim_drain(struct hft_sim_cpu *cpu);
+void hft_sim_end_task(struct hft_slot *slot);
 void hft_sim_kick(struct hft_ready_queue *ready);
 void hft_sim_pull(struct hft_sim_ring *ring);
 u64 hft_sim_clock(const struct hft_sim_cpu *cpu, enum hft_clock clock);

@@ -64,11 +64,61 @@ static int judge(struct hft_sim_ring *ring, u32 seasons)
 	return 0;
 }
 
+static int visit_all(struct hft_sim_ring *ring)
+{
+	struct hft_slots *pool = &ring->sim->pool;
+	int err = 0;
+	u32 i;
+
+	for (i = 0; i < pool->nr && !err; i++)
+		err = hft_rule_visit(&ring->ready, &pool->slots[i]);
+	return err;
+}
+
+/* Up to which level rules may send tasks to @to.  As the module's hft_spare_reach(). */
+static s32 spare_reach(const struct hft_sim_ring *to)
+{
+	s32 reach = -1;
+	u32 i, n;
+
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		const struct hft_sim_ring *ring = to->sim->rings[i];
+
+		for (n = 0; ring && ring->fallback == to && ring->ready.detect && n < HFT_RULES; n++) {
+			const struct hft_rule *rule = &ring->ready.detect->rules[n].rule;
+
+			if (rule->action == HFT_ACTION_SPARE && (s32)rule->level > reach)
+				reach = (s32)rule->level;
+		}
+	}
+	return reach;
+}
+
+/* A ring's rules are others now, or it is none of its machine's any more. */
+void hft_sim_rule_forget(struct hft_sim_ring *ring)
+{
+	if (ring->fallback)
+		ring->fallback->ready.spare_reach = spare_reach(ring->fallback);
+}
+
+/* Have the fallback ring take no hard tasks that would wait for those of @rule. */
+static int begin_spare(struct hft_sim_ring *ring, const struct hft_rule *rule)
+{
+	struct hft_sim_ring *to = ring->fallback;
+
+	if (!to)
+		return -ENODEV;
+	if (!(to->ready.level_mask & BIT(rule->level)))
+		return -EINVAL;
+	if ((s32)rule->level > to->ready.spare_reach)
+		to->ready.spare_reach = (s32)rule->level;
+	return visit_all(to);
+}
+
 int hft_sim_set_rule(struct hft_sim *sim, const struct hft_rule *rule)
 {
 	struct hft_sim_ring *ring = hft_sim_ring_at(sim, rule->ring);
 	int err;
-	u32 i;
 
 	if (!hft_rule_valid(rule))
 		return -EINVAL;
@@ -76,17 +126,18 @@ int hft_sim_set_rule(struct hft_sim *sim, const struct hft_rule *rule)
 		return -ENOENT;
 	if (ring == sim->monitor)
 		return -EINVAL;
-	if (rule->action == HFT_ACTION_SPARE)
-		return -ENODEV;
 	if (rule->action == HFT_ACTION_NONE && !ring->ready.detect)
 		return 0;
 	err = judge(ring, rule->seasons ? rule->seasons : 1);
 	if (err)
 		return err;
 	err = hft_rule_begin(&ring->ready, rule);
-	for (i = 0; i < sim->pool.nr && !err; i++)
-		err = hft_rule_visit(&ring->ready, &sim->pool.slots[i]);
+	if (!err && rule->action == HFT_ACTION_SPARE)
+		err = begin_spare(ring, rule);
+	if (!err)
+		err = visit_all(ring);
 	hft_rule_end(&ring->ready, rule, err, sim->now);
+	hft_sim_rule_forget(ring);
 	hft_sim_commit(ring->cpu);
 	return err;
 }

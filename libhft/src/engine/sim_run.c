@@ -178,14 +178,15 @@ static void fill_touched(struct hft_sim_cpu *cpu)
 	}
 }
 
-static struct hft_slot *expire_one(struct hft_sim_cpu *cpu, enum hft_clock clock, bool alone)
+/* What is due at @now, which is on @clock; %HFT_TIME_MAX: all is. */
+static struct hft_slot *expire_one_at(struct hft_sim_cpu *cpu, enum hft_clock clock, u64 now,
+				      bool alone)
 {
 	struct hft_release_queue *queue = &cpu->release;
 	const struct hft_slot *first = top(queue, clock);
 	bool begun = hft_sim_has_begun(first);
 	bool tracked = first->flags & HFT_SLOT_TRACKED;
 	u32 missed = tracked ? first->missed : 0;
-	u64 now = hft_sim_clock(cpu, clock);
 	struct hft_slot *slot = NULL;
 
 	if (alone)
@@ -194,6 +195,11 @@ static struct hft_slot *expire_one(struct hft_sim_cpu *cpu, enum hft_clock clock
 		hft_sched_expire(queue, clock, now, 1);
 	released(cpu->sim, first, begun, tracked ? first->missed - missed : 0);
 	return slot;
+}
+
+static struct hft_slot *expire_one(struct hft_sim_cpu *cpu, enum hft_clock clock, bool alone)
+{
+	return expire_one_at(cpu, clock, hft_sim_clock(cpu, clock), alone);
 }
 
 /* As the module's hft_dispatch_due(). */
@@ -270,7 +276,7 @@ void hft_sim_kick(struct hft_ready_queue *ready)
 	hft_sim_ring_of(ready)->sim->inbound |= 1ULL << ready->number;
 }
 
-/* Tasks that waited for others of another CPU: at the same instant. */
+/* Tasks that waited for others of another CPU, or for their jobs to go there: at the same instant. */
 static void receive(struct hft_sim *sim)
 {
 	struct hft_sim_ring *ring;
@@ -284,6 +290,7 @@ static void receive(struct hft_sim *sim)
 			more = hft_chain_receive(&ring->ready, HFT_BATCH);
 			commit(ring->cpu);
 		} while (more);
+		hft_sim_fallback_receive(ring);
 	}
 	sim->receiving = false;
 }
@@ -296,6 +303,37 @@ void hft_sim_commit(struct hft_sim_cpu *cpu)
 		receive(cpu->sim);
 	if (cpu->sim->telling)
 		hft_sim_rule_tell(cpu->sim);
+}
+
+/* A CPU goes offline: have what waits for it end.  As the module's hft_queue_drain(). */
+void hft_sim_drain(struct hft_sim_cpu *cpu)
+{
+	int clock;
+
+	for (clock = 0; clock < HFT_CLOCKS; clock++) {
+		/* Those too that skip a release, and wait again. */
+		while (hft_release_next(&cpu->release, clock) <= HFT_TIME_MAX) {
+			cpu->release.ended = cpu->release.sequence;
+			expire_one_at(cpu, clock, HFT_TIME_MAX, false);
+		}
+	}
+	hft_sim_commit(cpu);
+}
+
+/* A task that is not dispatched ends as if its CPU had gone offline. */
+void hft_sim_end_task(struct hft_slot *slot)
+{
+	struct hft_sim_ring *ring = hft_sim_ring_of(slot->ready);
+	bool begun = hft_sim_has_begun(slot);
+
+	if (slot->state == HFT_SLOT_WAITING) {
+		hft_sched_expire_now(slot);
+		released(ring->sim, slot, begun, 0);
+	}
+	slot->item.seq = 0;		/* before hft_release_queue.ended */
+	if (slot->state == HFT_SLOT_READY)
+		hft_ready_update(slot);
+	hft_sim_commit(ring->cpu);
 }
 
 /* To the monitor ring, if there is one; full, it counts the loss. */

@@ -5,16 +5,20 @@
 
 #include "sim.h"
 
-/* Returns 0, HFT_CHAIN_REMOTE, or an error. */
-static int insert(struct hft_sim *sim, struct hft_slot *slot)
+/* Returns 0, HFT_CHAIN_REMOTE, or an error; @ring: that has it, or did not take it, or NULL. */
+static int insert(struct hft_sim *sim, struct hft_slot *slot, struct hft_sim_ring **ring)
 {
-	struct hft_sim_ring *ring = hft_sim_ring_at(sim, slot->ring_number);
-	int err = -ENOENT;
+	int err;
 
-	if (ring)
-		err = hft_sched_insert(&ring->cpu->release, &ring->ready, slot);
+	do {
+		*ring = hft_sim_ring_at(sim, slot->ring_number);
+		err = *ring ? hft_sched_insert(&(*ring)->cpu->release, &(*ring)->ready, slot) :
+		      -ENOENT;
+		if (err == HFT_SCHED_AWAY)
+			err = hft_sim_redirect(*ring, slot);
+	} while (err == HFT_SCHED_AWAY);
 	if (err >= 0)
-		ring->stats.submitted++;
+		(*ring)->stats.submitted++;
 	else
 		hft_slot_free(&sim->pool, slot);
 	return err;
@@ -54,7 +58,9 @@ static void insert_chunk(struct hft_sim *sim, struct hft_slot **slots, int64_t *
 		cpu = next;
 		if (IS_ERR(slots[i]))
 			continue;
-		err = insert(sim, slots[i]);
+		err = insert(sim, slots[i], &ring);
+		if (ring && ring->cpu != cpu)
+			hft_sim_commit(ring->cpu);
 		if (err == HFT_CHAIN_REMOTE) {
 			err = join(sim, slots[i]);
 			cpu = NULL;
@@ -99,8 +105,7 @@ int hft_sim_submit_task(struct hft_sim *sim, const struct hft_task *task, uint64
 		return (int)PTR_ERR(slot);
 	if (id)
 		*id = hft_slot_id(&sim->pool, slot);
-	ring = hft_sim_ring_at(sim, slot->ring_number);
-	err = insert(sim, slot);
+	err = insert(sim, slot, &ring);
 	if (err == HFT_CHAIN_REMOTE)
 		return join(sim, slot);
 	if (err == -EBUSY && id)

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* flavours: plain asan gcov */
+/* Which CPU has a task is replayed: CPUs that go offline, rules that send tasks away. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <hft/rule.h>
+#include <hft/sim.h>
+
+#include "engine/replay.h"
+#include "record_folder.h"
+#include "record_write.h"
+
+#define LOADS		12
+#define STEPS		300
+#define IDS		8
+#define HOME_CPU	1
+#define ALONE_CPU	2
+#define USEC		1000
+#define LATE_NS		(50 * USEC)
+
+/* Tasks of @home go to @spare when its CPU is offline, those of @alone end. */
+struct machine {
+	struct hft *h;
+	struct hft_ring *home;
+	struct hft_ring *spare;
+	struct hft_ring *alone;
+	struct hft_ring *monitor;
+	uint64_t random;
+	uint64_t cookie;
+	uint64_t ids[2][IDS];		/* of each of the two, as a chain is of one CPU */
+	uint32_t moved;			/* events of tasks of @home that came by @spare */
+	uint32_t ended;
+	uint32_t refused;
+};
+
+static void machine_open(struct machine *m, const char *path, bool monitored)
+{
+	HFT_OPTS(hft_opts, opts, .backend = "sim", .device = "cpus=3", .tasks = 256);
+	HFT_OPTS(hft_ring_opts, ring, .entries = 8, .policy = HFT_POLICY_FP,
+		 .flags = HFT_RING_REPORT);
+	HFT_OPTS(hft_ring_opts, monitor, .entries = 256, .flags = HFT_RING_MONITOR);
+
+	load_remove(path);
+	setenv("HFT_RECORD", path, 1);
+	assert_int_equal(hft_open(&m->h, &opts), 0);
+	unsetenv("HFT_RECORD");
+	assert_int_equal(hft_ring_open(m->h, &ring, &m->spare), 0);
+	ring.cpu = ALONE_CPU;
+	assert_int_equal(hft_ring_open(m->h, &ring, &m->alone), 0);
+	ring.cpu = HOME_CPU;
+	ring.flags |= HFT_RING_FALLBACK;
+	ring.fallback = hft_ring_number(m->spare);
+	assert_int_equal(hft_ring_open(m->h, &ring, &m->home), 0);
+	if (monitored)
+		assert_int_equal(hft_ring_open(m->h, &monitor, &m->monitor), 0);
+}
+
+static void machine_close(struct machine *m)
+{
+	hft_ring_close(m->home);
+	hft_ring_close(m->spare);
+	hft_ring_close(m->alone);
+	hft_ring_close(m->monitor);
+	hft_close(m->h);
+}
+
+static uint32_t below(struct machine *m, uint32_t limit)
+{
+	return (uint32_t)random_below(&m->random, limit);
+}
+
+/* Every other task is of @home, as its cookie says. */
+static void machine_submit(struct machine *m)
+{
+	static const uint32_t flags[] = { 0, HFT_TASK_TRACK, HFT_TASK_PERIODIC, HFT_TASK_SPORADIC };
+	struct hft_task task = {
+		.cookie = m->cookie++, .release = hft_now() + below(m, 40) * USEC,
+		.level = (uint8_t)(HFT_LEVEL_LOW + below(m, 3)),
+		.flags = flags[below(m, 4)],
+	};
+	uint64_t *ids = m->ids[task.cookie % 2], id;
+	int err;
+
+	task.ring = hft_ring_number(task.cookie % 2 ? m->alone : m->home);
+	if (task.flags & (HFT_TASK_PERIODIC | HFT_TASK_SPORADIC))
+		task.period = (20 + below(m, 50)) * USEC;
+	if (!below(m, 4))
+		task.after = ids[below(m, IDS)];
+	err = hft_submit(m->h, &task, &id);
+	assert_true(!err || err == -ENODEV || err == -ENOBUFS || err == -ENOENT || err == -EINVAL ||
+		    err == -EXDEV);
+	m->refused += err == -ENODEV;
+	if (!err)
+		ids[below(m, IDS)] = id;
+}
+
+static void machine_consume(struct machine *m, struct hft_ring *ring)
+{
+	const struct hft_event *event;
+
+	hft_wait(ring, hft_now());
+	event = hft_ring_peek(ring);
+	if (!event)
+		return;
+	m->moved += ring == m->spare;
+	m->ended += event->result == -ENODEV;
+	hft_ring_begin(ring, event, hft_now());
+	hft_spin_until(hft_now() + below(m, 3) * USEC);
+	hft_ring_advance(ring);
+}
+
+/* At a time of its own, as in a machine it is. */
+static void machine_turn(struct machine *m)
+{
+	hft_spin_until(hft_now() + 10);
+	hft_wait(m->spare, hft_now());
+	assert_int_equal(hft_sim_set_online(hft_sim_of(m->h), HOME_CPU + below(m, 2), below(m, 2)),
+			 0);
+	hft_wait(m->spare, hft_now());
+	hft_spin_until(hft_now() + 10);
+}
+
+static void machine_step(struct machine *m)
+{
+	struct hft_ring *const rings[] = { m->home, m->spare, m->alone };
+	uint32_t kind = below(m, 100);
+
+	if (kind < 40)
+		machine_submit(m);
+	else if (kind < 80)
+		machine_consume(m, rings[below(m, 3)]);
+	else if (kind < 84)
+		hft_cancel(m->h, m->ids[below(m, 2)][below(m, IDS)]);
+	else if (kind < 90)
+		hft_arrive(m->h, m->ids[below(m, 2)][below(m, IDS)], 0);
+	else if (kind < 94)
+		hft_spin_until(hft_now() + below(m, 30) * USEC);
+	else
+		machine_turn(m);
+}
+
+static void machine_record(struct machine *m, const char *path, uint64_t seed, bool monitored)
+{
+	uint32_t i;
+
+	memset(m, 0, sizeof(*m));
+	m->random = seed;
+	machine_open(m, path, monitored);
+	for (i = 0; i < STEPS; i++)
+		machine_step(m);
+	machine_close(m);
+}
+
+static void expect_same(const char *path, struct hft_replay_result *result)
+{
+	HFT_OPTS(hft_replay_opts, opts, .late_ns = LATE_NS);
+	int err = hft_replay(path, &opts, result);
+
+	if (err)
+		fail_msg("%s", hft_strerror(-err));
+}
+
+/* Whether anybody has read the machine's notices or not. */
+static void test_offline(void **state)
+{
+	uint32_t moved = 0, ended = 0, refused = 0;
+	struct hft_replay_result result;
+	struct machine m;
+	uint64_t seed;
+
+	(void)state;
+	for (seed = 1; seed <= LOADS; seed++) {
+		machine_record(&m, path_of("offline"), seed, seed % 2);
+		moved += m.moved;
+		ended += m.ended;
+		refused += m.refused;
+		expect_same(path_of("offline"), &result);
+		assert_true(result.events > 0);
+	}
+	assert_true(moved > LOADS && ended > LOADS && refused > LOADS);
+}
+
+enum { FIRST, BEST, SENT, LEFT, BACK, NR };
+
+/* Returns the cookie of the event that is next. */
+static uint64_t take(struct hft_ring *ring, int result)
+{
+	const struct hft_event *event;
+	uint64_t cookie;
+
+	assert_true(hft_wait(ring, hft_now()) > 0);
+	event = hft_ring_peek(ring);
+	assert_int_equal(event->result, result);
+	cookie = event->cookie;
+	hft_ring_begin(ring, event, hft_now());
+	hft_ring_advance(ring);
+	hft_spin_until(hft_now() + LATE_NS);
+	return cookie;
+}
+
+static void submit(struct machine *m, struct hft_ring *ring, uint64_t cookie, uint64_t release)
+{
+	const struct hft_task task = {
+		.cookie = cookie, .release = release, .ring = hft_ring_number(ring),
+		.level = cookie == BEST ? HFT_LEVEL_HIGH : HFT_LEVEL_NORMAL,
+	};
+
+	assert_int_equal(hft_submit(m->h, &task, NULL), 0);
+	hft_spin_until(hft_now() + LATE_NS);
+}
+
+/* One that waits moves, one that comes then is sent; where there is no fallback one ends. */
+static void record_turns(const char *path)
+{
+	struct machine m = { 0 };
+	struct hft_sim *sim;
+
+	machine_open(&m, path, true);
+	sim = hft_sim_of(m.h);
+	submit(&m, m.home, FIRST, hft_now());
+	submit(&m, m.home, BEST, hft_now() + 100 * LATE_NS);
+	submit(&m, m.alone, LEFT, hft_now() + 100 * LATE_NS);
+	assert_int_equal(take(m.home, 0), FIRST);
+	assert_int_equal(hft_sim_set_online(sim, HOME_CPU, false), 0);
+	assert_int_equal(hft_sim_set_online(sim, ALONE_CPU, false), 0);
+	hft_spin_until(hft_now() + LATE_NS);
+	assert_int_equal(take(m.alone, -ENODEV), LEFT);
+	submit(&m, m.home, SENT, hft_now() + 100 * LATE_NS);
+	hft_spin_until(hft_now() + 200 * LATE_NS);
+	assert_int_equal(take(m.spare, 0), BEST);
+	assert_int_equal(take(m.spare, 0), SENT);
+	assert_int_equal(hft_sim_set_online(sim, HOME_CPU, true), 0);
+	hft_spin_until(hft_now() + LATE_NS);
+	submit(&m, m.home, BACK, hft_now());
+	assert_int_equal(take(m.home, 0), BACK);
+	machine_close(&m);
+}
+
+static bool is_turn(const struct hft_record *record)
+{
+	return record->kind == HFT_RECORD_NOTICE &&
+	       (record->words[9] == HFT_EVENT_CPU_OFFLINE ||
+		record->words[9] == HFT_EVENT_CPU_ONLINE);
+}
+
+/* What of it is known: notices, looks that come somewhat before and after it, or nothing. */
+static void know(struct hft_recording *recording, bool notices, bool looks)
+{
+	size_t i;
+
+	for (i = 0; i < recording->nr; i++) {
+		struct hft_record *record = &recording->records[i];
+
+		if (is_turn(record) && !notices)
+			record->words[9] = HFT_EVENT_CLOCK;
+		if (record->kind != HFT_RECORD_CPU)
+			continue;
+		record->words[0] -= LATE_NS / 2;
+		record->words[1] += LATE_NS / 2;
+		if (!looks)
+			record->words[3] = 0;
+	}
+}
+
+static void test_who_knows(void **state)
+{
+	HFT_OPTS(hft_replay_opts, opts, .late_ns = LATE_NS);
+	struct hft_replay_result result;
+	struct hft_recording recording;
+	int known, err;
+
+	(void)state;
+	record_turns(path_of("turns"));
+	for (known = 0; known < 4; known++) {
+		assert_int_equal(hft_recording_read(path_of("turns"), 1, &recording), 0);
+		know(&recording, known & 1, known & 2);
+		err = hft_replay_recording(&recording, &opts, &result, NULL);
+		if (known && err)
+			fail_msg("%d: %s", known, hft_strerror(EPROTO));
+		if (known)
+			assert_int_equal(result.events, NR);
+		else
+			assert_int_equal(err, -EPROTO);
+		hft_recording_free(&recording);
+	}
+}
+
+/* A CPU that was gone and back between two looks has told those that it has ended. */
+static void test_unseen(void **state)
+{
+	struct hft_replay_result result;
+	struct machine m = { 0 };
+
+	(void)state;
+	machine_open(&m, path_of("unseen"), false);
+	submit(&m, m.alone, FIRST, hft_now() + 100 * LATE_NS);
+	assert_int_equal(hft_sim_set_online(hft_sim_of(m.h), ALONE_CPU, false), 0);
+	assert_int_equal(hft_sim_set_online(hft_sim_of(m.h), ALONE_CPU, true), 0);
+	assert_int_equal(take(m.alone, -ENODEV), FIRST);
+	submit(&m, m.alone, BEST, hft_now());
+	assert_int_equal(take(m.alone, 0), BEST);
+	machine_close(&m);
+	expect_same(path_of("unseen"), &result);
+	assert_int_equal(result.events, 2);
+	assert_int_equal(result.late, 1);
+}
+
+#define USUAL		400
+#define USUAL_NS	(5 * USEC)
+#define SPIKE_NS	(400 * USEC)
+#define LEAVE_NS	(10 * SPIKE_NS)
+
+static void run_one(struct machine *m, struct hft_ring *from, uint64_t ns)
+{
+	const struct hft_event *event;
+
+	submit(m, m->home, m->cookie++, hft_now());
+	assert_true(hft_wait(from, hft_now()) > 0);
+	event = hft_ring_peek(from);
+	assert_int_equal(event->level, from == m->home ? HFT_LEVEL_NORMAL : HFT_LEVEL_LOW);
+	hft_ring_begin(from, event, hft_now());
+	hft_spin_until(hft_now() + ns);
+	hft_ring_advance(from);
+	/* What is consumed is looked at. */
+	hft_wait(from, hft_now());
+}
+
+/* A rule sends tasks to the spare CPU for a time, of which the notices are read. */
+static void record_spare(const char *path)
+{
+	const struct hft_rule rule = {
+		.action = HFT_ACTION_SPARE, .level = HFT_LEVEL_LOW, .classes = 1, .count = 1,
+		.anomalies = 1 << HFT_ANOMALY_SPIKE, .kinds = 1 << HFT_KIND_RUN,
+		.hold = LEAVE_NS, .leave = LEAVE_NS,
+	};
+	struct machine m = { .cookie = NR };
+	uint32_t i;
+
+	machine_open(&m, path, true);
+	assert_int_equal(hft_rule_set(m.alone, &rule), -ENODEV);
+	assert_int_equal(hft_rule_set(m.home, &rule), 0);
+	for (i = 0; i < USUAL; i++)
+		run_one(&m, m.home, USUAL_NS);
+	run_one(&m, m.home, SPIKE_NS);
+	for (i = 0; i < 10; i++)
+		run_one(&m, m.spare, USUAL_NS);
+	hft_spin_until(hft_now() + LEAVE_NS);
+	hft_wait(m.home, hft_now());
+	for (i = 0; i < 10; i++)
+		run_one(&m, m.home, USUAL_NS);
+	for (i = 0; hft_ring_peek(m.monitor); i++)
+		hft_ring_advance(m.monitor);
+	assert_true(i > 1);
+	machine_close(&m);
+}
+
+/* A rule that acts somewhat later than it did has tasks where they were. */
+static void test_spare(void **state)
+{
+	HFT_OPTS(hft_replay_opts, opts, .late_ns = SPIKE_NS);
+	struct hft_replay_result result;
+	struct hft_recording recording;
+	uint32_t advances = 0;
+	uint64_t *words, acted;
+	size_t i;
+
+	(void)state;
+	record_spare(path_of("spare"));
+	expect_same(path_of("spare"), &result);
+	assert_int_equal(result.events, USUAL + 21);
+	assert_int_equal(result.late, 0);
+	assert_int_equal(hft_recording_read(path_of("spare"), 1, &recording), 0);
+	for (i = 0; i < recording.nr && advances <= USUAL; i++)
+		advances += recording.records[i].kind == HFT_RECORD_ADVANCE;
+	/* The next was submitted before the worker was done with the one that took long. */
+	acted = recording.records[i - 1].words[1];
+	while (recording.records[i].kind != HFT_RECORD_SUBMIT)
+		i++;
+	words = recording.records[i].words;
+	assert_true(words[0] >= acted);
+	words[0] = acted - USEC;
+	if (hft_replay_recording(&recording, &opts, &result, NULL))
+		fail_msg("%s", hft_strerror(EPROTO));
+	assert_int_equal(result.events, USUAL + 21);
+	assert_true(result.late > 0);
+	hft_recording_free(&recording);
+}
+
+/* A record of the version before, in which rings are without their fallback. */
+static void test_version(void **state)
+{
+	struct hft_replay_result result;
+	struct hft_recording recording;
+	struct machine m = { 0 };
+	char command[256];
+
+	(void)state;
+	machine_open(&m, path_of("new"), false);
+	submit(&m, m.home, FIRST, hft_now());
+	assert_int_equal(take(m.home, 0), FIRST);
+	machine_close(&m);
+	assert_int_equal(hft_recording_read(path_of("new"), 1, &recording), 0);
+	assert_int_equal(recording.records[0].words[4], HFT_RECORD_VERSION);
+	recording.records[0].words[4] = HFT_RECORD_OLDEST;
+	write_log(path_of("old"), &recording, SIZE_MAX);
+	hft_recording_free(&recording);
+	snprintf(command, sizeof(command), "sed -i 's/,{\"name\":\"fallback\",[^}]*}//' "
+		 "'%s/chunk-00000001/hft/sites'", path_of("old"));
+	assert_int_equal(system(command), 0);
+	expect_same(path_of("old"), &result);
+	assert_int_equal(result.events, 1);
+	assert_int_equal(hft_recording_read(path_of("old"), 1, &recording), 0);
+	assert_int_equal(recording.records[0].words[4], HFT_RECORD_OLDEST);
+	assert_int_equal(recording.records[3].kind, HFT_RECORD_RING);
+	assert_int_equal(recording.records[3].words[7], HFT_RING_REPORT);
+	hft_recording_free(&recording);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_version),
+		cmocka_unit_test(test_offline),
+		cmocka_unit_test(test_who_knows),
+		cmocka_unit_test(test_unseen),
+		cmocka_unit_test(test_spare),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
