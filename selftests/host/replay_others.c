@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* flavours: plain asan gcov */
-/* What others do to a handle is replayed: halts of all handles. */
+/* What others do to a handle is replayed: halts of all handles; and halts by its own rules. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <hft/rule.h>
 
 #include "engine/replay.h"
 #include "record_folder.h"
@@ -150,10 +151,98 @@ static void test_halts(void **state)
 	}
 }
 
+#define LEARNED		400
+#define USUAL_NS	(5 * USEC)
+#define SPIKE_NS	(400 * USEC)
+#define HOLD_NS		(1000 * USEC)
+
+static void run_one(struct hft *h, struct hft_ring *ring, uint64_t ns)
+{
+	submit(h, ring, FIRST, HFT_LEVEL_NORMAL, 0);
+	assert_true(hft_wait(ring, hft_now()) > 0);
+	hft_ring_begin(ring, hft_ring_peek(ring), hft_now());
+	hft_spin_until(hft_now() + ns);
+	hft_ring_advance(ring);
+	hft_wait(ring, hft_now());
+}
+
+/* Two tasks wait until a rule lets go of the machine: the better one is dispatched first. */
+static void record_rule(const char *path)
+{
+	HFT_OPTS(hft_ring_opts, opts, .entries = 8, .window = 1, .policy = HFT_POLICY_FP,
+		 .flags = HFT_RING_REPORT);
+	const struct hft_rule rule = {
+		.action = HFT_ACTION_REDUCE, .kinds = 1 << HFT_KIND_RUN, .classes = 1, .count = 1,
+		.anomalies = 1 << HFT_ANOMALY_SPIKE, .hold = HOLD_NS, .leave = HOLD_NS,
+	};
+	struct hft_ring *ring;
+	struct hft *h;
+	int i;
+
+	open_recorded(path, &h);
+	assert_int_equal(hft_ring_open(h, &opts, &ring), 0);
+	assert_int_equal(hft_rule_set(ring, &rule), 0);
+	for (i = 0; i < LEARNED; i++)
+		run_one(h, ring, USUAL_NS);
+	run_one(h, ring, SPIKE_NS);
+	submit(h, ring, LAST, HFT_LEVEL_LOW, 0);
+	submit(h, ring, BEST, HFT_LEVEL_HIGH, 0);
+	assert_int_equal(take(ring), NEVER);
+	hft_spin_until(hft_now() + 2 * HOLD_NS);
+	assert_int_equal(take(ring), BEST);
+	assert_int_equal(take(ring), LAST);
+	hft_ring_close(ring);
+	hft_close(h);
+}
+
+/* The other task was first, and a moment before: the better one was not there yet. */
+static void swap_last(struct hft_recording *recording)
+{
+	uint64_t *events[2], other;
+	size_t i = recording->nr;
+	int n, word;
+
+	for (n = 0; n < 2; n++) {
+		while (recording->records[--i].kind != HFT_RECORD_DISPATCH)
+			;
+		events[n] = recording->records[i].words;
+	}
+	for (word = 2; word < 12; word++) {
+		if (word == 6 || word == 7)		/* of the event, not of the task */
+			continue;
+		other = events[0][word];
+		events[0][word] = events[1][word];
+		events[1][word] = other;
+	}
+	events[1][0] -= USEC;
+}
+
+/*
+ * A task was dispatched just before its rule lets go here, and a better one that it holds, too, is
+ * set aside meanwhile: that is not looked for among those that are ready.
+ */
+static void test_rule(void **state)
+{
+	HFT_OPTS(hft_replay_opts, opts, .late_ns = HOLD_NS);
+	struct hft_replay_result result;
+	struct hft_recording recording;
+
+	(void)state;
+	record_rule(path_of("rule"));
+	assert_int_equal(hft_recording_read(path_of("rule"), 1, &recording), 0);
+	assert_int_equal(replay(&recording, &result), 0);
+	swap_last(&recording);
+	assert_int_equal(hft_replay_recording(&recording, &opts, &result, NULL), 0);
+	assert_int_equal(result.events, LEARNED + 3);
+	assert_true(result.late > 0);
+	hft_recording_free(&recording);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_halts),
+		cmocka_unit_test(test_rule),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

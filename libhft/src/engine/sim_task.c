@@ -97,6 +97,7 @@ static u64 halt_ring(struct hft_sim_ring *ring)
 	return rank ? ring->ready.heap.nr : 0;
 }
 
+/* But for those that a replay has set aside, ready and in no heap. */
 static void rekey(struct hft_sim_ring *ring)
 {
 	struct hft_sim *sim = ring->sim;
@@ -105,7 +106,8 @@ static void rekey(struct hft_sim_ring *ring)
 	for (i = 0; i < sim->pool.nr; i++) {
 		struct hft_slot *slot = &sim->pool.slots[i];
 
-		if (slot->ready == &ring->ready && slot->state == HFT_SLOT_READY)
+		if (slot->ready == &ring->ready && slot->state == HFT_SLOT_READY &&
+		    hft_heap_contains(&slot->item))
 			hft_ready_update(slot);
 	}
 }
