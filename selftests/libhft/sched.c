@@ -9,6 +9,7 @@
 #include <hft/hft.h>
 #include <hft/log.h>
 #include <hft/log_read.h>
+#include <hft/rule.h>
 
 #include "kselftest_harness.h"
 #include "remove_tree.h"
@@ -175,6 +176,99 @@ TEST_F(sched, each_task)
 	ASSERT_NE(0, seen[CANCELLED].at[SUBMITTED]);
 	ASSERT_EQ(0, seen[CANCELLED].at[DISPATCHED]);
 	ASSERT_LE(seen[CANCELLED].at[SUBMITTED], cancelled);
+}
+
+#define LEARNED		400		/* tasks of which none is unusual */
+#define USUAL_NS	1000
+#define SPIKE_NS	100000000	/* by far more than what a machine takes from a task */
+#define RULE		3		/* its number */
+#define LEVEL		HFT_LEVEL_NORMAL
+
+static const struct hft_rule rule = {
+	.number = RULE, .action = HFT_ACTION_SHED, .level = LEVEL, .flags = HFT_RULE_LATCH,
+	.kinds = 1 << HFT_KIND_RUN, .anomalies = 1 << HFT_ANOMALY_SPIKE, .classes = 1, .count = 1,
+};
+
+/* Of a level that is not shed; the worker says that it took @ns.  Returns 0, or an errno. */
+static int run_one(FIXTURE_DATA(sched) *self, struct hft_ring *ring, uint64_t ns)
+{
+	const struct hft_task task = { .ring = hft_ring_number(ring), .level = LEVEL };
+	const struct hft_event *event;
+	int ret = hft_submit(self->h, &task, NULL);
+
+	if (!ret)
+		ret = hft_wait(ring, hft_now() + PATIENCE_NS);
+	if (ret < 0)
+		return ret;
+	event = hft_ring_peek(ring);
+	hft_ring_begin(ring, event, event->published);
+	hft_spin_until(event->published + ns);
+	hft_ring_advance(ring);
+	/* It is looked at. */
+	ret = hft_wait(ring, 0);
+	return ret == -ETIMEDOUT ? 0 : ret;
+}
+
+/* The first notice of a response, or of nothing. */
+static struct hft_event take_response(struct hft_ring *monitor)
+{
+	struct hft_event told = { 0 };
+	const struct hft_event *event;
+
+	while (told.type != HFT_EVENT_RESPONSE && hft_wait(monitor, hft_now() + PATIENCE_NS) > 0) {
+		event = hft_ring_peek(monitor);
+		if (event->type == HFT_EVENT_RESPONSE)
+			told = *event;
+		hft_ring_advance(monitor);
+	}
+	return told;
+}
+
+static void check_response(struct __test_metadata *_metadata, const struct hft_log_view *view,
+			   const struct hft_event *told)
+{
+	EXPECT_EQ((uint32_t)told->task, number_of(view, "ring"));
+	EXPECT_EQ(RULE, number_of(view, "rule"));
+	EXPECT_EQ(HFT_ACTION_SHED, number_of(view, "action"));
+	EXPECT_EQ(HFT_RESPONSE_APPLIED, number_of(view, "response"));
+	EXPECT_EQ(HFT_ANOMALY_SPIKE, number_of(view, "anomaly"));
+	EXPECT_EQ(LEVEL, number_of(view, "value"));
+	EXPECT_EQ(told->deadline, number_of(view, "before"));
+	EXPECT_EQ(told->published, number_of(view, "at"));
+}
+
+/* The module has acted by a rule: what its notice says is in the log, once. */
+TEST_F(sched, response)
+{
+	HFT_OPTS(hft_ring_opts, opts, .flags = HFT_RING_REPORT);
+	HFT_OPTS(hft_ring_opts, notices, .entries = 256, .flags = HFT_RING_MONITOR);
+	HFT_OPTS(hft_log_reader_opts, reading, .subsystems = "sched");
+	const char *paths[] = { self->logged };
+	struct hft_ring *ring, *monitor;
+	const struct hft_log_view *view;
+	uint64_t responses = 0, i;
+	struct hft_event told;
+
+	ASSERT_EQ(0, hft_ring_open(self->h, &opts, &ring));
+	ASSERT_EQ(0, hft_ring_open(self->h, &notices, &monitor));
+	ASSERT_EQ(0, hft_rule_set(ring, &rule));
+	for (i = 0; i < LEARNED; i++)
+		ASSERT_EQ(0, run_one(self, ring, USUAL_NS));
+	ASSERT_EQ(0, run_one(self, ring, SPIKE_NS));
+	told = take_response(monitor);
+	ASSERT_EQ(HFT_EVENT_RESPONSE, told.type);
+	ASSERT_EQ(hft_ring_number(ring), (uint32_t)told.task);
+	hft_ring_close(monitor);
+	hft_ring_close(ring);
+	ASSERT_EQ(0, hft_log_close(self->log));
+	ASSERT_EQ(0, hft_log_reader_open(&self->reader, paths, 1, &reading));
+	while (hft_log_reader_next(self->reader, &view) == 1) {
+		if (strcmp(view->site->name, "response"))
+			continue;
+		check_response(_metadata, view, &told);
+		responses++;
+	}
+	ASSERT_EQ(1, responses);
 }
 
 TEST_HARNESS_MAIN
