@@ -8,13 +8,16 @@
 #define LOG_NAME	"/tmp/hft-record"
 #define LOADS		20
 #define HALTED_LOADS	6
+#define OFFLINE_LOADS	4
+#define ONLINE		"/sys/devices/system/cpu/cpu1/online"
 #define STEPS		600
+#define TRIES		1000
 
 /* Another handle, which halts all, and lets them go: it may be that nobody looks meanwhile. */
 struct other {
 	struct hft *h;
 	atomic_bool stop;
-	uint32_t halts;
+	uint32_t halts;			/* or how often a CPU was offline */
 };
 
 static void *halt_all(void *arg)
@@ -34,9 +37,16 @@ static void *halt_all(void *arg)
 
 static bool record_and_replay(uint64_t seed)
 {
-	int64_t events = load_record("kernel", LOG_NAME, seed, STEPS);
-	bool same = load_replays(LOG_NAME, events);
+	int64_t events;
+	int tries = 0;
+	bool same;
 
+	/* No ring is made on a CPU that is offline just then. */
+	do {
+		load_remove(LOG_NAME);
+		events = load_record("kernel", LOG_NAME, seed, STEPS);
+	} while (events == -ENODEV && ++tries < TRIES);
+	same = load_replays(LOG_NAME, events);
 	load_remove(LOG_NAME);
 	return same;
 }
@@ -61,20 +71,75 @@ static bool record_halted(uint64_t seed)
 	return same && !failed && other.halts;
 }
 
-int main(void)
+static bool set_online(const char *online)
 {
-	int seed, failures = 0;
+	FILE *f = fopen(ONLINE, "w");
+	bool written = f && fputs(online, f) >= 0;
+
+	return f && !fclose(f) && written;
+}
+
+/* A CPU that goes and comes back, which takes longer than most of what the load does. */
+static void *turn_cpu(void *arg)
+{
+	struct other *other = arg;
+
+	while (!atomic_load(&other->stop)) {
+		if (!set_online("0"))
+			return "CPU 1 stays online";
+		usleep(2000);
+		if (!set_online("1"))
+			return "CPU 1 stays offline";
+		usleep(2000);
+		other->halts++;
+	}
+	return NULL;
+}
+
+static bool record_offline(uint64_t seed)
+{
+	struct other other = { 0 };
+	pthread_t thread;
+	void *failed;
 	bool same;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("TAP version 13\n1..%d\n", LOADS + HALTED_LOADS);
-	for (seed = 1; seed <= LOADS + HALTED_LOADS; seed++) {
-		bool halted = seed > LOADS;
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return true;
+	if (pthread_create(&thread, NULL, turn_cpu, &other))
+		return false;
+	same = record_and_replay(seed);
+	atomic_store(&other.stop, true);
+	pthread_join(thread, &failed);
+	printf("# CPU 1 was offline %u times%s%s\n", other.halts, failed ? ": " : "",
+	       failed ? (const char *)failed : "");
+	return same && !failed;
+}
 
-		same = halted ? record_halted((uint64_t)seed) : record_and_replay((uint64_t)seed);
-		failures += !same;
-		printf("%sok %d seed %d is dispatched as it was%s\n", same ? "" : "not ", seed,
-		       seed, halted ? ", with halts by another" : "");
+static const struct {
+	const char *what;
+	bool (*record)(uint64_t seed);
+	int loads;
+} kinds[] = {
+	{ "", record_and_replay, LOADS },
+	{ ", with halts by another", record_halted, HALTED_LOADS },
+	{ ", with a CPU that goes and comes back", record_offline, OFFLINE_LOADS },
+};
+
+int main(void)
+{
+	int seed = 0, failures = 0, i;
+	size_t kind;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("TAP version 13\n1..%d\n", LOADS + HALTED_LOADS + OFFLINE_LOADS);
+	for (kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
+		for (i = 0; i < kinds[kind].loads; i++) {
+			bool same = kinds[kind].record((uint64_t)++seed);
+
+			failures += !same;
+			printf("%sok %d seed %d is dispatched as it was%s\n", same ? "" : "not ",
+			       seed, seed, kinds[kind].what);
+		}
 	}
 	return failures ? 1 : 0;
 }

@@ -62,6 +62,11 @@ static inline int load_open(struct load *l, const char *backend)
 
 		if (rows[i].flags)
 			ring.quantum_ns = 20 * NSEC_PER_USEC;
+		/* The tasks of the first on the second CPU go there if it goes offline. */
+		if (i == 1 && !alone) {
+			ring.flags |= HFT_RING_FALLBACK;
+			ring.fallback = hft_ring_number(l->rings[0]);
+		}
 		err = hft_ring_open(l->h, &ring, &l->rings[i]);
 	}
 	return err;
