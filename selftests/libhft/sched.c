@@ -243,7 +243,7 @@ TEST_F(sched, response)
 	HFT_OPTS(hft_ring_opts, opts, .flags = HFT_RING_REPORT);
 	HFT_OPTS(hft_ring_opts, notices, .entries = 256, .flags = HFT_RING_MONITOR);
 	HFT_OPTS(hft_log_reader_opts, reading, .subsystems = "sched");
-	const char *paths[] = { self->logged };
+	const char *paths[] = { self->dir };
 	struct hft_ring *ring, *monitor;
 	const struct hft_log_view *view;
 	uint64_t responses = 0, i;
