@@ -358,6 +358,31 @@ static void record_spare(const char *path)
 	machine_close(&m);
 }
 
+/* What the worker reported came to be known a moment after the rule had told of it. */
+static void test_spare_later(void **state)
+{
+	HFT_OPTS(hft_replay_opts, opts, .late_ns = LATE_NS);
+	struct hft_replay_result result;
+	struct hft_recording recording;
+	uint32_t advances = 0;
+	size_t i;
+
+	(void)state;
+	record_spare(path_of("later"));
+	assert_int_equal(hft_recording_read(path_of("later"), 1, &recording), 0);
+	for (i = 0; i < recording.nr && advances <= USUAL; i++)
+		advances += recording.records[i].kind == HFT_RECORD_ADVANCE;
+	recording.records[i - 1].words[1] += USEC;
+	while (recording.records[i].kind != HFT_RECORD_LOOK)
+		i++;
+	recording.records[i].words[0] += USEC;
+	if (hft_replay_recording(&recording, &opts, &result, NULL))
+		fail_msg("%s", hft_strerror(EPROTO));
+	assert_int_equal(result.events, USUAL + 21);
+	assert_true(result.late > 0);
+	hft_recording_free(&recording);
+}
+
 /* A rule that acts somewhat later than it did has tasks where they were. */
 static void test_spare(void **state)
 {
@@ -428,6 +453,7 @@ int main(void)
 		cmocka_unit_test(test_who_knows),
 		cmocka_unit_test(test_unseen),
 		cmocka_unit_test(test_spare),
+		cmocka_unit_test(test_spare_later),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

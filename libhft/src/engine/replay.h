@@ -96,6 +96,7 @@ struct replay_changes {
  * @ring: of the simulated machine; NULL: there is none of this number
  * @window: as it was recorded; 0 of a monitor ring, whose events are not replayed
  * @ordered: when its policy was last changed
+ * @responded: when a rule of it last did something, as its notice says
  * @holds: that say what it is held to
  * @turns: that say whether its CPU is offline
  */
@@ -103,6 +104,7 @@ struct replay_ring {
 	struct hft_ring *ring;
 	uint32_t window;
 	uint64_t ordered;
+	uint64_t responded;
 	struct replay_changes holds;
 	struct replay_changes turns;
 };

@@ -115,6 +115,10 @@ static bool is_turning(struct replay *r, const struct hft_sim_ring *made)
 /* Do rules of the ring send tasks away from about now on, or no more? */
 static bool rules_turn(struct replay *r, const struct hft_sim_ring *made)
 {
+	uint64_t responded = r->rings[made->ready.number].responded;
+
+	if (responded && hft_replay_distance(responded, r->sim->now) <= r->opts.late_ns)
+		return true;
 	return hft_replay_rules_turn(r, &made->ready) ||
 	       will(r, made, r->sim->now + r->opts.late_ns, responds);
 }
