@@ -7,7 +7,8 @@
 #include "pages.h"
 #include "print.h"
 
-#define PAGE_BYTES	(128u << 10)	/* of records; a larger one has a page of its own */
+#define CACHE_LINE	64u
+#define PAGE_BYTES	(32u << 10)	/* of records; a larger one has a page of its own */
 
 /* A record, which the reader has no more: the texts stand behind the values. */
 struct entry {
@@ -16,13 +17,14 @@ struct entry {
 	union hft_log_view_value values[];
 };
 
+/* Written with each record by its owner, so that none shares a cache line with another's. */
 struct page {
 	char *entries;
 	size_t room, used;
 	struct print_text text;
 	int err;
 	bool made;
-};
+} __attribute__((aligned(CACHE_LINE)));
 
 /* Pages have numbers: written <= taken <= filled, of which the next is the caller's. */
 struct pages {
@@ -44,10 +46,12 @@ struct pages *pages_new(const struct print *print, unsigned int threads)
 {
 	/* Each has one at hand and one that waits, to be made or to be written. */
 	unsigned int nr_pages = 2 * threads;
-	struct pages *pages = calloc(1, sizeof(*pages) + nr_pages * sizeof(pages->pages[0]));
+	size_t size = sizeof(struct pages) + nr_pages * sizeof(struct page);
+	struct pages *pages = aligned_alloc(CACHE_LINE, size);
 
 	if (!pages)
 		return NULL;
+	memset(pages, 0, size);
 	pages->print = print;
 	pages->nr_pages = nr_pages;
 	pages->most_threads = threads - 1;

@@ -207,6 +207,7 @@ struct hft_read_stream *hft_read_stream_get(struct hft_log_reader *reader,
 					    const struct hft_log_view_stream *stream);
 struct hft_read_site *hft_read_site_get(struct hft_log_reader *reader,
 					const struct hft_log_view_site *site);
+void *hft_read_alloc_shared(size_t size);	/* zeroed; NULL: no memory */
 void hft_read_names_free(struct hft_log_reader *reader);
 
 /* read_metadata.c */

@@ -198,7 +198,7 @@ int hft_read_format(struct hft_read_site *site)
 		room++;
 		at++;
 	}
-	site->pieces = calloc(room, sizeof(*site->pieces));
+	site->pieces = hft_read_alloc_shared(room * sizeof(*site->pieces));
 	if (!site->pieces)
 		return -ENOMEM;
 	for (at = site->view.format; *at; site->nr_pieces++) {

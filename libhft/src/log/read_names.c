@@ -9,6 +9,21 @@
 
 #include "read.h"
 
+#define HFT_CACHE_LINE	64u
+
+/*
+ * Others may show records while the reader goes on: nothing that it writes is in a cache line of
+ * what they read.
+ */
+void *hft_read_alloc_shared(size_t size)
+{
+	void *memory;
+
+	size = (size + HFT_CACHE_LINE - 1) / HFT_CACHE_LINE * HFT_CACHE_LINE;
+	memory = aligned_alloc(HFT_CACHE_LINE, size);
+	return memory ? memset(memory, 0, size) : NULL;
+}
+
 static char *hft_put_text(char **at, const char *text)
 {
 	char *copy = *at;
@@ -30,8 +45,8 @@ struct hft_read_log *hft_read_log_get(struct hft_log_reader *reader,
 		    !strcmp(log->view.uuid, view->uuid) && !strcmp(log->view.host, view->host) &&
 		    !strcmp(log->view.program, view->program))
 			return log;
-	log = malloc(sizeof(*log) + strlen(view->path) + strlen(view->uuid) +
-		     strlen(view->host) + strlen(view->program) + 4);
+	log = hft_read_alloc_shared(sizeof(*log) + strlen(view->path) + strlen(view->uuid) +
+				    strlen(view->host) + strlen(view->program) + 4);
 	if (!log)
 		return NULL;
 	text = (char *)(log + 1);
@@ -63,8 +78,9 @@ struct hft_read_stream *hft_read_stream_get(struct hft_log_reader *reader,
 	for (stream = *bucket; stream; stream = stream->next)
 		if (hft_stream_is(&stream->view, view))
 			return stream;
-	stream = malloc(sizeof(*stream) + strlen(view->thread) + strlen(view->policy) + 2 +
-			hft_read_stream_title(view, NULL) + HFT_READ_PADDING);
+	stream = hft_read_alloc_shared(sizeof(*stream) + strlen(view->thread) +
+				       strlen(view->policy) + 2 +
+				       hft_read_stream_title(view, NULL) + HFT_READ_PADDING);
 	if (!stream)
 		return NULL;
 	text = (char *)(stream + 1);
@@ -154,7 +170,7 @@ struct hft_read_site *hft_read_site_get(struct hft_log_reader *reader,
 	for (site = *bucket; site; site = site->next)
 		if (hft_site_is(&site->view, view))
 			return site;
-	site = calloc(1, hft_site_size(view));
+	site = hft_read_alloc_shared(hft_site_size(view));
 	if (!site)
 		return NULL;
 	hft_copy_site(site, view);
