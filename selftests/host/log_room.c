@@ -111,7 +111,7 @@ static void *begin_ahead(void *arg)
 	struct hft_log *log = arg;
 	HFT_OPTS(hft_log_stats, stats);
 
-	if (hft_log_thread(log) || hft_log_thread(log) || hft_log_flush(log, 0, WAIT_NS) ||
+	if (hft_log_thread(log, NULL) || hft_log_thread(log, NULL) || hft_log_flush(log, 0, WAIT_NS) ||
 	    hft_log_stats(log, &stats) || stats.rings != HFT_LOG_LANES)
 		return arg;
 	return log_audited(0) || log_plain(0) ? arg : NULL;
@@ -125,13 +125,64 @@ static void test_ahead(void **state)
 	void *failed;
 
 	(void)state;
-	assert_int_equal(hft_log_thread(NULL), -EINVAL);
+	assert_int_equal(hft_log_thread(NULL, NULL), -EINVAL);
 	assert_int_equal(pthread_create(&thread, NULL, begin_ahead, log), 0);
 	assert_int_equal(pthread_join(thread, &failed), 0);
 	assert_null(failed);
 	assert_int_equal(hft_log_close(log), 0);
-	assert_int_equal(hft_log_thread(log), -ENOTCONN);
+	assert_int_equal(hft_log_thread(log, NULL), -ENOTCONN);
 	assert_int_equal(count_records("room", NULL), 2);
+}
+
+static int look_at_ring(void *arg, const struct hft_log_ring_info *ring)
+{
+	struct hft_log_ring_info *rings = arg;
+
+	assert_in_range(ring->lane, 0, HFT_LOG_LANES - 1);
+	rings[ring->lane] = *ring;
+	return 0;
+}
+
+static void check_rings(uint32_t policy, uint64_t plain_bytes, uint64_t audit_bytes)
+{
+	struct hft_log_ring_info rings[HFT_LOG_LANES] = {};
+
+	assert_int_equal(hft_log_rings(dir, look_at_ring, rings), 0);
+	assert_int_equal(rings[HFT_LOG_PLAIN].policy, policy);
+	assert_int_equal(rings[HFT_LOG_PLAIN].bytes, plain_bytes);
+	assert_int_equal(rings[HFT_LOG_AUDIT].policy, HFT_LOG_BLOCK);
+	assert_int_equal(rings[HFT_LOG_AUDIT].bytes, audit_bytes);
+}
+
+/* A thread may have other rings than its log's others, and says so before it has any. */
+static void test_own(void **state)
+{
+	HFT_OPTS(hft_log_thread_opts, opts, .policy = HFT_LOG_POLICIES);
+	struct hft_log *log = open_log();
+
+	(void)state;
+	assert_int_equal(hft_log_thread(log, &opts), -EINVAL);
+	opts.policy = HFT_LOG_OVERWRITE;
+	opts.audit_sync = HFT_LOG_SYNC_PACKET + 1;
+	assert_int_equal(hft_log_thread(log, &opts), -EINVAL);
+	opts.audit_sync = HFT_LOG_SYNC_NONE;
+	opts.audit_bytes = 1ull << 40;
+	assert_int_equal(hft_log_thread(log, &opts), -EINVAL);
+	opts.audit_bytes = 100000;
+	assert_int_equal(count_rings(log), 0);
+	assert_int_equal(hft_log_thread(log, &opts), 0);
+	check_rings(HFT_LOG_OVERWRITE, 64 << 10, 128 << 10);
+	assert_int_equal(hft_log_thread(log, &opts), -EEXIST);
+	assert_int_equal(hft_log_thread(log, NULL), 0);
+	assert_int_equal(log_audited(0), 0);
+	assert_int_equal(log_plain(0), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records("room", NULL), 2);
+
+	log = open_log();
+	assert_int_equal(hft_log_thread(log, NULL), 0);
+	check_rings(HFT_LOG_BLOCK, 64 << 10, 64 << 10);
+	assert_int_equal(hft_log_close(log), 0);
 }
 
 /* Each of what a ring takes may fail: it is refused, nothing is left, and the next is made. */
@@ -144,7 +195,7 @@ static void test_no_memory(void **state)
 	(void)state;
 	for (n = 1; err && n < FAILURES_MOST; n++) {
 		until_failure = n;
-		err = hft_log_thread(log);
+		err = hft_log_thread(log, NULL);
 		left = until_failure;
 		until_failure = 0;
 		if (!left)
@@ -292,6 +343,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_memory, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_no_lock, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_ahead, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_own, make_folder, remove_folder),
 		cmocka_unit_test(test_no_copy),
 		cmocka_unit_test_setup_teardown(test_inside, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_spoiled, make_folder, remove_folder),

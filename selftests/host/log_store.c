@@ -159,12 +159,46 @@ static void test_pwrite(void **unused)
 	check_load(&opts, "pwrite");
 }
 
+/* A stream's own policy counts, where it has one. */
+static void test_sync_of_stream(void **unused)
+{
+	const struct hft_log_store_stream certain = {
+		.id = 9, .cpu = -1, .thread = "certain", .policy = "drop",
+		.sync = HFT_LOG_SYNC_PACKET,
+	};
+	const struct hft_log_store_stream odd = { .id = 10, .sync = HFT_LOG_SYNC_PACKET + 1 };
+	struct hft_log_store_opts opts = {
+		.sync = HFT_LOG_SYNC_NONE, .audit_sync = HFT_LOG_SYNC_NONE, .flush_ns = 1000000,
+	};
+	uint64_t end = now_ns() + LONG_NS;
+	static uint8_t buffer[4096];
+	struct load load;
+	int64_t bytes;
+
+	(void)unused;
+	new_folder("sync");
+	open_store(&load, &opts);
+	assert_int_equal(hft_log_store_stream_add(load.store, &odd), -EINVAL);
+	assert_int_equal(hft_log_store_stream_add(load.store, &certain), 0);
+	bytes = (int64_t)records_make(&load.sources[2], buffer, sizeof(buffer), 10);
+	append_all(&load, 2, buffer, (size_t)bytes);
+	assert_int_equal(hft_log_store_append(load.store, certain.id, buffer, (size_t)bytes, 0),
+			 bytes);
+	do {
+		hft_log_store_poll(load.store, now_ns());
+	} while (hft_log_store_synced(load.store, certain.id) < (uint64_t)bytes && now_ns() < end);
+	assert_int_equal(hft_log_store_synced(load.store, certain.id), bytes);
+	assert_int_equal(hft_log_store_synced(load.store, stream_id(2)), 0);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_uring),
 		cmocka_unit_test(test_rotation),
 		cmocka_unit_test(test_pwrite),
+		cmocka_unit_test(test_sync_of_stream),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -180,7 +180,7 @@ static void *log_many(void *number)
 	uintptr_t done = 0;
 	int err;
 
-	if (hft_log_thread(opened))
+	if (hft_log_thread(opened, NULL))
 		return NULL;
 	take_alarms(true);
 	while (!(err = audit ? log_audited(done) : log_plain(done)))
@@ -201,7 +201,7 @@ static uint64_t close_under_load(bool signals)
 	void *done;
 
 	opened = log;
-	assert_int_equal(hft_log_thread(log), 0);
+	assert_int_equal(hft_log_thread(log, NULL), 0);
 	handled = 0;
 	for (i = 0; i < LOGGERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, log_many, (void *)i), 0);
@@ -265,7 +265,7 @@ static void test_next_log(void **state)
 	assert_int_equal(log_other(1), 0);
 	assert_int_equal(hft_log_close(log), 0);
 	log = open_log();
-	assert_int_equal(hft_log_thread(log), 0);
+	assert_int_equal(hft_log_thread(log, NULL), 0);
 	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
 	assert_int_equal(hft_log_stats(log, &stats), 0);
 	assert_int_equal(stats.rings, HFT_LOG_LANES);

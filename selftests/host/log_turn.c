@@ -160,7 +160,7 @@ static struct hft_log *begin_turns(uint64_t ring_bytes)
 	HFT_OPTS(hft_log_opts, opts, .ring_bytes = ring_bytes, .store = &store);
 	struct hft_log *log = open_with(&opts);
 
-	assert_int_equal(hft_log_thread(log), 0);
+	assert_int_equal(hft_log_thread(log, NULL), 0);
 	audit_stream = hft_log_self[HFT_LOG_AUDIT]->stream;
 	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
 	assert_int_equal(sem_init(&asked, 0, 0), 0);

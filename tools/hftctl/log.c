@@ -26,7 +26,7 @@ struct log_args {
 	bool json;
 };
 
-static const char *const policies[HFT_LOG_POLICIES] = { "drop", "overwrite", "block" };
+static const char *const policies[HFT_LOG_POLICIES] = { "?", "drop", "overwrite", "block" };
 
 static void usage(FILE *out)
 {

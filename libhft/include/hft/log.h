@@ -64,6 +64,7 @@ enum hft_log_level {
 
 /* What a call does when its ring is full.  Audit rings block. */
 enum hft_log_policy {
+	HFT_LOG_POLICY_DEFAULT,		/* of a thread: the log's; of a log: to drop */
 	HFT_LOG_DROP,			/* answer -ENOBUFS */
 	HFT_LOG_OVERWRITE,		/* the oldest records */
 	HFT_LOG_BLOCK,			/* wait for the drainer */
@@ -185,6 +186,28 @@ struct hft_log_opts {
 };
 
 /**
+ * struct hft_log_thread_opts - of the rings of a thread; zero is what the log has
+ * @sz: of the struct
+ * @policy: &enum hft_log_policy, of its plain ring
+ * @sync: &enum hft_log_sync, of what that ring's records become on the disk
+ * @audit_sync: the same, of its audit ring
+ * @reserved: zero
+ * @ring_bytes: of its plain ring, as &hft_log_opts.ring_bytes
+ * @audit_bytes: of its audit ring
+ * @block_ns: how long a call waits for room, where it does
+ */
+struct hft_log_thread_opts {
+	size_t sz;
+	uint32_t policy;
+	uint32_t sync;
+	uint32_t audit_sync;
+	uint32_t reserved;
+	uint64_t ring_bytes;
+	uint64_t audit_bytes;
+	uint64_t block_ns;
+};
+
+/**
  * struct hft_log_stats - how a log is doing
  * @sz: of the struct
  * @rings: that there are
@@ -279,7 +302,7 @@ typedef int (*hft_log_site_fn)(void *arg, const struct hft_log_site_info *site);
 
 int hft_log_open(struct hft_log **log, const char *dir, const struct hft_log_opts *opts);
 int hft_log_close(struct hft_log *log);
-int hft_log_thread(struct hft_log *log);
+int hft_log_thread(struct hft_log *log, const struct hft_log_thread_opts *opts);
 int hft_log_flush(struct hft_log *log, uint32_t flags, uint64_t timeout_ns);
 int hft_log_set_level(struct hft_log *log, const char *pattern, int level);
 int hft_log_stats(struct hft_log *log, struct hft_log_stats *stats);

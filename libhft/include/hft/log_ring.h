@@ -36,7 +36,7 @@ extern "C" {
 #endif
 
 #define HFT_LOG_RING_MAGIC	0x676e6972746668ull
-#define HFT_LOG_RING_VERSION	1u
+#define HFT_LOG_RING_VERSION	2u
 #define HFT_LOG_RING_HEAD	4096u		/* bytes before the records */
 #define HFT_LOG_RING_MARKS	16u
 
@@ -73,6 +73,7 @@ enum hft_log_lane {
  * @cpu: that the thread was bound to, or -1
  * @thread: its name
  * @block_ns: how long a call waits for room
+ * @sync: &enum hft_log_sync of its stream
  * @reserved: number of the next record in the upper half, its position / 8 in the lower
  * @head: the same, up to which records are complete
  * @limit: position / 8 up to which there is room for the inlined call: not beyond where it
@@ -113,6 +114,7 @@ struct hft_log_ring {
 	uint32_t lane;
 	char thread[16];
 	uint64_t block_ns;
+	uint32_t sync;
 
 	uint64_t reserved __attribute__((aligned(128)));
 	uint64_t head;

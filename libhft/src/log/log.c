@@ -31,7 +31,7 @@
 #define RULES_PAUSE_NS	100000
 #define RULES_TRIES	100		/* else the drainer follows */
 
-static int round_ring(uint64_t *bytes, uint64_t usual)
+int log_round_ring(uint64_t *bytes, uint64_t usual)
 {
 	uint64_t wanted = *bytes ? *bytes : usual;
 
@@ -54,9 +54,11 @@ static int read_opts(struct hft_log *log, const struct hft_log_opts *user)
 		return hft_fail(EINVAL, "unknown flags 0x%x of a log", opts->flags);
 	if (opts->policy >= HFT_LOG_POLICIES)
 		return hft_fail(EINVAL, "no such policy of a log's rings, %u", opts->policy);
-	err = round_ring(&opts->ring_bytes, DEFAULT_RING);
+	err = log_round_ring(&opts->ring_bytes, DEFAULT_RING);
 	if (!err)
-		err = round_ring(&opts->audit_bytes, DEFAULT_AUDIT);
+		err = log_round_ring(&opts->audit_bytes, DEFAULT_AUDIT);
+	if (!opts->policy)
+		opts->policy = HFT_LOG_DROP;
 	if (!opts->block_ns)
 		opts->block_ns = LOG_NS_PER_S;
 	if (!opts->idle_ns)

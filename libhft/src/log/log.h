@@ -132,6 +132,9 @@ int log_begin_control(struct hft_log *log);
 int log_follow_rules(struct hft_log *log);
 int log_make_uuid(uint8_t uuid[16]);
 
+/* What a ring of so many bytes has; 0: of @usual.  -EINVAL: too many. */
+int log_round_ring(uint64_t *bytes, uint64_t usual);
+
 /*
  * thread.c: the log that calls go to.
  *

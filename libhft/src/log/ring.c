@@ -88,6 +88,7 @@ static void ring_init(struct hft_log_ring *ring, const struct log_ring_spec *spe
 	ring->lane = spec->lane;
 	prctl(PR_GET_NAME, ring->thread);
 	ring->block_ns = spec->block_ns;
+	ring->sync = spec->sync;
 	ring->mask = room - 1;
 	ring->longest = (uint32_t)(spec->bytes / 4 < spec->packet_bytes ? spec->bytes / 4 :
 									  spec->packet_bytes);
@@ -118,7 +119,8 @@ static void queue_init(struct log_queue *queue)
 	const struct hft_log_ring *ring = queue->ring;
 
 	queue->stream = ring->stream;
-	queue->overwrites = ring->policy == HFT_LOG_OVERWRITE;
+	queue->policy = ring->policy;
+	queue->sync = ring->sync;
 	queue->audit = ring->lane == HFT_LOG_AUDIT;
 	atomic_init(&queue->users, 1);
 }
@@ -158,7 +160,8 @@ static bool is_ring(const struct hft_log_ring *ring, uint64_t bytes)
 
 	return ring->magic == HFT_LOG_RING_MAGIC && ring->version == HFT_LOG_RING_VERSION &&
 	       ring->bytes == bytes && ring->mask == bytes / 8 - 1 &&
-	       ring->policy < HFT_LOG_POLICIES && ring->lane < HFT_LOG_LANES &&
+	       ring->policy != HFT_LOG_POLICY_DEFAULT && ring->policy < HFT_LOG_POLICIES &&
+	       ring->lane < HFT_LOG_LANES && ring->sync <= HFT_LOG_SYNC_PACKET &&
 	       !(ring->tail % 8) &&
 	       (ring->policy == HFT_LOG_OVERWRITE || words <= bytes / 8);
 }

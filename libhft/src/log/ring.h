@@ -35,7 +35,8 @@ _Static_assert(sizeof(struct log_loss) == 8 * LOG_LOST_WORDS, "as long as it say
  * @users: its thread and its log, where there are such
  * @name: of its file
  * @stream: number in the log
- * @overwrites: its policy
+ * @policy: &enum hft_log_policy
+ * @sync: &enum hft_log_sync
  * @audit: its lane
  * @ended: the store knows that nothing more comes
  * @broken: there is no record where one should be: it is not read any more
@@ -64,7 +65,8 @@ struct log_queue {
 	atomic_uint users;
 	char name[32];
 	uint64_t stream;
-	bool overwrites;
+	uint32_t policy;
+	uint32_t sync;
 	bool audit;
 	bool ended;
 	bool broken;
@@ -95,6 +97,7 @@ struct log_queue {
  * @lane: &enum hft_log_lane
  * @policy: &enum hft_log_policy
  * @bytes: of its room, a power of two
+ * @sync: &enum hft_log_sync
  * @packet_bytes: of records that a packet has room for
  * @block_ns: how long calls wait
  * @tsc: stamps are of the TSC
@@ -105,6 +108,7 @@ struct log_ring_spec {
 	const uint8_t *uuid;
 	uint32_t lane;
 	uint32_t policy;
+	uint32_t sync;
 	uint64_t bytes;
 	uint64_t packet_bytes;
 	uint64_t block_ns;
@@ -177,10 +181,11 @@ bool log_queue_first_stamp(const struct log_queue *queue, uint64_t *stamp);
 bool log_queue_resume(struct log_queue *queue);
 
 /*
- * thread.c: a ring for the calling thread, errors as there; and: it has @ring, which is closed,
- * no longer.  -ESHUTDOWN then; -EBUSY: it is just being let go, or another one made.
+ * thread.c: a ring for the calling thread, errors as there, by @opts, or by the log's if that is
+ * NULL; and: it has @ring, which is closed, no longer.  -ESHUTDOWN then; -EBUSY: it is just being
+ * let go, or another one made.
  */
-int log_thread_attach(unsigned int lane);
+int log_thread_attach(unsigned int lane, const struct hft_log_thread_opts *opts);
 int log_thread_leave(unsigned int lane, const struct hft_log_ring *ring);
 
 /* drainer.c: there is something to do, if it sleeps */

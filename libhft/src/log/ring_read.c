@@ -18,6 +18,11 @@
 
 _Static_assert(COPY_BYTES > HFT_LOG_RECORD_MAX, "a record fits");
 
+static bool overwrites(const struct log_queue *queue)
+{
+	return queue->policy == HFT_LOG_OVERWRITE;
+}
+
 static const struct hft_log_record *record_at(const void *records, size_t offset)
 {
 	return (const void *)((const char *)records + offset);
@@ -218,7 +223,7 @@ int64_t log_queue_read(struct log_queue *queue, const void **records)
 {
 	if (left_untold(queue))
 		return tell_for(queue, records);
-	return queue->overwrites ? read_overwriting(queue, records) :
+	return overwrites(queue) ? read_overwriting(queue, records) :
 				   read_in_place(queue, records);
 }
 
@@ -283,10 +288,10 @@ void log_queue_take(struct log_queue *queue, size_t bytes)
 		queue->given += bytes;
 		return;
 	}
-	queue->lost = log_queue_lost(queue, queue->overwrites ? queue->copy :
+	queue->lost = log_queue_lost(queue, overwrites(queue) ? queue->copy :
 				     queue_place(queue, position), bytes);
 	queue->given += bytes;
-	if (queue->overwrites)
+	if (overwrites(queue))
 		take_copied(queue, bytes);
 	else
 		queue->position += bytes;
@@ -321,7 +326,7 @@ void log_queue_free(struct log_queue *queue, uint64_t bytes)
 static bool is_kept(const struct log_queue *queue, uint64_t head)
 {
 	return queue->position < head &&
-	       (!queue->overwrites || queue->position >= first_kept(queue, head));
+	       (!overwrites(queue) || queue->position >= first_kept(queue, head));
 }
 
 bool log_queue_first_stamp(const struct log_queue *queue, uint64_t *stamp)
@@ -354,7 +359,7 @@ bool log_queue_resume(struct log_queue *queue)
 		queue->position = find_mark(queue, head);
 	if (queue->position < head)
 		queue->number = first_number(queue_place(queue, queue->position));
-	if (!queue->overwrites)
+	if (!overwrites(queue))
 		queue->lost = told_before(queue, head);
 	return skips;
 }

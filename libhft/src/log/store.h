@@ -63,9 +63,10 @@ struct hft_log_store_origin {
  * @tid: of its thread; 0: of none
  * @cpu: that it is bound to; -1: none
  * @thread: its name
- * @policy: for people and readers: "audit", "overwrite" or "drop"
+ * @policy: for people and readers: "audit", "overwrite", "drop" or "block"
  * @audit: no record of it may be lost: it is synchronised and kept as one of these
  * @ring_bytes: that it gives its room back to, by whole packets; 0: there is none
+ * @sync: &enum hft_log_sync; 0: the store's for its kind
  */
 struct hft_log_store_stream {
 	uint64_t id;
@@ -75,6 +76,7 @@ struct hft_log_store_stream {
 	const char *policy;
 	bool audit;
 	uint64_t ring_bytes;
+	uint32_t sync;
 };
 
 struct hft_log_store_field {

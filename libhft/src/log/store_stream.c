@@ -30,6 +30,8 @@ int hft_log_store_stream_add(struct hft_log_store *store, const struct hft_log_s
 {
 	struct log_stream *stream, **at = bucket(store, is->id);
 
+	if (is->sync > HFT_LOG_SYNC_PACKET)
+		return hft_fail(EINVAL, "no such sync of a stream, %u", is->sync);
 	if (hft_store_stream_find(store, is->id))
 		return hft_fail(EEXIST, "stream %llu", (unsigned long long)is->id);
 	stream = calloc(1, sizeof(*stream));
@@ -84,6 +86,8 @@ static void unlink_stream(struct hft_log_store *store, struct log_stream *stream
 
 uint32_t hft_store_sync_policy(const struct hft_log_store *store, const struct log_stream *stream)
 {
+	if (stream->is.sync)
+		return stream->is.sync;
 	return stream->is.audit ? store->opts.audit_sync : store->opts.sync;
 }
 

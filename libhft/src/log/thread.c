@@ -215,21 +215,37 @@ struct hft_log *log_current(void)
 	return atomic_load_explicit(&current, memory_order_acquire);
 }
 
-static int make_ring(struct hft_log *log, unsigned int lane, struct log_queue **queue)
+/* What @opts does not say is the log's. */
+static void spec_lane(struct log_ring_spec *spec, const struct hft_log_opts *log,
+		      const struct hft_log_thread_opts *opts)
 {
-	const struct log_ring_spec spec = {
+	if (spec->lane == HFT_LOG_AUDIT) {
+		spec->policy = HFT_LOG_BLOCK;
+		spec->bytes = opts->audit_bytes ?: log->audit_bytes;
+		spec->sync = opts->audit_sync;
+	} else {
+		spec->policy = opts->policy ?: log->policy;
+		spec->bytes = opts->ring_bytes ?: log->ring_bytes;
+		spec->sync = opts->sync;
+	}
+	spec->block_ns = opts->block_ns ?: log->block_ns;
+}
+
+static int make_ring(struct hft_log *log, unsigned int lane,
+		     const struct hft_log_thread_opts *opts, struct log_queue **queue)
+{
+	static const struct hft_log_thread_opts none;
+	struct log_ring_spec spec = {
 		.dir_fd = log->ring_fd,
 		.stream = ++log->streams,
 		.uuid = log->origin.uuid,
 		.lane = lane,
-		.policy = lane == HFT_LOG_AUDIT ? HFT_LOG_BLOCK : log->opts.policy,
-		.bytes = lane == HFT_LOG_AUDIT ? log->opts.audit_bytes : log->opts.ring_bytes,
 		.packet_bytes = hft_log_store_packet_room(log->store),
-		.block_ns = log->opts.block_ns,
 		.tsc = !strcmp(log->origin.clock.name, "tsc"),
 	};
 	int err;
 
+	spec_lane(&spec, &log->opts, opts ?: &none);
 	log->control->streams = spec.stream;
 	err = log_queue_make(queue, &spec);
 	if (err)
@@ -241,7 +257,7 @@ static int make_ring(struct hft_log *log, unsigned int lane, struct log_queue **
 	return 0;
 }
 
-static int attach(unsigned int lane)
+static int attach(unsigned int lane, const struct hft_log_thread_opts *opts)
 {
 	struct log_queue *queue;
 	struct hft_log *log;
@@ -250,7 +266,7 @@ static int attach(unsigned int lane)
 	pthread_mutex_lock(&current_lock);
 	log = current;
 	if (log)
-		err = make_ring(log, lane, &queue);
+		err = make_ring(log, lane, opts, &queue);
 	pthread_mutex_unlock(&current_lock);
 	if (err)
 		return err;
@@ -261,7 +277,7 @@ static int attach(unsigned int lane)
 	return 0;
 }
 
-int log_thread_attach(unsigned int lane)
+int log_thread_attach(unsigned int lane, const struct hft_log_thread_opts *opts)
 {
 	int err;
 
@@ -272,28 +288,63 @@ int log_thread_attach(unsigned int lane)
 	enter();
 	if (hft_log_self[lane] && __atomic_load_n(&hft_log_self[lane]->closed, __ATOMIC_RELAXED))
 		detach(lane);
-	err = hft_log_self[lane] ? 0 : attach(lane);
+	err = hft_log_self[lane] ? 0 : attach(lane, opts);
 	leave();
+	return err;
+}
+
+static bool has_rings(void)
+{
+	unsigned int lane;
+
+	for (lane = 0; lane < HFT_LOG_LANES; lane++)
+		if (hft_log_self[lane] &&
+		    !__atomic_load_n(&hft_log_self[lane]->closed, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+static int read_opts(struct hft_log_thread_opts *opts, const struct hft_log_thread_opts *user)
+{
+	int err = hft_read_opts(opts, sizeof(*opts), user);
+
+	if (err)
+		return err;
+	if (opts->policy >= HFT_LOG_POLICIES || opts->reserved)
+		return hft_fail(EINVAL, "no such policy of a thread's rings, %u", opts->policy);
+	if (opts->sync > HFT_LOG_SYNC_PACKET || opts->audit_sync > HFT_LOG_SYNC_PACKET)
+		return hft_fail(EINVAL, "no such sync of a thread's records, %u and %u",
+				opts->sync, opts->audit_sync);
+	if (opts->ring_bytes)
+		err = log_round_ring(&opts->ring_bytes, 0);
+	if (opts->audit_bytes && !err)
+		err = log_round_ring(&opts->audit_bytes, 0);
+	if (!err && user && has_rings())
+		err = hft_fail(EEXIST, "the thread has its rings");
 	return err;
 }
 
 /**
  * hft_log_thread() - make the rings of the calling thread, before its first call does
  * @log: the log
+ * @opts: how they are; NULL: as the log has it
  *
  * They are on the NUMA node that the thread runs on, and their memory is there.
  *
- * Return: 0, -EINVAL, -ENOTCONN, -ENOMEM, -ENOSPC: there is not so much memory where rings
- * are, -EMFILE, -ENFILE.  Any thread; takes milliseconds for each MiB.
+ * Return: 0, -EINVAL, -E2BIG: bad options, -EEXIST: it has rings, and there are @opts,
+ * -ENOTCONN, -ENOMEM, -ENOSPC: there is not so much memory where rings are, -EMFILE, -ENFILE.
+ * Any thread; takes milliseconds for each MiB.
  */
-HFT_API int hft_log_thread(struct hft_log *log)
+HFT_API int hft_log_thread(struct hft_log *log, const struct hft_log_thread_opts *opts)
 {
+	struct hft_log_thread_opts own = {};
 	unsigned int lane;
-	int err = 0;
+	int err;
 
 	if (!log || log != log_current())
 		return hft_fail(log ? ENOTCONN : EINVAL, "a log that is open");
+	err = read_opts(&own, opts);
 	for (lane = 0; lane < HFT_LOG_LANES && !err; lane++)
-		err = log_thread_attach(lane);
+		err = log_thread_attach(lane, &own);
 	return err;
 }

@@ -15,7 +15,7 @@ static int bench_open(const char *dir)
 	int err = hft_log_open(&hft_log_of_bench, dir, &opts);
 
 	if (!err)
-		err = hft_log_thread(hft_log_of_bench);
+		err = hft_log_thread(hft_log_of_bench, NULL);
 	if (err)
 		fprintf(stderr, "log: %s\n", hft_strerror(err));
 	return err;
