@@ -19,6 +19,7 @@
 #include <hft/log.h>
 
 #include "log/control.h"
+#include "log/sched.h"
 #include "log_here.h"
 #include "log_ring.h"
 
@@ -27,7 +28,13 @@
 #define PATIENCE_S	60
 #define LOOK_US		1000
 
-static uint64_t *killed_at;	/* stamp, by the process that was */
+/* Stamps, by the process that was killed. */
+struct times {
+	uint64_t refused;	/* before that */
+	uint64_t killed;
+};
+
+static struct times *times;
 static int held = -1;		/* locked, until recovery waits for that */
 static bool for_ever;		/* also then */
 
@@ -245,14 +252,22 @@ static void test_refused(void **state)
 	tree_remove(dir);
 }
 
+static uint64_t now(void)
+{
+	return hft_log_stamp(hft_log_self[HFT_LOG_PLAIN]->tsc);
+}
+
 static void run_drained(void)
 {
 	HFT_OPTS(hft_log_opts, opts, .ring_bytes = LEAST);
 
 	alarm(PATIENCE_S);
-	if (hft_log_open(&the_log, dir, &opts) || log_number(0) || flush() || refuse(7))
+	if (hft_log_open(&the_log, dir, &opts) || log_number(0) || flush())
 		_exit(1);
-	*killed_at = hft_log_stamp(hft_log_self[HFT_LOG_PLAIN]->tsc);
+	times->refused = now();
+	if (refuse(7))
+		_exit(1);
+	times->killed = now();
 	raise(SIGKILL);
 }
 
@@ -262,10 +277,26 @@ static void run_drained_later(void)
 	HFT_OPTS(hft_log_opts, opts, .ring_bytes = LEAST);
 
 	alarm(PATIENCE_S);
-	if (hft_log_open(&the_log, dir, &opts) || log_number(0) || refuse(7) || log_number(1) ||
-	    flush())
+	if (hft_log_open(&the_log, dir, &opts) || log_number(0))
 		_exit(1);
-	*killed_at = hft_log_stamp(hft_log_self[HFT_LOG_PLAIN]->tsc);
+	times->refused = now();
+	if (refuse(7) || log_number(1) || flush())
+		_exit(1);
+	times->killed = now();
+	raise(SIGKILL);
+}
+
+/* The same, by events of tasks that there was no room to keep until they may be logged. */
+static void run_drained_tasks(void)
+{
+	HFT_OPTS(hft_log_opts, opts, .ring_bytes = LEAST);
+
+	alarm(PATIENCE_S);
+	if (hft_log_open(&the_log, dir, &opts) || log_number(0) || flush())
+		_exit(1);
+	times->refused = now();
+	hft_log_sched_lose(7);
+	times->killed = now();
 	raise(SIGKILL);
 }
 
@@ -327,18 +358,19 @@ static uint64_t read_stamps(uint64_t *last)
 /* Losses of a ring of which all was in files are of when it lived, and behind its records. */
 static void test_stamp(void **state)
 {
-	void (*runs[])(void) = { run_drained, run_drained_later };
+	void (*runs[])(void) = { run_drained, run_drained_tasks, run_drained_later };
 	uint64_t last = 0, lost;
 	unsigned int i;
 
 	(void)state;
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
 		tree_make(dir, NULL, 0);
 		run_killed(runs[i]);
 		assert_int_equal(hft_log_recover(dir, NULL), 0);
 		lost = read_stamps(&last);
 		assert_true(lost >= last);
-		assert_true(lost <= *killed_at);
+		assert_true(lost >= times->refused);
+		assert_true(lost <= times->killed);
 		tree_remove(dir);
 	}
 }
@@ -430,9 +462,9 @@ int main(void)
 		cmocka_unit_test(test_held_by_another),
 	};
 
-	killed_at = mmap(NULL, sizeof(*killed_at), PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (killed_at == MAP_FAILED)
+	times = mmap(NULL, sizeof(*times), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	if (times == MAP_FAILED)
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

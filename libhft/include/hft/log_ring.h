@@ -84,7 +84,7 @@ enum hft_log_lane {
  * @closed: its log has been closed: no more calls; 2: and none can reserve any more
  * @done: its thread has ended
  * @busy: the writer is in its slow path
- * @refused: calls that came in there, from signal handlers
+ * @refused: records that had no place, as those of signal handlers that came in there
  * @lost: records of calls that were not written
  * @untold: of these, no loss record says so yet
  * @first: stamp of the first of those

@@ -137,6 +137,9 @@ void log_ring_finish(struct hft_log_ring *ring);
 /* The same, of a process that was killed; @stamp: of its last record, 0: none is known. */
 void log_ring_recover(struct hft_log_ring *ring, uint64_t stamp);
 
+/* @nr records of this thread have no place: the next call that finds no room tells of them. */
+void log_ring_refuse(struct hft_log_ring *ring, uint64_t nr);
+
 /* The thread has ended. */
 void log_ring_end(struct hft_log_ring *ring);
 

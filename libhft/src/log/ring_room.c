@@ -266,11 +266,11 @@ static int find_room_alone(struct hft_log_slot *slot, uint32_t words)
 	return err;
 }
 
-/* Its stamp first: the process may be killed in between. */
-static void refuse(struct hft_log_ring *ring)
+/* Their stamp first: the process may be killed in between. */
+void log_ring_refuse(struct hft_log_ring *ring, uint64_t nr)
 {
 	__atomic_store_n(&ring->refused_at, hft_log_stamp(ring->tsc), __ATOMIC_RELAXED);
-	__atomic_fetch_add(&ring->refused, 1, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&ring->refused, nr, __ATOMIC_RELEASE);
 }
 
 static int ring_make_room(struct hft_log_slot *slot, uint32_t words)
@@ -284,7 +284,7 @@ static int ring_make_room(struct hft_log_slot *slot, uint32_t words)
 	if (__atomic_load_n(&ring->busy, __ATOMIC_RELAXED)) {
 		if (__atomic_load_n(&ring->closed, __ATOMIC_RELAXED))
 			return -ENOTCONN;
-		refuse(ring);
+		log_ring_refuse(ring, 1);
 		return -EBUSY;
 	}
 	return find_room_alone(slot, words);

@@ -138,13 +138,12 @@ void hft_log_sched_release(const struct hft_event *event, uint32_t ring, uint32_
 		      sizeof(arguments));
 }
 
-/* The next call that finds its ring full tells of them. */
 void hft_log_sched_lose(uint64_t nr)
 {
 	struct hft_log_ring *ring = hft_log_self[HFT_LOG_PLAIN];
 
 	if (nr && ring)
-		__atomic_fetch_add(&ring->refused, nr, __ATOMIC_RELAXED);
+		log_ring_refuse(ring, nr);
 }
 
 void hft_log_sched_cancel(uint64_t id, uint64_t at)
