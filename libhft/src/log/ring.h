@@ -184,11 +184,11 @@ bool log_queue_first_stamp(const struct log_queue *queue, uint64_t *stamp);
 bool log_queue_resume(struct log_queue *queue);
 
 /*
- * thread.c: a ring for the calling thread, errors as there, by @opts, or by the log's if that is
- * NULL; and: it has @ring, which is closed, no longer.  -ESHUTDOWN then; -EBUSY: it is just being
- * let go, or another one made.
+ * thread.c: a ring for the calling thread as its log has them, errors as there; and: it has @ring,
+ * which is closed, no longer.  -ESHUTDOWN then; -EBUSY: it is just being let go, or another one
+ * made.
  */
-int log_thread_attach(unsigned int lane, const struct hft_log_thread_opts *opts);
+int log_thread_attach(unsigned int lane);
 int log_thread_leave(unsigned int lane, const struct hft_log_ring *ring);
 
 /* drainer.c: there is something to do, if it sleeps */

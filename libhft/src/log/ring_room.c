@@ -321,7 +321,7 @@ HFT_API int hft_log_make_room(unsigned int lane, uint32_t words, struct hft_log_
 	do {
 		slot->ring = hft_log_self[lane];
 		if (!slot->ring)
-			err = log_thread_attach(lane, NULL);
+			err = log_thread_attach(lane);
 		else
 			err = ring_make_room(slot, words);
 		if (err == -ESHUTDOWN)

@@ -101,7 +101,7 @@ void hft_log_sched_thread(void)
 
 	/* Where it can not be had, the events say so: as they would without this. */
 	if (log && (hft_log_sched_wants(HFT_SCHED_START) || hft_log_sched_wants(HFT_SCHED_POOL_START)))
-		log_thread_attach(HFT_LOG_PLAIN, NULL);
+		log_thread_attach(HFT_LOG_PLAIN);
 }
 
 void hft_log_sched_submit(const struct hft_task *task, uint64_t id, uint64_t at)

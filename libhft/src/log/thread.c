@@ -71,11 +71,19 @@ int log_thread_leave(unsigned int lane, const struct hft_log_ring *ring)
 /* A handler must not find a ring of which the drainer is told that nothing more comes. */
 static void end_ring(unsigned int lane)
 {
+	struct log_queue *queue = queues[lane];
+
 	hft_log_self[lane] = NULL;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (queues[lane])
-		log_ring_end(queues[lane]->ring);
-	detach(lane);
+	queues[lane] = NULL;
+	if (!queue)
+		return;
+	log_ring_end(queue->ring);
+	log_queue_put(queue);
+}
+
+static void forget_left(unsigned int lane)
+{
 	if (left[lane])
 		log_queue_put(left[lane]);
 	left[lane] = NULL;
@@ -87,8 +95,10 @@ static void thread_exits(void *unused)
 
 	(void)unused;
 	enter();
-	for (lane = 0; lane < HFT_LOG_LANES; lane++)
+	for (lane = 0; lane < HFT_LOG_LANES; lane++) {
 		end_ring(lane);
+		forget_left(lane);
+	}
 	leave();
 	log_drainer_wake();
 }
@@ -234,7 +244,6 @@ static void spec_lane(struct log_ring_spec *spec, const struct hft_log_opts *log
 static int make_ring(struct hft_log *log, unsigned int lane,
 		     const struct hft_log_thread_opts *opts, struct log_queue **queue)
 {
-	static const struct hft_log_thread_opts none;
 	struct log_ring_spec spec = {
 		.dir_fd = log->ring_fd,
 		.stream = ++log->streams,
@@ -245,7 +254,7 @@ static int make_ring(struct hft_log *log, unsigned int lane,
 	};
 	int err;
 
-	spec_lane(&spec, &log->opts, opts ?: &none);
+	spec_lane(&spec, &log->opts, opts);
 	log->control->streams = spec.stream;
 	err = log_queue_make(queue, &spec);
 	if (err)
@@ -277,8 +286,25 @@ static int attach(unsigned int lane, const struct hft_log_thread_opts *opts)
 	return 0;
 }
 
-int log_thread_attach(unsigned int lane, const struct hft_log_thread_opts *opts)
+/* A handler has none in between: the pointer is read once. */
+static bool has_ring(unsigned int lane)
 {
+	const struct hft_log_ring *ring = hft_log_self[lane];
+
+	return ring && !__atomic_load_n(&ring->closed, __ATOMIC_RELAXED);
+}
+
+/* There is none that can be written to. */
+static int replace(unsigned int lane, const struct hft_log_thread_opts *opts)
+{
+	if (hft_log_self[lane])
+		detach(lane);
+	return attach(lane, opts);
+}
+
+int log_thread_attach(unsigned int lane)
+{
+	static const struct hft_log_thread_opts as_log;
 	int err;
 
 	if (!log_current())
@@ -286,22 +312,9 @@ int log_thread_attach(unsigned int lane, const struct hft_log_thread_opts *opts)
 	if (inside)
 		return -EBUSY;
 	enter();
-	if (hft_log_self[lane] && __atomic_load_n(&hft_log_self[lane]->closed, __ATOMIC_RELAXED))
-		detach(lane);
-	err = hft_log_self[lane] ? 0 : attach(lane, opts);
+	err = has_ring(lane) ? 0 : replace(lane, &as_log);
 	leave();
 	return err;
-}
-
-static bool has_rings(void)
-{
-	unsigned int lane;
-
-	for (lane = 0; lane < HFT_LOG_LANES; lane++)
-		if (hft_log_self[lane] &&
-		    !__atomic_load_n(&hft_log_self[lane]->closed, __ATOMIC_RELAXED))
-			return true;
-	return false;
 }
 
 static int read_opts(struct hft_log_thread_opts *opts, const struct hft_log_thread_opts *user)
@@ -310,7 +323,10 @@ static int read_opts(struct hft_log_thread_opts *opts, const struct hft_log_thre
 
 	if (err)
 		return err;
-	if (opts->policy >= HFT_LOG_POLICIES || opts->reserved)
+	if (opts->reserved)
+		return hft_fail(EINVAL, "the reserved field of a thread's options has to be 0, not %u",
+				opts->reserved);
+	if (opts->policy >= HFT_LOG_POLICIES)
 		return hft_fail(EINVAL, "no such policy of a thread's rings, %u", opts->policy);
 	if (opts->sync > HFT_LOG_SYNC_PACKET || opts->audit_sync > HFT_LOG_SYNC_PACKET)
 		return hft_fail(EINVAL, "no such sync of a thread's records, %u and %u",
@@ -319,9 +335,36 @@ static int read_opts(struct hft_log_thread_opts *opts, const struct hft_log_thre
 		err = log_round_ring(&opts->ring_bytes, 0);
 	if (opts->audit_bytes && !err)
 		err = log_round_ring(&opts->audit_bytes, 0);
-	if (!err && user && has_rings())
-		err = hft_fail(EEXIST, "the thread has its rings");
 	return err;
+}
+
+/* All that are missing, or none: a caller who is refused may ask for less. */
+static int make_missing(const struct hft_log_thread_opts *opts)
+{
+	bool made[HFT_LOG_LANES] = {};
+	unsigned int lane;
+	int err = 0;
+
+	for (lane = 0; lane < HFT_LOG_LANES && !err; lane++) {
+		if (has_ring(lane))
+			continue;
+		err = replace(lane, opts);
+		made[lane] = !err;
+	}
+	for (lane = 0; lane < HFT_LOG_LANES && err; lane++) {
+		if (made[lane])
+			end_ring(lane);
+	}
+	return err;
+}
+
+static bool has_rings(void)
+{
+	unsigned int lane = 0;
+
+	while (lane < HFT_LOG_LANES && !has_ring(lane))
+		lane++;
+	return lane < HFT_LOG_LANES;
 }
 
 /**
@@ -331,20 +374,32 @@ static int read_opts(struct hft_log_thread_opts *opts, const struct hft_log_thre
  *
  * They are on the NUMA node that the thread runs on, and their memory is there.
  *
- * Return: 0, -EINVAL, -E2BIG: bad options, -EEXIST: it has rings, and there are @opts,
- * -ENOTCONN, -ENOMEM, -ENOSPC: there is not so much memory where rings are, -EMFILE, -ENFILE.
- * Any thread; takes milliseconds for each MiB.
+ * Return: 0, -EINVAL, -E2BIG: bad options, -EEXIST: it has one of them, and there are @opts,
+ * -ENOTCONN, -ENOMEM, -ENOSPC: there is not so much memory where rings are, -EMFILE, -ENFILE;
+ * -EBUSY: a signal handler calls it, and its thread is making or ending rings.  After an error it
+ * has the rings that it had before: it may ask again, for less.  Any thread; takes milliseconds
+ * for each MiB.
  */
 HFT_API int hft_log_thread(struct hft_log *log, const struct hft_log_thread_opts *opts)
 {
 	struct hft_log_thread_opts own = {};
-	unsigned int lane;
 	int err;
 
 	if (!log || log != log_current())
 		return hft_fail(log ? ENOTCONN : EINVAL, "a log that is open");
 	err = read_opts(&own, opts);
-	for (lane = 0; lane < HFT_LOG_LANES && !err; lane++)
-		err = log_thread_attach(lane, &own);
+	if (err)
+		return err;
+	if (inside)
+		return hft_fail(EBUSY, "the thread's rings are being made or ended");
+	/* Handlers that log make no ring from here on. */
+	enter();
+	if (opts && has_rings())
+		err = hft_fail(EEXIST, "the thread has its rings");
+	else
+		err = make_missing(&own);
+	leave();
+	if (err)
+		log_drainer_wake();
 	return err;
 }
