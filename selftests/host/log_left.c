@@ -388,6 +388,43 @@ static void test_recovered_twice(void **state)
 	tree_remove(dir);
 }
 
+static void run_synced(void)
+{
+	HFT_OPTS(hft_log_opts, opts, .ring_bytes = LEAST);
+	HFT_OPTS(hft_log_thread_opts, own, .sync = HFT_LOG_SYNC_PACKET,
+		 .audit_sync = HFT_LOG_SYNC_NONE);
+
+	alarm(PATIENCE_S);
+	if (hft_log_open(&the_log, dir, &opts) || hft_log_thread(the_log, &own))
+		_exit(1);
+	raise(SIGKILL);
+}
+
+static unsigned int synced[2];
+
+int __real_hft_log_store_stream_add(struct hft_log_store *store,
+				    const struct hft_log_store_stream *stream);
+int __wrap_hft_log_store_stream_add(struct hft_log_store *store,
+				    const struct hft_log_store_stream *stream);
+int __wrap_hft_log_store_stream_add(struct hft_log_store *store,
+				    const struct hft_log_store_stream *stream)
+{
+	synced[stream->audit] = stream->sync;
+	return __real_hft_log_store_stream_add(store, stream);
+}
+
+/* Records of a ring that was left come to the disk as its thread has asked. */
+static void test_synced(void **state)
+{
+	(void)state;
+	tree_make(dir, NULL, 0);
+	run_killed(run_synced);
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+	assert_int_equal(synced[false], HFT_LOG_SYNC_PACKET);
+	assert_int_equal(synced[true], HFT_LOG_SYNC_NONE);
+	tree_remove(dir);
+}
+
 int __real_nanosleep(const struct timespec *pause, struct timespec *left);
 int __wrap_nanosleep(const struct timespec *pause, struct timespec *left);
 int __wrap_nanosleep(const struct timespec *pause, struct timespec *left)
@@ -457,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_stamp),
 		cmocka_unit_test(test_recovered_twice),
+		cmocka_unit_test(test_synced),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_held_of_zombie),
 		cmocka_unit_test(test_held_by_another),

@@ -156,6 +156,18 @@ static void check_rings(uint32_t policy, uint64_t plain_bytes, uint64_t audit_by
 	assert_int_equal(rings[HFT_LOG_AUDIT].bytes, audit_bytes);
 }
 
+/* Of the calling thread. */
+static void check_calls(uint32_t sync, uint32_t audit_sync, uint64_t block_ns)
+{
+	const struct hft_log_ring *plain = hft_log_self[HFT_LOG_PLAIN];
+	const struct hft_log_ring *audit = hft_log_self[HFT_LOG_AUDIT];
+
+	assert_int_equal(plain->sync, sync);
+	assert_int_equal(audit->sync, audit_sync);
+	assert_int_equal(plain->block_ns, block_ns);
+	assert_int_equal(audit->block_ns, block_ns);
+}
+
 /* A thread may have other rings than its log's others, and says so before it has any. */
 static void test_own(void **state)
 {
@@ -165,6 +177,12 @@ static void test_own(void **state)
 	(void)state;
 	assert_int_equal(hft_log_thread(log, &opts), -EINVAL);
 	opts.policy = HFT_LOG_OVERWRITE;
+	opts.reserved = 1;
+	assert_int_equal(hft_log_thread(log, &opts), -EINVAL);
+	assert_non_null(strstr(hft_strerror(-EINVAL), "reserved"));
+	opts.reserved = 0;
+	opts.sync = HFT_LOG_SYNC_PACKET;
+	opts.block_ns = 12345;
 	opts.audit_sync = HFT_LOG_SYNC_PACKET + 1;
 	assert_int_equal(hft_log_thread(log, &opts), -EINVAL);
 	opts.audit_sync = HFT_LOG_SYNC_NONE;
@@ -174,6 +192,7 @@ static void test_own(void **state)
 	assert_int_equal(count_rings(log), 0);
 	assert_int_equal(hft_log_thread(log, &opts), 0);
 	check_rings(HFT_LOG_OVERWRITE, 64 << 10, 128 << 10);
+	check_calls(HFT_LOG_SYNC_PACKET, HFT_LOG_SYNC_NONE, 12345);
 	assert_int_equal(hft_log_thread(log, &opts), -EEXIST);
 	assert_int_equal(hft_log_thread(log, NULL), 0);
 	assert_int_equal(log_audited(0), 0);
@@ -184,6 +203,7 @@ static void test_own(void **state)
 	log = open_log();
 	assert_int_equal(hft_log_thread(log, NULL), 0);
 	check_rings(HFT_LOG_BLOCK, 64 << 10, 64 << 10);
+	check_calls(HFT_LOG_SYNC_DEFAULT, HFT_LOG_SYNC_DEFAULT, UINT64_MAX);
 	assert_int_equal(hft_log_close(log), 0);
 }
 
