@@ -293,9 +293,12 @@ static void test_clocks(void **state)
 static void test_options(void **state)
 {
 	HFT_OPTS(hft_log_opts, opts);
+	char fifo[sizeof(dir) + 8];
 	struct hft_log *log;
 
 	(void)state;
+	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
 	opts.policy = HFT_LOG_POLICIES;
 	assert_int_equal(hft_log_open(&log, dir, &opts), -EINVAL);
 	opts.policy = 0;
@@ -312,6 +315,10 @@ static void test_options(void **state)
 	opts.clock_interval_ns = 0;
 	opts.ptp = "/dev/null";
 	assert_int_equal(hft_log_open(&log, dir, &opts), -ENOTTY);
+	opts.ptp = fifo;
+	alarm(60);
+	assert_int_equal(hft_log_open(&log, dir, &opts), -ENOTTY);
+	alarm(0);
 	opts.ptp = NULL;
 	opts.cpus = "none";
 	assert_int_equal(hft_log_open(&log, dir, &opts), -EINVAL);

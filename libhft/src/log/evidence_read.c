@@ -29,7 +29,8 @@ static int hft_log_open_ptp(struct hft_log_clock_reader *reader, const char *pat
 	struct ptp_clock_caps caps;
 	int err;
 
-	reader->ptp_fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* What is no PTP clock must not wait for somebody at its other end. */
+	reader->ptp_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (reader->ptp_fd < 0)
 		return -errno;
 	if (ioctl(reader->ptp_fd, PTP_CLOCK_GETCAPS, &caps)) {
