@@ -25,6 +25,7 @@
 #define ROUNDS		10u
 #define TURNS		5u		/* a stream is in each round of its own */
 #define CHUNK_BYTES	(200u << 10)
+#define FAILURES	3u
 #define STAMPS		1000u		/* between two records: their times differ */
 
 static struct hft_log_site site = {
@@ -41,6 +42,19 @@ int __wrap_open(const char *path, int flags, mode_t mode)
 {
 	sites_opened += !!strstr(path, "/hft/sites");
 	return __real_open(path, flags, mode);
+}
+
+static unsigned int failures;
+
+int __real_hft_log_packed_open(struct hft_log_packed **out, int fd);
+int __wrap_hft_log_packed_open(struct hft_log_packed **out, int fd);
+
+int __wrap_hft_log_packed_open(struct hft_log_packed **out, int fd)
+{
+	if (!failures)
+		return __real_hft_log_packed_open(out, fd);
+	failures--;
+	return -ENOMEM;
 }
 
 static void add_streams(struct hft_log_import *import)
@@ -71,12 +85,13 @@ static void write_one(struct hft_log_import *import, uint64_t stream, uint64_t s
 }
 
 /* In each round each stream writes, or one of @turns; returns how many records there are. */
-static uint64_t make_log(uint32_t flags, unsigned int rounds, unsigned int turns)
+static uint64_t make_log(uint32_t flags, unsigned int rounds, unsigned int turns,
+			 uint64_t chunk_bytes)
 {
 	HFT_OPTS(hft_log_store_opts, store, .flags = flags | HFT_LOG_STORE_BUFFERED,
 		 .sync = HFT_LOG_SYNC_NONE, .audit_sync = HFT_LOG_SYNC_NONE,
 		 .packet_bytes = 16 << 10, .buffers = 2 * STREAMS, .flush_ns = 1,
-		 .chunk_bytes = CHUNK_BYTES);
+		 .chunk_bytes = chunk_bytes);
 	HFT_OPTS(hft_log_import_opts, opts, .store = &store);
 	struct hft_log_import *import;
 	uint64_t stamp, nr = 0, id;
@@ -94,11 +109,19 @@ static uint64_t make_log(uint32_t flags, unsigned int rounds, unsigned int turns
 	return nr;
 }
 
-static struct hft_log_reader *read_log(void)
+/* Nothing but that there is no memory. */
+static void check_notice(void *unused, const struct hft_log_notice *it)
 {
-	static uint64_t lost;
-	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "many", .notice = add_lost,
-		 .context = &lost);
+	(void)unused;
+	if (it->kind != HFT_LOG_NOTICE_UNREADABLE || strcmp(it->text, strerror(ENOMEM)))
+		fail_msg("%s at %llu: %s", it->path, (unsigned long long)it->offset, it->text);
+}
+
+/* With a filter packets are read one by one. */
+static struct hft_log_reader *read_log(uint32_t flags)
+{
+	HFT_OPTS(hft_log_reader_opts, opts, .from = 1, .subsystems = "many",
+		 .notice = check_notice, .flags = flags);
 	struct hft_log_reader *reader;
 	const char *path = dir;
 
@@ -140,13 +163,13 @@ static void read_rest(struct hft_log_reader *reader, uint64_t n, uint64_t end)
 /* A chunk is not read for streams that it has not. */
 static void test_sparse(void **state)
 {
-	uint64_t nr = make_log(HFT_LOG_STORE_NO_PACK, ROUNDS, TURNS);
+	uint64_t nr = make_log(HFT_LOG_STORE_NO_PACK, ROUNDS, TURNS, CHUNK_BYTES);
 	unsigned int chunks = count_chunks();
 
 	(void)state;
 	assert_true(chunks > TURNS);
 	sites_opened = 0;
-	read_rest(read_log(), 0, nr);
+	read_rest(read_log(0), 0, nr);
 	assert_in_range(sites_opened, chunks, 4 * chunks);
 }
 
@@ -165,10 +188,10 @@ static rlim_t limit_files(rlim_t nr)
 
 static void read_with_few(uint32_t flags)
 {
-	uint64_t nr = make_log(flags, 2, 1);
+	uint64_t nr = make_log(flags, 2, 1, CHUNK_BYTES);
 	rlim_t most = limit_files(STREAMS);
 
-	read_rest(read_log(), 0, nr);
+	read_rest(read_log(0), 0, nr);
 	limit_files(most);
 }
 
@@ -218,13 +241,40 @@ static void pack_all(void)
 /* Files that are open, or not at the moment, are compressed while they are read. */
 static void test_packed_meanwhile(void **state)
 {
-	uint64_t nr = make_log(HFT_LOG_STORE_NO_PACK, 2, 1);
-	struct hft_log_reader *reader = read_log();
+	uint64_t nr = make_log(HFT_LOG_STORE_NO_PACK, 2, 1, CHUNK_BYTES);
+	struct hft_log_reader *reader = read_log(0);
 
 	(void)state;
 	read_on(reader, 0, nr / 2);
 	pack_all();
 	read_rest(reader, nr / 2, nr);
+}
+
+/* The same without memory for that: what is compressed is not read as if it were not. */
+static void test_packed_without_memory(void **state)
+{
+	uint64_t nr = make_log(HFT_LOG_STORE_NO_PACK, ROUNDS, 1, UINT32_MAX), n = nr / 2;
+	struct hft_log_reader *reader = read_log(HFT_LOG_READ_FOLLOW);
+	const struct hft_log_view *view;
+	unsigned int refreshed = 0;
+	int ret;
+
+	(void)state;
+	read_on(reader, 0, n);
+	pack_all();
+	failures = FAILURES;
+	while (n < nr && refreshed < 2 * FAILURES) {
+		ret = hft_log_reader_next(reader, &view);
+		n += ret > 0;
+		if (!ret) {
+			ret = hft_log_reader_refresh(reader);
+			refreshed++;
+		}
+		assert_true(ret >= 0 || ret == -ENOMEM);
+	}
+	assert_int_equal(failures, 0);
+	assert_int_equal(n, nr);
+	hft_log_reader_close(reader);
 }
 
 int main(void)
@@ -235,6 +285,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_descriptors_packed, make_folder,
 						remove_folder),
 		cmocka_unit_test_setup_teardown(test_packed_meanwhile, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_packed_without_memory, make_folder,
+						remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

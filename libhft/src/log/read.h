@@ -140,7 +140,8 @@ struct hft_read_file {
 	bool kept;			/* @fd is one */
 	uint64_t size;			/* uncompressed */
 	uint64_t disk_size;
-	struct hft_log_packed *packed;	/* NULL: not compressed */
+	bool is_packed;			/* @path is that of a compressed file */
+	struct hft_log_packed *packed;	/* it; NULL: not compressed, or not open yet */
 	bool salvaged;			/* the compressed file's table is damaged */
 	unsigned char *window;
 	size_t room, length;

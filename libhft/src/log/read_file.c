@@ -25,6 +25,7 @@ static int hft_try_open(struct hft_read_file *file)
 	return file->fd < 0 ? -errno : 0;
 }
 
+/* Without it the bytes of @file->fd are not those of the stream: they are not to be read. */
 static int hft_open_packed(struct hft_read_file *file)
 {
 	int err = hft_log_packed_open(&file->packed, file->fd);
@@ -32,8 +33,12 @@ static int hft_open_packed(struct hft_read_file *file)
 	file->salvaged = err == -EBADMSG;
 	if (file->salvaged)
 		err = hft_log_packed_salvage(&file->packed, file->fd);
-	if (!err)
+	if (!err) {
 		file->size = hft_log_packed_size(file->packed);
+		return 0;
+	}
+	close(file->fd);
+	file->fd = -1;
 	return err;
 }
 
@@ -54,7 +59,8 @@ static int hft_try_packed(struct hft_read_file *file)
 		return err;
 	}
 	free(plain);
-	return hft_open_packed(file);
+	file->is_packed = true;
+	return 0;
 }
 
 /* What was read of it before is at the same offsets in its packets. */
@@ -65,11 +71,14 @@ static int hft_open_now(struct hft_read_file *file)
 	if (file->fd >= 0)
 		return 0;
 	err = hft_try_open(file);
-	if (err == -ENOENT && !file->packed)
-		return hft_try_packed(file);
-	if (!err && file->packed)
-		hft_log_packed_move(file->packed, file->fd);
-	return err;
+	if (err == -ENOENT && !file->is_packed)
+		err = hft_try_packed(file);
+	if (err || !file->is_packed)
+		return err;
+	if (!file->packed)
+		return hft_open_packed(file);
+	hft_log_packed_move(file->packed, file->fd);
+	return 0;
 }
 
 static void hft_let_go(struct hft_read_file *file)
@@ -111,6 +120,7 @@ int hft_read_file_resize(struct hft_read_file *file)
 int hft_read_file_open(struct hft_read_file *file, const char *chunk, uint64_t stream)
 {
 	file->length = 0;
+	file->is_packed = false;
 	file->salvaged = false;
 	if (asprintf(&file->path, "%s/stream-%" PRIu64, chunk, stream) < 0) {
 		file->path = NULL;
