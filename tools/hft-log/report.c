@@ -63,7 +63,7 @@ static void usage(FILE *out)
 	      out);
 }
 
-/* What is lost or unreadable of an audit ring might have been a trading decision. */
+/* What is lost or unreadable of a ring that blocks might have been a trading decision. */
 static void notice(void *context, const struct hft_log_notice *n)
 {
 	struct report *r = context;

@@ -53,7 +53,8 @@ struct hft_log_view_log {
  * @tid: of the thread; 0 if not known
  * @cpu: where the thread was when its ring was made, or -1
  * @thread: name of the thread; "" if not known
- * @policy: of a full ring: "block", "overwrite", "drop"; "" if not known
+ * @policy: of a full ring: "block", "overwrite", "drop", "audit": that of an audit ring, which
+ *	blocks; "" if not known
  * @number: from 0, in the order in which the reader came to know streams
  */
 struct hft_log_view_stream {
