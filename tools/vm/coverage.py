@@ -16,7 +16,7 @@ GATED = re.compile(r'kmod/(core/.*|(queue|dispatch|ring|uring)\.c)|'
                    r'libhft/src/engine/(submit|uring|ring|inbox\w*|soft_\w+)\.c|'
                    r'libhft/src/(pool/(deque|park|queue|slab|spawn|work|worker)\.[ch]|'
                    r'graph/(execute|rank|run)\.c|resource/resource\.c|strand/strand\.c|lock\.h|'
-                   r'log/(drainer|ring|ring_read|ring_room|thread)\.c)|'
+                   r'log/(drainer|flush|ring|ring_read|ring_room|thread)\.c)|'
                    r'libhft/include/hft/log_call\.h')
 # Of each way to count
 ONE_OF_EACH = ('kmod/dispatch.c', 'libhft/src/engine/uring.c', 'libhft/src/engine/sim_run.c')
