@@ -41,7 +41,8 @@ static void test_close_flush(void **state)
 		open_log();
 		atomic_init(&flushes, 0);
 		for (i = 0; i < THREADS; i++)
-			assert_int_equal(pthread_create(&threads[i], NULL, flush_often, &flushes), 0);
+			assert_int_equal(pthread_create(&threads[i], NULL, flush_often, &flushes),
+					 0);
 		while (atomic_load(&flushes) < THREADS)
 			sched_yield();
 		assert_int_equal(hft_log_close(the_log), 0);

@@ -390,7 +390,9 @@ static void test_seal_gone(void **unused)
 /* A process that died before its first packet was written: its chunk is of the log, too. */
 static void test_empty_chunk(void **unused)
 {
-	struct hft_log_store_opts opts = { .flags = HFT_LOG_STORE_NO_PACK | HFT_LOG_STORE_NO_URING };
+	struct hft_log_store_opts opts = {
+		.flags = HFT_LOG_STORE_NO_PACK | HFT_LOG_STORE_NO_URING,
+	};
 	char command[128];
 	struct load load;
 	pid_t child;

@@ -275,7 +275,8 @@ static void test_clock(void **unused)
 	(void)unused;
 	for (turn = 0; turn < TURNS; turn++) {
 		uint64_t freq = freqs[draw() % 6], stamp = draw() >> (draw() % 40 + 1);
-		int64_t offset_s = (int64_t)(draw() % 4000000000), offset = (int64_t)(draw() % freq);
+		int64_t offset_s = (int64_t)(draw() % 4000000000);
+		int64_t offset = (int64_t)(draw() % freq);
 		unsigned __int128 ticks, time;
 
 		if (turn % 10 == 0)

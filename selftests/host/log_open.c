@@ -386,8 +386,8 @@ static void test_bad_sites(void **state)
 	for (i = 0; i < 4; i++) {
 		assert_int_equal(sites[i].id, 0);
 		assert_int_equal(sites[i].enabled, 0);
-		assert_int_equal(hft_log_write(&sites[i], HFT_LOG_AUDIT, 0, &number, sizeof(number)),
-				 -EINVAL);
+		assert_int_equal(hft_log_write(&sites[i], HFT_LOG_AUDIT, 0, &number,
+					       sizeof(number)), -EINVAL);
 	}
 	assert_int_equal(event_number(0, 0), 0);
 	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);

@@ -84,7 +84,8 @@ static void test_texts(void **state)
 
 			strcpy(first, text_of(a, a));
 			memset((char *)it.queue->ring + HFT_LOG_RING_HEAD, 0xaa, LEAST);
-			assert_int_equal(hft_log(HFT_LOG_INFO, "%s%s%d", first, text_of(b, b), 7), 0);
+			assert_int_equal(hft_log(HFT_LOG_INFO, "%s%s%d", first, text_of(b, b), 7),
+					 0);
 			log_queue_take(it.queue, (size_t)log_queue_read(it.queue, &records));
 			log_queue_free(it.queue, it.queue->given);
 			record = records;
@@ -150,7 +151,8 @@ static void test_too_long(void **state)
 	assert_int_equal(hft_log_write(&site, HFT_LOG_PLAIN, 0, bytes, sizeof(bytes)), -EMSGSIZE);
 	assert_int_equal(hft_log_write(&site, HFT_LOG_PLAIN, 5, bytes,
 				       LEAST / 4 - sizeof(struct hft_log_record)), 0);
-	assert_int_equal(hft_log_write(&site, HFT_LOG_PLAIN, 0, bytes, HFT_LOG_RECORD_MAX), -EINVAL);
+	assert_int_equal(hft_log_write(&site, HFT_LOG_PLAIN, 0, bytes, HFT_LOG_RECORD_MAX),
+			 -EINVAL);
 	assert_int_equal(hft_log_write(&site, HFT_LOG_LANES, 0, bytes, 8), -EINVAL);
 	assert_int_equal(it.queue->ring->lost, 0);
 	test_ring_close(&it);

@@ -38,13 +38,15 @@ static void check_handled(struct log_queue *queue, uint32_t *number, uint64_t *m
 			  uint64_t *theirs, uint64_t *lost)
 {
 	static uint64_t stamp;
+	const struct hft_log_record *record;
 	const void *records;
 	int64_t bytes = log_queue_read(queue, &records), offset;
 
-	for (offset = 0; offset < bytes; offset += 8 * test_record(records, (size_t)offset)->words) {
-		const struct hft_log_record *record = test_record(records, (size_t)offset);
-		const struct log_loss *loss = (const void *)record;
+	for (offset = 0; offset < bytes; offset += 8 * record->words) {
+		const struct log_loss *loss;
 
+		record = test_record(records, (size_t)offset);
+		loss = (const void *)record;
 		if (*number)
 			assert_true(record->stamp >= stamp);
 		stamp = record->stamp;

@@ -113,8 +113,9 @@ static void *begin_ahead(void *arg)
 	struct hft_log *log = arg;
 	HFT_OPTS(hft_log_stats, stats);
 
-	if (hft_log_thread(log, NULL) || hft_log_thread(log, NULL) || hft_log_flush(log, 0, WAIT_NS) ||
-	    hft_log_stats(log, &stats) || stats.rings != HFT_LOG_LANES)
+	if (hft_log_thread(log, NULL) || hft_log_thread(log, NULL) ||
+	    hft_log_flush(log, 0, WAIT_NS) || hft_log_stats(log, &stats) ||
+	    stats.rings != HFT_LOG_LANES)
 		return arg;
 	return log_audited(0) || log_plain(0) ? arg : NULL;
 }

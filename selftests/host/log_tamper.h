@@ -113,7 +113,8 @@ static inline const char *name_of(const struct make_file *file)
 	return strchr(file->path, '/') + 1;
 }
 
-static inline struct make_file *find_file(struct make_log *log, unsigned int chunk, const char *name)
+static inline struct make_file *find_file(struct make_log *log, unsigned int chunk,
+					  const char *name)
 {
 	unsigned int i;
 
@@ -124,7 +125,8 @@ static inline struct make_file *find_file(struct make_log *log, unsigned int chu
 	abort();
 }
 
-static inline void resize(struct make_file *file, size_t at, size_t was, const uint8_t *bytes, size_t is)
+static inline void resize(struct make_file *file, size_t at, size_t was, const uint8_t *bytes,
+			  size_t is)
 {
 	size_t behind = file->size - at - was;
 	uint8_t *room = malloc(file->size - was + is + 1);

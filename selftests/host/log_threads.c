@@ -246,8 +246,8 @@ static void test_long(void **state)
 	(void)state;
 	memset(text, 'x', HFT_LOG_TEXT_MAX);
 	text[HFT_LOG_TEXT_MAX] = '\0';
-	assert_int_equal(hft_log(HFT_LOG_NOTICE, TEXT, t, t, t, t, t, t, t, t, t, t, t, t, t, t, t, t),
-			 -EMSGSIZE);
+	assert_int_equal(hft_log(HFT_LOG_NOTICE, TEXT, t, t, t, t, t, t, t, t, t, t, t, t, t, t, t,
+				 t), -EMSGSIZE);
 	assert_int_equal(log_other(1), 0);
 	assert_int_equal(hft_log(HFT_LOG_NOTICE, "%s %s %s %s %s %s %s %s %s %s %s %s %s %s %s",
 				 t, t, t, t, t, t, t, t, t, t, t, t, t, t, t), 0);

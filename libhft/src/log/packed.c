@@ -192,7 +192,9 @@ static int64_t frame_bytes(struct hft_log_packed *packed, struct window *window,
 			return bytes;
 		if (window->at + window->bytes == size || (!skipped && window->bytes > most))
 			return damaged("no whole frame");
-		err = move_window(packed, window, at, room < size - at ? room : (size_t)(size - at));
+		if (room > size - at)
+			room = (size_t)(size - at);
+		err = move_window(packed, window, at, room);
 		if (err)
 			return err;
 	}

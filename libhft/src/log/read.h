@@ -126,7 +126,7 @@ struct hft_read_folder {
 	uint64_t stream;
 	struct hft_read_chunk **chunks;	/* by number */
 	uint32_t nr_chunks;
-	struct hft_read_chunk *held[HFT_READ_HELD];	/* used once more: they need not be read again */
+	struct hft_read_chunk *held[HFT_READ_HELD];	/* used once more, not to be read again */
 };
 
 /* A reader's files beyond these are open only while they are read. */

@@ -19,7 +19,7 @@
 #include "read.h"
 
 #define HFT_NS_PER_S	1000000000ll
-#define HFT_SAME_NS	50000		/* lines of two logs that are no further apart say the same */
+#define HFT_SAME_NS	50000		/* lines of two logs not further apart say the same */
 #define HFT_LINE_MAX	65536u		/* bytes of what a chunk says first */
 
 /* A line from stamps to times, from a stamp on */

@@ -62,8 +62,8 @@ void hft_read_packet_damaged(struct hft_read_input *input, uint64_t offset, uint
 void hft_read_packet_unknown(struct hft_read_input *input, const char *text)
 {
 	if (input->unknown++ < HFT_READ_TOLD)
-		hft_packet_notice(input, HFT_LOG_NOTICE_UNKNOWN, input->packet, input->number - 1, 1,
-				  text);
+		hft_packet_notice(input, HFT_LOG_NOTICE_UNKNOWN, input->packet,
+				  input->number - 1, 1, text);
 }
 
 static void hft_note_more(struct hft_read_input *input, uint32_t kind, uint64_t nr,

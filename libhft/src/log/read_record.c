@@ -86,7 +86,7 @@ static struct hft_read_site *hft_late_site(struct hft_read_input *input, uint16_
 	return hft_find_site(chunk, id);
 }
 
-/* The arguments of a record of @bytes, in @input->view; 1, 0: they are not all there, or -ENOMEM. */
+/* The arguments of a record of @bytes, in @input->view; 1, 0: some are missing, or -ENOMEM. */
 static int hft_take_values(struct hft_read_input *input, const struct hft_read_site *site,
 			   const struct hft_log_record *record, size_t bytes)
 {

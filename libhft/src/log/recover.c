@@ -500,8 +500,8 @@ static int tidy(struct recovery *it)
 static int forget_rings(struct recovery *it)
 {
 	if (it->control->boot && it->control->boot == log_control_boot())
-		return hft_fail(ENXIO, "the rings of process %u, in %s, are not to be seen here: if "
-				"they are not in another container, remove %s/control",
+		return hft_fail(ENXIO, "the rings of process %u, in %s, are not to be seen here: "
+				"if they are not in another container, remove %s/control",
 				it->control->pid, it->control->ring_dir, it->dir);
 	it->control->streams += LOST_STREAMS;
 	it->control->open = 0;

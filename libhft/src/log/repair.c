@@ -48,7 +48,8 @@ static int hft_log_list_streams(int chunk_fd, char ***names, size_t *nr)
 		if (!hft_log_stream_number(entry->d_name, &stream))
 			continue;
 		if (strstr(entry->d_name, ".zst")) {
-			err = hft_fail(EBADMSG, "%s is compressed: its chunk had a seal, and has none",
+			err = hft_fail(EBADMSG,
+				       "%s is compressed: its chunk had a seal, and has none",
 				       entry->d_name);
 			break;
 		}
@@ -177,8 +178,8 @@ static int hft_log_repair_chunks(struct hft_log_repairer *repairer,
 		opts.closed = hft_gettime(CLOCK_REALTIME);
 		opts.final = i + 1 == chunks->nr;
 		if (hft_log_had_seal(chunks, chunk) && !(repairer->how & HFT_LOG_REPAIR_REST))
-			return hft_fail(EBADMSG, "chunk %" PRIu64 ": its seal is missing or damaged, "
-					"which no repair mends", chunk->number);
+			return hft_fail(EBADMSG, "chunk %" PRIu64 ": its seal is missing or "
+					"damaged, which no repair mends", chunk->number);
 		if (!chunk->err) {
 			hft_log_uuid_read(chunk->uuid, opts.uuid);
 			strcpy(repairer->uuid, chunk->uuid);

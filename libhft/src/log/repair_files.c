@@ -90,7 +90,8 @@ static int hft_log_cut_text(struct hft_log_repairer *repairer, const char *file,
 		snprintf(name, sizeof(name), ".cut-%s", base ? base + 1 : file);
 		err = hft_log_create(repairer, name, &fd);
 		if (!err)
-			err = hft_log_finish(fd, hft_log_keep_bytes(fd, text + whole, size - whole));
+			err = hft_log_finish(fd, hft_log_keep_bytes(fd, text + whole,
+								    size - whole));
 	}
 	return err ? err : hft_log_say_cut(repairer, file, size - whole);
 }
@@ -113,7 +114,9 @@ static int hft_log_repair_text(struct hft_log_repairer *repairer, const char *fi
 	if (!err && (repairer->how & HFT_LOG_REPAIR_IN_PLACE))
 		err = hft_log_again_text(repairer->chunk_fd, file, text, whole);
 	free(text);
-	return err ? err : hft_log_seal_file(&repairer->seal, repairer->chunk_fd, file, file, whole);
+	if (err)
+		return err;
+	return hft_log_seal_file(&repairer->seal, repairer->chunk_fd, file, file, whole);
 }
 
 int hft_log_repair_texts(struct hft_log_repairer *repairer)

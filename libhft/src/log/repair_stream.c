@@ -123,8 +123,8 @@ static int hft_log_choose(struct hft_log_repairer *repairer, struct hft_log_sour
 
 int hft_log_create(struct hft_log_repairer *repairer, const char *name, int *fd)
 {
-	*fd = openat(repairer->chunk_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-		     0600);
+	*fd = openat(repairer->chunk_fd, name,
+		     O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	return *fd < 0 ? hft_fail(errno, "create %s", name) : 0;
 }
 

@@ -100,7 +100,8 @@ void hft_log_sched_thread(void)
 	struct hft_log *log = log_current();
 
 	/* Where it can not be had, the events say so: as they would without this. */
-	if (log && (hft_log_sched_wants(HFT_SCHED_START) || hft_log_sched_wants(HFT_SCHED_POOL_START)))
+	if (log && (hft_log_sched_wants(HFT_SCHED_START) ||
+		    hft_log_sched_wants(HFT_SCHED_POOL_START)))
 		log_thread_attach(HFT_LOG_PLAIN);
 }
 
@@ -133,7 +134,7 @@ void hft_log_sched_release(const struct hft_event *event, uint32_t ring, uint32_
 		event->deadline, event->published, (uint64_t)event->result, at,
 	};
 
-	_Static_assert(sizeof(arguments) / 8 == sizeof(job_types) - 1, "as many as there are fields");
+	_Static_assert(sizeof(arguments) / 8 == sizeof(job_types) - 1, "as many as fields");
 	hft_log_write(&hft_log_sched_sites[HFT_SCHED_RELEASE], HFT_LOG_PLAIN, stamp, arguments,
 		      sizeof(arguments));
 }
@@ -175,8 +176,8 @@ void hft_log_sched_response(const struct hft_event *notice)
 /* @id: of a thread, or what is the same for all events of a task. */
 void hft_log_sched_boost(uint64_t id, bool is_task, uint32_t from, uint32_t to, uint64_t at)
 {
-	put_boost(&hft_log_sched_sites[HFT_SCHED_BOOST], is_task ? 0 : id, is_task ? id : 0, from, to,
-		  at);
+	put_boost(&hft_log_sched_sites[HFT_SCHED_BOOST], is_task ? 0 : id, is_task ? id : 0, from,
+		  to, at);
 }
 
 void hft_log_sched_pool(enum hft_log_sched_what what, const void *fn, uint32_t worker, uint32_t cpu,

@@ -41,7 +41,8 @@ extern struct hft_log_site hft_log_sched_sites[HFT_SCHED_WHATS]
 
 HFT_LOG_INLINE bool hft_log_sched_wants(enum hft_log_sched_what what)
 {
-	return hft_log_unlikely(__atomic_load_n(&hft_log_sched_sites[what].enabled, __ATOMIC_RELAXED));
+	return hft_log_unlikely(__atomic_load_n(&hft_log_sched_sites[what].enabled,
+						__ATOMIC_RELAXED));
 }
 
 /* Of a log that wants it: the rings of the calling thread, before they are needed. */

@@ -424,7 +424,8 @@ static bool hft_log_is_seal(const json_t *json)
 			return false;
 	}
 	return hft_log_is_number(json, "chunk") && hft_log_is_number(json, "first") &&
-	       hft_log_is_number(json, "closed") && json_is_boolean(json_object_get(json, "final")) &&
+	       hft_log_is_number(json, "closed") &&
+	       json_is_boolean(json_object_get(json, "final")) &&
 	       hft_log_is_hex(json, "previous", HASH) && hft_log_is_hex(json, "root", HASH);
 }
 
@@ -524,5 +525,7 @@ int hft_log_seal_check_signature(const struct hft_log_sealing *seal,
 
 void hft_log_seal_previous(const struct hft_log_sealing *seal, uint8_t previous[HASH])
 {
-	hft_log_hex_read(json_string_value(json_object_get(seal->json, "previous")), previous, HASH);
+	const json_t *value = json_object_get(seal->json, "previous");
+
+	hft_log_hex_read(json_string_value(value), previous, HASH);
 }

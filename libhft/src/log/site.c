@@ -164,7 +164,8 @@ static bool is_back(const struct known *known, const struct hft_log_site *site)
 {
 	const struct hft_log_store_site *info = &known->info;
 
-	return !known->site && site->types && info->line == site->line && info->level == site->level &&
+	return !known->site && site->types &&
+	       info->line == site->line && info->level == site->level &&
 	       is_same_text(info->file, site->file) && is_same_text(info->format, site->format) &&
 	       is_same_text(info->name, site->name) &&
 	       is_same_text(info->subsystem, site->subsystem) && is_same_types(info, site->types);

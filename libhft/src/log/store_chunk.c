@@ -105,7 +105,7 @@ static int make_files(struct hft_log_store *store, struct log_chunk *chunk, cons
 {
 	int i, err = 0;
 
-	hft_store_folder_remove(store->dir_fd, name);		/* what is left of a failed attempt */
+	hft_store_folder_remove(store->dir_fd, name);	/* what is left of a failed attempt */
 	if (mkdirat(store->dir_fd, name, 0750))
 		return hft_fail(errno, "making a chunk in %s", store->dir);
 	chunk->fd = openat(store->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -97,7 +97,7 @@ struct log_file {
 	uint64_t sync_written_to;
 	uint64_t sync_due;
 	uint64_t from;			/* bytes of records of the stream in files before it */
-	uint64_t synced_to;		/* &log_stream.synced, when all before it are certain, too */
+	uint64_t synced_to;		/* &log_stream.synced, when all before it are, too */
 	uint64_t bound;			/* packets that have a place in it */
 	uint64_t bound_bytes;
 	struct hft_log_chain chain;	/* the hasher's, until it has sealed those */
@@ -260,7 +260,7 @@ struct hft_log_store {
 	uint32_t doubts;			/* chunks that are doubtful */
 	bool sealing;				/* the hasher has packets, when it was looked at */
 	bool keeper_fails;			/* &log_keeper.failing, the same */
-	bool lost;				/* what a chunk had: no sync is a success any more */
+	bool lost;				/* what a chunk had: no more sync is a success */
 	bool blocked;				/* there is no chunk for a packet */
 	uint64_t retry;				/* when; 0: nothing is to be tried again */
 	uint64_t retry_ns;

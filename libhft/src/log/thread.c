@@ -324,8 +324,7 @@ static int read_opts(struct hft_log_thread_opts *opts, const struct hft_log_thre
 	if (err)
 		return err;
 	if (opts->reserved)
-		return hft_fail(EINVAL, "the reserved field of a thread's options has to be 0, not %u",
-				opts->reserved);
+		return hft_fail(EINVAL, "what is reserved of a thread's options has to be 0");
 	if (opts->policy >= HFT_LOG_POLICIES)
 		return hft_fail(EINVAL, "no such policy of a thread's rings, %u", opts->policy);
 	if (opts->sync > HFT_LOG_SYNC_PACKET || opts->audit_sync > HFT_LOG_SYNC_PACKET)

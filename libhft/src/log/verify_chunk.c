@@ -217,7 +217,8 @@ static int hft_log_check_added(struct hft_log_verifier *verifier, const char *fi
 			       const json_t *files)
 {
 	if (strcmp(file, "hft/seal") && !hft_log_is_sealed(files, file))
-		hft_log_find_file(verifier, file, HFT_LOG_ADDED, "the seal does not have this file");
+		hft_log_find_file(verifier, file, HFT_LOG_ADDED,
+				  "the seal does not have this file");
 	return 0;
 }
 
