@@ -25,6 +25,7 @@
 #include "journal.h"
 #include "locked.h"
 #include "log.h"
+#include "runs.h"
 #include "seal.h"
 #include "store_internal.h"
 
@@ -34,25 +35,17 @@
 #define BUSY_TRIES	100		/* for a second in all */
 #define BUSY_PAUSE_NS	10000000
 
-/* Numbers of records in a row. */
-struct run {
-	uint32_t first;
-	uint32_t last;
-};
-
 /**
  * struct left - a ring that was left
  * @name: of its file
  * @queue: it; NULL: it can not be read at all
- * @runs: of records that are in files, and may be in the ring
- * @nr_runs: how many
+ * @in_files: numbers of records that are, and may be in the ring
  * @stamp: of the last record in files or of the ring, 0: none is known
  */
 struct left {
 	char name[32];
 	struct log_queue *queue;
-	struct run *runs;
-	size_t nr_runs;
+	struct log_runs in_files;
 	uint64_t stamp;
 };
 
@@ -186,22 +179,6 @@ static void see_stamp(struct left *left, uint64_t stamp)
 		left->stamp = stamp;
 }
 
-static int add_to_runs(struct left *left, uint32_t number)
-{
-	struct run *run = left->nr_runs ? &left->runs[left->nr_runs - 1] : NULL;
-
-	if (run && number == run->last + 1) {
-		run->last = number;
-		return 0;
-	}
-	run = realloc(left->runs, (left->nr_runs + 1) * sizeof(*run));
-	if (!run)
-		return no_memory();
-	left->runs = run;
-	run[left->nr_runs++] = (struct run){ number, number };
-	return 0;
-}
-
 /* What is in files of each stream. */
 static int find_runs(struct recovery *it)
 {
@@ -224,23 +201,12 @@ static int find_runs(struct recovery *it)
 		if (!left || strcmp(view->stream->log->uuid, uuid))
 			continue;
 		see_stamp(left, view->stamp);
-		ret = add_to_runs(left, view->sequence);
+		ret = log_runs_add(&left->in_files, view->sequence);
 		if (ret)
 			break;
 	}
 	hft_log_reader_close(reader);
 	return ret;
-}
-
-static bool is_known(const struct left *left, uint32_t number)
-{
-	size_t i;
-
-	for (i = 0; i < left->nr_runs; i++) {
-		if (number - left->runs[i].first <= left->runs[i].last - left->runs[i].first)
-			return true;
-	}
-	return false;
 }
 
 /* Of @bytes at @records, how many are in files from the first on, or are not: @known. */
@@ -249,11 +215,11 @@ static size_t alike(struct left *left, const void *records, size_t bytes, bool *
 	const struct hft_log_record *record = records;
 	size_t offset = 0;
 
-	*known = is_known(left, record->sequence);
+	*known = log_runs_has(&left->in_files, record->sequence);
 	while (bytes - offset >= sizeof(*record)) {
 		record = (const void *)((const char *)records + offset);
 		if (record->words < 2 || 8 * (size_t)record->words > bytes - offset ||
-		    is_known(left, record->sequence) != *known)
+		    log_runs_has(&left->in_files, record->sequence) != *known)
 			break;
 		see_stamp(left, record->stamp);
 		offset += 8 * (size_t)record->words;
@@ -295,26 +261,6 @@ static int write_ring(struct recovery *it, struct left *left)
 	return (int)bytes;
 }
 
-/* The number behind those in files that are before @first; @unknown: there are none. */
-static uint32_t next_of_files(const struct left *left, uint32_t first, uint32_t unknown)
-{
-	uint32_t next = unknown;
-	bool found = false;
-	size_t i;
-
-	if (is_known(left, first))
-		return first;
-	for (i = 0; i < left->nr_runs; i++) {
-		uint32_t behind = left->runs[i].last + 1;
-
-		if ((int32_t)(first - behind) < 0 || (found && (int32_t)(behind - next) < 0))
-			continue;
-		next = behind;
-		found = true;
-	}
-	return next;
-}
-
 /* What was overwritten is told as lost, but where another recovery has done so already. */
 static void resume(const struct left *left)
 {
@@ -322,7 +268,8 @@ static void resume(const struct left *left)
 	bool is_whole = !queue->position;
 
 	if (log_queue_resume(queue))
-		queue->number = next_of_files(left, queue->number, is_whole ? 0 : queue->number);
+		queue->number = log_runs_next(&left->in_files, queue->number,
+					      is_whole ? 0 : queue->number);
 }
 
 static int copy_ring(const struct recovery *it, const struct left *left, const char *path)
@@ -451,7 +398,7 @@ static int recover_rings(struct recovery *it, const struct hft_log_store_opts *o
 	for (i = 0; i < it->nr_left; i++) {
 		if (it->left[i].queue)
 			log_queue_put(it->left[i].queue);
-		free(it->left[i].runs);
+		log_runs_free(&it->left[i].in_files);
 	}
 	free(it->left);
 	return err;
