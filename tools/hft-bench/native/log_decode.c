@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Records to text: hft-log cat and babeltrace2 of the same log, in turns, each a process with
- * its output to /dev/null.  What counts is the time on the CPU, of one thread each; a note says
- * what hft-log cat does by the clock with as many threads as it takes by itself.
+ * its output to /dev/null, as whoever waits for it sees them: by the clock, with as many
+ * threads as each takes by itself.  A note says what one thread does, by its time on the CPU.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -100,7 +100,7 @@ static void measure(char *chunk)
 	};
 	char *const all[] = { "hft-log", "cat", "--subsystem", "bench", chunk, NULL };
 	char *const peers[] = { "babeltrace2", chunk, NULL };
-	double seconds[ROUNDS], clock[ROUNDS], peer_seconds[PEER_ROUNDS];
+	double seconds[ROUNDS], clock[ROUNDS], peer[PEER_ROUNDS], time;
 	int i;
 
 	for (i = 0; i < ROUNDS; i++) {
@@ -110,16 +110,15 @@ static void measure(char *chunk)
 			return;
 		}
 		if (i < PEER_ROUNDS)
-			peer_seconds[i] = run("babeltrace2", peers, NULL);
+			peer[i] = run("babeltrace2", peers, &time) > 0 ? time : -1;
 	}
-	printf("figure decode_records_per_s %.0f\n", RECORDS / median(seconds, ROUNDS));
+	printf("figure decode_records_per_s %.0f\n", RECORDS / median(clock, ROUNDS));
 	printf("note decode_records_per_s: u64, u32 and double, fastest round %.0f\n",
-	       RECORDS / seconds[0]);
-	printf("note decode_records_per_s: with threads for all CPUs, by the clock, %.0f\n",
-	       RECORDS / median(clock, ROUNDS));
-	if (quantile(peer_seconds, PEER_ROUNDS, 0) > 0)
-		printf("peer decode_records_per_s %.0f\n",
-		       RECORDS / median(peer_seconds, PEER_ROUNDS));
+	       RECORDS / quantile(clock, ROUNDS, 0));
+	printf("note decode_records_per_s: one thread, of its time on the CPU, %.0f\n",
+	       RECORDS / median(seconds, ROUNDS));
+	if (quantile(peer, PEER_ROUNDS, 0) > 0)
+		printf("peer decode_records_per_s %.0f\n", RECORDS / median(peer, PEER_ROUNDS));
 	else
 		printf("note decode_records_per_s: no babeltrace2: run 'make deps'\n");
 }
