@@ -309,6 +309,122 @@ static void test_unseen(void **state)
 	assert_int_equal(result.late, 1);
 }
 
+/* BEST, of @alone, waits for FIRST, of @spare, and would go before LEFT. */
+static void submit_chain(struct machine *m)
+{
+	struct hft_task task = {
+		.cookie = FIRST, .release = hft_now(), .ring = hft_ring_number(m->spare),
+		.level = HFT_LEVEL_NORMAL, .flags = HFT_TASK_TRACK,
+	};
+	uint64_t id;
+
+	assert_int_equal(hft_submit(m->h, &task, &id), 0);
+	task.cookie = BEST;
+	task.ring = hft_ring_number(m->alone);
+	task.level = HFT_LEVEL_HIGH;
+	task.release = hft_now() + 10 * LATE_NS;
+	task.deadline = hft_now() + 100 * LATE_NS;
+	task.flags = HFT_TASK_WATCH;
+	task.after = id;
+	assert_int_equal(hft_submit(m->h, &task, NULL), 0);
+	hft_spin_until(hft_now() + 2 * LATE_NS);
+}
+
+/* FIRST is consumed just after the CPU of @alone has gone offline, or @before it was back. */
+static void record_chain(const char *path, bool back, uint64_t before)
+{
+	struct machine m = { 0 };
+	struct hft_sim *sim;
+
+	machine_open(&m, path, true);
+	sim = hft_sim_of(m.h);
+	submit_chain(&m);
+	assert_int_equal(hft_sim_set_online(sim, ALONE_CPU, false), 0);
+	hft_wait(m.home, hft_now());
+	hft_spin_until(hft_now() + (back ? 2 * LATE_NS : USEC));
+	if (back) {
+		assert_int_equal(hft_sim_set_online(sim, ALONE_CPU, true), 0);
+		hft_wait(m.home, hft_now());
+		hft_spin_until(hft_now() + before);
+	}
+	hft_ring_advance(m.spare);
+	/* It is looked at. */
+	hft_wait(m.spare, hft_now());
+	hft_spin_until(hft_now() + LATE_NS);
+	if (back) {
+		submit(&m, m.alone, LEFT, hft_now() + LATE_NS);
+		hft_spin_until(hft_now() + LATE_NS);
+		assert_int_equal(take(m.alone, 0), LEFT);
+		hft_spin_until(hft_now() + 10 * LATE_NS);
+	}
+	assert_int_equal(take(m.alone, back ? 0 : -ECANCELED), BEST);
+	machine_close(&m);
+}
+
+/* Nobody has told, and who has looked was late by so much.  Returns how many turns there were. */
+static uint32_t delay_turns(struct hft_recording *recording, uint64_t begin, uint64_t end)
+{
+	uint32_t turns = 0;
+	size_t i;
+
+	for (i = 0; i < recording->nr; i++) {
+		struct hft_record *record = &recording->records[i];
+
+		if (is_turn(record))
+			record->words[9] = HFT_EVENT_CLOCK;
+		if (record->kind != HFT_RECORD_CPU)
+			continue;
+		turns++;
+		record->words[0] += begin;
+		record->words[1] += end;
+	}
+	return turns;
+}
+
+/* What waits for a task of another CPU ends with that, if its own CPU is offline just then. */
+static void test_chain(void **state)
+{
+	static const uint64_t begins[] = { LATE_NS / 2, 0, LATE_NS / 2 };
+	HFT_OPTS(hft_replay_opts, opts, .late_ns = LATE_NS);
+	struct hft_replay_result result;
+	struct hft_recording recording;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		bool back = i == 2;
+
+		record_chain(path_of("chain"), back, USEC);
+		assert_int_equal(hft_recording_read(path_of("chain"), 1, &recording), 0);
+		assert_int_equal(delay_turns(&recording, begins[i], LATE_NS / 2), 1 + back);
+		if (hft_replay_recording(&recording, &opts, &result, NULL))
+			fail_msg("%d: %s", i, hft_strerror(EPROTO));
+		assert_int_equal(result.events, 2 + back);
+		assert_int_equal(result.late > 0, begins[i] > 0);
+		hft_recording_free(&recording);
+	}
+}
+
+/* Not if its CPU was online by then, and long before. */
+static void test_chain_differs(void **state)
+{
+	HFT_OPTS(hft_replay_opts, opts, .late_ns = LATE_NS);
+	struct hft_replay_result result;
+	struct hft_recording recording;
+	size_t i;
+
+	(void)state;
+	record_chain(path_of("differs"), true, 2 * LATE_NS);
+	assert_int_equal(hft_recording_read(path_of("differs"), 1, &recording), 0);
+	for (i = recording.nr; recording.records[i - 1].kind != HFT_RECORD_DISPATCH; i--)
+		;
+	recording.records[i - 1].words[8] = (uint64_t)-ECANCELED;
+	assert_int_equal(hft_replay_recording(&recording, &opts, &result, NULL), -EPROTO);
+	assert_non_null(strstr(hft_strerror(EPROTO), "its result is another"));
+	assert_int_equal(result.events, 2);
+	hft_recording_free(&recording);
+}
+
 #define USUAL		400
 #define USUAL_NS	(5 * USEC)
 #define SPIKE_NS	(400 * USEC)
@@ -452,6 +568,8 @@ int main(void)
 		cmocka_unit_test(test_offline),
 		cmocka_unit_test(test_who_knows),
 		cmocka_unit_test(test_unseen),
+		cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_chain_differs),
 		cmocka_unit_test(test_spare),
 		cmocka_unit_test(test_spare_later),
 	};

@@ -210,6 +210,7 @@ void hft_replay_place(struct replay *r, const struct replay_task *task);
 struct hft_slot *hft_replay_fetch(struct replay *r, struct hft_sim_ring *made,
 				  struct hft_slot *slot);
 int64_t hft_replay_submit_offline(struct replay *r, const struct hft_task *task);
+bool hft_replay_restore(struct replay *r, struct hft_slot *slot);
 void hft_replay_end(struct replay *r, struct hft_slot *slot, const struct hft_event *recorded);
 
 /* replay_order.c */

@@ -4,7 +4,8 @@
  *
  * A CPU that goes offline, or comes back, is one of the machine that does.  What was queued on it
  * the machine moves or ends itself, and so it sends away what a rule says; a task that was
- * submitted, moved or ended a moment before or after that is where it was, and as it was.
+ * submitted, moved, ended or let go by what it came after a moment before or after that is where
+ * it was, and as it was.
  */
 #include <errno.h>
 
@@ -98,18 +99,28 @@ static bool will(struct replay *r, const struct hft_sim_ring *made, uint64_t tim
 	return false;
 }
 
-/* Did it a moment ago? */
+/* Did it since a time, or a moment before? */
+static bool has_turned_since(const struct replay *r, const struct hft_sim_ring *made, uint64_t time)
+{
+	uint64_t turned = made->cpu->turned;
+
+	return turned && (time <= r->turned_until || time <= turned + r->opts.late_ns);
+}
+
 static bool has_turned(const struct replay *r, const struct hft_sim_ring *made)
 {
-	uint64_t turned = made->cpu->turned, now = r->sim->now;
+	return has_turned_since(r, made, r->sim->now);
+}
 
-	return turned && (now <= r->turned_until ||
-			  hft_replay_distance(turned, now) <= r->opts.late_ns);
+static bool turns_since(struct replay *r, const struct hft_sim_ring *made, uint64_t time)
+{
+	return has_turned_since(r, made, time) ||
+	       will(r, made, r->sim->now + r->opts.late_ns, turns);
 }
 
 static bool is_turning(struct replay *r, const struct hft_sim_ring *made)
 {
-	return has_turned(r, made) || will(r, made, r->sim->now + r->opts.late_ns, turns);
+	return turns_since(r, made, r->sim->now);
 }
 
 /* Do rules of the ring send tasks away from about now on, or no more? */
@@ -204,6 +215,74 @@ struct hft_slot *hft_replay_fetch(struct replay *r, struct hft_sim_ring *made,
 }
 
 /*
+ * What a task came after has ended since its CPU turned, or a moment before that: who has seen
+ * the end, and when, is in no record.
+ */
+static bool turns_at_end(struct replay *r, const struct hft_slot *slot)
+{
+	const uint64_t *words = r->recording.records[r->tasks[slot->cookie].record].words;
+	const struct replay_task *before = words[14] ? hft_replay_find_task(r, words[14]) : NULL;
+	const struct replay_ring *home = hft_replay_ring_at(r, words[6]);
+	uint64_t since = words[0];
+
+	if (!before)
+		return false;
+	if (before->touched > since)
+		since = before->touched;
+	return turns_since(r, hft_sim_ring_of(slot->ready), since) ||
+	       (home && turns_since(r, home->ring->state, since));
+}
+
+/* A task was let go just before its CPU went offline, or as it had come back: it waits again. */
+static void restore(struct replay *r, struct hft_slot *slot)
+{
+	const uint64_t *words = r->recording.records[r->tasks[slot->cookie].record].words;
+	struct hft_ready_queue *ready = slot->ready;
+	uint64_t offset = ready->release->offset[slot->clock];
+
+	hft_heap_remove(&ready->heap, &slot->item);
+	slot->flags &= ~HFT_SLOT_ABORTED;
+	slot->flags |= words[7] & HFT_TASK_WATCH;
+	slot->release += offset;
+	slot->deadline += slot->deadline ? offset : 0;
+	hft_release_add(ready, slot);
+	hft_sim_commit(hft_sim_ring_of(ready)->cpu);
+	r->result.late++;
+}
+
+/*
+ * A task that is ready was aborted here, as its CPU was offline, and was not there, as far as its
+ * first event tells: then it is not.  Returns whether that was so.
+ */
+bool hft_replay_restore(struct replay *r, struct hft_slot *slot)
+{
+	uint32_t event = r->tasks[slot->cookie].events;
+
+	if (!(slot->flags & HFT_SLOT_ABORTED) || slot->state != HFT_SLOT_READY)
+		return false;
+	if (event && (int32_t)r->recording.records[event].words[8] == -ECANCELED)
+		return false;
+	if (!turns_at_end(r, slot))
+		return false;
+	restore(r, slot);
+	return true;
+}
+
+/* A task that was aborted there is here, if its CPU may have been offline: as hft_chain_abort(). */
+static void abort_task(struct replay *r, struct hft_slot *slot)
+{
+	bool queued = slot->state == HFT_SLOT_WAITING || slot->state == HFT_SLOT_READY;
+
+	if (slot->flags & HFT_SLOT_ABORTED || !queued || !turns_at_end(r, slot))
+		return;
+	slot->flags |= HFT_SLOT_ABORTED;
+	slot->flags &= ~HFT_TASK_WATCH;
+	hft_watch_stop(slot);
+	hft_sim_end_task(slot);
+	r->result.late++;
+}
+
+/*
  * A task ended with its CPU, or did not.  Of one that was gone and back between two looks nobody
  * has told but those that it has ended.
  */
@@ -212,7 +291,9 @@ void hft_replay_end(struct replay *r, struct hft_slot *slot, const struct hft_ev
 	struct hft_release_queue *queue = slot->ready->release;
 	bool ended = slot->item.seq < queue->ended;
 
-	if (ended == (recorded->result == -ENODEV))
+	if (recorded->result == -ECANCELED)
+		abort_task(r, slot);
+	if (slot->flags & HFT_SLOT_ABORTED || ended == (recorded->result == -ENODEV))
 		return;
 	if (!ended) {
 		hft_sim_end_task(slot);

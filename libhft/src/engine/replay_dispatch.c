@@ -179,6 +179,8 @@ static int set_aside(struct replay *r, const struct hft_slot *slot, struct hft_s
 
 		if (best == slot)
 			return nr;
+		if (!halted && hft_replay_restore(r, best))
+			continue;
 		if (!halted && demote(best)) {
 			r->result.late++;
 			continue;
@@ -369,6 +371,8 @@ static int await_ready(struct replay *r, const struct replay_task *task,
 
 	await_consumer(r, task);
 	slot = hft_sim_find(r->sim, task->sim_id);
+	if (slot)
+		hft_replay_restore(r, slot);
 	if (slot)
 		correct_job(r, task, slot, recorded);
 	if (slot)

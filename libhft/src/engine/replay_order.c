@@ -172,6 +172,12 @@ static bool is_held(const struct replay *r, const struct replay_task *task, uint
 	return mode == HFT_HALT_REDUCE ? !reduces : mode;
 }
 
+/* Was a CPU online, by a task's result?  One that was not let go by another tells nothing. */
+static bool is_of_online(int32_t result)
+{
+	return result != -ENODEV && result != -ECANCELED;
+}
+
 /*
  * A ring is held to something since some time between two looks, and so its CPU is offline:
  * early, but after all that was dispatched meanwhile and would not have been.
@@ -190,7 +196,7 @@ static void note_dispatch(struct replay *r, const uint64_t *words)
 		action->time = words[0] + 1;
 	action = change_at(r, &ring->turns, words[0]);
 	/* When it was is known if it was at one time. */
-	if (action && words_of(r, action->index)[3] && (int32_t)words[8] != -ENODEV &&
+	if (action && words_of(r, action->index)[3] && is_of_online((int32_t)words[8]) &&
 	    action->time < words_of(r, action->index)[1])
 		action->time = words[0] + 1;
 }
