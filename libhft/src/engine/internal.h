@@ -140,6 +140,7 @@ struct hft_ring {
 	uint32_t held;			/* enum hft_halt_mode, by others; as it is recorded */
 	bool offline;			/* its CPU is, as the page has said then */
 	bool cpu_offline;		/* likewise, as it is recorded */
+	uint64_t cpu_time;		/* when it was recorded, or a closed ring has last seen it */
 	uint64_t held_time;		/* when these were looked at last */
 	void *state;			/* the backend's */
 	struct hft_sim *machine;	/* whose time it has; NULL: this one's */

@@ -270,6 +270,7 @@ static void hft_record_ring_close(struct hft_ring *ring)
 	if (!hft_is_inherited(recorder->forks)) {
 		hft_record_look(recorder);
 		hft_record_rest(ring);
+		hft_record_last_look(ring);
 		RECORD(recorder, HFT_RECORD_RING_CLOSE, hft_record_now(recorder), ring->number);
 		hft_record_know(recorder, ring->number, NULL);
 	}

@@ -87,25 +87,40 @@ static void hft_record_state(struct hft_ring *ring, uint32_t kind, uint64_t begi
 	hft_record_append(ring->recorder, kind, words, NULL);
 }
 
+/* Ring number @i, if it is of the same CPU as @ring, or NULL. */
+static struct hft_ring *hft_record_mate(const struct hft_ring *ring, uint32_t i)
+{
+	struct hft_ring *other = ring->recorder->rings[i];
+
+	return other && other->cpu == ring->cpu ? other : NULL;
+}
+
+static uint32_t hft_record_page_flags(const struct hft_ring *ring)
+{
+	return __atomic_load_n(&ring->producer->flags, __ATOMIC_ACQUIRE);
+}
+
 /*
- * A CPU has gone offline or come back, since the last look at any of its rings: it is recorded
- * with the first that says so.  Of a simulated one is known when.
+ * A CPU has gone offline or come back, since the last look that has found it as it was: it is
+ * recorded with the first that says so.  Of a simulated one is known when.
  */
 static void hft_record_turned(struct hft_ring *ring, bool offline)
 {
 	struct hft_recorder *recorder = ring->recorder;
 	const struct hft_sim_ring *made = ring->state;
-	uint64_t begin = 0, end = hft_record_now(recorder);
+	uint64_t begin = ring->cpu_time, end = hft_record_now(recorder);
 	bool known = ring->cpu_offline == offline;
 	uint32_t i;
 
-	for (i = 0; i < HFT_MAX_RINGS; i++) {
-		struct hft_ring *other = recorder->rings[i];
+	for (i = 0; i < HFT_MAX_RINGS && !known; i++) {
+		struct hft_ring *other = hft_record_mate(ring, i);
 
-		if (!other || other->cpu != ring->cpu)
+		if (!other)
 			continue;
 		other->cpu_offline = offline;
-		if (other->held_time > begin)
+		other->cpu_time = end;
+		/* The looks at a ring that has not seen it gone have found it there, or back. */
+		if (other->offline != offline && other->held_time > begin)
 			begin = other->held_time;
 	}
 	if (recorder->real == &hft_sim_backend)
@@ -115,6 +130,20 @@ static void hft_record_turned(struct hft_ring *ring, bool offline)
 	ring->offline = offline;
 }
 
+/* Do all rings of a CPU say so?  Their pages are written one after the other. */
+static bool hft_record_agree(const struct hft_ring *ring, bool offline)
+{
+	uint32_t i;
+
+	for (i = 0; i < HFT_MAX_RINGS; i++) {
+		const struct hft_ring *other = hft_record_mate(ring, i);
+
+		if (other && !(hft_record_page_flags(other) & HFT_RING_OFFLINE) == offline)
+			return false;
+	}
+	return true;
+}
+
 /*
  * It is in the page that the backend writes, by whomever: a change of that came between the
  * look before and this one.  With the lock.
@@ -122,11 +151,13 @@ static void hft_record_turned(struct hft_ring *ring, bool offline)
 static void hft_record_flags(struct hft_ring *ring)
 {
 	uint64_t begin = hft_record_now(ring->recorder);
-	uint32_t flags = __atomic_load_n(&ring->producer->flags, __ATOMIC_ACQUIRE);
+	uint32_t flags = hft_record_page_flags(ring);
 	uint32_t held = hft_record_held(ring, flags);
 	bool offline = flags & HFT_RING_OFFLINE;
 
-	if (offline != ring->offline)
+	/* Or this ring has never seen what another one has, and that is over. */
+	if (offline != ring->offline ||
+	    (offline != ring->cpu_offline && hft_record_agree(ring, offline)))
 		hft_record_turned(ring, offline);
 	/* What a simulated machine is held to it is again. */
 	if (ring->recorder->real == &hft_sim_backend)
@@ -147,6 +178,23 @@ void hft_record_page(struct hft_ring *ring)
 		return;
 	pthread_mutex_lock(&recorder->lock);
 	hft_record_flags(ring);
+	pthread_mutex_unlock(&recorder->lock);
+}
+
+/* A ring is closed: what it has seen of its CPU the others of that CPU may not have. */
+void hft_record_last_look(struct hft_ring *ring)
+{
+	struct hft_recorder *recorder = ring->recorder;
+	uint32_t i;
+
+	pthread_mutex_lock(&recorder->lock);
+	hft_record_flags(ring);
+	for (i = 0; i < HFT_MAX_RINGS && ring->offline == ring->cpu_offline; i++) {
+		struct hft_ring *other = hft_record_mate(ring, i);
+
+		if (other && other->cpu_time < ring->held_time)
+			other->cpu_time = ring->held_time;
+	}
 	pthread_mutex_unlock(&recorder->lock);
 }
 

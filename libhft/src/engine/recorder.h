@@ -60,6 +60,7 @@ void hft_record_add(struct hft_recorder *recorder, uint32_t kind, const uint64_t
 /* record_look.c */
 void hft_record_offsets(struct hft_recorder *recorder, const struct hft_sim *sim);
 void hft_record_page(struct hft_ring *ring);
+void hft_record_last_look(struct hft_ring *ring);
 void hft_record_pages(struct hft_recorder *recorder);
 void hft_record_halted(struct hft_recorder *recorder, const struct hft_halt *halt);
 void hft_record_before(struct hft_recorder *recorder, const struct hft_task *tasks, uint32_t nr);
