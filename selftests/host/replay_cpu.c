@@ -425,6 +425,37 @@ static void test_chain_differs(void **state)
 	hft_recording_free(&recording);
 }
 
+/* The fallback ring's CPU went first: what ends where it was has moved there by the replay. */
+static void test_fallback_first(void **state)
+{
+	HFT_OPTS(hft_replay_opts, opts, .late_ns = LATE_NS);
+	struct hft_replay_result result;
+	struct hft_recording recording;
+	struct machine m = { 0 };
+	int cpu;
+
+	(void)state;
+	machine_open(&m, path_of("first"), true);
+	submit(&m, m.home, FIRST, hft_now() + 100 * LATE_NS);
+	for (cpu = 0; cpu <= HOME_CPU; cpu++) {
+		assert_int_equal(hft_sim_set_online(hft_sim_of(m.h), (uint32_t)cpu, false), 0);
+		hft_wait(m.alone, hft_now());
+		hft_spin_until(hft_now() + USEC);
+	}
+	assert_int_equal(take(m.home, -ENODEV), FIRST);
+	machine_close(&m);
+	assert_int_equal(hft_recording_read(path_of("first"), 1, &recording), 0);
+	assert_int_equal(delay_turns(&recording, 0, 0), 2);
+	for (cpu = 0; recording.records[cpu].kind != HFT_RECORD_CPU; cpu++)
+		;
+	recording.records[cpu].words[0] += LATE_NS / 2;
+	recording.records[cpu].words[1] += LATE_NS / 2;
+	if (hft_replay_recording(&recording, &opts, &result, NULL))
+		fail_msg("%s", hft_strerror(EPROTO));
+	assert_int_equal(result.events, 1);
+	hft_recording_free(&recording);
+}
+
 #define USUAL		400
 #define USUAL_NS	(5 * USEC)
 #define SPIKE_NS	(400 * USEC)
@@ -570,6 +601,7 @@ int main(void)
 		cmocka_unit_test(test_unseen),
 		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_chain_differs),
+		cmocka_unit_test(test_fallback_first),
 		cmocka_unit_test(test_spare),
 		cmocka_unit_test(test_spare_later),
 	};

@@ -418,6 +418,9 @@ int hft_replay_dispatch(struct replay *r, const uint64_t *words, size_t index)
 	made = ring->ring->state;
 	if (slot)
 		slot = hft_replay_fetch(r, made, slot);
+	/* It may have moved, to a queue in which it has not ended. */
+	if (slot)
+		hft_replay_end(r, slot, &recorded);
 	if (!slot)
 		return differs(r, index, &recorded, "it is not ready there");
 	held = hft_replay_let_go(r, made, slot);
