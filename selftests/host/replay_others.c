@@ -238,11 +238,51 @@ static void test_rule(void **state)
 	hft_recording_free(&recording);
 }
 
+/*
+ * The last task comes after the first, of which the scheduler of the record had not looked
+ * whether it is consumed, and this one has.
+ */
+static void test_after_end(void **state)
+{
+	HFT_OPTS(hft_ring_opts, opts, .entries = 8);
+	struct hft_replay_result result;
+	struct hft_recording recording;
+	uint64_t *first = NULL, *last = NULL;
+	struct hft_ring *ring;
+	struct hft *h;
+	size_t i;
+
+	(void)state;
+	open_recorded(path_of("after"), &h);
+	assert_int_equal(hft_ring_open(h, &opts, &ring), 0);
+	for (i = FIRST; i <= LAST; i++) {
+		submit(h, ring, i, HFT_LEVEL_NORMAL, 0);
+		assert_int_equal(take(ring), i);
+	}
+	hft_ring_close(ring);
+	hft_close(h);
+
+	assert_int_equal(hft_recording_read(path_of("after"), 1, &recording), 0);
+	for (i = 0; i < recording.nr; i++) {
+		if (recording.records[i].kind != HFT_RECORD_SUBMIT)
+			continue;
+		last = recording.records[i].words;
+		first = first ? first : last;
+	}
+	assert_true(first && last != first);
+	last[14] = first[2];
+	assert_int_equal(replay(&recording, &result), 0);
+	assert_int_equal(result.events, LAST + 1);
+	assert_int_equal(result.late, 1);
+	hft_recording_free(&recording);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_halts),
 		cmocka_unit_test(test_rule),
+		cmocka_unit_test(test_after_end),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

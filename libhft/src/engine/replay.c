@@ -172,6 +172,23 @@ static int read_task(struct replay *r, size_t index, struct hft_task *task)
 	return 0;
 }
 
+/*
+ * A task was taken, and here there is no more what it comes after: its consumer was done, but
+ * the scheduler looks for that only now and then, and had not yet.  Now it has.
+ */
+static int64_t submit_after_end(struct replay *r, const struct hft_task *task)
+{
+	struct hft_task alone = *task;
+	int64_t result = -ENOENT;
+
+	if (!task->after)
+		return result;
+	alone.after = 0;
+	hft_submit_batch(r->h, &alone, 1, &result);
+	r->result.late++;
+	return result;
+}
+
 /* All of one call, when it is the turn of the first. */
 static int do_submit(struct replay *r, const uint64_t *words, size_t index)
 {
@@ -198,6 +215,8 @@ static int do_submit(struct replay *r, const uint64_t *words, size_t index)
 			r->results[i] = hft_replay_submit_shed(r, &r->batch[i]);
 		if (!r->what_if && r->results[i] == -ENODEV)
 			r->results[i] = hft_replay_submit_offline(r, &r->batch[i]);
+		if (!r->what_if && r->results[i] == -ENOENT)
+			r->results[i] = submit_after_end(r, &r->batch[i]);
 		if (r->what_if && (err < 0 || r->results[i] < 0)) {
 			hft_what_if_refused(r, index + i);
 			continue;
