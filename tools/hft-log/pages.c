@@ -146,6 +146,17 @@ static void begin_thread(struct pages *pages)
 		pages->most_threads = pages->nr_threads;
 }
 
+/* With the lock.  Until @nr pages have been written, of those that are filled. */
+static void help_to_write(struct pages *pages, uint64_t nr)
+{
+	while (pages->written < nr) {
+		if (pages->taken < pages->filled)
+			make_next(pages);
+		else
+			pthread_cond_wait(&pages->written_one, &pages->lock);
+	}
+}
+
 /* The caller's page is full: there is another when this returns. */
 static int turn_page(struct pages *pages)
 {
@@ -157,12 +168,8 @@ static int turn_page(struct pages *pages)
 		pthread_cond_signal(&pages->filled_one);
 	else
 		begin_thread(pages);
-	while (pages->filled - pages->written == pages->nr_pages) {
-		if (pages->taken < pages->filled)
-			make_next(pages);
-		else
-			pthread_cond_wait(&pages->written_one, &pages->lock);
-	}
+	if (pages->filled >= pages->nr_pages)
+		help_to_write(pages, pages->filled - pages->nr_pages + 1);
 	err = pages->err;
 	pthread_mutex_unlock(&pages->lock);
 	return err;
@@ -237,12 +244,7 @@ int pages_flush(struct pages *pages)
 	pthread_mutex_lock(&pages->lock);
 	if (page_at(pages, pages->filled)->used)
 		pages->filled++;
-	while (pages->written < pages->filled) {
-		if (pages->taken < pages->filled)
-			make_next(pages);
-		else
-			pthread_cond_wait(&pages->written_one, &pages->lock);
-	}
+	help_to_write(pages, pages->filled);
 	err = pages->err;
 	pthread_mutex_unlock(&pages->lock);
 	return err;
