@@ -505,20 +505,29 @@ static void record_spare(const char *path)
 	machine_close(&m);
 }
 
+/* The record behind that of the worker being done with the task that took long. */
+static size_t behind_spike(const struct hft_recording *recording)
+{
+	uint32_t advances = 0;
+	size_t i;
+
+	for (i = 0; i < recording->nr && advances <= USUAL; i++)
+		advances += recording->records[i].kind == HFT_RECORD_ADVANCE;
+	return i;
+}
+
 /* What the worker reported came to be known a moment after the rule had told of it. */
 static void test_spare_later(void **state)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = LATE_NS);
 	struct hft_replay_result result;
 	struct hft_recording recording;
-	uint32_t advances = 0;
 	size_t i;
 
 	(void)state;
 	record_spare(path_of("later"));
 	assert_int_equal(hft_recording_read(path_of("later"), 1, &recording), 0);
-	for (i = 0; i < recording.nr && advances <= USUAL; i++)
-		advances += recording.records[i].kind == HFT_RECORD_ADVANCE;
+	i = behind_spike(&recording);
 	recording.records[i - 1].words[1] += USEC;
 	while (recording.records[i].kind != HFT_RECORD_LOOK)
 		i++;
@@ -536,7 +545,6 @@ static void test_spare(void **state)
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = SPIKE_NS);
 	struct hft_replay_result result;
 	struct hft_recording recording;
-	uint32_t advances = 0;
 	uint64_t *words, acted;
 	size_t i;
 
@@ -546,8 +554,7 @@ static void test_spare(void **state)
 	assert_int_equal(result.events, USUAL + 21);
 	assert_int_equal(result.late, 0);
 	assert_int_equal(hft_recording_read(path_of("spare"), 1, &recording), 0);
-	for (i = 0; i < recording.nr && advances <= USUAL; i++)
-		advances += recording.records[i].kind == HFT_RECORD_ADVANCE;
+	i = behind_spike(&recording);
 	/* The next was submitted before the worker was done with the one that took long. */
 	acted = recording.records[i - 1].words[1];
 	while (recording.records[i].kind != HFT_RECORD_SUBMIT)
