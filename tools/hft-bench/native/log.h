@@ -29,6 +29,7 @@ struct log_peer {
 extern const struct log_peer log_peer_hft;
 extern const struct log_peer log_peer_lttng;
 extern const struct log_peer log_peer_spdlog;
+extern const struct log_peer log_peer_plain;
 
 /* Of records */
 extern uint64_t log_number;
