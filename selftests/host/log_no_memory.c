@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* flavours: plain asan gcov */
 /*
- * The n-th allocation of a log that is opened, written to and closed, or recovered, fails, for
- * some n: that is said, or done all the same, and what was answered 0 is in the log.
+ * The n-th allocation of a log that is opened, written to and closed, recovered, or read, fails,
+ * for some n: that is said, or done all the same, and what was answered 0 is in the log.
  *
  * HFT_TEST_SCALE=1000 leaves none out.
  */
@@ -29,6 +29,9 @@
 #define PATIENCE_S	120
 
 HFT_LOG_EVENT(event_number, "memory", "number", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, number))
+
+HFT_LOG_EVENT(event_text, "memory", "text", HFT_LOG_NOTICE, HFT_LOG_PLAIN, (u64, number),
+	      (string, text))
 
 static uint64_t numbers;
 
@@ -124,11 +127,65 @@ static void of_recovering(void **state)
 	each_allocation_fails_once(try_recover, 5);
 }
 
+/* Who reads goes on after -ENOMEM; nothing is passed by.  Returns what was answered at first. */
+static int try_read(void)
+{
+	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "memory", .notice = no_notice);
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	const char *paths[] = { dir };
+	uint64_t next[2] = { 0 };
+	int err, ret;
+
+	err = hft_log_reader_open(&reader, paths, 1, &opts);
+	if (err)
+		return err;
+	while ((ret = hft_log_reader_next(reader, &view))) {
+		if (ret < 0 && !err)
+			err = ret;
+		else if (ret < 0)
+			break;
+		else
+			assert_int_equal(view->values[0].u, next[view->site->nr_fields - 1]++);
+	}
+	assert_int_equal(next[0], numbers);
+	assert_int_equal(next[1], numbers);
+	hft_log_reader_close(reader);
+	return err;
+}
+
+static void of_reading(void **state)
+{
+	long n, told = 0;
+	int err;
+
+	(void)state;
+	tree_make(dir, NULL, 0);
+	/* Two processes, each of which has two rings, as far as the log knows */
+	for (numbers = 0; numbers < 10; numbers++) {
+		if (numbers % 5 == 0)
+			assert_int_equal(open_log(), 0);
+		assert_int_equal(event_number(numbers), 0);
+		assert_int_equal(event_text(numbers, "a text that is not short"), 0);
+		if (numbers % 5 == 4)
+			assert_int_equal(hft_log_close(the_log), 0);
+	}
+	for (n = 1; attempt(try_read, n, &err); n++) {
+		if (err && err != -ENOMEM)
+			fail_msg("the %ld. allocation failed: %s", n, hft_strerror(err));
+		told += !!err;
+	}
+	assert_in_range(told, 1, n - 1);
+	tree_remove(dir);
+	print_message("%ld allocations, %ld of which were told of\n", n - 1, told);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_opening),
 		cmocka_unit_test(of_recovering),
+		cmocka_unit_test(of_reading),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,16 @@ void *__wrap_realloc(void *memory, size_t size)
 	return memory ? __real_realloc(memory, size) : counted(__real_realloc(memory, size));
 }
 
+void *__real_reallocarray(void *memory, size_t nr, size_t size);
+void *__wrap_reallocarray(void *memory, size_t nr, size_t size);
+void *__wrap_reallocarray(void *memory, size_t nr, size_t size)
+{
+	if (fails())
+		return NULL;
+	return memory ? __real_reallocarray(memory, nr, size) :
+			counted(__real_reallocarray(memory, nr, size));
+}
+
 void __real_free(void *memory);
 void __wrap_free(void *memory);
 void __wrap_free(void *memory)

@@ -74,16 +74,21 @@ static void hft_pop(struct hft_log_reader *reader)
 		hft_sift_down(reader, 0);
 }
 
-/* Go on to the next record of the input at the top, which then need not be there. */
+/*
+ * Go on to the next record of the input at the top, which then need not be there.  Without
+ * memory it stays, for another try.
+ */
 static int hft_advance(struct hft_log_reader *reader)
 {
 	int ret = hft_read_input_next(reader->heap[0]);
 
+	if (ret < 0)
+		return ret;
 	if (ret > 0)
 		hft_sift_down(reader, 0);
 	else
 		hft_pop(reader);
-	return ret < 0 ? ret : 0;
+	return 0;
 }
 
 /* Streams that ended, or are new, may have records now. */
@@ -196,28 +201,28 @@ HFT_API void hft_log_reader_close(struct hft_log_reader *reader)
  * A stream whose stamps go back is in its own order, and the merge of it with others as near
  * to that of time as it can be.
  *
- * Return: 1, 0 if there is none, which may change after hft_log_reader_refresh(), or -ENOMEM.
+ * Return: 1, 0 if there is none, which may change after hft_log_reader_refresh(), or -ENOMEM:
+ * another call goes on where this one had to stop.
  */
 HFT_API int hft_log_reader_next(struct hft_log_reader *reader, const struct hft_log_view **view)
 {
 	struct hft_read_input *top;
-	int err = 0;
+	int err;
 
-	if (reader->last) {
-		reader->last = NULL;
-		err = hft_advance(reader);
-	}
-	while (!err && reader->nr_heap) {
+	while (reader->nr_heap) {
 		top = reader->heap[0];
-		if (top->started) {
+		if (top->started && top != reader->last) {
 			reader->last = top;
 			*view = &top->view;
 			return 1;
 		}
-		top->started = true;
 		err = hft_advance(reader);
+		if (err)
+			return err;
+		top->started = true;
+		reader->last = NULL;
 	}
-	return err;
+	return 0;
 }
 
 /**

@@ -133,7 +133,10 @@ static int hft_take_record(struct hft_read_input *input, const struct hft_log_re
 	return hft_read_filter_view(reader, view);
 }
 
-/* 1: @input->view is the next record that is wanted, 0: no more in the packet, or -errno. */
+/*
+ * 1: @input->view is the next record that is wanted, 0: no more in the packet, or -errno: it is
+ * the next still.
+ */
 int hft_read_record(struct hft_read_input *input)
 {
 	const struct hft_log_record *record;
@@ -148,8 +151,9 @@ int hft_read_record(struct hft_read_input *input)
 			input->record = input->end;
 			return hft_bad_record(input, "a record of a length that none has");
 		}
-		input->record += bytes;
 		ret = hft_take_record(input, record, bytes);
+		if (ret >= 0)
+			input->record += bytes;
 	}
 	return ret;
 }
