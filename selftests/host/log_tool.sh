@@ -96,6 +96,18 @@ trace = json.loads(sys.stdin.buffer.read(), parse_constant=refuse)
 assert len([e for e in trace["traceEvents"] if e["ph"] == "i"]) == 40
 '
 result $? "export: hostile JSON is JSON"
+echo old >"$dir/trace.json"
+(
+	trap '' XFSZ
+	ulimit -f 1
+	"$TOOL" export --perfetto --output "$dir/trace.json" "$log" >"$out" 2>&1
+)
+[ $? = 2 ] && [ "$(cat "$dir/trace.json")" = old ] && [ -z "$(ls "$dir" | grep part)" ]
+result $? "export: a file that can not be written in whole is not there"
+prints "write .*trace.json: File too large" "export: why not"
+status 0 "export: to a file that is there" "$TOOL" export --perfetto -o "$dir/trace.json" "$log"
+python3 -m json.tool "$dir/trace.json" >"$out" 2>&1
+result $? "export: the file is another"
 
 # alike OPTION...: one thread and more of them print the same, and tell the same
 alike() {

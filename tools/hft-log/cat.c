@@ -116,6 +116,7 @@ int cmd_cat(int argc, char **argv)
 	tool_help = "hft-log cat --help";
 	print_begin(&cat.print, STDOUT_FILENO);
 	filter_begin(&cat.filter);
+	cat.filter.progress.prints = true;
 	status = parse(argc, argv, &cat);
 	if (!status)
 		status = filter_open(&cat.filter, &reader, argv + optind, argc - optind);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <common/output.h>
 #include <common/tool.h>
 
 #include "filter.h"
@@ -92,7 +93,7 @@ static int put(struct trace *trace, json_t *event, const char *times)
 	ret = fprintf(trace->out, "%s\n{%s%s", trace->some ? "," : "", times, text + 1);
 	trace->some = true;
 	free(text);
-	return ret < 0 ? fail(errno, "write") : 0;
+	return ret < 0 ? -EIO : 0;	/* output_close() tells why */
 }
 
 static void put_time(char *text, size_t size, const char *name, uint64_t ns)
@@ -321,7 +322,7 @@ static int put_all(struct filter *filter, struct hft_log_reader *reader, struct 
 
 	fputs("{\"traceEvents\":[", trace->out);
 	while (!err && (ret = hft_log_reader_next(reader, &view)) > 0)
-		err = schedule_take(&schedule, view);
+		err = interrupted ? fail(EINTR, "export") : schedule_take(&schedule, view);
 	if (!err)
 		err = schedule_end(&schedule);
 	fprintf(trace->out, "],\n\"displayTimeUnit\":\"ns\",\n\"otherData\":{\"base_ns\":\"%" PRIu64
@@ -332,20 +333,17 @@ static int put_all(struct filter *filter, struct hft_log_reader *reader, struct 
 
 static int write_file(struct filter *filter, struct hft_log_reader *reader, const char *path)
 {
-	bool is_stdout = !strcmp(path, "-");
-	struct trace trace = { .out = is_stdout ? stdout : fopen(path, "we") };
+	struct output output;
+	struct trace trace = { .base = { 0 } };
 	int status;
 
-	if (!trace.out) {
-		fail(errno, "%s", path);
+	if (output_open(&output, path))
 		return STATUS_USAGE;
-	}
+	trace.out = output.stream;
+	filter->progress.prints = output.stream == stdout;
+	catch_signals();
 	status = put_all(filter, reader, &trace);
-	if (ferror(trace.out) | (is_stdout ? fflush(stdout) : fclose(trace.out))) {
-		fail(errno ? errno : EIO, "write %s", path);
-		return STATUS_USAGE;
-	}
-	return status;
+	return output_close(&output, status != STATUS_USAGE) ? STATUS_USAGE : status;
 }
 
 static int parse(int argc, char **argv, struct filter *filter, const char **path)

@@ -182,6 +182,7 @@ int cmd_follow(int argc, char **argv)
 	tool_help = "hft-log follow --help";
 	print_begin(&follow.print, STDOUT_FILENO);
 	filter_begin(&follow.filter);
+	follow.filter.progress.prints = true;
 	status = run(argc, argv, &follow);
 	filter_end(&follow.filter);
 	print_end(&follow.print);

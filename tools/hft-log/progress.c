@@ -16,7 +16,6 @@ static uint64_t now(void)
 	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
 }
 
-/* Output that goes to a terminal, too, is progress enough. */
 void progress_show(struct progress *progress, uint64_t done, uint64_t all)
 {
 	uint64_t time = now();
@@ -24,7 +23,7 @@ void progress_show(struct progress *progress, uint64_t done, uint64_t all)
 	if (!progress->begun)
 		progress->begun = time;
 	if (time - progress->begun < NS_PER_S || !all || !isatty(STDERR_FILENO) ||
-	    isatty(STDOUT_FILENO))
+	    (progress->prints && isatty(STDOUT_FILENO)))
 		return;
 	progress->begun = time;
 	progress->is_shown = true;

@@ -9,6 +9,7 @@
 struct progress {
 	uint64_t begun;		/* when the first was, or the last was shown; 0: not yet */
 	bool is_shown;
+	bool prints;		/* to standard output all the time: a terminal has that instead */
 };
 
 /* @done of @all bytes */

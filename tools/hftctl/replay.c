@@ -43,7 +43,7 @@ static void usage(FILE *out)
 	      "  -e, --events        each dispatch, with its time and that of its task, ns\n"
 	      "  -l, --late NS       so late may a timer have been (10000000)\n"
 	      "  -m, --max-steps N   of the simulation, some 100 ns each (100000000)\n"
-	      "  -o, --output LOG    write what was decided to another log, so that this finds none\n"
+	      "  -o, --output LOG    write what was decided to a new log, so that this finds none\n"
 	      "                      that differs: hft-log diff --subsystem decision --any-thread\n"
 	      "                      DIR LOG (of several handles, with --where 'handle == NAME')\n"
 	      "  -j, --json          JSON\n"

@@ -36,7 +36,7 @@ struct hft_replay_opts {
 	void *arg;
 	uint32_t handle;		/* 1: of those that the log has, from 1 on */
 	uint32_t reserved;
-	const char *output;		/* a log of what was decided again; NULL: none */
+	const char *output;		/* a new log of what is decided; NULL: none */
 };
 
 /**

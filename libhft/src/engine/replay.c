@@ -529,8 +529,8 @@ int hft_replay_recording(const struct hft_recording *recording,
  * Return: 0 the dispatches are the same; -EPROTO they are not, and hft_strerror() tells the
  * first that differs; -EBADMSG the log is damaged, or the record makes no sense; -ENOENT there
  * is no log, or no such handle in it; -E2BIG it takes more steps than allowed, or options of
- * a newer library; -EINVAL what it asks for is out of range; -ENOMEM; or why the log can not
- * be read.
+ * a newer library; -EINVAL what it asks for is out of range; -EEXIST there is something at the
+ * place of the output; -ENOMEM; or why the log can not be read, or the output be written.
  */
 HFT_API int hft_replay(const char *path, const struct hft_replay_opts *user_opts,
 		       struct hft_replay_result *result)
@@ -541,6 +541,9 @@ HFT_API int hft_replay(const char *path, const struct hft_replay_opts *user_opts
 
 	if (result)
 		*result = (struct hft_replay_result){};
+	if (!err && opts.output && !access(opts.output, F_OK))
+		err = hft_fail(EEXIST, "%s is there: what is decided goes to a log of its own",
+			       opts.output);
 	if (!err)
 		err = hft_recording_read(path, opts.handle, &recording);
 	if (err)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What a replay has decided, in a log: events of tasks, as a record has them. */
 #include <errno.h>
+#include <sys/stat.h>
 
 #include <hft/log.h>
 
@@ -28,15 +29,18 @@ static int write_decision(const struct replay *r, struct hft_record_log *log, si
 	return hft_record_log_add(log, HFT_RECORD_DISPATCH, words, NULL);
 }
 
-/* Returns 0, or a negative errno as hft_fail() has it. */
+/* To a log of its own: not to the one that is replayed.  Returns 0, or as hft_fail(). */
 int hft_replay_write(const struct replay *r)
 {
 	HFT_OPTS(hft_log_opts, opts, .block_ns = FLUSH_NS);
 	struct hft_record_log to = { .handle = r->recording.handle };
 	struct hft_log *log;
-	int err = hft_log_open(&log, r->opts.output, &opts), ret;
+	int err, ret;
 	size_t i;
 
+	if (mkdir(r->opts.output, 0750))
+		return hft_fail(errno, "make a log in %s", r->opts.output);
+	err = hft_log_open(&log, r->opts.output, &opts);
 	if (err)
 		return err;
 	for (i = 0; i < r->recording.nr && !err; i++) {
