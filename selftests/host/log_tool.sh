@@ -37,6 +37,10 @@ counts "subsystems" 30 --subsystem "x,tr*"
 counts "classes" 20 --class 1,2
 counts "tasks" 2 --task 1,2,4,77
 counts "symbols" 20 --symbol XY
+counts "lists with blanks" 30 --symbol " ABC , XY" --subsystem "x, trade "
+fails 2 "cat: two formats" "$TOOL" cat --json --csv "$log"
+fails 2 "cat: fields that no column is of" "$TOOL" cat --json --fields price "$log"
+fails 2 "cat: no time at all" "$TOOL" cat --from 2023-11-15 --to 2023-11-14 "$log"
 counts "times" 5 --from 2023-11-14T22:13:20.000010Z --to 1700000000000015000
 counts "an expression" 4 --where 'quantity >= 3500 && symbol == "XY" || price == 9'
 counts "monotonic times" 40 --monotonic
@@ -50,7 +54,7 @@ assert rows[1]["fields"] == {"task": 1, "class": 1, "symbol": "XY", "quantity": 
 assert rows[4]["message"] == "late by -4 ns, price=1.00" and rows[4]["time_ns"] % 10**9 == 4000
 ' <"$out"
 result $? "cat: JSON is JSON"
-counts "CSV" 41 --csv --fields quantity,price
+counts "CSV" 41 --csv --fields "quantity, price"
 python3 -c 'import csv, sys
 rows = list(csv.DictReader(sys.stdin))
 assert len(rows) == 40 and rows[7]["quantity"] == "700" and rows[7]["price"] == ""

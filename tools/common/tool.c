@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Messages and numbers of the command line, and its end by a signal. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -108,6 +109,23 @@ bool parse_real(const char *text, double least, double most, double *number)
 
 	*number = strtod(text, &end);
 	return end != text && !*end && *number >= least && *number <= most;
+}
+
+char *trim_list(char *list)
+{
+	char *from = list, *to = list;
+
+	for (; *from; from++) {
+		if (isblank((unsigned char)*from) && (to == list || to[-1] == ','))
+			continue;
+		while (*from == ',' && to != list && isblank((unsigned char)to[-1]))
+			to--;
+		*to++ = *from;
+	}
+	while (to != list && isblank((unsigned char)to[-1]))
+		to--;
+	*to = '\0';
+	return list;
 }
 
 volatile sig_atomic_t interrupted;

@@ -39,6 +39,9 @@ int wrong_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool parse_number(const char *text, int base, uint64_t least, uint64_t most, uint64_t *number);
 bool parse_real(const char *text, double least, double most, double *number);
 
+/* Takes the blanks at both ends of a list with commas, and of its parts, away; returns it. */
+char *trim_list(char *list);
+
 /*
  * SIGINT, SIGTERM and SIGHUP, unless that is ignored, set this from then on.  Without
  * SA_RESTART: a wait ends, and what was done until then is reported.

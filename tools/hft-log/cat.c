@@ -90,7 +90,7 @@ static int parse(int argc, char **argv, struct cat *cat)
 		ret = take_option(cat, option);
 	if (argc - optind > 1)
 		cat->print.flags |= HFT_LOG_VIEW_HOST;
-	return ret;
+	return ret ? ret : print_check(&cat->print);
 }
 
 static int print_all(struct cat *cat, struct hft_log_reader *reader)

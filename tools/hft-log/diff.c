@@ -85,7 +85,7 @@ static int take_option(struct diff *diff, int option)
 	switch (option) {
 	case DIFF_FIELDS:
 	case DIFF_IGNORE:
-		diff->names = optarg;
+		diff->names = trim_list(optarg);
 		diff->only = option == DIFF_FIELDS;
 		return 0;
 	case 'i':

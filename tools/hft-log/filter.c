@@ -118,7 +118,7 @@ static int set_level(struct filter *filter, const char *name)
 static int for_each(char *list, int (*take)(struct filter *filter, const char *part),
 		    struct filter *filter)
 {
-	char *part, *rest = list;
+	char *part, *rest = trim_list(list);
 	int ret = 0;
 
 	while (!ret && (part = strsep(&rest, ",")))
@@ -206,7 +206,7 @@ static int set_where(struct filter *filter, const char *text)
 	return wrong_usage("--where: at %zu: %s", error.position + 1, error.text);
 }
 
-int filter_option(struct filter *filter, int option, const char *argument)
+int filter_option(struct filter *filter, int option, char *argument)
 {
 	switch (option) {
 	case FILTER_FROM:
@@ -216,7 +216,7 @@ int filter_option(struct filter *filter, int option, const char *argument)
 	case FILTER_LEVEL:
 		return set_level(filter, argument);
 	case FILTER_SUBSYSTEM:
-		filter->opts.subsystems = argument;
+		filter->opts.subsystems = trim_list(argument);
 		return 0;
 	case FILTER_CLASS:
 		return set_list(filter, argument, add_class, false);
@@ -239,6 +239,8 @@ int filter_open(struct filter *filter, struct hft_log_reader **reader, char *con
 
 	if (nr_paths < 1)
 		return wrong_usage("which log?");
+	if (filter->opts.to && filter->opts.from >= filter->opts.to)
+		return wrong_usage("--from is not before --to");
 	err = hft_log_reader_open(reader, (const char *const *)paths, (unsigned int)nr_paths,
 				  &filter->opts);
 	if (!err)

@@ -67,7 +67,7 @@ void filter_begin(struct filter *filter);
 void filter_end(struct filter *filter);
 
 /* 0, or the exit status of wrong usage, which was told. */
-int filter_option(struct filter *filter, int option, const char *argument);
+int filter_option(struct filter *filter, int option, char *argument);
 
 /* 0, or the exit status of what was told. */
 int filter_open(struct filter *filter, struct hft_log_reader **reader, char *const *paths,

@@ -98,7 +98,7 @@ static int parse(int argc, char **argv, struct follow *follow)
 		ret = take_option(follow, option);
 	if (argc - optind > 1)
 		follow->print.flags |= HFT_LOG_VIEW_HOST;
-	return ret;
+	return ret ? ret : print_check(&follow->print);
 }
 
 static void rest(const struct follow *follow)

@@ -53,8 +53,23 @@ static int set_fields(struct print *print, const char *names)
 		fail(ENOMEM, "options");
 		return STATUS_USAGE;
 	}
-	for (rest = print->field_text; rest; )
+	for (rest = trim_list(print->field_text); rest; )
 		print->fields[print->nr_fields++] = strsep(&rest, ",");
+	return 0;
+}
+
+static int set_format(struct print *print, enum print_format format)
+{
+	if (print->format != FORMAT_TEXT && print->format != format)
+		return wrong_usage("--json or --csv?");
+	print->format = format;
+	return 0;
+}
+
+int print_check(const struct print *print)
+{
+	if (print->nr_fields && print->format != FORMAT_CSV)
+		return wrong_usage("--fields is for --csv");
 	return 0;
 }
 
@@ -62,11 +77,9 @@ int print_option(struct print *print, int option, const char *argument)
 {
 	switch (option) {
 	case PRINT_JSON:
-		print->format = FORMAT_JSON;
-		return 0;
+		return set_format(print, FORMAT_JSON);
 	case PRINT_CSV:
-		print->format = FORMAT_CSV;
-		return 0;
+		return set_format(print, FORMAT_CSV);
 	case PRINT_FIELDS:
 		return set_fields(print, argument);
 	case PRINT_MONOTONIC:

@@ -59,7 +59,10 @@ void print_end(struct print *print);
 /* 0, or the exit status of what was told; a number that is no option of these is -1. */
 int print_option(struct print *print, int option, const char *argument);
 
-/* When all options are known: so many threads make rows.  0, or -ENOMEM, which was told. */
+/* When all options are known: 0, or the exit status of what was told. */
+int print_check(const struct print *print);
+
+/* Then: so many threads make rows.  0, or -ENOMEM, which was told. */
 int print_threads(struct print *print, unsigned int threads);
 
 /* 0, or -errno, which was told. */
