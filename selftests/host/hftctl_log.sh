@@ -23,11 +23,12 @@ prints "^log_open +audit +1 +$pid +-1 +1048576 +[0-9]+ +1 +0 +0 *$" "what it has
 check "as JSON" "$TOOL" --json log "$log"
 prints '"records": 1' "with names"
 check "places" "$TOOL" log --list "$log"
-prints "^open +notice +yes +[0-9]+ .*log_open.c:[0-9]+ +number *$" "one that is wanted"
+prints "^open +notice +always +[0-9]+ .*log_open.c:[0-9]+ +number *$" "one of an audit ring"
 prints "^detail +debug +no +[0-9]+ .*log_open.c:[0-9]+ +number *$" "one that is not"
 check "a level" "$TOOL" log --level 'det*=debug' --level open=off --list "$log"
 prints "^detail +debug +yes " "is asked for"
-prints "^open +notice +no " "and is not"
+prints "^open +info +no " "and is not"
+prints "^open +notice +always " "but of an audit ring"
 
 # It hears of that: its next records are there.
 heard=1

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 #define HFT_LOG_SUBSYSTEM "open"
 #include <hft/log.h>
+#include <hft/log_trade.h>
 
 #include "log_folder.h"
 
@@ -108,6 +109,17 @@ static void test_threads(void **state)
 	assert_int_equal(count_numbers("open", "number", THREADS), THREADS * RECORDS);
 }
 
+/* What a program makes that says no lane. */
+static struct hft_log_site *unknown_site(void)
+{
+	static struct hft_log_site site = {
+		.format = "made", .types = "", .subsystem = "open", .file = "made.c",
+		.level = HFT_LOG_DEBUG,
+	};
+
+	return &site;
+}
+
 static void test_levels(void **state)
 {
 	struct hft_log *log = open_log();
@@ -121,7 +133,7 @@ static void test_levels(void **state)
 	assert_int_equal(event_detail(number++), 0);
 	assert_int_equal(hft_log_set_level(log, "*", HFT_LOG_OFF), 0);
 	assert_int_equal(event_detail(7), 0);
-	assert_int_equal(event_number(0, 7), 0);
+	assert_int_equal(hft_log(HFT_LOG_ERROR, "plain"), 0);
 	assert_int_equal(hft_log_set_level(log, line, HFT_LOG_TRACE), 0);
 	assert_int_equal(event_detail(number++), 0);
 	assert_int_equal(hft_log_set_level(log, line + strlen("log_o"), HFT_LOG_OFF), 0);
@@ -133,10 +145,75 @@ static void test_levels(void **state)
 	assert_int_equal(hft_log_control(dir, "detail", HFT_LOG_OFF), 0);
 	assert_int_equal(hft_log_set_level(log, "open", HFT_LOG_INFO), 0);
 	assert_int_equal(event_detail(7), 0);
-	assert_int_equal(event_number(0, 0), 0);
+	assert_int_equal(hft_log(HFT_LOG_INFO, "plain"), 0);
 	assert_int_equal(hft_log_close(log), 0);
 	assert_int_equal(count_numbers("detail", "number", 1), number);
-	assert_int_equal(count_numbers("open", "number", 1), 1);
+	assert_int_equal(count_records("open", NULL), 1);
+}
+
+enum { AUDIT_LINE = __LINE__ + 4 };
+
+static int audit_trace(uint64_t number)
+{
+	return hft_log_audit(HFT_LOG_TRACE, "number=%lu", number);
+}
+
+/* What is for an audit ring is in the log, whatever a rule says, and where it has no lane. */
+static void test_audit_levels(void **state)
+{
+	static const char *const patterns[] = { "*", "open", "trade", "op?n", NULL };
+	HFT_OPTS(hft_trade_order, order, .order = "1", .symbol = "A");
+	char line[32];
+	struct hft_log *log = open_log();
+	uint64_t number = 0;
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(audit_trace(number++), 0);
+	for (i = 0; patterns[i]; i++) {
+		assert_int_equal(hft_log_set_level(log, patterns[i], HFT_LOG_OFF), 0);
+		assert_int_equal(audit_trace(number++), 0);
+		assert_int_equal(hft_trade_log_order(HFT_TRADE_ORDER_NEW, &order), 0);
+	}
+	snprintf(line, sizeof(line), "log_open.c:%d", AUDIT_LINE);
+	assert_int_equal(hft_log_control(dir, line, HFT_LOG_OFF), 0);
+	assert_int_equal(hft_log_set_level(log, "op*", HFT_LOG_OFF), 0);
+	assert_int_equal(audit_trace(number++), 0);
+	assert_int_equal(hft_log_write(unknown_site(), HFT_LOG_AUDIT, 0, line, 0), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records("open", NULL), number + 1);
+	assert_int_equal(count_records("trade", NULL), i);
+}
+
+static struct hft_log_site *find_own_site(int line)
+{
+	struct hft_log_site *site;
+
+	for (site = __start_hft_log_section; site < __stop_hft_log_section; site++) {
+		if (site->line == (uint32_t)line)
+			return site;
+	}
+	fail_msg("line %d logs nothing", line);
+	return NULL;
+}
+
+/* As when there was no memory for it: a call tries again, and says why it can not. */
+static void test_audit_unknown(void **state)
+{
+	struct hft_log_site *site = find_own_site(AUDIT_LINE);
+	const struct hft_log_site was = *site;
+	struct hft_log *log = open_log();
+
+	(void)state;
+	site->id = 0;
+	site->enabled = 0;
+	site->types = "?";
+	assert_int_equal(audit_trace(0), -EINVAL);
+	assert_int_equal(audit_trace(0), -EINVAL);
+	site->types = was.types;
+	assert_int_equal(audit_trace(1), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_records("open", NULL), 1);
 }
 
 static int count_ring(void *arg, const struct hft_log_ring_info *ring)
@@ -157,6 +234,7 @@ static int find_site(void *arg, const struct hft_log_site_info *site)
 	if (!site->name || strcmp(site->name, "number"))
 		return 0;
 	assert_int_equal(site->enabled, !strcmp(site->subsystem, "open"));
+	assert_int_equal(site->lane, site->enabled ? HFT_LOG_AUDIT : HFT_LOG_PLAIN);
 	(*count)++;
 	return 0;
 }
@@ -414,6 +492,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_threads, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_levels, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_audit_levels, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_audit_unknown, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_look, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_twice, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_fork, make_folder, remove_folder),

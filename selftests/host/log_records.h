@@ -25,10 +25,10 @@ static const struct hft_log_store_field order_fields[] = {
 
 static const struct hft_log_store_site record_sites[] = {
 	{ SITE_NUMBERS, 3, 10, 5, NULL, "test", "a \"quoted\\\" %lu\n%ld %f %p \x01 \xc3\xa9 %lu",
-	  "a b.c", numbers_fields },
-	{ SITE_TEXT, 0, 11, 3, NULL, "test", "%s %lu %s", "a.c", text_fields },
-	{ SITE_ORDER, 5, 12, 4, "order", "trade", NULL, "b.c", order_fields },
-	{ SITE_EMPTY, 1, 13, 0, NULL, "test", "nothing", "b.c", NULL },
+	  "a b.c", numbers_fields, 0 },
+	{ SITE_TEXT, 0, 11, 3, NULL, "test", "%s %lu %s", "a.c", text_fields, 0 },
+	{ SITE_ORDER, 5, 12, 4, "order", "trade", NULL, "b.c", order_fields, 0 },
+	{ SITE_EMPTY, 1, 13, 0, NULL, "test", "nothing", "b.c", NULL, 0 },
 };
 
 /* @made: by site; @sequence, @stamp: of the next record */

@@ -30,7 +30,7 @@ static const struct hft_log_store_field task_fields[] = {
 };
 
 static const struct hft_log_store_site task_site = {
-	HFT_LOG_SITE_FIRST, 3, 1, 2, "ran", "test", NULL, "a.c", task_fields,
+	HFT_LOG_SITE_FIRST, 3, 1, 2, "ran", "test", NULL, "a.c", task_fields, 0,
 };
 
 static uint64_t scale(void)

@@ -44,7 +44,7 @@ static struct hft_log_store *open_store(void)
 {
 	static const struct hft_log_store_field field = { "number", HFT_LOG_U64 };
 	static const struct hft_log_store_site site = {
-		HFT_LOG_SITE_FIRST, 3, 1, 1, "count", "test", NULL, "power.c", &field,
+		HFT_LOG_SITE_FIRST, 3, 1, 1, "count", "test", NULL, "power.c", &field, 0,
 	};
 	static const struct hft_log_store_stream stream = { 1, 1, -1, "one", "audit", true, 0, 0 };
 	static const struct hft_log_store_origin origin = {

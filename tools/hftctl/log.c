@@ -33,7 +33,7 @@ static void usage(FILE *out)
 	fputs("Usage: hftctl log [OPTION]... DIR\n"
 	      "Look at the log of a process, whose folder is DIR, and say which of its calls are\n"
 	      "wanted. The process follows within some milliseconds, and until it opens the log\n"
-	      "again; without any rule, all up to info are.\n"
+	      "again; without any rule, all up to info are. Those for audit rings always are.\n"
 	      "\n"
 	      "  -l, --level PATTERN=LEVEL  calls of a subsystem, with * and ? as in file names, or\n"
 	      "                             of a place, FILE:LINE, up to error, warn, notice, info,\n"
@@ -93,7 +93,8 @@ static int add_site(void *arg, const struct hft_log_site_info *site)
 	place = json_sprintf("%s:%u", site->file, site->line);
 	row = json_pack("{s:s,s:s,s:s,s:i,s:o,s:s}", "subsystem", site->subsystem,
 			"level", hft_log_level_name((int)site->level),
-			"wanted", site->enabled ? "yes" : "no", "id", (int)site->id,
+			"wanted", site->lane == HFT_LOG_AUDIT ? "always" :
+				  site->enabled ? "yes" : "no", "id", (int)site->id,
 			"place", place,
 			"event", site->name && *site->name ? site->name :
 				 site->format ? site->format : "");

@@ -25,13 +25,15 @@
  *			for in a packet
  *	-EBUSY		in a signal handler, which has interrupted a call of this thread that
  *			waits, or is about to: counted
- *	-EOVERFLOW	C++: more than 65,519 places log
+ *	-EOVERFLOW	more than 65,519 places log: in C++, and for audit rings
+ *	-EINVAL		for audit rings: the place says what none does, as no argument's name
  *
  * What is counted is told in the ring by a record, "hft:lost", as soon as there is room:
  * how many, and the stamps of the first and the last.
  *
  * Levels: a place whose level is not wanted costs a branch.  See hft_log_set_level() and
- * `hftctl log`.  Until there is a rule, all up to %HFT_LOG_INFO is.
+ * `hftctl log`.  Until there is a rule, all up to %HFT_LOG_INFO is.  What is for audit rings
+ * is always written, whatever its level.
  *
  * In signal handlers calls may be made, by threads that have their rings.
  */
@@ -93,7 +95,7 @@ enum hft_log_policy {
 
 /**
  * hft_log_audit() - log to the audit ring of the calling thread
- * @level: as in hft_log()
+ * @level: as in hft_log(), for who reads it: none is left out
  * @format: likewise
  * @...: likewise
  *
@@ -108,12 +110,12 @@ enum hft_log_policy {
 			HFT_LOG_EACH(HFT_LOG_LETTER, ##__VA_ARGS__) 0		\
 		};								\
 		HFT_LOG_SITE(hft_log_site_, "" format, NULL, NULL, hft_log_types_,	\
-			     HFT_LOG_SUBSYSTEM, level);				\
+			     HFT_LOG_SUBSYSTEM, level, lane);			\
 		int hft_log_error_ = 0;						\
 										\
 		if (0)								\
 			hft_log_check(format, ##__VA_ARGS__);			\
-		if (HFT_LOG_IS_ENABLED(&hft_log_site_, level))			\
+		if (HFT_LOG_IS_WANTED(lane, &hft_log_site_, level))		\
 			HFT_LOG_WRITE(hft_log_error_, lane, &hft_log_site_,	\
 				      HFT_LOG_TAKE, ##__VA_ARGS__);		\
 		hft_log_error_;							\
@@ -140,10 +142,10 @@ enum hft_log_policy {
 		};								\
 		HFT_LOG_SITE(hft_log_site_, NULL, name,				\
 			     HFT_LOG_EACH(HFT_LOG_FIELD, __VA_ARGS__), hft_log_types_,	\
-			     subsystem, level);					\
+			     subsystem, level, lane);				\
 		int hft_log_error_ = 0;						\
 										\
-		if (HFT_LOG_IS_ENABLED(&hft_log_site_, level))			\
+		if (HFT_LOG_IS_WANTED(lane, &hft_log_site_, level))		\
 			HFT_LOG_WRITE(hft_log_error_, lane, &hft_log_site_,	\
 				      HFT_LOG_TAKE_PAIR, __VA_ARGS__);		\
 		return hft_log_error_;						\
@@ -283,6 +285,8 @@ struct hft_log_ring_info {
  * @name: of a typed event; NULL: it has a format
  * @format: as of printf(), or NULL
  * @file: of the source
+ * @lane: &enum hft_log_lane
+ * @reserved: 0
  */
 struct hft_log_site_info {
 	uint32_t id;
@@ -293,6 +297,8 @@ struct hft_log_site_info {
 	const char *name;
 	const char *format;
 	const char *file;
+	uint32_t lane;
+	uint32_t reserved;
 };
 
 typedef int (*hft_log_ring_fn)(void *arg, const struct hft_log_ring_info *ring);

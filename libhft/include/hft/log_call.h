@@ -140,16 +140,20 @@ template<typename T> HFT_LOG_INLINE struct hft_log_arg hft_log_of(T value)
  * A site is known when its object is loaded: a constructor of each file that includes this
  * has those of the object's section added, once.  C++ has no section for what is in inline
  * functions and templates: there a site is added when it is reached for the first time.
+ *
+ * A call for an audit ring asks whether its site is known, in the place of whether it is
+ * enabled: no level leaves it out, and why a site could not be added is the call's answer.
  */
 #ifdef __cplusplus
 #define HFT_LOG_IN_SECTION
 #define HFT_LOG_ENABLED(level)	1
-#define HFT_LOG_KNOW(site, error)						\
+#define HFT_LOG_KNOW(lane, site, error)						\
 	hft_log_site_known(site, &__dso_handle, &(error))
 #else
 #define HFT_LOG_IN_SECTION	__attribute__((section("hft_log_section")))
 #define HFT_LOG_ENABLED(level)	((level) <= HFT_LOG_INFO)
-#define HFT_LOG_KNOW(site, error)	true
+#define HFT_LOG_KNOW(lane, site, error)						\
+	((lane) != HFT_LOG_AUDIT || hft_log_site_known(site, &__dso_handle, &(error)))
 #endif
 
 #ifdef __cplusplus
@@ -160,7 +164,7 @@ template<typename T> HFT_LOG_INLINE struct hft_log_arg hft_log_of(T value)
 	_Static_assert((level) >= 0 && (level) < HFT_LOG_LEVELS, "a level of hft/log.h")
 #endif
 
-#define HFT_LOG_SITE(variable, format_, name_, fields_, types_, subsystem_, level_)	\
+#define HFT_LOG_SITE(variable, format_, name_, fields_, types_, subsystem_, level_, lane_)	\
 	HFT_LOG_CHECK_LEVEL(level_);						\
 	static struct hft_log_site variable HFT_LOG_IN_SECTION = {		\
 		.format = (format_),						\
@@ -173,17 +177,20 @@ template<typename T> HFT_LOG_INLINE struct hft_log_arg hft_log_of(T value)
 		.id = 0,							\
 		.level = (level_),						\
 		.enabled = HFT_LOG_ENABLED(level_),				\
-		.reserved = 0,							\
+		.lane = (lane_),						\
+		.reserved = {},							\
 	}
 
 #define HFT_LOG_IS_ENABLED(site, level)						\
 	__builtin_expect(__atomic_load_n(&(site)->enabled, __ATOMIC_RELAXED),	\
 			 (level) <= HFT_LOG_INFO)
+#define HFT_LOG_IS_WANTED(lane, site, level)					\
+	((lane) == HFT_LOG_AUDIT || HFT_LOG_IS_ENABLED(site, level))
 
 /* @take makes of each argument what is put. */
 #define HFT_LOG_WRITE(error, lane, site, take, ...)				\
 	do {									\
-		if (!HFT_LOG_KNOW(site, error))					\
+		if (!HFT_LOG_KNOW(lane, site, error))				\
 			break;							\
 		HFT_LOG_EACH(take, __VA_ARGS__)					\
 		size_t hft_log_bytes = sizeof(struct hft_log_record);		\

@@ -156,7 +156,8 @@ struct hft_log_ring {
  * @line: in it
  * @id: in its records; 0: it is not known yet
  * @level: &enum hft_log_level
- * @enabled: its records are written
+ * @enabled: records of it are written to plain rings
+ * @lane: &enum hft_log_lane that it writes to
  * @reserved: 0
  */
 struct hft_log_site {
@@ -170,7 +171,8 @@ struct hft_log_site {
 	uint16_t id;
 	uint8_t level;
 	uint8_t enabled;
-	uint64_t reserved;
+	uint8_t lane;
+	uint8_t reserved[7];
 } __attribute__((aligned(64)));
 
 /* An argument: a number, or text and its length without the NUL. */

@@ -33,7 +33,7 @@ void hft_record_append(struct hft_recorder *recorder, uint32_t kind, const uint6
 		return;
 	recorder->failed = true;
 	hft_record_warn(recorder, "this handle is recorded no more: ",
-			err == -ECANCELED ? "levels of the log leave it out" : strerror(-err));
+			strerror(-err));
 }
 
 /* In a forked child, what is left of the parent's stays the parent's. */

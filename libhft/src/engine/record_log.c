@@ -31,7 +31,7 @@
 	.file = __FILE__,							\
 	.line = __LINE__,							\
 	.level = HFT_LOG_NOTICE,						\
-	.enabled = 1,								\
+	.lane = HFT_LOG_AUDIT,							\
 }
 
 #define EVENT_FIELDS	"published,ring,task,cookie,release,deadline,irq_entry,sequence,"	\
@@ -204,7 +204,7 @@ void hft_record_packet(const struct hft_record_packet *packet)
 		   packet->arrival);
 }
 
-/* One thread at a time.  Returns 0, or as hft_log(); -ECANCELED: levels leave the record out. */
+/* One thread at a time.  Returns 0, or as hft_log_audit(). */
 int hft_record_log_add(struct hft_record_log *log, uint32_t kind, const uint64_t *words,
 		       const char *text)
 {
@@ -219,8 +219,6 @@ int hft_record_log_add(struct hft_record_log *log, uint32_t kind, const uint64_t
 		snprintf((char *)record + bytes, room, "%s", text);
 		bytes += strnlen(text, room - 1) + 1;
 	}
-	if (!__atomic_load_n(&site->enabled, __ATOMIC_RELAXED))
-		return -ECANCELED;
 	err = hft_log_write(site, HFT_LOG_AUDIT, 0, record, bytes);
 	if (!err)
 		log->order++;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <jansson.h>
 #include <hft/log_read.h>
+#include <hft/log_ring.h>
 
 #include "../options.h"
 #include "journal.h"
@@ -79,6 +80,7 @@ static int visit_site(const struct visit *visit, const json_t *json)
 	struct hft_log_store_site site = {
 		.id = (uint16_t)id,
 		.level = (uint8_t)(level ? hft_log_level_parse(level) : 0),
+		.lane = json_is_true(json_object_get(json, "audit")) ? HFT_LOG_AUDIT : HFT_LOG_PLAIN,
 		.line = (uint32_t)json_integer_value(json_object_get(json, "line")),
 		.nr_fields = (uint32_t)json_array_size(list),
 		.name = text_of(json, "name"),

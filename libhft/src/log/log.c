@@ -482,7 +482,8 @@ static int set_level(struct hft_log *log, const char *pattern, int level)
  *	call, of which the folders may be left out
  * @level: &enum hft_log_level: up to this one, or %HFT_LOG_OFF
  *
- * The last of the rules that fit a call is its; a rule for the same pattern goes.  Rules
+ * Calls for audit rings are always wanted.  The last of the rules that fit a call is its; a
+ * rule for the same pattern goes.  Rules
  * stay with the folder of the log until it is opened again.  `hftctl log` does the same to
  * a process from outside.
  *

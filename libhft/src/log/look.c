@@ -171,11 +171,12 @@ static int visit_site(void *arg, const struct hft_log_store_site *site)
 	const struct site_visit *visit = arg;
 	const struct log_control *control = visit->control;
 	uint32_t nr = control->nr_rules < LOG_RULES ? control->nr_rules : LOG_RULES;
+	int level = log_rules_level(control->rules, nr, site->subsystem, site->file, site->line);
 	const struct hft_log_site_info info = {
 		.id = site->id,
 		.level = site->level,
-		.enabled = site->level <= log_rules_level(control->rules, nr, site->subsystem,
-							  site->file, site->line),
+		.lane = site->lane,
+		.enabled = log_site_is_wanted(site->lane, site->level, level),
 		.line = site->line,
 		.subsystem = site->subsystem,
 		.name = site->name,

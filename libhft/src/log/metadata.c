@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <jansson.h>
+#include <hft/log_ring.h>
 
 #include "../options.h"
 #include "store_internal.h"
@@ -307,9 +308,10 @@ int hft_store_sites_site(struct log_text *to, const struct hft_log_store_site *s
 		json_array_append_new(fields, json_pack("{s:o,s:s}", "name",
 			string(site->fields[i].name), "type", type));
 	}
-	line = json_pack("{s:i,s:o,s:o,s:s,s:o,s:o,s:I,s:o}", "id", site->id,
+	line = json_pack("{s:i,s:o,s:o,s:s,s:b,s:o,s:o,s:I,s:o}", "id", site->id,
 			 "name", string(site->name), "subsystem", string(site->subsystem),
-			 "level", level_names[site->level], "format", string(site->format),
+			 "level", level_names[site->level],
+			 "audit", site->lane == HFT_LOG_AUDIT, "format", string(site->format),
 			 "file", string(site->file), "line", (json_int_t)site->line,
 			 "fields", fields);
 	return put_line(to, "site", line);

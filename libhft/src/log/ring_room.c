@@ -346,10 +346,20 @@ HFT_API size_t hft_log_text_length(const char *text)
 	return kept + 3;
 }
 
+/* Of @lane: levels are for plain rings. */
+static bool is_wanted(struct hft_log_site *site, enum hft_log_lane lane, int *err)
+{
+	bool known = hft_log_site_known(site, &hft_log_self, err);
+
+	if (lane == HFT_LOG_AUDIT)
+		return !*err;
+	return known && __atomic_load_n(&site->enabled, __ATOMIC_RELAXED);
+}
+
 /**
  * hft_log_write() - log what has been laid out already
  * @site: of it; added if it is not known
- * @lane: &enum hft_log_lane
+ * @lane: &enum hft_log_lane, that of @site
  * @stamp: of the log's clock, see &struct hft_log_record; 0: now
  * @arguments: as hft/log_format.h has them
  * @bytes: of these
@@ -369,8 +379,7 @@ HFT_API int hft_log_write(struct hft_log_site *site, enum hft_log_lane lane, uin
 
 	if (bytes > HFT_LOG_RECORD_MAX - sizeof(struct hft_log_record) || lane >= HFT_LOG_LANES)
 		return -EINVAL;
-	if (!hft_log_site_known(site, &hft_log_self, &err) ||
-	    !__atomic_load_n(&site->enabled, __ATOMIC_RELAXED))
+	if (!is_wanted(site, lane, &err))
 		return err;
 	err = hft_log_begin(lane, site, words, 8 * (size_t)words <= HFT_LOG_SHORT, &slot);
 	if (err)

@@ -122,11 +122,17 @@ int log_rules_level(const struct log_rule *its, unsigned int nr, const char *sub
 	return level;
 }
 
+bool log_site_is_wanted(uint8_t lane, uint8_t level, int upto)
+{
+	return lane == HFT_LOG_AUDIT || level <= upto;
+}
+
 static void apply_rules(struct hft_log_site *site)
 {
 	int level = log_rules_level(rules, nr_rules, site->subsystem, site->file, site->line);
 
-	__atomic_store_n(&site->enabled, site->level <= level, __ATOMIC_RELAXED);
+	__atomic_store_n(&site->enabled, log_site_is_wanted(site->lane, site->level, level),
+			 __ATOMIC_RELAXED);
 }
 
 void log_sites_set_rules(const struct log_rule *new_rules, unsigned int nr)
@@ -166,6 +172,7 @@ static bool is_back(const struct known *known, const struct hft_log_site *site)
 
 	return !known->site && site->types &&
 	       info->line == site->line && info->level == site->level &&
+	       info->lane == site->lane &&
 	       is_same_text(info->file, site->file) && is_same_text(info->format, site->format) &&
 	       is_same_text(info->name, site->name) &&
 	       is_same_text(info->subsystem, site->subsystem) && is_same_types(info, site->types);
@@ -212,6 +219,7 @@ static int copy_info(struct hft_log_store_site *info, const struct hft_log_site 
 		return nr;
 	*info = (struct hft_log_store_site){
 		.level = site->level,
+		.lane = site->lane,
 		.line = site->line,
 		.nr_fields = (uint32_t)nr,
 		.name = copy_text(site->name, &failed),
@@ -301,7 +309,7 @@ HFT_API int hft_log_site_add(struct hft_log_site *site, void *object)
  * @end: of them
  *
  * A site that can not be known, as there are too many, there is no memory or it says what no
- * site does, is disabled.
+ * site does, is disabled; a call for an audit ring tries again, and answers why.
  *
  * Any thread.
  */

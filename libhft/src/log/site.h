@@ -29,6 +29,9 @@ bool log_rule_fits(const char *pattern, const char *subsystem, const char *file,
 int log_rules_level(const struct log_rule *rules, unsigned int nr, const char *subsystem,
 		    const char *file, uint32_t line);
 
+/* Of a place, where all up to a level is: an audit ring has no levels. */
+bool log_site_is_wanted(uint8_t lane, uint8_t level, int upto);
+
 /* Instead of the rules that there are; -E2BIG: too many. */
 void log_sites_set_rules(const struct log_rule *rules, unsigned int nr);
 

@@ -95,6 +95,7 @@ struct hft_log_store_field {
  * @format: as of printf(), or NULL
  * @file: of the source
  * @fields: arguments in their order
+ * @lane: &enum hft_log_lane; 0 where it is not known
  */
 struct hft_log_store_site {
 	uint16_t id;
@@ -106,6 +107,7 @@ struct hft_log_store_site {
 	const char *format;
 	const char *file;
 	const struct hft_log_store_field *fields;
+	uint8_t lane;
 };
 
 /**

@@ -17,7 +17,7 @@ int object_log(uint64_t number)
 
 int object_debug(unsigned int *evaluated)
 {
-	return hft_log_audit(HFT_LOG_DEBUG, "debug=%u", ++*evaluated);
+	return hft_log(HFT_LOG_DEBUG, "debug=%u", ++*evaluated);
 }
 
 static __attribute__((constructor)) void come(void)
