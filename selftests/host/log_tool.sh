@@ -175,6 +175,15 @@ assert abs(stat["records_per_s"] - 1e6) < 1
 '
 result $? "stat: JSON"
 
+status 0 "stat: of a field" "$TOOL" stat --field quantity "$log"
+prints "^ +quantity: min 10[01], p50 19.., p99 39.., p99.9 39.., max 39..$" "stat: of a field: percentiles"
+"$TOOL" stat --field price --json "$log" | python3 -c 'import json, sys
+sites = json.load(sys.stdin)["sites"]
+values = [site["values"] for site in sites if "values" in site]
+assert len(values) == 1 and values[0]["count"] == 10 and values[0]["max"] == 9
+'
+result $? "stat: of a field: JSON"
+
 status 0 "diff: the same" "$TOOL" diff "$log" "$log"
 status 1 "diff: another" "$TOOL" diff "$log" "$dir/other"
 prints "^25 records are the same; then they differ: quantity" "diff: the first divergence"

@@ -13,11 +13,12 @@
 
 #define NS_PER_S	1000000000ull
 
-enum { STAT_JSON = FILTER_END };
+enum { STAT_JSON = FILTER_END, STAT_FIELD };
 
 static const struct option options[] = {
 	FILTER_OPTIONS,
 	{ "json", no_argument, NULL, STAT_JSON },
+	{ "field", required_argument, NULL, STAT_FIELD },
 	{ "help", no_argument, NULL, 'h' },
 	{ }
 };
@@ -29,6 +30,8 @@ static void usage(void)
 	      "lost, and the gaps between one record and the next.\n"
 	      "\n"
 	      "  --json              as an object of JSON\n"
+	      "  --field NAME        percentiles of this number, too, as of a latency that is logged,\n"
+	      "                      for each call site that has it; less than 0 counts as 0\n"
 	      FILTER_HELP
 	      "\n"
 	      "Losses are those of whole streams, whatever is asked for.\n"
@@ -118,6 +121,44 @@ static int count_stream(struct counts *counts, const struct hft_log_view *view)
 	return 0;
 }
 
+/* A field of the name, if it is a number. */
+static int find_field(struct counts *counts, struct site_count *count)
+{
+	const struct hft_log_view_site *site = count->site;
+	uint32_t i;
+
+	for (i = 0; counts->field && i < site->nr_fields; i++) {
+		if (strcmp(site->fields[i].name, counts->field))
+			continue;
+		count->field = i;
+		switch (site->fields[i].type) {
+		case HFT_LOG_U64:
+		case HFT_LOG_I64:
+		case HFT_LOG_DOUBLE:
+		case HFT_LOG_STAMP:
+			return hft_histogram_open(&count->values);
+		}
+	}
+	return 0;
+}
+
+static void count_value(struct site_count *count, const struct hft_log_view *view)
+{
+	const union hft_log_view_value *value = &view->values[count->field];
+
+	switch (view->site->fields[count->field].type) {
+	case HFT_LOG_DOUBLE:
+		hft_histogram_record(count->values, value->d < 0x1p63 && value->d > 0 ?
+				     (uint64_t)value->d : value->d > 0 ? UINT64_MAX : 0);
+		break;
+	case HFT_LOG_I64:
+		hft_histogram_record(count->values, value->i > 0 ? value->u : 0);
+		break;
+	default:
+		hft_histogram_record(count->values, value->u);
+	}
+}
+
 static int count_site(struct counts *counts, const struct hft_log_view *view)
 {
 	struct site_count *count;
@@ -126,9 +167,15 @@ static int count_site(struct counts *counts, const struct hft_log_view *view)
 		 sizeof(*counts->sites)))
 		return -ENOMEM;
 	count = &counts->sites[view->site->number];
-	count->site = view->site;
+	if (!count->site) {
+		count->site = view->site;
+		if (find_field(counts, count))
+			return -ENOMEM;
+	}
 	count->records++;
 	count->bytes += view->bytes;
+	if (count->values)
+		count_value(count, view);
 	return 0;
 }
 
@@ -158,6 +205,8 @@ static void counts_free(struct counts *counts)
 
 	for (i = 0; i < counts->room_streams; i++)
 		hft_histogram_close(counts->streams[i].gaps);
+	for (i = 0; i < counts->room_sites; i++)
+		hft_histogram_close(counts->sites[i].values);
 	hft_histogram_close(counts->gaps);
 	free(counts->streams);
 	free(counts->sites);
@@ -177,7 +226,7 @@ static int count_all(struct filter *filter, struct counts *counts,
 	return status;
 }
 
-static int parse(int argc, char **argv, struct filter *filter, bool *json)
+static int parse(int argc, char **argv, struct filter *filter, struct counts *counts, bool *json)
 {
 	int option, ret = 0;
 
@@ -187,6 +236,8 @@ static int parse(int argc, char **argv, struct filter *filter, bool *json)
 			ret = -1;
 		} else if (option == STAT_JSON) {
 			*json = true;
+		} else if (option == STAT_FIELD) {
+			counts->field = optarg;
 		} else {
 			ret = filter_option(filter, option, optarg);
 		}
@@ -198,7 +249,7 @@ static int run(int argc, char **argv, struct filter *filter, struct counts *coun
 {
 	struct hft_log_reader *reader;
 	bool json = false;
-	int status = parse(argc, argv, filter, &json);
+	int status = parse(argc, argv, filter, counts, &json);
 
 	if (status)
 		return status;

@@ -12,6 +12,8 @@
 struct site_count {
 	const struct hft_log_view_site *site;	/* NULL: not met */
 	uint64_t records, bytes;
+	uint32_t field;			/* of @values */
+	struct hft_histogram *values;	/* NULL: it has no such field */
 };
 
 struct stream_count {
@@ -30,6 +32,7 @@ struct counts {
 	uint64_t first, last;
 	uint64_t second, in_second, most_in_second;
 	struct hft_histogram *gaps;
+	const char *field;		/* whose values are counted, or NULL */
 	int err;			/* of a notice */
 };
 

@@ -59,11 +59,12 @@ static void print_stream(const struct hft_log_view_stream *stream)
 	putchar('\n');
 }
 
-static void print_gaps(const struct hft_histogram *gaps)
+static void print_summary(const char *name, const struct hft_histogram *histogram)
 {
-	struct hft_hist_summary s = summary_of(gaps);
+	struct hft_hist_summary s = summary_of(histogram);
 
-	printf("gaps, ns: min %" PRIu64 ", p50 %" PRIu64 ", p99 %" PRIu64 ", p99.9 %" PRIu64
+	print_clean(stdout, name);
+	printf(": min %" PRIu64 ", p50 %" PRIu64 ", p99 %" PRIu64 ", p99.9 %" PRIu64
 	       ", max %" PRIu64 "\n", s.min_ns, s.p50_ns, s.p99_ns, s.p999_ns, s.max_ns);
 }
 
@@ -99,6 +100,10 @@ static void print_sites(const struct counts *counts)
 		printf("%*s ", (int)(strlen(c->site->subsystem) < 10 ?
 				     10 - strlen(c->site->subsystem) : 0), "");
 		print_title(c->site);
+		if (c->values) {
+			printf("%28s  ", "");
+			print_summary(counts->field, c->values);
+		}
 	}
 }
 
@@ -111,7 +116,7 @@ int stat_print(const struct counts *counts)
 	printf("%.9f s, %.0f records/s, most in one second %" PRIu64 "\n",
 	       (double)(counts->last - counts->first) / 1e9,
 	       rate(counts->records, counts->first, counts->last), counts->most_in_second);
-	print_gaps(counts->gaps);
+	print_summary("gaps, ns", counts->gaps);
 	for (i = 0; i < STAT_LEVELS; i++)
 		if (counts->levels[i])
 			printf("%12" PRIu64 "  %s\n", counts->levels[i],
@@ -132,20 +137,24 @@ static void set(json_t *object, const char *key, json_t *value)
 	json_object_set_new(object, key, value);
 }
 
-static json_t *gaps_json(const struct hft_histogram *gaps)
+/* @unit: behind each name but that of the count */
+static json_t *summary_json(const struct hft_histogram *histogram, const char *unit)
 {
-	struct hft_hist_summary s = summary_of(gaps);
+	struct hft_hist_summary s = summary_of(histogram);
+	const struct { const char *name; uint64_t value; } figures[] = {
+		{ "min", s.min_ns }, { "mean", s.mean_ns }, { "p50", s.p50_ns },
+		{ "p90", s.p90_ns }, { "p99", s.p99_ns }, { "p999", s.p999_ns },
+		{ "p9999", s.p9999_ns }, { "max", s.max_ns },
+	};
 	json_t *object = json_object();
+	char name[32];
+	size_t i;
 
 	set(object, "count", number(s.count));
-	set(object, "min_ns", number(s.min_ns));
-	set(object, "mean_ns", number(s.mean_ns));
-	set(object, "p50_ns", number(s.p50_ns));
-	set(object, "p90_ns", number(s.p90_ns));
-	set(object, "p99_ns", number(s.p99_ns));
-	set(object, "p999_ns", number(s.p999_ns));
-	set(object, "p9999_ns", number(s.p9999_ns));
-	set(object, "max_ns", number(s.max_ns));
+	for (i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+		snprintf(name, sizeof(name), "%s%s", figures[i].name, unit);
+		set(object, name, number(figures[i].value));
+	}
 	return object;
 }
 
@@ -173,7 +182,7 @@ static json_t *streams_json(const struct counts *counts)
 		set(object, "first_ns", number(c->first));
 		set(object, "last_ns", number(c->last));
 		set(object, "records_per_s", json_real(rate(c->records, c->first, c->last)));
-		set(object, "gaps", gaps_json(c->gaps));
+		set(object, "gaps", summary_json(c->gaps, "_ns"));
 		json_array_append_new(list, object);
 	}
 	return list;
@@ -197,6 +206,8 @@ static json_t *sites_json(const struct counts *counts)
 		set(object, "line", number(c->site->line));
 		set(object, "records", number(c->records));
 		set(object, "bytes", number(c->bytes));
+		if (c->values)
+			set(object, "values", summary_json(c->values, ""));
 		json_array_append_new(list, object);
 	}
 	return list;
@@ -226,7 +237,7 @@ int stat_print_json(const struct counts *counts)
 	    json_real(rate(counts->records, counts->first, counts->last)));
 	set(object, "most_in_one_s", number(counts->most_in_second));
 	set(object, "levels", levels_json(counts));
-	set(object, "gaps", gaps_json(counts->gaps));
+	set(object, "gaps", summary_json(counts->gaps, "_ns"));
 	set(object, "streams", streams_json(counts));
 	set(object, "sites", sites_json(counts));
 	err = json_dumpf(object, stdout, JSON_INDENT(2)) ? fail(EIO, "standard output") : 0;
