@@ -342,7 +342,10 @@ static void test_spoiled(void **state)
 	assert_ptr_not_equal(hft_log_self[HFT_LOG_AUDIT], ring);
 	assert_int_equal(log_plain(0), 0);
 	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
-	hft_log_close(log);
+	assert_int_equal(hft_log_close(log), -EBADMSG);
+	assert_int_equal(count_records("room", NULL), 3);
+	/* It is kept as a file of the log, and the rings' folder is gone. */
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
 	assert_int_equal(count_records("room", NULL), 3);
 }
 
