@@ -521,7 +521,7 @@ static int start(struct hft_log *log)
 		err = hft_log_store_open(&log->store, log->dir, &log->origin, log->store_opts);
 	if (err)
 		return err;
-	err = log_evidence_start(log->store);
+	err = log_evidence_start(log->store, log->evidence);
 	if (!err)
 		err = log_begin_control(log);
 	if (err)

@@ -26,7 +26,7 @@
 #define SLEW_PPM	1000		/* more than a clock is slewed by is a step */
 
 static const struct hft_log_store_field clock_fields[] = {
-	{ "reason", HFT_LOG_STRING },		/* open, chunk, interval, change */
+	{ "reason", HFT_LOG_STRING },		/* open, chunk, interval, change, recovery */
 	{ "source", HFT_LOG_STRING },
 	{ "point", HFT_LOG_STRING },
 	{ "ptp", HFT_LOG_STRING },
@@ -356,26 +356,22 @@ static bool hft_log_warn(struct hft_log_evidence *evidence, const struct hft_log
 	return sequence != evidence->sequence || missed != evidence->missed;
 }
 
+/* @reason: of a record that is wanted whatever has happened, or NULL */
 static void hft_log_look(struct hft_log_evidence *evidence, uint64_t now,
-			 const struct hft_log_store_clock *line, uint32_t chunk)
+			 const struct hft_log_store_clock *line, const char *reason)
 {
 	struct hft_log_judgement was = evidence->judged;
 	struct hft_log_clocks before = evidence->last;
-	const char *reason = NULL;
 
 	evidence->opts.read(evidence->opts.arg, !strcmp(line->name, "tsc"), &evidence->last);
 	hft_log_judge(evidence, line);
-	if (hft_log_warn(evidence, &before, &was))
+	if (hft_log_warn(evidence, &before, &was) && !reason)
 		reason = "change";
-	if (now >= evidence->next_record)
+	if (now >= evidence->next_record && !reason)
 		reason = "interval";
-	/* The first is made when the first record comes. */
-	if (chunk != evidence->chunk && evidence->chunk)
-		reason = "chunk";
 	if (!evidence->has_last)
-		reason = "open";
+		reason = evidence->opts.recovery ? "recovery" : "open";
 	evidence->has_last = true;
-	evidence->chunk = chunk;
 	evidence->next_look = now + evidence->opts.look_ns;
 	if (!reason)
 		return;
@@ -387,8 +383,24 @@ size_t hft_log_evidence_poll(struct hft_log_evidence *evidence, uint64_t now,
 			     const struct hft_log_store_clock *line, uint32_t chunk,
 			     const void **records)
 {
-	if (now >= evidence->next_look || chunk != evidence->chunk)
-		hft_log_look(evidence, now, line, chunk);
+	if (chunk && chunk != evidence->chunk)
+		return hft_log_evidence_chunk(evidence, now, line, chunk, records);
+	if (now >= evidence->next_look)
+		hft_log_look(evidence, now, line, NULL);
+	*records = evidence->room;
+	return evidence->used;
+}
+
+/* The first record of all was made before there was a chunk, and is in the first. */
+size_t hft_log_evidence_chunk(struct hft_log_evidence *evidence, uint64_t now,
+			      const struct hft_log_store_clock *line, uint32_t chunk,
+			      const void **records)
+{
+	bool has_one = evidence->has_last && !evidence->chunk;
+
+	if (chunk != evidence->chunk && !has_one)
+		hft_log_look(evidence, now, line, "chunk");
+	evidence->chunk = chunk;
 	*records = evidence->room;
 	return evidence->used;
 }

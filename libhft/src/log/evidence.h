@@ -2,7 +2,7 @@
 /*
  * Clock evidence: records of the log's own stream that show what its times are worth.
  *
- * At the beginning of each chunk, at an interval, and when something has changed, the state
+ * At the beginning of each chunk, as the store asks for it, at an interval, and when something has changed, the state
  * of the clocks goes into a record hft:clock; when times may be off by more than a bound, were
  * stepped, or are not synchronised any more, and when that is over, hft:clock_warning tells.
  *
@@ -82,6 +82,8 @@ void hft_log_clocks_read(struct hft_log_clock_reader *reader, bool by_tsc,
  * @look_ns: of looks, for what has changed; 1 s
  * @bound_ns: times that may be off by more are told of; 100 us
  * @ptp: as hft_log_clock_reader_open() has it
+ * @recovery: the records of the log are of a process that has ended: the clocks are as they are
+ *	now
  * @read: reads the clocks; NULL: hft_log_clocks_read()
  * @arg: for @read
  */
@@ -90,6 +92,7 @@ struct hft_log_evidence_opts {
 	uint64_t look_ns;
 	uint64_t bound_ns;
 	const char *ptp;
+	bool recovery;
 	void (*read)(void *arg, bool by_tsc, struct hft_log_clocks *clocks);
 	void *arg;
 };
@@ -106,7 +109,7 @@ void hft_log_evidence_close(struct hft_log_evidence *evidence);
  * @evidence: whose
  * @now: CLOCK_MONOTONIC, ns
  * @line: what the log takes its stamps for
- * @chunk: number of the chunk that the next record goes to
+ * @chunk: number of the chunk that the next record goes to; 0: of none
  * @records: answered: what is to be appended to stream %HFT_LOG_EVIDENCE_STREAM
  *
  * Does not block, but for the time that a PTP clock takes to be read; costs a comparison
@@ -118,6 +121,13 @@ void hft_log_evidence_close(struct hft_log_evidence *evidence);
 size_t hft_log_evidence_poll(struct hft_log_evidence *evidence, uint64_t now,
 			     const struct hft_log_store_clock *line, uint32_t chunk,
 			     const void **records);
+
+/*
+ * A chunk begins: a record for it, if there is none that no chunk had; all else as there.
+ */
+size_t hft_log_evidence_chunk(struct hft_log_evidence *evidence, uint64_t now,
+			      const struct hft_log_store_clock *line, uint32_t chunk,
+			      const void **records);
 
 /* The first @bytes of them, which are whole records, are in the store. */
 void hft_log_evidence_taken(struct hft_log_evidence *evidence, size_t bytes);

@@ -66,7 +66,7 @@ static int import_start(struct hft_log_import *import, const char *dir,
 		err = hft_log_store_open(&import->store, dir, &origin, opts->store);
 	if (err)
 		return err;
-	err = log_evidence_start(import->store);
+	err = log_evidence_start(import->store, import->evidence);
 	if (err)
 		hft_log_store_close(import->store, LOG_CLOSE_NS);
 	return err;

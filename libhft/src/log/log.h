@@ -177,7 +177,7 @@ int log_clock_measure(struct hft_log_store_clock *clock, bool tsc);
  */
 bool log_clock_look(struct hft_log_store *store, struct hft_log_store_clock *clock, uint64_t *look,
 		    uint64_t now);
-int log_evidence_start(struct hft_log_store *store);
+int log_evidence_start(struct hft_log_store *store, struct hft_log_evidence *evidence);
 void log_evidence_look(struct hft_log_store *store, struct hft_log_evidence *evidence,
 		       const struct hft_log_store_clock *clock, uint64_t now);
 

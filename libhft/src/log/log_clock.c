@@ -128,13 +128,32 @@ bool log_clock_look(struct hft_log_store *store, struct hft_log_store_clock *clo
 	return true;
 }
 
-int log_evidence_start(struct hft_log_store *store)
+/* The chunk has it when all that waits was taken: the last is its own. */
+static bool begin_chunk(void *arg, struct hft_log_store *store, uint32_t chunk,
+			const struct hft_log_store_clock *clock)
+{
+	struct hft_log_evidence *evidence = arg;
+	const void *records;
+	int64_t took;
+	size_t bytes;
+
+	bytes = hft_log_evidence_chunk(evidence, hft_log_monotonic(), clock, chunk, &records);
+	if (!bytes)
+		return true;
+	took = hft_log_store_put(store, HFT_LOG_EVIDENCE_STREAM, records, bytes);
+	if (took > 0)
+		hft_log_evidence_taken(evidence, (size_t)took);
+	return took == (int64_t)bytes;
+}
+
+int log_evidence_start(struct hft_log_store *store, struct hft_log_evidence *evidence)
 {
 	int err = hft_log_store_stream_add(store, &hft_log_evidence_stream);
 	unsigned int i;
 
 	for (i = 0; i < HFT_LOG_EVIDENCE_SITES && !err; i++)
 		err = hft_log_store_site_add(store, &hft_log_evidence_sites[i]);
+	hft_log_store_each_chunk(store, begin_chunk, evidence);
 	return err;
 }
 

@@ -57,6 +57,7 @@ struct recovery {
 	struct left *left;
 	size_t nr_left;
 	struct hft_log_store *store;
+	struct hft_log_evidence *evidence;
 };
 
 static int no_memory(void)
@@ -350,6 +351,35 @@ static int add_site(void *store, const struct hft_log_store_site *site)
 	return err == -ENOMEM ? err : 0;
 }
 
+/* Chunks that it writes show the clocks of now, beside records of before. */
+static int begin_log(struct recovery *it, const struct hft_log_store_origin *origin,
+		     const struct hft_log_store_opts *opts)
+{
+	const struct hft_log_evidence_opts clocks = { .recovery = true };
+	int err = hft_log_evidence_open(&it->evidence, &clocks);
+
+	if (err)
+		return err;
+	err = hft_log_store_open(&it->store, it->dir, origin, opts);
+	return err ? err : log_evidence_start(it->store, it->evidence);
+}
+
+static int end_log(struct recovery *it, int err)
+{
+	/* The rings stay where there is an error: the disk has had its time. */
+	int close_err = it->store ? hft_log_store_close(it->store, err ? 0 : LOG_CLOSE_NS) : 0;
+
+	hft_log_evidence_close(it->evidence);
+	return err ? err : close_err;
+}
+
+static int write_all(struct recovery *it)
+{
+	int err = log_journal_read(it->ring_fd, add_site, it->store);
+
+	return err && err != -ENOENT ? err : write_rings(it);
+}
+
 static int write_log(struct recovery *it, const struct hft_log_store_opts *opts)
 {
 	struct hft_log_store_origin origin = {
@@ -357,19 +387,14 @@ static int write_log(struct recovery *it, const struct hft_log_store_opts *opts)
 		.program = it->control->program,
 		.clock = it->control->clock,
 	};
-	int err, close_err;
+	int err;
 
 	memcpy(origin.uuid, it->control->uuid, sizeof(origin.uuid));
 	log_boot(origin.boot);		/* rings do not survive one */
-	err = hft_log_store_open(&it->store, it->dir, &origin, opts);
-	if (err)
-		return err;
-	err = log_journal_read(it->ring_fd, add_site, it->store);
-	if (!err || err == -ENOENT)
-		err = write_rings(it);
-	/* The rings stay where there is an error: the disk has had its time. */
-	close_err = hft_log_store_close(it->store, err ? 0 : LOG_CLOSE_NS);
-	return err ? err : close_err;
+	err = begin_log(it, &origin, opts);
+	if (!err)
+		err = write_all(it);
+	return end_log(it, err);
 }
 
 /* A process that is killed amid this leaves a folder without rings: see control.h. */

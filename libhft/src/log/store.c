@@ -239,6 +239,30 @@ int64_t hft_log_store_append(struct hft_log_store *store, uint64_t id, const voi
 	return got < 0 ? got : refuse(store, err == -EAGAIN ? 0 : -err);
 }
 
+void hft_log_store_each_chunk(struct hft_log_store *store, hft_log_store_begin_fn fn, void *arg)
+{
+	store->begin = fn;
+	store->begin_arg = arg;
+}
+
+int64_t hft_log_store_put(struct hft_log_store *store, uint64_t id, const void *records,
+			  size_t bytes)
+{
+	struct log_stream *stream = hft_store_stream_find(store, id);
+	int64_t got;
+
+	if (!stream || stream->ended)
+		return hft_fail(ENOENT, "stream %llu", (unsigned long long)id);
+	if (!stream->filling)
+		stream->filling = hft_store_packet_take(store, stream);
+	if (!stream->filling)
+		return -EAGAIN;
+	got = hft_store_packet_fill(store, stream->filling, records, bytes);
+	if (got > 0)
+		stream->taken += (uint64_t)got;
+	return got;
+}
+
 uint64_t hft_log_store_packet_room(const struct hft_log_store *store)
 {
 	return store->opts.packet_bytes - HFT_LOG_FRAME_BYTES;
@@ -462,6 +486,7 @@ static uint64_t poll_store(struct hft_log_store *store, bool all, bool sync)
 	write_sealed(store);
 	look_for_files(store);
 	write_waiting(store);
+	hft_store_chunk_begin(store);
 	next = flush_due(store, all);
 	if (store->rotate || is_old(store))
 		rotate(store);

@@ -79,6 +79,20 @@ struct hft_log_store_stream {
 	uint32_t sync;
 };
 
+/**
+ * typedef hft_log_store_begin_fn - a chunk has begun
+ * @arg: as given
+ * @store: that it is of
+ * @chunk: its number
+ * @clock: that its stamps are of
+ *
+ * Adds what each chunk has to have, by hft_log_store_put() alone.
+ *
+ * Return: whether that was taken: else it is asked again, before the chunk is closed.
+ */
+typedef bool (*hft_log_store_begin_fn)(void *arg, struct hft_log_store *store, uint32_t chunk,
+				       const struct hft_log_store_clock *clock);
+
 struct hft_log_store_field {
 	const char *name;
 	enum hft_log_type type;
@@ -151,6 +165,16 @@ int hft_log_store_stream_add(struct hft_log_store *store,
  */
 int64_t hft_log_store_append(struct hft_log_store *store, uint64_t id, const void *records,
 			     size_t bytes, uint64_t lost);
+
+/* Who is asked for what each chunk has to have. */
+void hft_log_store_each_chunk(struct hft_log_store *store, hft_log_store_begin_fn fn, void *arg);
+
+/*
+ * For that one: as hft_log_store_append(), but no packet is closed: 0 or -EAGAIN where there is
+ * no room in one.
+ */
+int64_t hft_log_store_put(struct hft_log_store *store, uint64_t id, const void *records,
+			  size_t bytes);
 
 /* Bytes of records that a packet has room for: what is longer is refused. */
 uint64_t hft_log_store_packet_room(const struct hft_log_store *store);

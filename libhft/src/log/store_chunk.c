@@ -157,6 +157,18 @@ static struct log_chunk *new_chunk(struct hft_log_store *store)
 	return chunk;
 }
 
+/* The open chunk gets what it has to have, as soon as there is a packet for that. */
+bool hft_store_chunk_begin(struct hft_log_store *store)
+{
+	struct log_chunk *chunk = store->chunk;
+
+	if (chunk && !chunk->begun)
+		chunk->begun = !store->begin ||
+			       store->begin(store->begin_arg, store, chunk->number,
+					    &store->origin.clock);
+	return !chunk || chunk->begun;
+}
+
 /* The folder appears with its name when all that describes records is in it. */
 int hft_store_chunk_open(struct hft_log_store *store)
 {
@@ -186,6 +198,7 @@ int hft_store_chunk_open(struct hft_log_store *store)
 	pthread_mutex_lock(&store->lock);
 	store->state.chunk = chunk->number;
 	pthread_mutex_unlock(&store->lock);
+	hft_store_chunk_begin(store);
 	return 0;
 }
 
@@ -342,14 +355,19 @@ static int make_seal(struct hft_log_store *store, struct log_chunk *chunk)
 /*
  * Close the open chunk and, unless it is the last, make the next: its folder is there
  * before the seal of this one.  Nothing has changed when there is an error, but that
- * packets were closed; -EAGAIN: the hasher has more of them than can be waited for.
+ * packets were closed; -EAGAIN: the hasher has more of them than can be waited for, or it has
+ * not yet what it has to have.  A doubtful one is not asked for that: as long as it is not
+ * closed, no packet may ever be free.
  */
 int hft_store_chunk_rotate(struct hft_log_store *store)
 {
-	struct log_chunk *chunk;
+	struct log_chunk *chunk = store->chunk;
 	struct log_stream *stream;
-	int err = hft_store_packets_close(store);
+	int err;
 
+	if (!hft_store_chunk_begin(store) && !chunk->doubtful)
+		return -EAGAIN;
+	err = hft_store_packets_close(store);
 	chunk = store->chunk;
 	if (err || !chunk)
 		return err;

@@ -130,6 +130,7 @@ struct log_chunk {
 	bool doubtful;			/* a file of it is: all is written again before the seal */
 	bool lost;			/* what was written is neither on the disk nor readable */
 	bool audit;
+	bool begun;			/* it has what each has to have */
 	bool sealed;			/* all of it is on the disk */
 	uint8_t previous[HFT_LOG_HASH_BYTES];
 	bool has_previous;
@@ -245,6 +246,8 @@ struct hft_log_store {
 
 	struct log_chunk *chunk;		/* open */
 	struct log_chunk *closing, *closing_last;
+	hft_log_store_begin_fn begin;		/* NULL: chunks need not have anything */
+	void *begin_arg;
 	uint32_t next_number;
 	uint8_t previous[HFT_LOG_HASH_BYTES];
 	bool has_previous;
@@ -329,6 +332,7 @@ void hft_store_io_reap(struct hft_log_store *store, bool wait, uint64_t timeout_
 
 /* store_chunk.c */
 int hft_store_chunk_open(struct hft_log_store *store);
+bool hft_store_chunk_begin(struct hft_log_store *store);
 int hft_store_chunk_rotate(struct hft_log_store *store);
 bool hft_store_chunk_is_there(const struct log_chunk *chunk, const struct log_file *file);
 void hft_store_chunk_changed(struct log_chunk *chunk);

@@ -168,15 +168,18 @@ int hft_store_packet_close(struct hft_log_store *store, struct log_packet *packe
 	size_t end;
 	int err;
 
+	/* First: what a chunk has to have may be put into this packet. */
+	err = store->chunk ? 0 : hft_store_chunk_open(store);
+	store->blocked = err;
+	if (err)
+		return err;
 	packet->bytes = round_up(packet->fill + sizeof(struct hft_log_seal));
 	end = packet->bytes - sizeof(struct hft_log_seal);
 	memset(packet->at + packet->fill, 0, end - packet->fill);
 	packet->from = stream->closed;
 	packet->taken = stream->taken;
 	packet->lost = stream->lost;
-	err = store->chunk ? 0 : hft_store_chunk_open(store);
-	if (!err)
-		err = hft_store_packet_bind(store, packet);
+	err = hft_store_packet_bind(store, packet);
 	store->blocked = err;
 	if (err)
 		return err;
