@@ -118,7 +118,7 @@ static int hft_scan_chunks(struct hft_read_folder *folder)
 
 	dir = opendir(folder->path);
 	if (!dir)
-		return -errno;
+		return hft_fail(errno, "%s", folder->path);
 	newest = hft_newest_chunk(dir);
 	if (newest > last) {
 		rewinddir(dir);
