@@ -7,7 +7,7 @@
 
 #include "log_load.h"
 
-static atomic_uint heard[HFT_LOG_STORE_LOST + 1];
+static atomic_uint heard[HFT_LOG_STORE_EVENTS];
 
 static inline void hear(void *arg, enum hft_log_store_event event, int err, const char *text)
 {
@@ -20,7 +20,7 @@ static inline void forget_heard(void)
 {
 	int i;
 
-	for (i = 0; i <= HFT_LOG_STORE_LOST; i++)
+	for (i = 0; i < HFT_LOG_STORE_EVENTS; i++)
 		atomic_store(&heard[i], 0);
 }
 

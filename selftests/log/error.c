@@ -35,7 +35,7 @@
 HFT_LOG_EVENT(log_kept, "test", "kept", HFT_LOG_INFO, HFT_LOG_AUDIT, (u64, number))
 HFT_LOG_EVENT(log_plain, "test", "plain", HFT_LOG_INFO, HFT_LOG_PLAIN, (u64, number))
 
-static atomic_uint heard[HFT_LOG_STORE_LOST + 1];
+static atomic_uint heard[HFT_LOG_STORE_EVENTS];
 
 static void hear(void *arg, enum hft_log_store_event event, int err, const char *text)
 {

@@ -162,8 +162,10 @@ enum hft_log_policy {
  * @idle_ns: the drainer looks after so long at the latest; default 20 ms
  * @ring_dir: the folder that rings are in, which must be on a tmpfs: a folder of the log's
  *	own is made there; default /dev/shm
- * @cpus: the drainer's CPUs, as "0,2-3"; default: those of the process that are neither
- *	isolated nor nohz_full, if there are such
+ * @cpus: of the log's threads, as "0,2-3"; default: those that the process had when it began
+ *	and that are neither isolated nor nohz_full, nor those that the thread which opens the log,
+ *	or one that has rings, is bound to alone; where none is left, of the former,
+ *	%HFT_LOG_STORE_CPUS says so
  * @store: how files are written; NULL: the defaults
  * @clock_interval_ns: between records of what the clocks are worth, 100 ms to 10 s; default 10 s
  * @clock_bound_ns: that a time may be from UTC before that is told of; default 100 us, as RTS 25

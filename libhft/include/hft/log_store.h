@@ -46,6 +46,9 @@ enum hft_log_store_flags {
  *	hft_log_recover()
  * @HFT_LOG_STORE_LOST: a sync failed, and what it was of can not be read any more to be
  *	written again
+ * @HFT_LOG_STORE_CPUS: threads of the log have no CPU but those that are isolated, or that
+ *	threads of the program are bound to: see &hft_log_opts.cpus
+ * @HFT_LOG_STORE_EVENTS: how many there are
  */
 enum hft_log_store_event {
 	HFT_LOG_STORE_TROUBLE,
@@ -56,6 +59,8 @@ enum hft_log_store_event {
 	HFT_LOG_STORE_KEPT,
 	HFT_LOG_STORE_RING,
 	HFT_LOG_STORE_LOST,
+	HFT_LOG_STORE_CPUS,
+	HFT_LOG_STORE_EVENTS
 };
 
 /**

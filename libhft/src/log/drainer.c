@@ -98,6 +98,7 @@ static int add_queue(struct hft_log *log, struct log_queue *queue)
 	*log->queues_end = queue;
 	log->queues_end = &queue->next;
 	atomic_fetch_add(&log->rings, 1);
+	log_cpus_join(log, queue->ring->cpu);
 	return 0;
 }
 
@@ -475,8 +476,8 @@ static int finish(struct hft_log *log)
 	return err ? err : close_err;
 }
 
-/* Signals are for the program's threads. */
-static void settle(struct hft_log *log)
+/* Signals are for the program's threads.  Threads of the store are made where this one runs. */
+static int settle(struct hft_log *log)
 {
 	sigset_t all;
 
@@ -484,8 +485,10 @@ static void settle(struct hft_log *log)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "hft-log");
-	sched_setaffinity(0, sizeof(log->cpus), &log->cpus);
 	syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+	if (sched_setaffinity(0, sizeof(log->cpus), &log->cpus))
+		return hft_fail(errno, "run threads of the log on the CPUs that they are to have");
+	return 0;
 }
 
 static void tell_phase(struct hft_log *log, enum log_phase phase)
@@ -521,6 +524,7 @@ static int start(struct hft_log *log)
 		err = hft_log_store_open(&log->store, log->dir, &log->origin, log->store_opts);
 	if (err)
 		return err;
+	hft_log_store_run_on(log->store, &log->cpus);
 	err = log_evidence_start(log->store, log->evidence);
 	if (!err)
 		err = log_begin_control(log);
@@ -533,12 +537,12 @@ void *log_drainer_run(void *arg)
 {
 	struct hft_log *log = arg;
 
-	settle(log);
-	if (start(log)) {
+	if (settle(log) || start(log)) {
 		hft_log_evidence_close(log->evidence);
 		tell_phase(log, LOG_FAILED);
 		return NULL;
 	}
+	log_cpus_tell(log);
 	tell_phase(log, LOG_RUNS);
 	run(log);
 	log->err = finish(log);

@@ -14,13 +14,11 @@
 #include <openssl/crypto.h>
 
 #include "../api.h"
-#include "../cpulist.h"
 #include "../engine/internal.h"
 #include "locked.h"
 #include "log.h"
 #include "../options.h"
 #include "seal.h"
-#include "../sysfs.h"
 
 #define DEFAULT_RING	(4ull << 20)
 #define DEFAULT_AUDIT	(1ull << 20)
@@ -70,30 +68,6 @@ static int read_opts(struct hft_log *log, const struct hft_log_opts *user)
 		return hft_fail(EINVAL, "evidence of clocks is taken each 100 ms to 10 s");
 	log->store_opts = opts->store;
 	return err;
-}
-
-/* Those of the process without those that are for work alone, if any are left. */
-static int choose_cpus(struct hft_log *log)
-{
-	cpu_set_t mine, others;
-
-	if (log->opts.cpus) {
-		if (!hft_cpulist_parse(log->opts.cpus, false, &log->cpus) ||
-		    !CPU_COUNT(&log->cpus))
-			return hft_fail(EINVAL, "no list of CPUs: %s", log->opts.cpus);
-		return 0;
-	}
-	/* Of the first thread: the caller may be bound to a CPU that is to be left alone. */
-	if (sched_getaffinity(getpid(), sizeof(mine), &mine))
-		return hft_fail(errno, "the CPUs of this process");
-	log->cpus = mine;
-	if (hft_read_cpus("", &others, "/sys/devices/system/cpu/isolated") >= 0)
-		hft_cpus_without(&log->cpus, &others);
-	if (hft_read_cpus("", &others, "/sys/devices/system/cpu/nohz_full") >= 0)
-		hft_cpus_without(&log->cpus, &others);
-	if (!CPU_COUNT(&log->cpus))
-		log->cpus = mine;
-	return 0;
 }
 
 int log_make_uuid(uint8_t uuid[16])
@@ -346,7 +320,7 @@ static int prepare(struct hft_log *log, const char *dir, const struct hft_log_op
 	err = hft_log_recover(dir, log->store_opts);
 	if (err == -EBADMSG)
 		err = log_control_set_aside(dir);
-	return err && err != -ENOENT ? err : choose_cpus(log);
+	return err && err != -ENOENT ? err : log_cpus_choose(log);
 }
 
 static int close_log(struct hft_log *log)

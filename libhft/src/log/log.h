@@ -60,7 +60,10 @@ struct log_flush {
  * @control: the file
  * @origin: whose it is
  * @program: name of the process
- * @cpus: of the drainer
+ * @cpus: of the log's threads, see cpus.c
+ * @cpus_given: by its options
+ * @crowded: they are those of others, too
+ * @opener_cpu: that the thread which has opened it was bound to, or -1
  * @streams: the last number of a ring that was given; under the lock of thread.c
  * @users: calls that need it to stay; under the lock of thread.c
  * @incoming: rings that the drainer has not seen
@@ -98,6 +101,9 @@ struct hft_log {
 	struct hft_log_store_origin origin;
 	char program[64];
 	cpu_set_t cpus;
+	bool cpus_given;
+	bool crowded;
+	int32_t opener_cpu;
 	uint64_t streams;
 	unsigned int users;
 	_Atomic(struct log_queue *) incoming;
@@ -151,6 +157,14 @@ void log_current_wait(const struct hft_log *log);
 void log_current_closed(void);
 bool log_get(struct hft_log *log);
 void log_put(struct hft_log *log);
+
+/*
+ * cpus.c: log_cpus_join(), of a thread that has a ring now and is bound to @cpu, is for the
+ * drainer, and so is log_cpus_tell().
+ */
+int log_cpus_choose(struct hft_log *log);
+void log_cpus_tell(struct hft_log *log);
+void log_cpus_join(struct hft_log *log, int32_t cpu);
 
 /* drainer.c */
 int log_store_add_ring(struct hft_log_store *store, const struct log_queue *queue);

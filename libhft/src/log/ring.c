@@ -64,7 +64,7 @@ static int map_ring(struct log_queue *queue, int fd, uint64_t bytes)
 	return 0;
 }
 
-static int32_t bound_cpu(void)
+int32_t log_bound_cpu(void)
 {
 	cpu_set_t set;
 
@@ -84,7 +84,7 @@ static void ring_init(struct hft_log_ring *ring, const struct log_ring_spec *spe
 	memcpy(ring->uuid, spec->uuid, sizeof(ring->uuid));
 	ring->pid = (uint32_t)getpid();
 	ring->tid = hft_tid();
-	ring->cpu = bound_cpu();
+	ring->cpu = log_bound_cpu();
 	ring->lane = spec->lane;
 	prctl(PR_GET_NAME, ring->thread);
 	ring->block_ns = spec->block_ns;

@@ -191,6 +191,9 @@ bool log_queue_resume(struct log_queue *queue);
 int log_thread_attach(unsigned int lane);
 int log_thread_leave(unsigned int lane, const struct hft_log_ring *ring);
 
+/* ring.c: the CPU that the calling thread is bound to alone, or -1 */
+int32_t log_bound_cpu(void);
+
 /* drainer.c: there is something to do, if it sleeps */
 void log_drainer_wake(void);
 

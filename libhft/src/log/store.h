@@ -12,6 +12,7 @@
 #ifndef HFT_LOG_STORE_INTERNAL_H
 #define HFT_LOG_STORE_INTERNAL_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -175,6 +176,9 @@ void hft_log_store_each_chunk(struct hft_log_store *store, hft_log_store_begin_f
  */
 int64_t hft_log_store_put(struct hft_log_store *store, uint64_t id, const void *records,
 			  size_t bytes);
+
+/* On those CPUs the store's threads run. */
+void hft_log_store_run_on(struct hft_log_store *store, const cpu_set_t *cpus);
 
 /* Bytes of records that a packet has room for: what is longer is refused. */
 uint64_t hft_log_store_packet_room(const struct hft_log_store *store);

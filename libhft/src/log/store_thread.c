@@ -31,6 +31,19 @@ int hft_store_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg, co
 	return 0;
 }
 
+/* Those of io_uring, too, which it makes where a write has to wait. */
+void hft_log_store_run_on(struct hft_log_store *store, const cpu_set_t *cpus)
+{
+	if (store->hasher.runs)
+		pthread_setaffinity_np(store->hasher.thread, sizeof(*cpus), cpus);
+	if (store->keeper.runs)
+		pthread_setaffinity_np(store->keeper.thread, sizeof(*cpus), cpus);
+	if (store->packer.runs)
+		pthread_setaffinity_np(store->packer.thread, sizeof(*cpus), cpus);
+	if (store->uring)
+		io_uring_register_iowq_aff(&store->ring, sizeof(*cpus), cpus);
+}
+
 void hft_store_cond_init(pthread_cond_t *cond)
 {
 	pthread_condattr_t attr;
