@@ -12,6 +12,8 @@
 
 #include "log_load.h"
 
+#define STEP_NS		1000000ull
+
 static bool has_seal(const char *chunk)
 {
 	char path[768];
@@ -192,6 +194,93 @@ static void test_sync_of_stream(void **unused)
 	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
 }
 
+static uint32_t chunk_of(const struct load *load)
+{
+	struct hft_log_store_state state = { .sz = sizeof(state) };
+
+	assert_int_equal(hft_log_store_state(load->store, &state), 0);
+	return state.chunk;
+}
+
+/* Ten records that go to the disk at @now, which is no matter of the time that this takes. */
+static void append_at(struct load *load, int i, uint64_t now)
+{
+	static uint8_t buffer[4096];
+	size_t bytes = records_make(&load->sources[i], buffer, sizeof(buffer), 10);
+	uint64_t end = now_ns() + LONG_NS;
+
+	hft_log_store_poll(load->store, now - STEP_NS);
+	assert_int_equal(hft_log_store_append(load->store, stream_id(i), buffer, bytes, 0), bytes);
+	load->bytes[i] += bytes;
+	do {
+		hft_log_store_poll(load->store, now);
+	} while (hft_log_store_written(load->store, stream_id(i)) < load->bytes[i] &&
+		 now_ns() < end);
+	assert_int_equal(hft_log_store_written(load->store, stream_id(i)), load->bytes[i]);
+}
+
+/* A chunk is closed at its age, and not before; one with nothing in it never is. */
+static void test_age(void **unused)
+{
+	struct hft_log_store_opts opts = { .chunk_ns = 1000 * STEP_NS, .flush_ns = STEP_NS };
+	uint64_t begin = now_ns() - 9000 * STEP_NS, end = now_ns() + LONG_NS, packed;
+	uint32_t chunks;
+	struct load load;
+
+	(void)unused;
+	new_folder("age");
+	open_store(&load, &opts);
+	append_at(&load, 0, begin);
+	assert_int_equal(chunk_of(&load), 1);
+	append_at(&load, 1, begin + 999 * STEP_NS);
+	hft_log_store_poll(load.store, begin + opts.chunk_ns - 1);
+	assert_int_equal(chunk_of(&load), 1);
+	while (chunk_of(&load) == 1 && now_ns() < end)
+		hft_log_store_poll(load.store, begin + opts.chunk_ns);
+	assert_int_equal(chunk_of(&load), 2);
+	hft_log_store_poll(load.store, begin + 3 * opts.chunk_ns);
+	assert_int_equal(chunk_of(&load), 2);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	check_chain(false);
+	read_all(&chunks, &packed);
+	assert_int_equal(chunks, 2);
+}
+
+static void check_interval(uint32_t flags)
+{
+	struct hft_log_store_opts opts = {
+		.flags = flags, .sync = HFT_LOG_SYNC_INTERVAL, .sync_ns = 1000 * STEP_NS,
+		.flush_ns = STEP_NS,
+	};
+	uint64_t now = now_ns() - 9000 * STEP_NS, end = now_ns() + LONG_NS, synced = 0;
+	struct load load;
+	int turn, i;
+
+	new_folder(flags ? "interval-pwrite" : "interval-uring");
+	open_store(&load, &opts);
+	for (turn = 0; turn < 2; turn++, now += 2 * opts.sync_ns) {
+		append_at(&load, 0, now);
+		for (i = 0; i < 10; i++)
+			hft_log_store_poll(load.store, now + opts.sync_ns - 1);
+		assert_int_equal(hft_log_store_synced(load.store, stream_id(0)), synced);
+		do {
+			hft_log_store_poll(load.store, now + opts.sync_ns);
+			synced = hft_log_store_synced(load.store, stream_id(0));
+		} while (synced < load.bytes[0] && now_ns() < end);
+		assert_int_equal(synced, load.bytes[0]);
+	}
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	check_chain(false);
+}
+
+/* What is written is synchronised so long after it was, not before and not only at the end. */
+static void test_sync_interval(void **unused)
+{
+	(void)unused;
+	check_interval(0);
+	check_interval(HFT_LOG_STORE_NO_URING | HFT_LOG_STORE_BUFFERED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +288,8 @@ int main(void)
 		cmocka_unit_test(test_rotation),
 		cmocka_unit_test(test_pwrite),
 		cmocka_unit_test(test_sync_of_stream),
+		cmocka_unit_test(test_age),
+		cmocka_unit_test(test_sync_interval),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
