@@ -5,6 +5,7 @@
  * wherever it was killed, or the disk was full.  HFT_TEST_SCALE: how many are torn.
  */
 #include <errno.h>
+#include <ftw.h>
 #include <sys/wait.h>
 
 #include "../include/scale.h"
@@ -215,6 +216,22 @@ static void test_not_torn(void **state)
 	make_free(&whole);
 }
 
+static int hide(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)st;
+	(void)where;
+	return type == FTW_F ? chmod(path, 0600) : 0;
+}
+
+/* A repair lets nobody read what it could not read before; a seal is as the log makes it. */
+static int check_hidden(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)where;
+	if (type == FTW_F && st->st_mode & 0777 & ~(strstr(path, "/seal") ? 0640u : 0600u))
+		fail_msg("%s has mode %o", path, st->st_mode);
+	return 0;
+}
+
 /* A torn log is repaired: it is whole then, says so, and has each packet that was whole. */
 static void test_repair(void **state)
 {
@@ -246,9 +263,11 @@ static void test_repair(void **state)
 				resize(file, file->size - 5, 5, NULL, 0);
 		}
 		write_log(&log);
+		assert_int_equal(nftw(log_dir, hide, 8, FTW_PHYS), 0);
 		verify(&wanted, &before);
 		assert_int_equal(hft_log_repair(log_dir, &repair, &repaired), 0);
 		assert_int_equal(repaired.chunks, opts.open_chunks);
+		assert_int_equal(nftw(log_dir, check_hidden, 8, FTW_PHYS), 0);
 		verify(&wanted, &result);
 		if (result.tampered || result.torn || result.packets != before.packets ||
 		    result.records != before.records || result.sealed != MAKE_CHUNKS ||

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -281,6 +282,30 @@ static void test_sync_interval(void **unused)
 	check_interval(HFT_LOG_STORE_NO_URING | HFT_LOG_STORE_BUFFERED);
 }
 
+static int check_mode(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)where;
+	if ((st->st_mode & 0777) != (type == FTW_F ? 0640 : 0750))
+		fail_msg("%s has mode %o", path, st->st_mode);
+	return 0;
+}
+
+/* What strangers may not read of one file they may not of another. */
+static void test_modes(void **unused)
+{
+	struct hft_log_store_opts opts = { .flags = HFT_LOG_STORE_PACK_ALL };
+	mode_t mask = umask(0);
+	struct load load;
+
+	(void)unused;
+	new_folder("modes");
+	open_store(&load, &opts);
+	append_random(&load, 3, 10);
+	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
+	umask(mask);
+	assert_int_equal(nftw(dir, check_mode, 8, FTW_PHYS), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +315,7 @@ int main(void)
 		cmocka_unit_test(test_sync_of_stream),
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_sync_interval),
+		cmocka_unit_test(test_modes),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -127,7 +127,7 @@ static int hft_log_repair_begin(struct hft_log_repairer *repairer,
 
 	repairer->nr_kept = 0;
 	repairer->has_uuid = false;
-	if (mkdirat(repairer->chunk_fd, "hft", 0755) && errno != EEXIST)
+	if (mkdirat(repairer->chunk_fd, "hft", 0750) && errno != EEXIST)
 		return hft_fail(errno, "make the folder hft");
 	err = hft_log_seal_begin(&repairer->seal, opts);
 	if (err)

@@ -77,6 +77,9 @@ int hft_log_repair_end(struct hft_log_repairer *repairer);
 int hft_log_create(struct hft_log_repairer *repairer, const char *name, int *fd);
 int hft_log_finish(int fd, int err);
 
+/* Who may read @file may read what comes in its place. */
+int hft_log_take_mode(const struct hft_log_repairer *repairer, const char *file, int fd);
+
 int hft_log_keep_bytes(int fd, const void *bytes, size_t size);
 
 /* Copy the chunks of a log to a new folder. */

@@ -187,8 +187,8 @@ static int hft_log_write_index(struct hft_log_repairer *repairer,
 	if (err)
 		return err;
 	err = hft_log_keep_bytes(fd, entries, repairer->nr_kept * ENTRY);
-	if (!err && fchmod(fd, 0644))
-		err = hft_fail(errno, "the mode of %s", name);
+	if (!err)
+		err = hft_log_take_mode(repairer, "hft/index", fd);
 	err = hft_log_finish(fd, err);
 	return err ? err : hft_log_seal_file(&repairer->seal, repairer->chunk_fd, name, "hft/index",
 					     UINT64_MAX);
@@ -278,7 +278,7 @@ static int hft_log_copy_folder(int from_dir, int to_dir, const char *folder, boo
 			close(from);
 		return err;
 	}
-	if (mkdirat(to_dir, folder, 0755) ||
+	if (mkdirat(to_dir, folder, 0750) ||
 	    (to = openat(to_dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
 		err = hft_fail(errno, "make the folder %s", folder);
 		closedir(dir);
@@ -303,7 +303,7 @@ int hft_log_copy_chunks(int dir_fd, const struct hft_log_chunks *chunks, const c
 	int err = 0, fd;
 	size_t i;
 
-	if (mkdir(output, 0755))
+	if (mkdir(output, 0750))
 		return hft_fail(errno, "make the folder %s", output);
 	fd = open(output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)

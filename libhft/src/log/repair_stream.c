@@ -128,6 +128,19 @@ int hft_log_create(struct hft_log_repairer *repairer, const char *name, int *fd)
 	return *fd < 0 ? hft_fail(errno, "create %s", name) : 0;
 }
 
+/* Where there is none, that of the metadata: each chunk has it. */
+int hft_log_take_mode(const struct hft_log_repairer *repairer, const char *file, int fd)
+{
+	struct stat st;
+
+	if (fstatat(repairer->chunk_fd, file, &st, AT_SYMLINK_NOFOLLOW) &&
+	    fstatat(repairer->chunk_fd, "metadata", &st, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	if (!S_ISREG(st.st_mode) || !fchmod(fd, st.st_mode & 0666))
+		return 0;
+	return hft_fail(errno, "the mode of %s", file);
+}
+
 int hft_log_finish(int fd, int err)
 {
 	if (!err && fsync(fd))
@@ -172,8 +185,8 @@ static int hft_log_rewrite(struct hft_log_repairer *repairer, const char *file, 
 		return err;
 	for (i = first; i < repairer->nr_kept && !err; i++)
 		err = hft_log_copy(fd, repairer->kept[i].from, repairer->kept[i].bytes, to_fd);
-	if (!err && fchmod(to_fd, 0644))
-		err = hft_fail(errno, "the mode of %s", file);
+	if (!err)
+		err = hft_log_take_mode(repairer, file, to_fd);
 	err = hft_log_finish(to_fd, err);
 	if (err)
 		unlinkat(repairer->chunk_fd, name, 0);

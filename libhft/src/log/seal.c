@@ -304,7 +304,7 @@ static int hft_log_seal_print(const json_t *json, int fd)
 
 static int hft_log_seal_put(const json_t *json, int chunk_fd, const char *name)
 {
-	int fd = openat(chunk_fd, SEAL_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = openat(chunk_fd, SEAL_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	int err = 0;
 
 	if (fd < 0)
