@@ -593,6 +593,7 @@ int main(void)
 		cmocka_unit_test(test_given_up),
 		cmocka_unit_test(test_repaired),
 		cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_babeltrace),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -501,6 +501,7 @@ int main(void)
 		cmocka_unit_test(test_empty_chunk),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_bad_records),
+		cmocka_unit_test(test_babeltrace),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -17,6 +17,7 @@
 #include <hft/hft.h>
 #include <hft/log_read.h>
 
+#include "log_ctf.h"
 #include "log_reader.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -398,6 +399,7 @@ int main(void)
 		cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_babeltrace),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* For tests of the log's store: call sites, records of them, and what babeltrace2 reads. */
+/* For tests of the log's store: call sites, and records of them. */
 #ifndef HFT_HOST_LOG_RECORDS_H
 #define HFT_HOST_LOG_RECORDS_H
 
@@ -133,32 +133,6 @@ static inline size_t records_make(struct record_source *source, uint8_t *to, siz
 	while (most-- && room - at >= 256)
 		at += record_make(source, to + at);
 	return at;
-}
-
-/* How many events babeltrace2 reads below @path; -1: it says something, or fails. */
-static inline int64_t babeltrace_count(const char *path)
-{
-	char command[1024], line[256];
-	int64_t events = -1;
-	FILE *pipe;
-
-	snprintf(command, sizeof(command),
-		 "babeltrace2 '%s' --component=sink.utils.counter --params=step=+0 2>&1", path);
-	pipe = popen(command, "r");
-	while (pipe && fgets(line, sizeof(line), pipe)) {
-		long long count;
-
-		if (strstr(line, "ERROR") || strstr(line, "WARN"))
-			fprintf(stderr, "babeltrace2: %s", line);
-		if (strstr(line, "Event message") && sscanf(line, "%lld", &count) == 1)
-			events = count;
-	}
-	return pipe && !pclose(pipe) ? events : -1;
-}
-
-static inline int have_babeltrace(void)
-{
-	return !system("command -v babeltrace2 >/dev/null 2>&1");
 }
 
 #endif /* HFT_HOST_LOG_RECORDS_H */

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "log_ctf.h"
 #include "log_load.h"
 
 #define STEP_NS		1000000ull
@@ -316,6 +317,7 @@ int main(void)
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_sync_interval),
 		cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_babeltrace),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

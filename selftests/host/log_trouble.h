@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "log_ctf.h"
 #include "log_load.h"
 
 static atomic_uint heard[HFT_LOG_STORE_EVENTS];

@@ -27,7 +27,7 @@ static void usage(void)
 	      "hft-log cat LOG... shows many logs as text without that.\n"
 	      "\n"
 	      "  --output DIR        folder of the new log, which must not be there yet\n"
-	      "  --no-pack           do not compress it: for babeltrace2 and Trace Compass\n"
+	      "  --no-pack           do not compress it: for babeltrace2 and other readers of CTF\n"
 	      FILTER_HELP
 	      "\n"
 	      "Exit status: as hft-log --help tells.\n", stdout);
