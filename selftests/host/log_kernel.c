@@ -229,6 +229,25 @@ static void test_long_text(void **state)
 	assert_memory_equal(end - 4, "a...", 4);
 }
 
+/* It says that it is longer than what its page has. */
+static void test_event_outside(void **state)
+{
+	static uint8_t page[24 + 16];
+	const uint32_t words[] = { 8 + 12, 0, 0, 16 };	/* commit, event of any length */
+	const uint16_t id = 1348;	/* submit */
+	struct seen seen = {};
+
+	(void)state;
+	memcpy(page + 8, words, sizeof(words));
+	memcpy(page + 24, &id, sizeof(id));
+	assert_int_equal(read_page(&seen, page, sizeof(page), 5), 0);
+	assert_non_null(strstr(seen.text, "hft:submit"));
+	page[8 + 12] = 20;
+	seen = (struct seen){};
+	assert_int_equal(read_page(&seen, page, sizeof(page), 5), -EBADMSG);
+	assert_string_equal(seen.text, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +258,7 @@ int main(void)
 		cmocka_unit_test(test_no_page),
 		cmocka_unit_test(test_text_outside),
 		cmocka_unit_test(test_long_text),
+		cmocka_unit_test(test_event_outside),
 	};
 
 	return cmocka_run_group_tests_name("log_kernel", tests, NULL, NULL);

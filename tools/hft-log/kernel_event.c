@@ -368,27 +368,28 @@ static int take_event(struct kernel_events *events, const struct kernel_data *da
 			    bytes - sizeof(struct hft_log_record));
 }
 
-static bool is_page(const void *page, size_t size)
+/* Answers where its events end; NULL: it is none. */
+static const char *end_of_page(const char *page, size_t size)
 {
-	uint64_t commit, bytes;
+	uint64_t commit, bytes, missed;
 
 	if (size < PAGE_HEAD)
-		return false;
-	memcpy(&commit, (const char *)page + 8, sizeof(commit));
+		return NULL;
+	memcpy(&commit, page + 8, sizeof(commit));
 	bytes = commit & COMMIT_MASK;
-	if (commit & MISSED_STORED)
-		bytes += sizeof(uint64_t);
-	return bytes <= size - PAGE_HEAD;
+	missed = commit & MISSED_STORED ? sizeof(uint64_t) : 0;
+	return bytes + missed <= size - PAGE_HEAD ? page + PAGE_HEAD + bytes : NULL;
 }
 
 int kernel_events_page(struct kernel_events *events, void *page, size_t size,
 		       const struct kernel_sink *sink)
 {
 	unsigned long long stamp;
+	const char *end = end_of_page(page, size);
 	struct kernel_data data;
 	int err = 0, missed;
 
-	if (!is_page(page, size) || kbuffer_load_subbuffer(events->pages, page))
+	if (!end || kbuffer_load_subbuffer(events->pages, page))
 		return fail(EBADMSG, "a page of the kernel's events");
 	missed = kbuffer_missed_events(events->pages);
 	data.at = kbuffer_read_event(events->pages, &stamp);
@@ -396,6 +397,8 @@ int kernel_events_page(struct kernel_events *events, void *page, size_t size,
 		err = sink->lost(sink->arg, missed, stamp);
 	while (!err && data.at) {
 		data.size = (size_t)kbuffer_event_size(events->pages);
+		if (data.at > end || data.size > (size_t)(end - data.at))
+			return fail(EBADMSG, "a page of the kernel's events that ends within one");
 		err = take_event(events, &data, stamp, sink);
 		data.at = kbuffer_next_event(events->pages, &stamp);
 	}
