@@ -14,6 +14,7 @@
 
 #include "../options.h"
 #include "evidence.h"
+#include "own.h"
 
 #define NS_PER_S	1000000000ull
 #define INTERVAL_NS	(10 * NS_PER_S)
@@ -21,8 +22,6 @@
 #define BOUND_NS	100000ull
 #define LEVEL_WARN	1
 #define LEVEL_INFO	3
-#define ROOM		16384		/* of records that the store does not take yet */
-#define MOST_RECORD	1024
 #define SLEW_PPM	1000		/* more than a clock is slewed by is a step */
 
 static const struct hft_log_store_field clock_fields[] = {
@@ -114,10 +113,7 @@ struct hft_log_evidence {
 	uint64_t next_look;
 	uint64_t next_record;
 	uint32_t chunk;
-	uint32_t sequence;
-	uint64_t missed;
-	size_t used;
-	uint8_t room[ROOM];
+	struct log_own own;
 };
 
 static void hft_log_read_them(void *arg, bool by_tsc, struct hft_log_clocks *clocks)
@@ -161,56 +157,6 @@ void hft_log_evidence_close(struct hft_log_evidence *evidence)
 	free(evidence);
 }
 
-/* Fields of a record, one behind the other: numbers are aligned, texts are not. */
-struct hft_log_writer {
-	uint8_t bytes[MOST_RECORD];
-	size_t used;
-};
-
-static void hft_log_put(struct hft_log_writer *to, uint64_t number)
-{
-	to->used = (to->used + 7) & ~(size_t)7;
-	memcpy(to->bytes + to->used, &number, sizeof(number));
-	to->used += sizeof(number);
-}
-
-static void hft_log_put_text(struct hft_log_writer *to, const char *text)
-{
-	size_t size = strlen(text);
-
-	size = size < 63 ? size : 63;
-	memcpy(to->bytes + to->used, text, size);
-	to->used += size;
-	to->bytes[to->used++] = '\0';
-}
-
-static void hft_log_begin_record(struct hft_log_writer *to)
-{
-	memset(to, 0, sizeof(*to));
-	to->used = sizeof(struct hft_log_record);
-}
-
-static void hft_log_end_record(struct hft_log_evidence *evidence, struct hft_log_writer *record,
-			       uint16_t id)
-{
-	size_t bytes = (record->used + 7) & ~(size_t)7;
-	const struct hft_log_record head = {
-		.id = id,
-		.words = (uint16_t)(bytes / 8),
-		.sequence = evidence->sequence,
-		.stamp = evidence->last.stamp,
-	};
-
-	if (bytes > ROOM - evidence->used) {
-		evidence->missed++;
-		return;
-	}
-	evidence->sequence++;
-	memcpy(record->bytes, &head, sizeof(head));
-	memcpy(evidence->room + evidence->used, record->bytes, bytes);
-	evidence->used += bytes;
-}
-
 static const char *hft_log_leap(const struct hft_log_clocks *clocks)
 {
 	switch (clocks->state) {
@@ -232,50 +178,50 @@ static void hft_log_record_clock(struct hft_log_evidence *evidence, const char *
 {
 	const struct hft_log_clocks *clocks = &evidence->last;
 	bool by_tsc = !strcmp(line->name, "tsc");
-	struct hft_log_writer to;
+	struct log_own_record to;
 
-	hft_log_begin_record(&to);
-	hft_log_put_text(&to, reason);
-	hft_log_put_text(&to, clocks->source);
-	hft_log_put_text(&to, by_tsc ? "user space, in the call: rdtsc" :
+	log_own_begin(&to);
+	log_own_put_text(&to, reason);
+	log_own_put_text(&to, clocks->source);
+	log_own_put_text(&to, by_tsc ? "user space, in the call: rdtsc" :
 				       "user space, in the call: CLOCK_MONOTONIC");
-	hft_log_put_text(&to, clocks->ptp);
-	hft_log_put_text(&to, hft_log_leap(clocks));
-	hft_log_put(&to, evidence->judged.sync);
-	hft_log_put(&to, evidence->judged.divergence_ns);
-	hft_log_put(&to, evidence->opts.bound_ns);
-	hft_log_put(&to, (uint64_t)evidence->judged.line_error_ns);
-	hft_log_put(&to, (uint64_t)clocks->offset_ns);
-	hft_log_put(&to, clocks->max_error_ns);
-	hft_log_put(&to, clocks->est_error_ns);
-	hft_log_put(&to, (uint64_t)clocks->freq_ppb);
-	hft_log_put(&to, (uint64_t)(int64_t)clocks->state);
-	hft_log_put(&to, clocks->status);
-	hft_log_put(&to, (uint64_t)clocks->tai_offset_s);
-	hft_log_put(&to, clocks->stamp);
-	hft_log_put(&to, line->freq);
-	hft_log_put(&to, clocks->monotonic);
-	hft_log_put(&to, clocks->realtime);
-	hft_log_put(&to, clocks->tai);
-	hft_log_put(&to, clocks->width_ns);
-	hft_log_put(&to, (uint64_t)clocks->ptp_offset_ns);
-	hft_log_put(&to, clocks->ptp_width_ns);
-	hft_log_put(&to, evidence->missed);
-	hft_log_end_record(evidence, &to, HFT_LOG_ID_CLOCK);
+	log_own_put_text(&to, clocks->ptp);
+	log_own_put_text(&to, hft_log_leap(clocks));
+	log_own_put(&to, evidence->judged.sync);
+	log_own_put(&to, evidence->judged.divergence_ns);
+	log_own_put(&to, evidence->opts.bound_ns);
+	log_own_put(&to, (uint64_t)evidence->judged.line_error_ns);
+	log_own_put(&to, (uint64_t)clocks->offset_ns);
+	log_own_put(&to, clocks->max_error_ns);
+	log_own_put(&to, clocks->est_error_ns);
+	log_own_put(&to, (uint64_t)clocks->freq_ppb);
+	log_own_put(&to, (uint64_t)(int64_t)clocks->state);
+	log_own_put(&to, clocks->status);
+	log_own_put(&to, (uint64_t)clocks->tai_offset_s);
+	log_own_put(&to, clocks->stamp);
+	log_own_put(&to, line->freq);
+	log_own_put(&to, clocks->monotonic);
+	log_own_put(&to, clocks->realtime);
+	log_own_put(&to, clocks->tai);
+	log_own_put(&to, clocks->width_ns);
+	log_own_put(&to, (uint64_t)clocks->ptp_offset_ns);
+	log_own_put(&to, clocks->ptp_width_ns);
+	log_own_put(&to, evidence->own.missed);
+	log_own_add(&evidence->own, &to, HFT_LOG_ID_CLOCK, evidence->last.stamp);
 }
 
 static void hft_log_record_warning(struct hft_log_evidence *evidence, enum hft_log_warning what,
 				   int64_t step_ns)
 {
-	struct hft_log_writer to;
+	struct log_own_record to;
 
-	hft_log_begin_record(&to);
-	hft_log_put_text(&to, warnings[what]);
-	hft_log_put(&to, evidence->judged.divergence_ns);
-	hft_log_put(&to, evidence->opts.bound_ns);
-	hft_log_put(&to, (uint64_t)step_ns);
-	hft_log_put(&to, evidence->judged.sync);
-	hft_log_end_record(evidence, &to, HFT_LOG_ID_CLOCK_WARNING);
+	log_own_begin(&to);
+	log_own_put_text(&to, warnings[what]);
+	log_own_put(&to, evidence->judged.divergence_ns);
+	log_own_put(&to, evidence->opts.bound_ns);
+	log_own_put(&to, (uint64_t)step_ns);
+	log_own_put(&to, evidence->judged.sync);
+	log_own_add(&evidence->own, &to, HFT_LOG_ID_CLOCK_WARNING, evidence->last.stamp);
 }
 
 static uint64_t hft_log_magnitude(int64_t value)
@@ -335,8 +281,8 @@ static bool hft_log_warn(struct hft_log_evidence *evidence, const struct hft_log
 			 const struct hft_log_judgement *was)
 {
 	const struct hft_log_judgement *is = &evidence->judged;
-	uint32_t sequence = evidence->sequence;
-	uint64_t missed = evidence->missed;
+	uint32_t sequence = evidence->own.sequence;
+	uint64_t missed = evidence->own.missed;
 	int64_t step = 0;
 
 	if (evidence->has_last)
@@ -353,7 +299,7 @@ static bool hft_log_warn(struct hft_log_evidence *evidence, const struct hft_log
 		hft_log_record_warning(evidence, HFT_LOG_EXCURSION, 0);
 	if (is->is_within && evidence->has_last && !was->is_within)
 		hft_log_record_warning(evidence, HFT_LOG_EXCURSION_OVER, 0);
-	return sequence != evidence->sequence || missed != evidence->missed;
+	return sequence != evidence->own.sequence || missed != evidence->own.missed;
 }
 
 /* @reason: of a record that is wanted whatever has happened, or NULL */
@@ -387,8 +333,8 @@ size_t hft_log_evidence_poll(struct hft_log_evidence *evidence, uint64_t now,
 		return hft_log_evidence_chunk(evidence, now, line, chunk, records);
 	if (now >= evidence->next_look)
 		hft_log_look(evidence, now, line, NULL);
-	*records = evidence->room;
-	return evidence->used;
+	*records = evidence->own.room;
+	return evidence->own.used;
 }
 
 /* The first record of all was made before there was a chunk, and is in the first. */
@@ -401,12 +347,16 @@ size_t hft_log_evidence_chunk(struct hft_log_evidence *evidence, uint64_t now,
 	if (chunk != evidence->chunk && !has_one)
 		hft_log_look(evidence, now, line, "chunk");
 	evidence->chunk = chunk;
-	*records = evidence->room;
-	return evidence->used;
+	*records = evidence->own.room;
+	return evidence->own.used;
 }
 
 void hft_log_evidence_taken(struct hft_log_evidence *evidence, size_t bytes)
 {
-	evidence->used -= bytes;
-	memmove(evidence->room, evidence->room + bytes, evidence->used);
+	log_own_taken(&evidence->own, bytes);
+}
+
+struct log_own *hft_log_evidence_own(struct hft_log_evidence *evidence)
+{
+	return &evidence->own;
 }

@@ -19,6 +19,8 @@
 
 #include "store.h"
 
+struct log_own;
+
 #define HFT_LOG_EVIDENCE_STREAM	0
 #define HFT_LOG_EVIDENCE_SITES	2
 
@@ -131,5 +133,8 @@ size_t hft_log_evidence_chunk(struct hft_log_evidence *evidence, uint64_t now,
 
 /* The first @bytes of them, which are whole records, are in the store. */
 void hft_log_evidence_taken(struct hft_log_evidence *evidence, size_t bytes);
+
+/* Where other records of that stream go. */
+struct log_own *hft_log_evidence_own(struct hft_log_evidence *evidence);
 
 #endif /* HFT_LOG_EVIDENCE_H */
