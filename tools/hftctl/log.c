@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <hft/hft.h>
 #include <hft/log.h>
 #include <hft/log_read.h>
@@ -45,7 +46,8 @@ static void usage(FILE *out)
 	      "\n"
 	      "Of each ring: its number, the thread's id and name, what a full one does, its room\n"
 	      "and what of it is not in files (bytes), the records that were logged, those of them\n"
-	      "that were lost, and the calls that waited too long.\n"
+	      "that were lost, and the calls that waited too long. A disk that does not take what\n"
+	      "is written, or is slow, is told of on standard error.\n"
 	      "\n"
 	      "Exit status: 0, 1 when there is no such log or it is closed, 2 for wrong usage.\n",
 	      out);
@@ -132,6 +134,26 @@ static int set_levels(const char *dir, const struct log_args *args)
 	return 0;
 }
 
+/* On standard error, as what is on the other is a table, or JSON. */
+static void tell_trouble(const char *dir, const struct hft_log_trouble *trouble)
+{
+	char since[32];
+	time_t time = (time_t)(trouble->since / 1000000000u);
+	struct tm tm;
+
+	if (!trouble->times)
+		return;
+	strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&time, &tm));
+	if (trouble->err)
+		fail(0, "%s: the disk is in trouble since %s: %s; %llu errors, %llu bytes wait",
+		     dir, since, trouble->text, (unsigned long long)trouble->errors,
+		     (unsigned long long)trouble->waiting_bytes);
+	else
+		fail(0, "%s: the disk was in trouble %llu times, the last began at %s: %s; "
+		     "%llu errors", dir, (unsigned long long)trouble->times, since, trouble->text,
+		     (unsigned long long)trouble->errors);
+}
+
 /* A log that nobody has open hears of no level. */
 static int check_open(const char *dir)
 {
@@ -142,6 +164,7 @@ static int check_open(const char *dir)
 		fail_hft(err, dir);
 		return 1;
 	}
+	tell_trouble(dir, &info.trouble);
 	if (info.open)
 		return 0;
 	fail(0, "%s: the log is closed", dir);

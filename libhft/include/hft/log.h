@@ -219,6 +219,7 @@ struct hft_log_thread_opts {
  * @bytes: of records that were taken from rings
  * @lost: records that rings have lost: not written, or overwritten
  * @timeouts: calls that waited too long, which are of @lost
+ * @trouble: of the disk
  */
 struct hft_log_stats {
 	size_t sz;
@@ -227,6 +228,7 @@ struct hft_log_stats {
 	uint64_t bytes;
 	uint64_t lost;
 	uint64_t timeouts;
+	struct hft_log_trouble trouble;
 };
 
 /**
@@ -236,6 +238,7 @@ struct hft_log_stats {
  * @open: it does, or was killed: it has rings
  * @program: its name
  * @ring_dir: the folder of its rings
+ * @trouble: of the disk; zeroes where there was none since it was opened
  */
 struct hft_log_info {
 	size_t sz;
@@ -243,6 +246,7 @@ struct hft_log_info {
 	uint32_t open;
 	char program[64];
 	char ring_dir[256];
+	struct hft_log_trouble trouble;
 };
 
 /**

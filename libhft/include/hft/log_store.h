@@ -36,7 +36,8 @@ enum hft_log_store_flags {
 
 /**
  * enum hft_log_store_event - what the store tells of
- * @HFT_LOG_STORE_TROUBLE: the disk does not take what is written; @err says why
+ * @HFT_LOG_STORE_TROUBLE: the disk does not take what is written; @err says why, ETIMEDOUT:
+ *	it is slow, see &hft_log_store_opts.slow_ns
  * @HFT_LOG_STORE_WELL: it does again
  * @HFT_LOG_STORE_GONE: files of a chunk that is written were removed; the next goes on
  * @HFT_LOG_STORE_UNSEALED: a chunk could not be sealed
@@ -96,9 +97,11 @@ typedef void (*hft_log_store_fn)(void *arg, enum hft_log_store_event event, int 
  * @audit_keep_ns: chunks with audit records are not removed before; 0: as the others
  * @pack_level: of zstd, 1 to 19; default 3
  * @eventfd: is written to with each event; 0: none
- * @notify: hears of each event; NULL: nobody does
+ * @notify: hears of each event; NULL: it is a line on standard error, up to four in a second,
+ *	unless there is @eventfd
  * @notify_arg: for @notify
  * @key_file: an Ed25519 key in PEM, which signs the seals; NULL: nobody does
+ * @slow_ns: a write that is not done after so long is told of; default 1 s
  */
 struct hft_log_store_opts {
 	size_t sz;
@@ -120,6 +123,29 @@ struct hft_log_store_opts {
 	hft_log_store_fn notify;
 	void *notify_arg;
 	const char *key_file;
+	uint64_t slow_ns;
+};
+
+/**
+ * struct hft_log_trouble - what the disk of a log does not do
+ * @err: what it answers now: an errno, ETIMEDOUT: it is slow, or 0
+ * @reserved: 0
+ * @since: when this began, or the last one that is over: CLOCK_REALTIME, ns; 0: there was none
+ * @until: when that was over; 0: it is not
+ * @times: how often something has begun
+ * @errors: writes that failed
+ * @waiting_bytes: of packets that wait for the disk
+ * @text: what it was, for people
+ */
+struct hft_log_trouble {
+	int32_t err;
+	uint32_t reserved;
+	uint64_t since;
+	uint64_t until;
+	uint64_t times;
+	uint64_t errors;
+	uint64_t waiting_bytes;
+	char text[136];
 };
 
 /**

@@ -312,6 +312,7 @@ static void run(struct hft_log *log)
 		log_follow_rules(log);
 		if (log_clock_look(log->store, &log->origin.clock, &log->look, now))
 			log->control->clock = log->origin.clock;
+		log_trouble_look(log, now);
 		log_evidence_look(log->store, log->evidence, &log->origin.clock, now);
 		log_flush_look(log, now);
 		interval = taken ? LEAST_SLEEP_NS : 2 * interval;
@@ -399,6 +400,9 @@ static int finish_rings(struct hft_log *log, uint64_t *end)
 		if (turn(log))
 			*end = hft_log_monotonic() + LOG_CLOSE_NS;
 		hft_log_store_poll(log->store, hft_log_monotonic());
+		log_trouble_look(log, hft_log_monotonic());
+		log_evidence_look(log->store, log->evidence, &log->origin.clock,
+				  hft_log_monotonic());
 		if (sealed && is_drained(log))
 			return hft_log_store_flush(log->store, false, time_until(*end));
 		if (!time_until(*end))

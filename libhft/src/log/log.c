@@ -150,6 +150,7 @@ static int check_owner(int fd, const char *name)
 static void remove_ring_dir(struct hft_log *log)
 {
 	log_sites_close_journal(log->ring_fd);
+	log_trouble_remove(log->ring_fd);
 	rmdir(log->ring_dir);
 	log_locked_close(log->ring_fd);
 }
@@ -493,6 +494,7 @@ HFT_API int hft_log_stats(struct hft_log *log, struct hft_log_stats *stats)
 	it.bytes = log->bytes;
 	it.lost = log->lost;
 	it.timeouts = log->timeouts;
+	hft_log_store_trouble(log->store, &it.trouble);
 	log_put(log);
 	err = hft_check_answer(stats);
 	if (!err)

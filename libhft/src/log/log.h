@@ -83,6 +83,9 @@ struct log_flush {
  * @queues_end: where the next one is put
  * @told: sites that the store knows
  * @generation: of the rules that were applied
+ * @trouble: of the disk, as the log's own stream has it
+ * @trouble_next: when to write it to the file again
+ * @trouble_unsaid: the file does not have it
  * @look: when to look at the clocks
  * @evidence: of what they show
  * @clock: that stamps are of
@@ -123,6 +126,9 @@ struct hft_log {
 	struct log_queue **queues_end;
 	unsigned int told;
 	uint32_t generation;
+	struct hft_log_trouble trouble;
+	uint64_t trouble_next;
+	bool trouble_unsaid;
 	uint64_t look;
 	struct hft_log_evidence *evidence;
 	_Atomic uint64_t bytes;
@@ -178,6 +184,18 @@ void *log_drainer_run(void *log);
 bool log_flush_is_asked(struct hft_log *log);
 void log_flush_begin(struct hft_log *log);
 void log_flush_look(struct hft_log *log, uint64_t now);
+
+/*
+ * trouble.c: the drainer looks at what the disk does not do; others find it in a file beside the
+ * rings, which is removed with them.  log_trouble_read(): zeroes where there was nothing.
+ */
+#define LOG_TROUBLE	"trouble"
+
+extern const struct hft_log_store_site log_trouble_site;
+
+void log_trouble_look(struct hft_log *log, uint64_t now);
+void log_trouble_remove(int ring_fd);
+int log_trouble_read(const char *ring_dir, struct hft_log_trouble *trouble);
 
 /* log_clock.c: which boot of the machine this is; "": it can not be had */
 void log_boot(char boot[40]);

@@ -70,6 +70,9 @@ HFT_API int hft_log_look(const char *dir, struct hft_log_info *info)
 	it.open = control.open;
 	memcpy(it.program, control.program, sizeof(it.program));
 	memcpy(it.ring_dir, control.ring_dir, sizeof(it.ring_dir));
+	err = it.open ? log_trouble_read(it.ring_dir, &it.trouble) : 0;
+	if (err)
+		return err;
 	hft_answer(info, &it, sizeof(it));
 	return 0;
 }

@@ -406,6 +406,7 @@ static void remove_rings(struct recovery *it)
 		unlinkat(it->ring_fd, it->left[i].name, 0);
 	it->control->open = 0;
 	unlinkat(it->ring_fd, LOG_JOURNAL, 0);
+	log_trouble_remove(it->ring_fd);
 	rmdir(it->control->ring_dir);
 }
 
@@ -460,6 +461,7 @@ static int tidy(struct recovery *it)
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	unlinkat(it->ring_fd, LOG_JOURNAL, 0);
+	log_trouble_remove(it->ring_fd);
 	rmdir(it->control->ring_dir);
 	log_locked_close(it->ring_fd);
 	return 0;

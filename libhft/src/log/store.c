@@ -2,7 +2,6 @@
 /* The store as the drainer sees it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,37 +25,6 @@ uint64_t hft_store_monotonic(void)
 	return hft_gettime(CLOCK_MONOTONIC);
 }
 
-void hft_store_tell(struct hft_log_store *store, enum hft_log_store_event event, int err,
-		    const char *format, ...)
-{
-	const uint64_t one = 1;
-	char text[256];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	if (store->opts.notify)
-		store->opts.notify(store->opts.notify_arg, event, err, text);
-	if (store->opts.eventfd > 0 && write(store->opts.eventfd, &one, sizeof(one)) < 0)
-		return;		/* it is full: who reads it has not read the last ones */
-}
-
-/* Said once for each kind of trouble, until it is well again. */
-void hft_store_trouble(struct hft_log_store *store, int err, const char *what)
-{
-	bool is_new;
-
-	pthread_mutex_lock(&store->lock);
-	store->state.errors++;
-	is_new = store->state.err != err;
-	store->state.err = err;
-	pthread_mutex_unlock(&store->lock);
-	if (is_new)
-		hft_store_tell(store, HFT_LOG_STORE_TROUBLE, err, "%s: %s: %s", store->dir, what,
-			       strerror(err));
-}
-
 /* The disk does not take it: it is tried again, after longer and longer times. */
 void hft_store_failed(struct hft_log_store *store, int err, const char *what)
 {
@@ -77,29 +45,6 @@ bool hft_store_is_held(const struct hft_log_store *store)
 {
 	return store->doubts || store->keeper_fails ||
 		(store->chunk && store->chunk->changes_retry);
-}
-
-void hft_store_well(struct hft_log_store *store)
-{
-	bool was;
-
-	if (store->failing || store->blocked || hft_store_is_held(store))
-		return;
-	store->retry_ns = 0;
-	pthread_mutex_lock(&store->lock);
-	was = store->state.err && !store->hasher.err;
-	if (was)
-		store->state.err = 0;
-	pthread_mutex_unlock(&store->lock);
-	if (was)
-		hft_store_tell(store, HFT_LOG_STORE_WELL, 0, "%s: is written again", store->dir);
-}
-
-void hft_store_tell_lost(struct hft_log_store *store, const struct log_chunk *chunk)
-{
-	hft_store_tell(store, HFT_LOG_STORE_LOST, EIO,
-		       "%s: chunk %u: records that were written are lost", store->dir,
-		       chunk->number);
 }
 
 static int state_err(struct hft_log_store *store)
@@ -481,6 +426,7 @@ static uint64_t poll_store(struct hft_log_store *store, bool all, bool sync)
 	uint64_t next;
 
 	hft_store_io_reap(store, false, 0);
+	hft_store_look_slow(store);
 	if (store->retry && store->retry <= store->now)
 		store->retry = 0;
 	write_sealed(store);

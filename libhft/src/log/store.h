@@ -225,6 +225,9 @@ uint64_t hft_log_store_poll(struct hft_log_store *store, uint64_t now);
  */
 int hft_log_store_flush(struct hft_log_store *store, bool sync, uint64_t timeout_ns);
 
+/* Any thread. */
+void hft_log_store_trouble(struct hft_log_store *store, struct hft_log_trouble *trouble);
+
 /* Any thread.  Return: 0 or -EINVAL. */
 int hft_log_store_state(struct hft_log_store *store, struct hft_log_store_state *state);
 

@@ -70,6 +70,7 @@ struct log_packet {
 	size_t bytes;
 	size_t done;
 	uint64_t born;
+	uint64_t given;			/* to the disk, when */
 	uint64_t from;			/* bytes of records of the stream before this one's */
 	uint64_t taken;			/* this one's included */
 	uint64_t lost;
@@ -258,6 +259,7 @@ struct hft_log_store {
 	bool uring;
 	bool registered;
 	uint32_t running;			/* requests in the ring */
+	uint64_t answered;			/* when the last one was, or there was none */
 	uint32_t queued;			/* of these not submitted yet */
 	uint32_t failing;			/* packets that the disk did not take */
 	uint32_t doubts;			/* chunks that are doubtful */
@@ -274,6 +276,9 @@ struct hft_log_store {
 
 	pthread_mutex_t lock;
 	struct hft_log_store_state state;	/* under the lock */
+	struct hft_log_trouble trouble;		/* of it, what @state does not have */
+	uint64_t said_at;			/* and lines on standard error, since then */
+	unsigned int said;
 	struct log_kept *kept;			/* under the lock, by number */
 	uint32_t nr_kept;
 	uint32_t kept_room;
@@ -282,12 +287,16 @@ struct hft_log_store {
 	struct log_packer packer;
 };
 
-/* store.c */
+/* store_tell.c */
 void hft_store_tell(struct hft_log_store *store, enum hft_log_store_event event, int err,
 		    const char *format, ...) __attribute__((format(printf, 4, 5)));
 void hft_store_tell_lost(struct hft_log_store *store, const struct log_chunk *chunk);
 void hft_store_trouble(struct hft_log_store *store, int err, const char *what);
 void hft_store_well(struct hft_log_store *store);
+void hft_store_slow(struct hft_log_store *store);
+void hft_store_look_slow(struct hft_log_store *store);
+
+/* store.c */
 bool hft_store_is_held(const struct hft_log_store *store);
 void hft_store_failed(struct hft_log_store *store, int err, const char *what);
 void hft_store_write(struct hft_log_store *store, struct log_packet *packet);

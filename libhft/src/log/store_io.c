@@ -209,23 +209,36 @@ static struct io_uring_sqe *new_request(struct hft_log_store *store)
 		sqe = io_uring_get_sqe(&store->ring);
 	}
 	if (sqe) {
-		store->running++;
+		if (!store->running++)
+			store->answered = store->now;
 		store->queued++;
 	}
 	return sqe;
 }
 
+/* What the drainer has waited for. */
+static void look_back(struct hft_log_store *store, uint64_t begun)
+{
+	if (hft_store_monotonic() - begun >= store->opts.slow_ns)
+		hft_store_slow(store);
+}
+
 static void write_now(struct hft_log_store *store, struct log_packet *packet)
 {
+	uint64_t begun;
 	ssize_t done;
+	int err;
 
 	do {
+		begun = hft_store_monotonic();
 		done = pwrite(packet->file->fd, packet->at + packet->done,
 			      packet->bytes - packet->done,
 			      (off_t)(packet->index.offset + packet->done));
-		write_done(store, packet, done < 0 ? -errno : done);
+		err = done < 0 ? errno : 0;
+		look_back(store, begun);
+		write_done(store, packet, err ? -err : done);
 	} while (packet->state == LOG_PACKET_READY &&
-		 !packet->failed && (done > 0 || errno == EINTR || errno == EINVAL));
+		 !packet->failed && (done > 0 || err == EINTR || err == EINVAL));
 }
 
 void hft_store_io_write(struct hft_log_store *store, struct log_packet *packet)
@@ -249,16 +262,21 @@ void hft_store_io_write(struct hft_log_store *store, struct log_packet *packet)
 	else
 		io_uring_prep_write(sqe, packet->file->fd, from, left, offset);
 	io_uring_sqe_set_data64(sqe, (uintptr_t)packet | OF_PACKET);
+	packet->given = store->now;
 	packet->state = LOG_PACKET_WRITING;
 }
 
 /* Returns false: no room for the request. */
 static bool sync_fd(struct hft_log_store *store, int fd, uintptr_t of)
 {
+	uint64_t begun = store->uring ? 0 : hft_store_monotonic();
 	struct io_uring_sqe *sqe;
+	int err;
 
 	if (!store->uring) {
-		request_done(store, of, fsync(fd) ? -errno : 0);
+		err = fsync(fd) ? errno : 0;
+		look_back(store, begun);
+		request_done(store, of, -err);
 		return true;
 	}
 	sqe = new_request(store);
@@ -337,6 +355,7 @@ static bool reap_one(struct hft_log_store *store)
 	done = cqe->res;
 	io_uring_cqe_seen(&store->ring, cqe);
 	store->running--;
+	store->answered = store->now;
 	request_done(store, of, done);
 	return true;
 }

@@ -44,6 +44,8 @@ static void set_defaults(struct hft_log_store_opts *opts)
 		opts->chunk_ns = 3600 * NSEC_PER_SEC;
 	if (!opts->pack_level)
 		opts->pack_level = 3;
+	if (!opts->slow_ns)
+		opts->slow_ns = NSEC_PER_SEC;
 }
 
 static int check_opts(const struct hft_log_store_opts *opts)
