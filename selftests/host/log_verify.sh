@@ -74,7 +74,7 @@ truncate -s 33000 "$LOG/chunk-00000003/stream-4"
 status 3 "a torn stream" "$TOOL" verify "$LOG"
 prints "^TORN torn: chunk 3 stream-4 packet 8 at 32768 " "from where on"
 check "a repair" "$TOOL" repair --key "$dir/key" --output "$dir/repaired" "$LOG"
-prints "^sealed 1 chunks with 14 packets of 14 records; cut 232 bytes of 1 streams$" "what it did"
+prints "^sealed 1 chunk with 14 packets of 14 records; cut 232 bytes of 1 streams$" "what it did"
 check "what is repaired" "$TOOL" verify --key "$dir/pub" "$dir/repaired"
 prints "^NOTE repaired: chunk 3: .* cut 232 bytes$" "says so"
 check "by other code" python3 log_verify/sealed.py check "$dir/repaired" "$dir/key"
@@ -83,8 +83,32 @@ check "in place" "$TOOL" repair --key "$dir/key" --json "$LOG"
 [ "$(stat -c %s "$LOG/chunk-00000003/.cut-stream-4")" = 232 ]
 result $? "what is cut is kept"
 status 0 "and whole" "$TOOL" verify "$LOG"
+printed_in_vain() {
+	[ $? = 2 ] && grep -q "standard output: No space left on device" "$out"
+}
+for command in verify repair clock "verify --json" "--help" "repair --help"; do
+	# shellcheck disable=SC2086
+	"$TOOL" $command "$LOG" >/dev/full 2>"$out"
+	printed_in_vain
+	result $? "$command to a disk that is full"
+done
+"$TOOL" verify "$LOG" >&- 2>"$out"
+[ $? = 2 ] && grep -q "standard output: Bad file descriptor" "$out"
+result $? "to nobody"
 status 0 "again: there is nothing to do" "$TOOL" repair "$LOG"
 prints "^sealed 0 chunks" "it says so"
+
+make_log
+status 1 "a root that was not" "$TOOL" verify --root "$(printf %064d 1)" "$LOG"
+prints "^TAMPERED root: no chunk has" "says so"
+rm "$LOG"/chunk-*/hft/seal
+status 3 "a log without seals" "$TOOL" verify "$LOG"
+prints "^torn: log 0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0: 3 chunks" "has its uuid"
+(ulimit -f 20 && trap '' XFSZ && exec "$TOOL" repair --output "$dir/full" "$LOG") >"$out" 2>&1
+[ $? = 2 ] && grep -q "log to $dir/full: " "$out"
+result $? "a copy that has no room"
+[ ! -e "$dir/full" ]
+result $? "leaves nothing in its way"
 
 make_log
 check "clock evidence" "$TOOL" clock "$LOG"

@@ -476,10 +476,6 @@ static int show(struct filter *filter, struct hft_log_reader *reader, char *cons
 		}
 	}
 	evidence_free(list);
-	if (fflush(stdout) || ferror(stdout)) {
-		fail(EIO, "standard output");
-		status = STATUS_USAGE;
-	}
 	return status;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* hft-log: read and check logs. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,6 +48,18 @@ static void usage(FILE *to)
 	      "is missing, which its writer did not write in whole.\n", to);
 }
 
+/* What was to be printed and did not get there is no success. */
+static int finish(int status)
+{
+	if (status == STATUS_USAGE)
+		return status;
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	fail(errno ? errno : EIO, "standard output");
+	return STATUS_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	size_t i;
@@ -58,13 +71,13 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		usage(stdout);
-		return STATUS_OK;
+		return finish(STATUS_OK);
 	}
 	for (i = 0; i < COMMANDS; i++) {
 		if (strcmp(argv[1], commands[i].name))
 			continue;
 		argv[1] = argv[0];	/* getopt's messages begin with it */
-		return commands[i].run(argc - 1, argv + 1);
+		return finish(commands[i].run(argc - 1, argv + 1));
 	}
 	return wrong_usage("no command %s", argv[1]);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include <common/tool.h>
+#include <hft/hft.h>
 #include <hft/log_verify.h>
 
 #include "hft-log.h"
@@ -29,7 +30,7 @@ static void usage(void)
 	      "hft-log verify tells of it from then on.  Tampering is not mended by this.\n"
 	      "\n"
 	      "  -o, --output DIR  leave the log alone: write a repaired copy to this folder, which\n"
-	      "                    is made\n"
+	      "                    is made, and removed if that fails\n"
 	      "  -k, --key FILE    sign the seals with this private Ed25519 key, of a PEM file\n"
 	      "  -j, --json        print JSON\n"
 	      "  -h, --help        this text\n"
@@ -44,9 +45,9 @@ static void usage(void)
 
 static void print_text(const struct hft_log_repair_result *result)
 {
-	printf("sealed %" PRIu64 " chunks with %" PRIu64 " packets of %" PRIu64 " records; cut %" PRIu64
-	       " bytes of %" PRIu64 " streams\n", result->chunks, result->packets, result->records,
-	       result->cut_bytes, result->cut_streams);
+	printf("sealed %" PRIu64 " chunk%s with %" PRIu64 " packets of %" PRIu64 " records; cut %" PRIu64
+	       " bytes of %" PRIu64 " streams\n", result->chunks, result->chunks == 1 ? "" : "s",
+	       result->packets, result->records, result->cut_bytes, result->cut_streams);
 }
 
 static void print_json(const struct hft_log_repair_result *result)
@@ -96,7 +97,10 @@ int cmd_repair(int argc, char **argv)
 		return status;
 	err = hft_log_repair(log, &args.opts, &result);
 	if (err) {
-		fail_hft(err, log);
+		if (args.opts.output)
+			fail(0, "%s to %s: %s", log, args.opts.output, hft_strerror(err));
+		else
+			fail_hft(err, log);
 		return err == -EBADMSG || err == -EBUSY ? STATUS_DAMAGED : STATUS_USAGE;
 	}
 	if (args.json)

@@ -96,11 +96,15 @@ static void print_times(const struct hft_log_finding *finding)
 
 static void print_text(const struct hft_log_finding *finding)
 {
-	printf("%s %s:", verdict_name(finding->verdict), hft_log_finding_name(finding->kind));
-	if (finding->chunk)
-		printf(" chunk %" PRIu64, finding->chunk);
+	const char *colon = ":";
+
+	printf("%s %s", verdict_name(finding->verdict), hft_log_finding_name(finding->kind));
+	if (finding->chunk) {
+		printf("%s chunk %" PRIu64, colon, finding->chunk);
+		colon = "";
+	}
 	if (*finding->file)
-		printf(" %s", finding->file);
+		printf("%s %s", colon, finding->file);
 	print_packets(finding);
 	print_times(finding);
 	printf(": %s\n", finding->text);
@@ -186,10 +190,11 @@ static const char *verdict_of(const struct hft_log_verify_result *result)
 
 static void print_sums(const struct hft_log_verify_result *result, const char *uuid)
 {
-	printf("%s: log %s: %" PRIu64 " chunks from %" PRIu64 " on, %" PRIu64 " sealed, %" PRIu64
+	printf("%s: log %s: %" PRIu64 " chunk%s from %" PRIu64 " on, %" PRIu64 " sealed, %" PRIu64
 	       " signed; %" PRIu64 " packets, %" PRIu64 " records, %" PRIu64 " counted as lost, %"
 	       PRIu64 " bytes\n", verdict_of(result), *uuid ? uuid : "?",
-	       result->chunks, result->first_chunk, result->sealed, result->signed_chunks,
+	       result->chunks, result->chunks == 1 ? "" : "s", result->first_chunk,
+	       result->sealed, result->signed_chunks,
 	       result->packets, result->records, result->lost, result->bytes);
 	if (*result->root)
 		printf("root %s\n", result->root);
@@ -259,10 +264,6 @@ static int verify(struct args *args, const char *dir)
 	else if (!args->quiet)
 		print_sums(&result, uuid ? uuid : "");
 	free(uuid);
-	if (fflush(stdout) || ferror(stdout)) {
-		fail(EIO, "standard output");
-		return STATUS_USAGE;
-	}
 	return status_of(&result);
 }
 

@@ -15,6 +15,8 @@
 #include "../options.h"
 #include "verify.h"
 
+#define MOST_TEXT	(256u << 20)
+
 /* "chunk-00000001": numbers are written in one way, and 0 is none. */
 static uint64_t hft_log_chunk_number(const char *name)
 {
@@ -204,4 +206,55 @@ void hft_log_chunks_free(struct hft_log_chunks *chunks)
 	free(chunks->chunk);
 	chunks->chunk = NULL;
 	chunks->nr = 0;
+}
+
+char *hft_log_slurp(int dir_fd, const char *file, size_t *size, int *err)
+{
+	int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	char *text = NULL;
+	struct stat st;
+
+	*err = 0;
+	if (fd < 0 || fstat(fd, &st)) {
+		*err = hft_fail(errno, "open %s", file);
+	} else if (!S_ISREG(st.st_mode)) {
+		*err = hft_fail(EBADMSG, "%s is no file", file);
+	} else if (st.st_size > MOST_TEXT) {
+		*err = hft_fail(EFBIG, "%s", file);
+	} else {
+		text = malloc((size_t)st.st_size + 1);
+		*size = (size_t)st.st_size;
+		if (!text)
+			*err = hft_fail(ENOMEM, "%s", file);
+		else if (pread(fd, text, *size, 0) != st.st_size)
+			*err = hft_fail(EIO, "read %s", file);
+		else
+			text[*size] = '\0';
+	}
+	if (fd >= 0)
+		close(fd);
+	if (!*err)
+		return text;
+	free(text);
+	return NULL;
+}
+
+void hft_log_sites_uuid(int dir_fd, const char *sites, char text[40])
+{
+	uint8_t uuid[16];
+	const char *said;
+	json_t *json;
+	size_t size;
+	char *bytes;
+	int err;
+
+	bytes = hft_log_slurp(dir_fd, sites, &size, &err);
+	if (!bytes)
+		return;
+	json = json_loads(bytes, JSON_DISABLE_EOF_CHECK, NULL);
+	said = json_string_value(json_object_get(json_object_get(json, "log"), "uuid"));
+	if (said && hft_log_uuid_read(said, uuid))
+		hft_log_uuid_print(uuid, text);
+	json_decref(json);
+	free(bytes);
 }

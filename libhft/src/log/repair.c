@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -216,23 +217,42 @@ int hft_log_repair_folder(int dir_fd, const struct hft_log_key *key, uint32_t ho
 	return err;
 }
 
-static int hft_log_repair_copy(int dir_fd, const char *output, const struct hft_log_key *key,
-			       struct hft_log_repair_result *result)
+static int hft_log_copy_to(int dir_fd, int fd, const struct hft_log_key *key,
+			   struct hft_log_repair_result *result)
 {
 	struct hft_log_chunks chunks;
-	int fd, err;
+	int err;
 
 	err = hft_log_chunks_read(&chunks, dir_fd);
 	if (!err)
-		err = hft_log_copy_chunks(dir_fd, &chunks, output);
+		err = hft_log_copy_chunks(dir_fd, &chunks, fd);
 	hft_log_chunks_free(&chunks);
-	if (err)
-		return err;
+	return err ? err : hft_log_repair_folder(fd, key, 0, result);
+}
+
+static int hft_log_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+/* The folder is ours: mkdir() has made it.  One that is not whole does not stay in the way. */
+static int hft_log_repair_copy(int dir_fd, const char *output, const struct hft_log_key *key,
+			       struct hft_log_repair_result *result)
+{
+	int fd, err;
+
+	if (mkdir(output, 0750))
+		return hft_fail(errno, "make the folder %s", output);
 	fd = open(output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return hft_fail(errno, "open the folder %s", output);
-	err = hft_log_repair_folder(fd, key, 0, result);
-	close(fd);
+	err = fd < 0 ? hft_fail(errno, "open the folder %s", output) :
+		       hft_log_copy_to(dir_fd, fd, key, result);
+	if (fd >= 0)
+		close(fd);
+	if (err)
+		nftw(output, hft_log_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	return err;
 }
 
@@ -265,7 +285,8 @@ static int hft_log_repair_locked(int dir_fd, const struct hft_log_repair_opts *o
  *
  * Return: 0, also if there was nothing to repair; -EBUSY: the log is being written;
  * -EBADMSG: a seal is missing or damaged that was there: see hft_log_verify(); -EEXIST:
- * @user_opts->output is there; -ENOENT, -EINVAL, -ENOMEM, and what the file system says.
+ * @user_opts->output is there, else it is removed when the repair fails; -ENOENT, -EINVAL,
+ * -ENOMEM, and what the file system says.
  * Any thread; blocks for the disk.  A repair that failed or was killed may be done again: the
  * bytes of a chunk stay as they were until all of the repaired one is on the disk.
  */

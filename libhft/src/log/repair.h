@@ -82,7 +82,7 @@ int hft_log_take_mode(const struct hft_log_repairer *repairer, const char *file,
 
 int hft_log_keep_bytes(int fd, const void *bytes, size_t size);
 
-/* Copy the chunks of a log to a new folder. */
-int hft_log_copy_chunks(int dir_fd, const struct hft_log_chunks *chunks, const char *output);
+/* Copy the chunks of a log to a new folder, @to_fd. */
+int hft_log_copy_chunks(int dir_fd, const struct hft_log_chunks *chunks, int to_fd);
 
 #endif /* HFT_LOG_REPAIR_H */

@@ -16,40 +16,7 @@
 #include "again.h"
 #include "repair.h"
 
-#define MOST_TEXT	(256u << 20)
 #define ENTRY		sizeof(struct hft_log_index)
-
-/* All of a file, with a NUL behind it; NULL: -errno is in @err */
-static char *hft_log_slurp(int chunk_fd, const char *file, size_t *size, int *err)
-{
-	int fd = openat(chunk_fd, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-	char *text = NULL;
-	struct stat st;
-
-	*err = 0;
-	if (fd < 0 || fstat(fd, &st)) {
-		*err = hft_fail(errno, "open %s", file);
-	} else if (!S_ISREG(st.st_mode)) {
-		*err = hft_fail(EBADMSG, "%s is no file", file);
-	} else if (st.st_size > MOST_TEXT) {
-		*err = hft_fail(EFBIG, "%s", file);
-	} else {
-		text = malloc((size_t)st.st_size + 1);
-		*size = (size_t)st.st_size;
-		if (!text)
-			*err = hft_fail(ENOMEM, "%s", file);
-		else if (pread(fd, text, *size, 0) != st.st_size)
-			*err = hft_fail(EIO, "read %s", file);
-		else
-			text[*size] = '\0';
-	}
-	if (fd >= 0)
-		close(fd);
-	if (!*err)
-		return text;
-	free(text);
-	return NULL;
-}
 
 /* How much of TSDL is whole: a block ends with a line of its own. */
 static size_t hft_log_whole_metadata(const char *text, size_t size)
@@ -126,25 +93,10 @@ int hft_log_repair_texts(struct hft_log_repairer *repairer)
 	return err ? err : hft_log_repair_text(repairer, "hft/sites", hft_log_whole_lines);
 }
 
-/* The log that a chunk without a packet is of: its sites begin with that. */
+/* The log that a chunk without a packet is of */
 void hft_log_repair_uuid(struct hft_log_repairer *repairer)
 {
-	uint8_t uuid[16];
-	const char *said;
-	json_t *json;
-	size_t size;
-	char *text;
-	int err;
-
-	text = hft_log_slurp(repairer->chunk_fd, "hft/sites", &size, &err);
-	if (!text)
-		return;
-	json = json_loads(text, JSON_DISABLE_EOF_CHECK, NULL);
-	said = json_string_value(json_object_get(json_object_get(json, "log"), "uuid"));
-	if (said && hft_log_uuid_read(said, uuid))
-		hft_log_uuid_print(uuid, repairer->uuid);
-	json_decref(json);
-	free(text);
+	hft_log_sites_uuid(repairer->chunk_fd, "hft/sites", repairer->uuid);
 }
 
 static int hft_log_by_place(const void *a, const void *b)
@@ -297,21 +249,15 @@ static int hft_log_copy_folder(int from_dir, int to_dir, const char *folder, boo
 	return err;
 }
 
-int hft_log_copy_chunks(int dir_fd, const struct hft_log_chunks *chunks, const char *output)
+int hft_log_copy_chunks(int dir_fd, const struct hft_log_chunks *chunks, int to_fd)
 {
 	char name[48];
-	int err = 0, fd;
+	int err = 0;
 	size_t i;
 
-	if (mkdir(output, 0750))
-		return hft_fail(errno, "make the folder %s", output);
-	fd = open(output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return hft_fail(errno, "open the folder %s", output);
 	for (i = 0; i < chunks->nr && !err; i++) {
 		snprintf(name, sizeof(name), "chunk-%08" PRIu64, chunks->chunk[i].number);
-		err = hft_log_copy_folder(dir_fd, fd, name, chunks->chunk[i].is_pending);
+		err = hft_log_copy_folder(dir_fd, to_fd, name, chunks->chunk[i].is_pending);
 	}
-	close(fd);
 	return err;
 }

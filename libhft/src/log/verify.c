@@ -216,6 +216,16 @@ static const char *hft_log_uuid_of_most(const struct hft_log_chunks *chunks)
 	return uuid;
 }
 
+/* Of a log without any seal */
+static void hft_log_unsealed_uuid(struct hft_log_verifier *verifier)
+{
+	char sites[64];
+
+	snprintf(sites, sizeof(sites), "chunk-%08" PRIu64 "/hft/sites",
+		 verifier->chunks.chunk[0].number);
+	hft_log_sites_uuid(verifier->dir_fd, sites, verifier->result.uuid);
+}
+
 static void hft_log_find_seal(struct hft_log_verifier *verifier,
 			      const struct hft_log_chunk *chunk, enum hft_log_finding_kind kind,
 			      const char *text)
@@ -318,6 +328,8 @@ static int hft_log_verify_all(struct hft_log_verifier *verifier)
 	verifier->all_bytes = verifier->chunks.bytes;
 	verifier->result.first_chunk = verifier->chunks.chunk[0].number;
 	strcpy(verifier->result.uuid, hft_log_uuid_of_most(&verifier->chunks));
+	if (!*verifier->result.uuid)
+		hft_log_unsealed_uuid(verifier);
 	err = hft_log_check_root(verifier);
 	if (err)
 		return err;
