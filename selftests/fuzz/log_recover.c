@@ -82,13 +82,14 @@ static void set_up(void)
 /* Whatever the file says, nothing but this folder's rings may go. */
 static void keep_in(void)
 {
-	struct log_control *at;
-	int fd;
+	struct log_control it;
+	int fd = log_control_open(log_dir, &it);
 
-	if (log_control_map(&at, log_dir, true, &fd))
+	if (fd < 0)
 		return;
-	snprintf(at->ring_dir, sizeof(at->ring_dir), "%s", ring_dir);
-	log_control_unmap(at);
+	snprintf(it.ring_dir, sizeof(it.ring_dir), "%s", ring_dir);
+	if (log_control_write(fd, &it, it.ring_dir, sizeof(it.ring_dir)))
+		abort();
 	close(fd);
 }
 

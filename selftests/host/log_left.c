@@ -304,13 +304,10 @@ static void run_drained_tasks(void)
 static void recover_but_keep(void)
 {
 	char command[4 * PATH_MAX], rings[LOG_CONTROL_PATH];
-	struct log_control *control;
-	int fd;
+	struct log_control control;
 
-	assert_int_equal(log_control_map(&control, dir, false, &fd), 0);
-	snprintf(rings, sizeof(rings), "%s", control->ring_dir);
-	log_control_unmap(control);
-	close(fd);
+	assert_int_equal(log_control_read(dir, &control), 0);
+	snprintf(rings, sizeof(rings), "%s", control.ring_dir);
 	snprintf(command, sizeof(command), "cp -al %s %s.kept && cp %s/control %s/kept", rings,
 		 rings, dir, dir);
 	assert_int_equal(system(command), 0);

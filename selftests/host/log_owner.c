@@ -237,7 +237,7 @@ static void test_rings_not_seen(void **state)
 static void test_switched_off(void **state)
 {
 	HFT_OPTS(hft_log_info, info);
-	struct log_control *control;
+	struct log_control control;
 	uint64_t streams;
 	int fd;
 
@@ -245,14 +245,16 @@ static void test_switched_off(void **state)
 	leave_rings();
 	assert_int_equal(hft_log_look(dir, &info), 0);
 	assert_int_equal(remove_tree(info.ring_dir), 0);
-	assert_int_equal(log_control_map(&control, dir, true, &fd), 0);
-	control->boot++;
-	streams = control->streams;
-	assert_int_equal(hft_log_recover(dir, NULL), 0);
-	assert_true(control->streams > streams);
-	assert_int_equal(control->open, 0);
-	log_control_unmap(control);
+	fd = log_control_open(dir, &control);
+	assert_true(fd >= 0);
+	control.boot++;
+	streams = control.streams;
+	assert_int_equal(log_control_write(fd, &control, &control.boot, sizeof(control.boot)), 0);
 	close(fd);
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+	assert_int_equal(log_control_read(dir, &control), 0);
+	assert_true(control.streams > streams);
+	assert_int_equal(control.open, 0);
 	open_log();
 	assert_int_equal(hft_log_close(the_log), 0);
 }

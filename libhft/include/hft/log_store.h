@@ -49,6 +49,8 @@ enum hft_log_store_flags {
  *	written again
  * @HFT_LOG_STORE_CPUS: threads of the log have no CPU but those that are isolated, or that
  *	threads of the program are bound to: see &hft_log_opts.cpus
+ * @HFT_LOG_STORE_CONTROL: the log's control file was damaged or removed, and is restored; or it
+ *	can not be, and @err says why: then the rings are not found if the process is killed
  * @HFT_LOG_STORE_EVENTS: how many there are
  */
 enum hft_log_store_event {
@@ -61,6 +63,7 @@ enum hft_log_store_event {
 	HFT_LOG_STORE_RING,
 	HFT_LOG_STORE_LOST,
 	HFT_LOG_STORE_CPUS,
+	HFT_LOG_STORE_CONTROL,
 	HFT_LOG_STORE_EVENTS
 };
 

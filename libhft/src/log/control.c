@@ -2,10 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,17 +23,6 @@ static int control_path(char *path, const char *dir, const char *name)
 	return 0;
 }
 
-static int map_control(struct log_control **control, int fd, bool write, const char *path)
-{
-	void *at = mmap(NULL, sizeof(**control), PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED,
-			fd, 0);
-
-	if (at == MAP_FAILED)
-		return hft_fail(errno, "map %s", path);
-	*control = at;
-	return 0;
-}
-
 static int sync_folder(const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -44,29 +33,29 @@ static int sync_folder(const char *dir)
 	return err;
 }
 
-static int write_control(int fd, const struct log_control *first, const char *path)
+static int write_all(int fd, const struct log_control *it, const char *path)
 {
-	ssize_t size = write(fd, first, sizeof(*first));
+	ssize_t size = pwrite(fd, it, sizeof(*it), 0);
 
-	if (size != sizeof(*first))
+	if (size != sizeof(*it))
 		return hft_fail(size < 0 ? errno : ENOSPC, "write %s", path);
-	return fsync(fd) ? hft_fail(errno, "synchronise %s", path) : 0;
+	return 0;
 }
 
-/* In the place of @path when it is on the disk; @hidden is its name until then. */
-static int place_control(int fd, const struct log_control *first, const char *hidden,
+/* In the place of @path, if @sync when it is on the disk; @hidden is its name until then. */
+static int place_control(int fd, const struct log_control *it, bool sync, const char *hidden,
 			 const char *path)
 {
-	int err = write_control(fd, first, hidden);
+	int err = write_all(fd, it, hidden);
 
+	if (!err && sync && fsync(fd))
+		err = hft_fail(errno, "synchronise %s", hidden);
 	if (!err && rename(hidden, path))
 		err = hft_fail(errno, "name %s", path);
 	return err;
 }
 
-/* Anew: the rules of a log that was there are not this one's. */
-int log_control_make(struct log_control **control, const char *dir,
-		     const struct log_control *first)
+int log_control_make(const char *dir, const struct log_control *it, bool sync)
 {
 	char path[PATH_MAX], hidden[PATH_MAX];
 	int fd, err;
@@ -81,21 +70,28 @@ int log_control_make(struct log_control **control, const char *dir,
 	fd = open(hidden, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return hft_fail(errno, "make %s", hidden);
-	err = place_control(fd, first, hidden, path);
+	err = place_control(fd, it, sync, hidden, path);
 	if (err)
 		unlink(hidden);
-	else
+	else if (sync)
 		err = sync_folder(dir);
 	if (!err)
-		err = map_control(control, fd, true, path);
+		return fd;
 	close(fd);
 	return err;
 }
 
-int log_control_sync(struct log_control *control)
+int log_control_put(int fd, const struct log_control *it)
 {
-	return msync(control, sizeof(*control), MS_SYNC) ?
-		hft_fail(errno, "synchronise the control file of a log") : 0;
+	int err;
+
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return hft_fail(errno, "lock the control file of a log");
+	err = write_all(fd, it, "the control file of a log");
+	if (!err && ftruncate(fd, sizeof(*it)))
+		err = hft_fail(errno, "cut the control file of a log");
+	flock(fd, LOCK_UN);
+	return err;
 }
 
 /* Where another file is, which may be a FIFO, opening must not wait. */
@@ -112,31 +108,85 @@ static int open_control(const char *path, bool write, struct stat *st)
 	return hft_fail(EBADMSG, "%s is no file", path);
 }
 
+static bool has_end(const char *text, size_t size)
+{
+	return memchr(text, '\0', size);
+}
+
+/* No rule is longer than there is room for. */
+static void end_rules(struct log_control *it)
+{
+	unsigned int i;
+
+	if (it->nr_rules > LOG_RULES)
+		it->nr_rules = LOG_RULES;
+	for (i = 0; i < LOG_RULES; i++)
+		it->rules[i].pattern[LOG_PATTERN - 1] = '\0';
+}
+
+/* One that is too long, too: what is behind it is not this version's. */
+static int read_all(int fd, struct log_control *it, const char *path)
+{
+	struct stat st;
+	ssize_t size = pread(fd, it, sizeof(*it), 0);
+
+	if (size < 0)
+		return hft_fail(errno, "read %s", path);
+	if (size != sizeof(*it) || fstat(fd, &st) || st.st_size != sizeof(*it))
+		return hft_fail(EBADMSG, "%s is not what a log has there", path);
+	if (it->magic != LOG_CONTROL_MAGIC || it->version != LOG_CONTROL_VERSION)
+		return hft_fail(EBADMSG, "%s is of another version", path);
+	if (!has_end(it->ring_dir, sizeof(it->ring_dir)) ||
+	    !has_end(it->program, sizeof(it->program)) ||
+	    !has_end(it->clock.name, sizeof(it->clock.name)))
+		return hft_fail(EBADMSG, "%s has a text without an end", path);
+	end_rules(it);
+	return 0;
+}
+
 /* The file of a process that is alive, or was: it is 0600, and ours or of who we trust. */
-int log_control_map(struct log_control **control, const char *dir, bool write, int *fd)
+static int open_and_read(const char *dir, bool write, struct log_control *it)
 {
 	char path[PATH_MAX];
 	struct stat st;
-	int err;
+	int fd, err;
 
 	err = control_path(path, dir, "control");
 	if (err)
 		return err;
-	*fd = open_control(path, write, &st);
-	if (*fd < 0)
-		return *fd;
-	if (st.st_size != sizeof(**control))
-		err = hft_fail(EBADMSG, "%s is not what a log has there", path);
-	else
-		err = map_control(control, *fd, write, path);
-	if (!err && ((*control)->magic != LOG_CONTROL_MAGIC ||
-		     (*control)->version != LOG_CONTROL_VERSION)) {
-		log_control_unmap(*control);
-		err = hft_fail(EBADMSG, "%s is of another version", path);
-	}
-	if (err)
-		close(*fd);
+	fd = open_control(path, write, &st);
+	if (fd < 0)
+		return fd;
+	err = read_all(fd, it, path);
+	if (!err)
+		return fd;
+	close(fd);
 	return err;
+}
+
+int log_control_open(const char *dir, struct log_control *it)
+{
+	return open_and_read(dir, true, it);
+}
+
+int log_control_read(const char *dir, struct log_control *it)
+{
+	int fd = open_and_read(dir, false, it);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+int log_control_write(int fd, const struct log_control *it, const void *field, size_t size)
+{
+	off_t at = (off_t)((const char *)field - (const char *)it);
+	ssize_t done = pwrite(fd, field, size, at);
+
+	if (done != (ssize_t)size)
+		return hft_fail(done < 0 ? errno : ENOSPC, "write the control file of a log");
+	return 0;
 }
 
 /* Zeroes, or the beginning of one.  What may be another's is left alone. */
@@ -186,25 +236,29 @@ uint32_t log_control_boot(void)
 	return sscanf(line, "%8x", &boot) == 1 ? boot : 0;
 }
 
-void log_control_unmap(struct log_control *control)
+/* Returns -ENODATA, if there is none. */
+static int drop_rule(struct log_control *it, const char *pattern)
 {
-	munmap(control, sizeof(*control));
-}
-
-static int put_rule(struct log_control *control, const char *pattern, int level)
-{
-	uint32_t nr = control->nr_rules < LOG_RULES ? control->nr_rules : LOG_RULES, i, kept = 0;
+	uint32_t i, kept = 0, nr = it->nr_rules;
 
 	for (i = 0; i < nr; i++) {
-		if (!strncmp(control->rules[i].pattern, pattern, LOG_PATTERN))
-			continue;
-		control->rules[kept++] = control->rules[i];
+		if (strncmp(it->rules[i].pattern, pattern, LOG_PATTERN))
+			it->rules[kept++] = it->rules[i];
 	}
-	if (kept == LOG_RULES)
+	it->nr_rules = kept;
+	return kept < nr ? 0 : -ENODATA;
+}
+
+static int put_rule(struct log_control *it, const char *pattern, int level)
+{
+	struct log_rule *rule;
+
+	drop_rule(it, pattern);
+	if (it->nr_rules == LOG_RULES)
 		return hft_fail(E2BIG, "there are %d rules for levels already", LOG_RULES);
-	control->rules[kept] = (struct log_rule){ .level = level };
-	snprintf(control->rules[kept].pattern, LOG_PATTERN, "%s", pattern);
-	control->nr_rules = kept + 1;
+	rule = &it->rules[it->nr_rules++];
+	*rule = (struct log_rule){ .level = level };
+	snprintf(rule->pattern, LOG_PATTERN, "%s", pattern);
 	return 0;
 }
 
@@ -217,55 +271,64 @@ static int lock_control(int fd)
 	return 0;
 }
 
-/* For who has the lock.  One that was killed while it wrote has left an odd generation. */
-static int change_rules(struct log_control *control, const char *pattern, int level)
+/* An odd generation, while they change: who reads them meanwhile reads them again. */
+static int write_rules(int fd, struct log_control *it)
 {
-	uint32_t generation = control->generation | 1;
+	uint32_t generation = it->generation | 1;
 	int err;
 
-	__atomic_store_n(&control->generation, generation, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	err = put_rule(control, pattern, level);
-	__atomic_store_n(&control->generation, generation + 1, __ATOMIC_RELEASE);
+	it->generation = generation;
+	err = log_control_write(fd, it, &it->generation, sizeof(it->generation));
+	if (!err)
+		err = log_control_write(fd, it, &it->nr_rules, sizeof(it->nr_rules));
+	if (!err)
+		err = log_control_write(fd, it, it->rules, it->nr_rules * sizeof(*it->rules));
+	it->generation = generation + 1;
+	if (!err)
+		err = log_control_write(fd, it, &it->generation, sizeof(it->generation));
 	return err;
+}
+
+/* For who has the lock.  One that was killed while it wrote has left an odd generation. */
+static int change_rules(int fd, const char *dir, const char *pattern, int level)
+{
+	struct log_control it;
+	int err = read_all(fd, &it, dir);
+
+	if (err)
+		return err;
+	err = put_rule(&it, pattern, level);
+	return err ? err : write_rules(fd, &it);
 }
 
 int log_control_set_level(const char *dir, const char *pattern, int level)
 {
-	struct log_control *control;
+	struct log_control it;
 	int fd, err;
 
 	if (!*pattern || strlen(pattern) >= LOG_PATTERN)
 		return hft_fail(EINVAL, "a pattern has 1 to %d bytes", LOG_PATTERN - 1);
 	if (level < HFT_LOG_OFF || level >= HFT_LOG_LEVELS)
 		return hft_fail(EINVAL, "there is no level %d", level);
-	err = log_control_map(&control, dir, true, &fd);
-	if (err)
-		return err;
+	fd = log_control_open(dir, &it);
+	if (fd < 0)
+		return fd;
 	err = lock_control(fd);
 	if (!err)
-		err = change_rules(control, pattern, level);
-	log_control_unmap(control);
+		err = change_rules(fd, dir, pattern, level);
 	close(fd);
 	return err;
 }
 
-int log_control_rules(struct log_control *control, uint32_t *generation,
-		      struct log_rule rules[LOG_RULES])
+int log_control_again(int fd, struct log_control *it)
 {
-	uint32_t now = __atomic_load_n(&control->generation, __ATOMIC_ACQUIRE), nr, i;
+	uint32_t generation;
+	int err = read_all(fd, it, "the control file of a log");
 
-	if (now == *generation)
-		return -EALREADY;
-	if (now & 1)
+	if (err)
+		return err;
+	if (pread(fd, &generation, sizeof(generation), offsetof(struct log_control, generation)) !=
+	    sizeof(generation) || generation != it->generation || generation & 1)
 		return -EAGAIN;
-	nr = control->nr_rules < LOG_RULES ? control->nr_rules : LOG_RULES;
-	memcpy(rules, control->rules, nr * sizeof(*rules));
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (__atomic_load_n(&control->generation, __ATOMIC_RELAXED) != now)
-		return -EAGAIN;
-	for (i = 0; i < nr; i++)
-		rules[i].pattern[LOG_PATTERN - 1] = '\0';
-	*generation = now;
-	return (int)nr;
+	return 0;
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * DIR/control: a file of a log that its process has mapped, and others look into: where its
- * rings are, and the rules for levels.
+ * DIR/control: a file of a log that its process writes, and others look into: where its rings
+ * are, and the rules for levels.
+ *
+ * It is on a disk, and anybody's who may write there: it is read and written, and never mapped,
+ * as a process that looks at a page which was cut off, or which the disk does not give, is
+ * killed.
  *
  * Who writes rules has the file locked, by flock(2), and leaves an odd generation while it
  * does; the drainer applies them when it sees another even one.
@@ -56,12 +60,25 @@ struct log_control {
 	struct log_rule rules[LOG_RULES];
 };
 
-/* Errors as hft_fail() has them. */
-int log_control_make(struct log_control **control, const char *dir,
-		     const struct log_control *first);
-int log_control_sync(struct log_control *control);
-int log_control_map(struct log_control **control, const char *dir, bool write, int *fd);
-void log_control_unmap(struct log_control *control);
+/*
+ * Errors as hft_fail() has them; -EBADMSG: what is there is not of a log, or not whole.
+ *
+ * log_control_make(): a new file, in the place of what is there; @sync: on the disk.  Returns a
+ * descriptor.  log_control_put(): in the file that there is; -EWOULDBLOCK: somebody writes rules.
+ */
+int log_control_make(const char *dir, const struct log_control *it, bool sync);
+int log_control_put(int fd, const struct log_control *it);
+
+/*
+ * A copy, whose texts end, of one that may be written to meanwhile.  log_control_open() returns
+ * a descriptor for log_control_write(): of a field of @it.
+ */
+int log_control_read(const char *dir, struct log_control *it);
+int log_control_open(const char *dir, struct log_control *it);
+int log_control_write(int fd, const struct log_control *it, const void *field, size_t size);
+
+/* Of a file that is open; -EAGAIN: somebody writes rules, which may not fit together. */
+int log_control_again(int fd, struct log_control *it);
 
 /* Of one that was torn by a loss of power: it gets another name.  -EBADMSG: it was not. */
 int log_control_set_aside(const char *dir);
@@ -71,12 +88,5 @@ uint32_t log_control_boot(void);
 
 /* Append a rule, or replace that of the pattern.  Who else writes is waited for. */
 int log_control_set_level(const char *dir, const char *pattern, int level);
-
-/*
- * The rules; how many.  -EALREADY: they are those of *@generation; -EAGAIN: somebody writes
- * them.
- */
-int log_control_rules(struct log_control *control, uint32_t *generation,
-		      struct log_rule rules[LOG_RULES]);
 
 #endif /* HFT_LOG_CONTROL_H */

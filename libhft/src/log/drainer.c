@@ -309,9 +309,9 @@ static void run(struct hft_log *log)
 		taken = turn(log);
 		now = hft_log_monotonic();
 		next = hft_log_store_poll(log->store, now);
-		log_follow_rules(log);
+		log_control_look(log, now);
 		if (log_clock_look(log->store, &log->origin.clock, &log->look, now))
-			log->control->clock = log->origin.clock;
+			log_control_say_clock(log);
 		log_trouble_look(log, now);
 		log_evidence_look(log->store, log->evidence, &log->origin.clock, now);
 		log_flush_look(log, now);
@@ -452,10 +452,13 @@ static bool all_is_written(const struct hft_log *log)
 static int finish(struct hft_log *log)
 {
 	struct log_queue *queue;
-	int err, close_err;
+	int err, close_err, say_err = 0;
 	uint64_t end;
 
 	take_incoming(log);
+	log->control_next = 0;
+	log->control_path_next = 0;
+	log_control_look(log, hft_log_monotonic());
 	err = finish_rings(log, &end);
 	if (err && all_is_written(log))
 		end = hft_log_monotonic() + LOG_CLOSE_NS;
@@ -476,8 +479,10 @@ static int finish(struct hft_log *log)
 		}
 	}
 	if (!log->kept)
-		log->control->open = 0;
-	return err ? err : close_err;
+		say_err = log_control_say_open(log, false);
+	if (!err)
+		err = close_err;
+	return err ? err : say_err;
 }
 
 /* Signals are for the program's threads.  Threads of the store are made where this one runs. */

@@ -82,16 +82,13 @@ int log_make_uuid(uint8_t uuid[16])
 /* A log that goes on has its number, and rings have those that no other had. */
 static int go_on(struct hft_log *log)
 {
-	struct log_control *control;
-	int fd, err;
+	struct log_control control;
+	int err = log_control_read(log->dir, &control);
 
-	err = log_control_map(&control, log->dir, false, &fd);
 	if (err)
 		return err == -ENOENT ? log_make_uuid(log->origin.uuid) : err;
-	memcpy(log->origin.uuid, control->uuid, sizeof(log->origin.uuid));
-	log->streams = control->streams;
-	log_control_unmap(control);
-	close(fd);
+	memcpy(log->origin.uuid, control.uuid, sizeof(log->origin.uuid));
+	log->streams = control.streams;
 	return 0;
 }
 
@@ -214,39 +211,38 @@ static int stop_drainer(struct hft_log *log)
 /* Rings of a process that has opened and closed it since go_on(). */
 static void catch_up(struct hft_log *log)
 {
-	struct log_control *control;
-	int fd;
+	struct log_control control;
 
-	if (log_control_map(&control, log->dir, false, &fd))
-		return;
-	if (!memcmp(control->uuid, log->origin.uuid, sizeof(control->uuid)) &&
-	    control->streams > log->streams)
-		log->streams = control->streams;
-	log_control_unmap(control);
-	close(fd);
+	if (!log_control_read(log->dir, &control) &&
+	    !memcmp(control.uuid, log->origin.uuid, sizeof(control.uuid)) &&
+	    control.streams > log->streams)
+		log->streams = control.streams;
 }
 
-/* For the drainer, when nobody else writes to the log. */
+/*
+ * For the drainer, when nobody else writes to the log.  Anew: the rules of a log that was there
+ * are not this one's.
+ */
 int log_begin_control(struct hft_log *log)
 {
-	struct log_control first = {
-		.magic = LOG_CONTROL_MAGIC,
-		.version = LOG_CONTROL_VERSION,
-		.pid = log->origin.pid,
-		.boot = log_control_boot(),
-		.clock = log->origin.clock,
-	};
-	int err;
+	struct log_control *control = &log->control;
 
 	catch_up(log);
-	first.streams = log->streams;
-	memcpy(first.uuid, log->origin.uuid, sizeof(first.uuid));
-	memcpy(first.ring_dir, log->ring_dir, sizeof(first.ring_dir));
-	memcpy(first.program, log->program, sizeof(first.program));
-	err = log_control_make(&log->control, log->dir, &first);
-	if (!err)
-		log_sites_set_rules(first.rules, 0);
-	return err;
+	control->magic = LOG_CONTROL_MAGIC;
+	control->version = LOG_CONTROL_VERSION;
+	control->pid = log->origin.pid;
+	control->boot = log_control_boot();
+	control->clock = log->origin.clock;
+	control->streams = log->streams;
+	log->last_stream = log->streams;
+	memcpy(control->uuid, log->origin.uuid, sizeof(control->uuid));
+	memcpy(control->ring_dir, log->ring_dir, sizeof(control->ring_dir));
+	memcpy(control->program, log->program, sizeof(control->program));
+	log->control_fd = log_control_make(log->dir, control, true);
+	if (log->control_fd < 0)
+		return log->control_fd;
+	log_sites_set_rules(control->rules, 0);
+	return 0;
 }
 
 /* It is said, and on the disk, before there is a ring. */
@@ -254,13 +250,11 @@ static int begin_rings(struct hft_log *log)
 {
 	int err = make_ring_dir(log);
 
-	if (err)
-		return err;
-	log->control->open = 1;
-	err = log_control_sync(log->control);
 	if (!err)
-		err = log_current_set(log);
-	return err;
+		err = log_control_say_open(log, true);
+	if (!err && fsync(log->control_fd))
+		err = hft_fail(errno, "synchronise the control file of a log");
+	return err ? err : log_current_set(log);
 }
 
 static int start(struct hft_log *log)
@@ -282,8 +276,8 @@ static int start(struct hft_log *log)
 
 static void free_log(struct hft_log *log)
 {
-	if (log->control)
-		log_control_unmap(log->control);
+	if (log->control_fd >= 0)
+		close(log->control_fd);
 	pthread_mutex_destroy(&log->lock);
 	pthread_mutex_destroy(&log->flushing);
 	pthread_cond_destroy(&log->changed);
@@ -298,6 +292,7 @@ static struct hft_log *new_log(void)
 	if (!log)
 		return NULL;
 	log->ring_fd = -1;
+	log->control_fd = -1;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&log->changed, &attr);
@@ -425,20 +420,6 @@ HFT_API int hft_log_close(struct hft_log *log)
 	return close_log(log);
 }
 
-/* Read and applied in one: rules that the drainer has read before do not come after these. */
-int log_follow_rules(struct hft_log *log)
-{
-	struct log_rule rules[LOG_RULES];
-	int nr;
-
-	pthread_mutex_lock(&log->lock);
-	nr = log_control_rules(log->control, &log->generation, rules);
-	if (nr >= 0)
-		log_sites_set_rules(rules, (unsigned int)nr);
-	pthread_mutex_unlock(&log->lock);
-	return nr < 0 ? nr : 0;
-}
-
 static int set_level(struct hft_log *log, const char *pattern, int level)
 {
 	const struct timespec pause = { .tv_nsec = RULES_PAUSE_NS };
@@ -462,7 +443,9 @@ static int set_level(struct hft_log *log, const char *pattern, int level)
  * stay with the folder of the log until it is opened again.  `hftctl log` does the same to
  * a process from outside.
  *
- * Return: 0, -EINVAL, -E2BIG: there are 64 rules.  Any thread; blocks for a moment.
+ * Return: 0, -EINVAL, -E2BIG: there are 64 rules; -EBADMSG, -ENOENT: somebody has damaged or
+ * removed the control file, which the drainer is about to restore; or what the file system says.
+ * Any thread; blocks for a moment.
  */
 HFT_API int hft_log_set_level(struct hft_log *log, const char *pattern, int level)
 {

@@ -57,7 +57,10 @@ struct log_flush {
  * @dir: its folder
  * @ring_dir: that of its rings
  * @ring_fd: it, locked as long as the process lives; -1: it is not there yet
- * @control: the file
+ * @control: what is in the log's control file; rules are under @lock, see control_keep.c
+ * @control_fd: the file
+ * @is_open: it says that there may be rings
+ * @last_stream: it says that no ring has a higher number
  * @origin: whose it is
  * @program: name of the process
  * @cpus: of the log's threads, see cpus.c
@@ -67,7 +70,7 @@ struct log_flush {
  * @streams: the last number of a ring that was given; under the lock of thread.c
  * @users: calls that need it to stay; under the lock of thread.c
  * @incoming: rings that the drainer has not seen
- * @lock: under which are @phase, @flush, @error, @err, @generation
+ * @lock: under which are @phase, @flush, @error, @err
  * @changed: one of these is
  * @phase: of the drainer
  * @flush: what is waited for
@@ -82,7 +85,9 @@ struct log_flush {
  * @queues: of rings
  * @queues_end: where the next one is put
  * @told: sites that the store knows
- * @generation: of the rules that were applied
+ * @control_next: when to look at the control file
+ * @control_path_next: when to look whether it is still there
+ * @control_failed: why it could not be restored; 0: it has been, or had not to be
  * @trouble: of the disk, as the log's own stream has it
  * @trouble_next: when to write it to the file again
  * @trouble_unsaid: the file does not have it
@@ -100,7 +105,10 @@ struct hft_log {
 	char dir[PATH_MAX];
 	char ring_dir[LOG_CONTROL_PATH];
 	int ring_fd;
-	struct log_control *control;
+	struct log_control control;
+	int control_fd;
+	atomic_bool is_open;
+	_Atomic uint64_t last_stream;
 	struct hft_log_store_origin origin;
 	char program[64];
 	cpu_set_t cpus;
@@ -125,7 +133,9 @@ struct hft_log {
 	struct log_queue *queues;
 	struct log_queue **queues_end;
 	unsigned int told;
-	uint32_t generation;
+	uint64_t control_next;
+	uint64_t control_path_next;
+	int control_failed;
 	struct hft_log_trouble trouble;
 	uint64_t trouble_next;
 	bool trouble_unsaid;
@@ -137,11 +147,20 @@ struct hft_log {
 	_Atomic uint64_t timeouts;
 };
 
-/* log.c */
-int log_begin_control(struct hft_log *log);
+/*
+ * control_keep.c: what the process says in its control file; and it is restored by the drainer,
+ * which looks at it now and then, when somebody has damaged or removed it.
+ */
+int log_control_say_open(struct hft_log *log, bool open);
+void log_control_say_streams(struct hft_log *log, uint64_t streams);
+void log_control_say_clock(struct hft_log *log);
+void log_control_look(struct hft_log *log, uint64_t now);
 
 /* The process's sites follow the rules in the control file.  -EAGAIN: somebody writes them. */
 int log_follow_rules(struct hft_log *log);
+
+/* log.c */
+int log_begin_control(struct hft_log *log);
 int log_make_uuid(uint8_t uuid[16]);
 
 /* What a ring of so many bytes has; 0: of @usual.  -EINVAL: too many. */

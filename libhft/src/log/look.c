@@ -30,23 +30,9 @@ HFT_API int hft_log_control(const char *dir, const char *pattern, int level)
 	return log_control_set_level(dir, pattern, level);
 }
 
-/* A copy, whose texts end. */
 static int read_control(const char *dir, struct log_control *copy)
 {
-	struct log_control *control;
-	int fd, err;
-
-	if (!dir)
-		return hft_fail(EINVAL, "a log has a folder");
-	err = log_control_map(&control, dir, false, &fd);
-	if (err)
-		return err;
-	*copy = *control;
-	copy->ring_dir[sizeof(copy->ring_dir) - 1] = '\0';
-	copy->program[sizeof(copy->program) - 1] = '\0';
-	log_control_unmap(control);
-	close(fd);
-	return 0;
+	return dir ? log_control_read(dir, copy) : hft_fail(EINVAL, "a log has a folder");
 }
 
 /**
@@ -173,8 +159,8 @@ static int visit_site(void *arg, const struct hft_log_store_site *site)
 {
 	const struct site_visit *visit = arg;
 	const struct log_control *control = visit->control;
-	uint32_t nr = control->nr_rules < LOG_RULES ? control->nr_rules : LOG_RULES;
-	int level = log_rules_level(control->rules, nr, site->subsystem, site->file, site->line);
+	int level = log_rules_level(control->rules, control->nr_rules, site->subsystem,
+				    site->file, site->line);
 	const struct hft_log_site_info info = {
 		.id = site->id,
 		.level = site->level,
@@ -202,14 +188,11 @@ HFT_API int hft_log_sites(const char *dir, hft_log_site_fn fn, void *arg)
 {
 	struct log_control control;
 	struct site_visit visit = { &control, fn, arg };
-	unsigned int i;
 	int fd, err;
 
 	err = read_control(dir, &control);
 	if (err)
 		return err;
-	for (i = 0; i < LOG_RULES; i++)
-		control.rules[i].pattern[LOG_PATTERN - 1] = '\0';
 	fd = open_rings(&control);
 	if (fd < 0)
 		return fd;

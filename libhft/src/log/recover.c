@@ -51,7 +51,7 @@ struct left {
 
 struct recovery {
 	const char *dir;
-	struct log_control *control;
+	struct log_control control;
 	int control_fd;
 	int ring_fd;
 	struct left *left;
@@ -75,7 +75,7 @@ static int map_ring(struct recovery *it, struct left *left)
 		return err;
 	snprintf(name, sizeof(name), "ring-%llu", (unsigned long long)queue->stream);
 	if (strcmp(name, left->name) ||
-	    memcmp(queue->ring->uuid, it->control->uuid, sizeof(queue->ring->uuid))) {
+	    memcmp(queue->ring->uuid, it->control.uuid, sizeof(queue->ring->uuid))) {
 		log_queue_put(queue);
 		return hft_fail(EBADMSG, "%s is a ring of another log", left->name);
 	}
@@ -160,7 +160,7 @@ static bool first_of(const struct log_queue *queue, uint64_t *stamp)
 /* When the first of what is in rings was logged, UTC, ns; 0: there is nothing */
 static uint64_t first_time(const struct recovery *it)
 {
-	const struct hft_log_store_clock *clock = &it->control->clock;
+	const struct hft_log_store_clock *clock = &it->control.clock;
 	uint64_t first = UINT64_MAX, stamp;
 	size_t i;
 
@@ -193,7 +193,7 @@ static int find_runs(struct recovery *it)
 	if (!opts.from)
 		return 0;
 	opts.from = opts.from > BEFORE_NS ? opts.from - BEFORE_NS : 0;
-	hft_log_uuid_print(it->control->uuid, uuid);
+	hft_log_uuid_print(it->control.uuid, uuid);
 	ret = hft_log_reader_open(&reader, &it->dir, 1, &opts);
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
@@ -301,7 +301,7 @@ static int keep_aside(const struct recovery *it, const struct left *left)
 	char path[PATH_MAX], uuid[37];
 	int err;
 
-	hft_log_uuid_print(it->control->uuid, uuid);
+	hft_log_uuid_print(it->control.uuid, uuid);
 	if (snprintf(path, sizeof(path), "%s/%s-%s.bad", it->dir, uuid, left->name) >=
 	    (int)sizeof(path))
 		return hft_fail(ENAMETOOLONG, "the folder of a log");
@@ -309,7 +309,7 @@ static int keep_aside(const struct recovery *it, const struct left *left)
 	if (!err)
 		hft_store_tell(it->store, HFT_LOG_STORE_RING, EBADMSG,
 			       "%s: %s of process %u can not be read to its end, and is kept as %s",
-			       it->dir, left->name, it->control->pid, path);
+			       it->dir, left->name, it->control.pid, path);
 	return err;
 }
 
@@ -383,13 +383,13 @@ static int write_all(struct recovery *it)
 static int write_log(struct recovery *it, const struct hft_log_store_opts *opts)
 {
 	struct hft_log_store_origin origin = {
-		.pid = it->control->pid,
-		.program = it->control->program,
-		.clock = it->control->clock,
+		.pid = it->control.pid,
+		.program = it->control.program,
+		.clock = it->control.clock,
 	};
 	int err;
 
-	memcpy(origin.uuid, it->control->uuid, sizeof(origin.uuid));
+	memcpy(origin.uuid, it->control.uuid, sizeof(origin.uuid));
 	log_boot(origin.boot);		/* rings do not survive one */
 	err = begin_log(it, &origin, opts);
 	if (!err)
@@ -397,17 +397,31 @@ static int write_log(struct recovery *it, const struct hft_log_store_opts *opts)
 	return end_log(it, err);
 }
 
+/* @streams is on the file before it says that no ring has a higher number. */
+static int say_closed(struct recovery *it)
+{
+	struct log_control *control = &it->control;
+	int err = log_control_write(it->control_fd, control, &control->streams,
+				    sizeof(control->streams));
+
+	control->open = 0;
+	return err ? err : log_control_write(it->control_fd, control, &control->open,
+					     sizeof(control->open));
+}
+
 /* A process that is killed amid this leaves a folder without rings: see control.h. */
-static void remove_rings(struct recovery *it)
+static int remove_rings(struct recovery *it)
 {
 	size_t i;
+	int err;
 
 	for (i = 0; i < it->nr_left; i++)
 		unlinkat(it->ring_fd, it->left[i].name, 0);
-	it->control->open = 0;
+	err = say_closed(it);
 	unlinkat(it->ring_fd, LOG_JOURNAL, 0);
 	log_trouble_remove(it->ring_fd);
-	rmdir(it->control->ring_dir);
+	rmdir(it->control.ring_dir);
+	return err;
 }
 
 static int recover_rings(struct recovery *it, const struct hft_log_store_opts *opts)
@@ -420,7 +434,7 @@ static int recover_rings(struct recovery *it, const struct hft_log_store_opts *o
 	if (!err)
 		err = write_log(it, opts);
 	if (!err)
-		remove_rings(it);
+		err = remove_rings(it);
 	for (i = 0; i < it->nr_left; i++) {
 		if (it->left[i].queue)
 			log_queue_put(it->left[i].queue);
@@ -432,14 +446,14 @@ static int recover_rings(struct recovery *it, const struct hft_log_store_opts *o
 
 static int is_busy(const struct recovery *it)
 {
-	return hft_fail(EBUSY, "process %u writes to %s", it->control->pid, it->dir);
+	return hft_fail(EBUSY, "process %u writes to %s", it->control.pid, it->dir);
 }
 
 /* It is locked as long as its process lives.  Who may write to the one writes to the other. */
 static int open_ring_dir(struct recovery *it)
 {
 	struct stat rings, control;
-	int fd = log_locked_open(it->control->ring_dir, O_NOFOLLOW);
+	int fd = log_locked_open(it->control.ring_dir, O_NOFOLLOW);
 
 	if (fd == -EBUSY)
 		return is_busy(it);
@@ -450,7 +464,7 @@ static int open_ring_dir(struct recovery *it)
 	    rings.st_uid == control.st_uid)
 		return 0;
 	log_locked_close(fd);
-	return hft_fail(EPERM, "%s is not of who has %s", it->control->ring_dir, it->dir);
+	return hft_fail(EPERM, "%s is not of who has %s", it->control.ring_dir, it->dir);
 }
 
 /* Of one that was closed, and its process killed before it was tidy. */
@@ -462,7 +476,7 @@ static int tidy(struct recovery *it)
 		return err == -ENOENT ? 0 : err;
 	unlinkat(it->ring_fd, LOG_JOURNAL, 0);
 	log_trouble_remove(it->ring_fd);
-	rmdir(it->control->ring_dir);
+	rmdir(it->control.ring_dir);
 	log_locked_close(it->ring_fd);
 	return 0;
 }
@@ -473,13 +487,22 @@ static int tidy(struct recovery *it)
  */
 static int forget_rings(struct recovery *it)
 {
-	if (it->control->boot && it->control->boot == log_control_boot())
+	if (it->control.boot && it->control.boot == log_control_boot())
 		return hft_fail(ENXIO, "the rings of process %u, in %s, are not to be seen here: "
 				"if they are not in another container, remove %s/control",
-				it->control->pid, it->control->ring_dir, it->dir);
-	it->control->streams += LOST_STREAMS;
-	it->control->open = 0;
-	return 0;
+				it->control.pid, it->control.ring_dir, it->dir);
+	it->control.streams += LOST_STREAMS;
+	return say_closed(it);
+}
+
+/* Another recovery may have been here, between the reading of the control file and the lock. */
+static int recover_unseen(struct recovery *it)
+{
+	int err = log_control_again(it->control_fd, &it->control);
+
+	if (err && err != -EAGAIN)	/* rules that somebody was killed amid are no matter */
+		return err;
+	return it->control.open ? forget_rings(it) : tidy(it);
 }
 
 /* Of a process that sees other folders, the lock of the log's own tells whether it lives. */
@@ -489,7 +512,7 @@ static int recover_none(struct recovery *it)
 
 	if (fd < 0)
 		return fd == -EBUSY ? is_busy(it) : hft_fail(-fd, "lock %s", it->dir);
-	err = it->control->open ? forget_rings(it) : tidy(it);
+	err = recover_unseen(it);
 	log_locked_close(fd);
 	return err;
 }
@@ -498,11 +521,7 @@ static int recover(struct recovery *it, const struct hft_log_store_opts *opts)
 {
 	int err;
 
-	if (!memchr(it->control->ring_dir, '\0', sizeof(it->control->ring_dir)) ||
-	    !memchr(it->control->program, '\0', sizeof(it->control->program)) ||
-	    !memchr(it->control->clock.name, '\0', sizeof(it->control->clock.name)))
-		return hft_fail(EBADMSG, "%s/control", it->dir);
-	if (!it->control->open)
+	if (!it->control.open)
 		return recover_none(it);
 	err = open_ring_dir(it);
 	if (err == -ENOENT)
@@ -533,15 +552,14 @@ static int try_recover(const char *dir, const struct hft_log_store_opts *opts, b
 	struct recovery it = { .dir = dir };
 	int err;
 
-	err = log_control_map(&it.control, dir, true, &it.control_fd);
-	if (err)
-		return err;
+	it.control_fd = log_control_open(dir, &it.control);
+	if (it.control_fd < 0)
+		return it.control_fd;
 	err = recover(&it, opts);
-	*again = err == -EBUSY && has_ended(it.control->pid);
+	*again = err == -EBUSY && has_ended(it.control.pid);
 	if (*again)
 		hft_fail(EBUSY, "%s is locked, and process %u, which wrote to it, has ended or is "
-			 "of another container: see fuser -v %s", dir, it.control->pid, dir);
-	log_control_unmap(it.control);
+			 "of another container: see fuser -v %s", dir, it.control.pid, dir);
 	close(it.control_fd);
 	return err;
 }

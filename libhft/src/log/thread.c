@@ -255,7 +255,7 @@ static int make_ring(struct hft_log *log, unsigned int lane,
 	int err;
 
 	spec_lane(&spec, &log->opts, opts);
-	log->control->streams = spec.stream;
+	log_control_say_streams(log, spec.stream);
 	err = log_queue_make(queue, &spec);
 	if (err)
 		return err;
