@@ -174,6 +174,116 @@ static void test_verify(void **state)
 	assert_int_equal(result.lost, 2 * LOST);
 }
 
+static struct hft_log_reader *open_reader(const char *const *paths, unsigned int nr,
+					  uint64_t from, uint64_t to)
+{
+	const struct hft_log_reader_opts opts = { .sz = sizeof(opts), .from = from, .to = to };
+	struct hft_log_reader *reader;
+
+	assert_int_equal(hft_log_reader_open(&reader, paths, nr, &opts), 0);
+	return reader;
+}
+
+static void merge_to(const char *to, const char *const *paths, unsigned int nr)
+{
+	const struct hft_log_store_opts opts = { .sz = sizeof(opts) };
+	struct hft_log_reader *reader = open_reader(paths, nr, 0, 0);
+
+	assert_int_equal(hft_log_merge(reader, to, &opts, NULL), 0);
+	hft_log_reader_close(reader);
+}
+
+static void same_source(const struct hft_log_view *one, const struct hft_log_view *other)
+{
+	const struct hft_log_view_stream *a = one->stream, *b = other->stream;
+
+	assert_string_equal(a->log->uuid, b->log->uuid);
+	assert_string_equal(a->log->host, b->log->host);
+	assert_string_equal(a->log->program, b->log->program);
+	assert_int_equal(a->log->pid, b->log->pid);
+	assert_int_equal(a->id, b->id);
+	assert_int_equal(a->tid, b->tid);
+	assert_int_equal(a->cpu, b->cpu);
+	assert_string_equal(a->thread, b->thread);
+	assert_string_equal(a->policy, b->policy);
+	assert_int_equal(one->sequence, other->sequence);
+	assert_false(a->log->merged);
+	assert_true(b->log->merged);
+}
+
+/* The merged log's stamps are its times, and so are those of a loss. */
+static void same_values(const struct hft_log_view *one, const struct hft_log_view *other)
+{
+	uint32_t i, own = HFT_LOG_SITE_FIRST;
+
+	assert_int_equal(one->time, other->time);
+	assert_int_equal(other->stamp, other->time);
+	assert_string_equal(one->site->subsystem, other->site->subsystem);
+	assert_string_equal(one->site->name, other->site->name);
+	assert_int_equal(one->site->id < own ? one->site->id : own,
+			 other->site->id < own ? other->site->id : own);
+	assert_int_equal(one->site->nr_fields, other->site->nr_fields);
+	if (one->site->id == HFT_LOG_ID_LOST) {
+		assert_int_equal(other->values[0].u, LOST);
+		assert_true(other->values[1].u < other->time);
+		assert_true(other->values[1].u + 10 * STEP > other->time);
+		assert_int_equal(other->values[2].u, other->time);
+		return;
+	}
+	for (i = 0; i < one->site->nr_fields; i++) {
+		if (one->site->fields[i].type == HFT_LOG_STRING)
+			assert_string_equal(one->values[i].s, other->values[i].s);
+		else
+			assert_int_equal(one->values[i].u, other->values[i].u);
+	}
+}
+
+/* How many records both have; all of them have to be the same. */
+static unsigned int compare(const char *const *paths, unsigned int nr, const char *merged)
+{
+	struct hft_log_reader *one = open_reader(paths, nr, 0, 0);
+	struct hft_log_reader *other = open_reader(&merged, 1, 0, 0);
+	const struct hft_log_view *a, *b;
+	unsigned int count = 0;
+
+	while (hft_log_reader_next(one, &a) > 0) {
+		assert_int_equal(hft_log_reader_next(other, &b), 1);
+		same_source(a, b);
+		same_values(a, b);
+		count++;
+	}
+	assert_int_equal(hft_log_reader_next(other, &b), 0);
+	hft_log_reader_close(one);
+	hft_log_reader_close(other);
+	return count;
+}
+
+static void fill_log(char *path, const char *name)
+{
+	struct hft_log_import *import = open_import(name);
+
+	fill(import);
+	assert_int_equal(hft_log_import_close(import), 0);
+	strcpy(path, folder);
+}
+
+/* Who recorded what, and the clock's evidence, is as it was, however often it is merged. */
+static void test_merged(void **state)
+{
+	char one[128], two[128], merged[128], again[128];
+	const char *const paths[] = { one, two }, *const path = merged;
+
+	(void)state;
+	fill_log(one, "one");
+	fill_log(two, "two");
+	snprintf(merged, sizeof(merged), "%s/merged", dir);
+	snprintf(again, sizeof(again), "%s/again", dir);
+	merge_to(merged, paths, 2);
+	assert_true(compare(paths, 2, merged) >= 2 * (RECORDS + 2));
+	merge_to(again, &path, 1);
+	assert_true(compare(paths, 2, again) >= 2 * (RECORDS + 2));
+}
+
 static void test_refused(void **state)
 {
 	struct hft_log_import_opts opts = { .sz = sizeof(opts), .flags = 1 };
@@ -212,6 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_merged),
 		cmocka_unit_test(test_refused),
 	};
 

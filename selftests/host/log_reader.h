@@ -57,7 +57,7 @@ static inline void open_store(struct load *load, const char *name, uint32_t flag
 		assert_int_equal(hft_log_store_site_add(load->store, &record_sites[i]), 0);
 	for (i = 0; i < STREAMS; i++) {
 		const struct hft_log_store_stream stream = {
-			i + 1, 100 + (uint32_t)i, 1, i ? "other" : "first", "audit", true, 0, 0
+			i + 1, 100 + (uint32_t)i, 1, i ? "other" : "first", "audit", true, 0, 0, NULL
 		};
 
 		assert_int_equal(hft_log_store_stream_add(load->store, &stream), 0);

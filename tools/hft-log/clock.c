@@ -402,6 +402,12 @@ static void print_json(const struct evidence *evidence)
 	json_decref(json);
 }
 
+/* Only the library gives such ids.  In a log that was merged it may be that of another version. */
+static bool is_own(const struct hft_log_view *view, const char *name)
+{
+	return view->site->id < HFT_LOG_SITE_FIRST && !strcmp(view->site->name, name);
+}
+
 static int read_all(struct evidence **list, struct filter *filter,
 		    struct hft_log_reader *reader)
 {
@@ -410,9 +416,9 @@ static int read_all(struct evidence **list, struct filter *filter,
 	int ret;
 
 	while ((ret = hft_log_reader_next(reader, &view)) > 0) {
-		bool is_clock = view->site->id == HFT_LOG_ID_CLOCK;
+		bool is_clock = is_own(view, "clock");
 
-		if (!is_clock && view->site->id != HFT_LOG_ID_CLOCK_WARNING)
+		if (!is_clock && !is_own(view, "clock_warning"))
 			continue;
 		evidence = evidence_of(list, view);
 		if (!evidence)
@@ -425,7 +431,10 @@ static int read_all(struct evidence **list, struct filter *filter,
 	return filter_status(filter, ret);
 }
 
-/* Whose log this is, if it has a record of the time that was asked for.  0, or the exit status. */
+/*
+ * Whose log this is, if it has a record of the time that was asked for: of one that was merged,
+ * each record may be of another host.  0, or the exit status.
+ */
 static int add_host(struct evidence **list, const struct filter *filter, const char *path)
 {
 	const struct hft_log_reader_opts opts = {
@@ -438,8 +447,12 @@ static int add_host(struct evidence **list, const struct filter *filter, const c
 	/* What can not be read of it was told when all were. */
 	if (hft_log_reader_open(&reader, &path, 1, &opts))
 		return 0;
-	if (hft_log_reader_next(reader, &view) > 0 && !evidence_of(list, view))
-		status = STATUS_USAGE;
+	while (!status && hft_log_reader_next(reader, &view) > 0) {
+		if (!evidence_of(list, view))
+			status = STATUS_USAGE;
+		if (!view->stream->log->merged)
+			break;
+	}
 	hft_log_reader_close(reader);
 	return status;
 }

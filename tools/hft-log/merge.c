@@ -23,7 +23,8 @@ static void usage(void)
 {
 	fputs("Usage: hft-log merge [OPTION]... --output DIR LOG...\n"
 	      "Write the records of all LOGs, in the order of time, to a log of its own, which is\n"
-	      "CTF as they are: of threads, processes and hosts.  Its stamps are ns of UTC.\n"
+	      "CTF as they are: of threads, processes and hosts, each shown as of its own.  Its\n"
+	      "stamps are ns of UTC.\n"
 	      "hft-log cat LOG... shows many logs as text without that.\n"
 	      "\n"
 	      "  --output DIR        folder of the new log, which must not be there yet\n"

@@ -29,13 +29,15 @@ extern "C" {
 #define HFT_LOG_READ_PACKET_MAX	(64u << 20)
 
 /**
- * struct hft_log_view_log - who wrote
- * @path: folder of the log, as it was given to the reader
+ * struct hft_log_view_log - who wrote; of a stream that was merged into another log, what it was
+ *	before
+ * @path: folder of the log that is read, as it was given to the reader
  * @uuid: of the log, in hex
  * @host: name of the machine; "" if not known
  * @program: name of the program; "" if not known
  * @pid: of the process
  * @number: from 0, in the order in which the reader came to know logs
+ * @merged: the log at @path is not this one, but one that it was merged into
  */
 struct hft_log_view_log {
 	const char *path;
@@ -44,6 +46,7 @@ struct hft_log_view_log {
 	const char *program;
 	uint32_t pid;
 	uint32_t number;
+	bool merged;
 };
 
 /**

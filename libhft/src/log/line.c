@@ -137,7 +137,8 @@ bool hft_read_is_clean(const char *at, size_t length)
  * @text: answered, with a NUL at its end; NULL if @size is 0
  * @size: of @text
  *
- * The time, the level, the subsystem, the thread and its tid, and the message.  Control
+ * The time, the level, the subsystem, the thread and its tid, and the message; of a log that was
+ * merged with the host and the process of each.  Control
  * characters, C1 among them, and bytes that are no UTF-8 are shown as \\xHH; a newline at the
  * end of the message is left out.
  *
@@ -150,6 +151,7 @@ HFT_API size_t hft_log_view_line(const struct hft_log_view *view, uint32_t flags
 {
 	const struct hft_read_stream *stream = (const struct hft_read_stream *)view->stream;
 	const struct hft_read_site *site = (const struct hft_read_site *)view->site;
+	const bool host = flags & HFT_LOG_VIEW_HOST || stream->view.log->merged;
 	struct hft_text out = hft_text_begin(text, size);
 
 	if (flags & HFT_LOG_VIEW_MONOTONIC)
@@ -157,13 +159,13 @@ HFT_API size_t hft_log_view_line(const struct hft_log_view *view, uint32_t flags
 	else
 		hft_text_time(&out, view->time);
 	hft_text_short(&out, site->title, site->title_length);
-	if (flags & HFT_LOG_VIEW_HOST)
+	if (host)
 		hft_put_process(&out, stream->view.log);
 	hft_text_short(&out, stream->title, stream->title_length);
 	hft_text_message(&out, view);
 	if (!out.lost && out.at > text && out.at[-1] == '\n')
 		out.at--;
-	if ((!site->clean || !stream->clean || flags & HFT_LOG_VIEW_HOST) &&
+	if ((!site->clean || !stream->clean || host) &&
 	    !hft_read_is_clean(text, (size_t)(out.at - text)))
 		hft_text_encode_back(&out, HFT_LINE, 0, text);
 	return hft_text_end(&out, text, size);

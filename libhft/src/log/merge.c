@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Many logs to one: what a reader gives, as a log whose stamps are ns of UTC.  Ids of sites and
- * streams are given anew; sequences and losses stay those of their stream.
+ * streams are given anew; sequences and losses stay those of their stream, whose line says which
+ * one of which log it is.
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -25,7 +25,9 @@
 struct hft_merge {
 	struct hft_log_reader *reader;
 	struct hft_log_store *store;
-	uint8_t *known_sites, *known_streams;	/* by number */
+	uint32_t *ids;				/* of sites, and 1, by number; 0: not known yet */
+	bool own[HFT_LOG_SITE_FIRST];		/* ids below that one that are taken */
+	uint8_t *known_streams;			/* by number */
 	uint64_t *lost;				/* by number of the stream */
 	uint32_t room_sites, room_streams;
 	uint8_t *record;
@@ -78,12 +80,49 @@ static void hft_merge_notice(void *context, const struct hft_log_notice *notice)
 		merge->notice(merge->context, notice);
 }
 
-/* The log's own records become events like others. */
-static int hft_merge_add_site(struct hft_merge *merge, const struct hft_log_view_site *view)
+static bool hft_merge_is_lost(const struct hft_log_view_site *site)
+{
+	static const char *const names[] = { "lost", "first", "last" };
+	uint32_t i;
+
+	if (site->id != HFT_LOG_ID_LOST || site->nr_fields != 3 || strcmp(site->name, "lost"))
+		return false;
+	for (i = 0; i < 3; i++)
+		if (site->fields[i].type != HFT_LOG_U64 || strcmp(site->fields[i].name, names[i]))
+			return false;
+	return true;
+}
+
+/* What another version of the library has of a log's own events is under another such id. */
+static int hft_merge_own_id(struct hft_merge *merge, uint32_t id)
+{
+	uint32_t own = HFT_LOG_SITE_FIRST - 1;
+
+	if (!merge->own[id])
+		own = id;
+	while (merge->own[own])
+		if (!own--)
+			return hft_fail(E2BIG, "the logs' own events are of too many versions");
+	merge->own[own] = true;
+	return (int)own;
+}
+
+static int hft_merge_id(struct hft_merge *merge, const struct hft_log_view_site *site)
+{
+	if (site->id < HFT_LOG_SITE_FIRST)
+		return hft_merge_own_id(merge, site->id);
+	if (site->number > UINT16_MAX - HFT_LOG_SITE_FIRST)
+		return hft_fail(E2BIG, "one log has %u call sites at most",
+				UINT16_MAX - HFT_LOG_SITE_FIRST + 1);
+	return (int)(HFT_LOG_SITE_FIRST + site->number);
+}
+
+static int hft_merge_add_site(struct hft_merge *merge, const struct hft_log_view_site *view,
+			      uint16_t id)
 {
 	struct hft_log_store_field *fields = calloc(view->nr_fields + 1u, sizeof(*fields));
 	struct hft_log_store_site site = {
-		.id = (uint16_t)(HFT_LOG_SITE_FIRST + view->number),
+		.id = id,
 		.level = (uint8_t)view->level,
 		.line = view->line,
 		.nr_fields = view->nr_fields,
@@ -110,48 +149,60 @@ static int hft_merge_add_site(struct hft_merge *merge, const struct hft_log_view
 static int hft_merge_site(struct hft_merge *merge, const struct hft_log_view_site *site)
 {
 	uint32_t room = merge->room_sites ? merge->room_sites : 256;
-	int err;
+	int err, id = HFT_LOG_ID_LOST;
 
-	if (site->number > UINT16_MAX - HFT_LOG_SITE_FIRST)
-		return hft_fail(E2BIG, "one log has %u call sites at most",
-				UINT16_MAX - HFT_LOG_SITE_FIRST + 1);
 	if (site->number >= merge->room_sites) {
 		while (room <= site->number)
 			room *= 2;
-		err = hft_merge_grow((void **)&merge->known_sites, merge->room_sites, room, 1);
+		err = hft_merge_grow((void **)&merge->ids, merge->room_sites, room,
+				     sizeof(*merge->ids));
 		if (err)
 			return err;
 		merge->room_sites = room;
 	}
-	if (merge->known_sites[site->number])
+	if (merge->ids[site->number])
 		return 0;
-	merge->known_sites[site->number] = 1;
-	return hft_merge_add_site(merge, site);
+	if (!hft_merge_is_lost(site)) {		/* every store has that one */
+		id = hft_merge_id(merge, site);
+		err = id < 0 ? id : hft_merge_add_site(merge, site, (uint16_t)id);
+		if (err)
+			return err;
+	}
+	merge->ids[site->number] = (uint32_t)id + 1;
+	return 0;
 }
 
 static int hft_merge_stream(struct hft_merge *merge, const struct hft_log_view_stream *view)
 {
-	struct hft_log_store_stream stream = {
-		.id = view->number, .tid = view->tid, .cpu = view->cpu, .policy = view->policy,
+	const struct hft_log_store_source source = {
+		.uuid = view->log->uuid, .host = view->log->host, .program = view->log->program,
+		.pid = view->log->pid, .stream = view->id,
 	};
-	char *thread;
+	const struct hft_log_store_stream stream = {
+		.id = view->number, .tid = view->tid, .cpu = view->cpu, .policy = view->policy,
+		.thread = view->thread, .source = &source,
+	};
 	int err = hft_merge_room_streams(merge, view->number);
 
 	if (err || merge->known_streams[view->number])
 		return err;
 	merge->known_streams[view->number] = 1;
-	if (asprintf(&thread, "%s %s[%u] %s", view->log->host, view->log->program, view->log->pid,
-		     view->thread) < 0)
-		return -ENOMEM;
-	stream.thread = thread;
-	err = hft_log_store_stream_add(merge->store, &stream);
-	free(thread);
-	return err;
+	return hft_log_store_stream_add(merge->store, &stream);
 }
 
 static bool hft_merge_is_text(uint8_t type)
 {
 	return type == HFT_LOG_STRING || type == HFT_LOG_SYMBOL;
+}
+
+/* From when to when they were lost are stamps: of the log that is read, and here of this one. */
+static void hft_merge_lost(const struct hft_merge *merge, struct hft_log_record *record)
+{
+	struct hft_read_clock *clock = &merge->reader->last->chunk->clock;
+	uint64_t *values = (uint64_t *)(record + 1);
+
+	values[1] = hft_read_time(clock, values[1]);
+	values[2] = hft_read_time(clock, values[2]);
 }
 
 /* As it was: the arguments are no more than they were, so they fit. */
@@ -175,10 +226,12 @@ static size_t hft_merge_record(struct hft_merge *merge, const struct hft_log_vie
 	}
 	for (; at % 8; at++)
 		merge->record[at] = 0;
-	head->id = (uint16_t)(HFT_LOG_SITE_FIRST + view->site->number);
+	head->id = (uint16_t)(merge->ids[view->site->number] - 1);
 	head->words = (uint16_t)(at / 8);
 	head->sequence = view->sequence;
 	head->stamp = view->time;
+	if (head->id == HFT_LOG_ID_LOST)
+		hft_merge_lost(merge, head);
 	return at;
 }
 
@@ -265,8 +318,10 @@ static int hft_merge_all(struct hft_merge *merge, const char *dir,
  * @opts: how it is kept, or NULL
  * @records: answered with how many were written; NULL: not needed
  *
- * The log's stamps are ns of UTC.  A stream's thread is called "HOST PROGRAM[PID] THREAD".
- * What the reader tells beside records goes to its notice, as ever.
+ * The log's stamps are ns of UTC.  Its streams say which stream of which log they were, and
+ * readers show them as that one: host, program, process, thread, the log's id, and with it the
+ * stream's number and those of its records.  The log's own records, of its clocks and of losses,
+ * are kept like others.  What the reader tells beside records goes to its notice, as ever.
  *
  * Blocks for the disk.  One thread, that of the reader.
  *
@@ -278,7 +333,7 @@ HFT_API int hft_log_merge(struct hft_log_reader *reader, const char *dir,
 			  const struct hft_log_store_opts *opts, uint64_t *records)
 {
 	struct hft_merge merge = {
-		.reader = reader, .notice = reader->opts.notice, .context = reader->opts.context,
+		.own[HFT_LOG_ID_LOST] = true, .reader = reader, .notice = reader->opts.notice, .context = reader->opts.context,
 	};
 	int err;
 
@@ -292,7 +347,7 @@ HFT_API int hft_log_merge(struct hft_log_reader *reader, const char *dir,
 	err = hft_merge_all(&merge, dir, opts);
 	reader->opts.notice = merge.notice;
 	reader->opts.context = merge.context;
-	free(merge.known_sites);
+	free(merge.ids);
 	free(merge.known_streams);
 	free(merge.lost);
 	free(merge.record);

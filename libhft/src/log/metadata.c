@@ -289,12 +289,25 @@ int hft_store_sites_begin(struct log_text *to, const struct hft_log_store_origin
 	return put_line(to, "log", line);
 }
 
+static json_t *source_of(const struct hft_log_store_source *source)
+{
+	return json_pack("{s:o,s:o,s:I,s:o,s:I}", "uuid", string(source->uuid),
+		"host", string(source->host), "pid", (json_int_t)source->pid,
+		"program", string(source->program), "stream", (json_int_t)source->stream);
+}
+
 int hft_store_sites_stream(struct log_text *to, const struct hft_log_store_stream *stream)
 {
-	return put_line(to, "stream", json_pack("{s:I,s:I,s:o,s:I,s:s}",
+	json_t *line = json_pack("{s:I,s:I,s:o,s:I,s:s}",
 		"id", (json_int_t)stream->id, "tid", (json_int_t)stream->tid,
 		"thread", string(stream->thread), "cpu", (json_int_t)stream->cpu,
-		"policy", stream->policy));
+		"policy", stream->policy);
+
+	if (stream->source && json_object_set_new(line, "from", source_of(stream->source))) {
+		json_decref(line);
+		line = NULL;
+	}
+	return put_line(to, "stream", line);
 }
 
 int hft_store_sites_site(struct log_text *to, const struct hft_log_store_site *site)

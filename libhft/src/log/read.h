@@ -89,6 +89,12 @@ struct hft_read_clock {
 	uint64_t to_monotonic;		/* from UTC, ns, modulo 2^64 */
 };
 
+/* A stream of a chunk; its number there is another one than that of @stream if it was merged. */
+struct hft_read_listed {
+	uint64_t id;
+	struct hft_read_stream *stream;
+};
+
 struct hft_read_chunk {
 	char *path;
 	uint32_t number;
@@ -106,7 +112,7 @@ struct hft_read_chunk {
 	struct hft_read_clock clock;
 	struct hft_read_site **sites;	/* by id */
 	uint32_t nr_sites;
-	struct hft_read_stream **streams;
+	struct hft_read_listed *streams;
 	uint32_t nr_streams;
 	struct hft_log_index *index;
 	size_t nr_index;

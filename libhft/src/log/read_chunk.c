@@ -95,21 +95,56 @@ static int hft_read_log_line(struct hft_log_reader *reader, struct hft_read_fold
 	return 0;
 }
 
-static int hft_add_stream(struct hft_read_chunk *chunk, struct hft_read_stream *stream)
+static struct hft_read_listed *hft_find_listed(const struct hft_read_chunk *chunk, uint64_t id)
 {
-	struct hft_read_stream **streams;
 	uint32_t i;
 
 	for (i = 0; i < chunk->nr_streams; i++)
-		if (chunk->streams[i]->view.id == stream->view.id) {
-			chunk->streams[i] = stream;
-			return 0;
-		}
+		if (chunk->streams[i].id == id)
+			return &chunk->streams[i];
+	return NULL;
+}
+
+static int hft_add_stream(struct hft_read_chunk *chunk, uint64_t id,
+			  struct hft_read_stream *stream)
+{
+	struct hft_read_listed *streams = hft_find_listed(chunk, id);
+
+	if (streams) {
+		streams->stream = stream;
+		return 0;
+	}
 	streams = reallocarray(chunk->streams, chunk->nr_streams + 1, sizeof(*streams));
 	if (!streams)
 		return -ENOMEM;
 	chunk->streams = streams;
-	streams[chunk->nr_streams++] = stream;
+	streams[chunk->nr_streams++] = (struct hft_read_listed){ id, stream };
+	return 0;
+}
+
+/* Of a stream that was merged: where it is from. */
+static int hft_read_source(struct hft_log_reader *reader, struct hft_log_view_stream *view,
+			   const json_t *from)
+{
+	struct hft_log_view_log log = {
+		.path = view->log->path,
+		.uuid = hft_json_text(from, "uuid"),
+		.host = hft_json_text(from, "host"),
+		.program = hft_json_text(from, "program"),
+		.pid = (uint32_t)hft_json_number(from, "pid", 0, UINT32_MAX, 0),
+		.merged = true,
+	};
+	int64_t id = hft_json_number(from, "stream", 0, INT64_MAX, -1);
+	struct hft_read_log *known;
+	uint8_t uuid[16];
+
+	if (id < 0 || !hft_read_uuid(uuid, log.uuid))
+		return -EBADMSG;
+	known = hft_read_log_get(reader, &log);
+	if (!known)
+		return -ENOMEM;
+	view->log = &known->view;
+	view->id = (uint64_t)id;
 	return 0;
 }
 
@@ -124,9 +159,15 @@ static int hft_read_stream_line(struct hft_log_reader *reader, struct hft_read_c
 		.thread = hft_json_text(line, "thread"),
 		.policy = hft_json_text(line, "policy"),
 	};
-	struct hft_read_stream *stream = hft_read_stream_get(reader, &view);
+	const json_t *from = json_object_get(line, "from");
+	uint64_t id = view.id;
+	struct hft_read_stream *stream;
+	int err = from ? hft_read_source(reader, &view, from) : 0;
 
-	return stream ? hft_add_stream(chunk, stream) : -ENOMEM;
+	if (err)
+		return err;
+	stream = hft_read_stream_get(reader, &view);
+	return stream ? hft_add_stream(chunk, id, stream) : -ENOMEM;
 }
 
 static bool hft_known_type(const char *type)
@@ -423,12 +464,9 @@ void hft_read_chunk_put(struct hft_read_chunk *chunk)
 
 static struct hft_read_stream *hft_find_stream(const struct hft_read_chunk *chunk, uint64_t id)
 {
-	uint32_t i;
+	const struct hft_read_listed *listed = hft_find_listed(chunk, id);
 
-	for (i = 0; i < chunk->nr_streams; i++)
-		if (chunk->streams[i]->view.id == id)
-			return chunk->streams[i];
-	return NULL;
+	return listed ? listed->stream : NULL;
 }
 
 /* Who wrote stream @id, which an open chunk may come to list later; NULL: no memory. */

@@ -41,7 +41,8 @@ struct hft_read_log *hft_read_log_get(struct hft_log_reader *reader,
 	char *text;
 
 	for (log = reader->logs; log; log = log->next)
-		if (log->view.pid == view->pid && !strcmp(log->view.path, view->path) &&
+		if (log->view.pid == view->pid && log->view.merged == view->merged &&
+		    !strcmp(log->view.path, view->path) &&
 		    !strcmp(log->view.uuid, view->uuid) && !strcmp(log->view.host, view->host) &&
 		    !strcmp(log->view.program, view->program))
 			return log;

@@ -59,6 +59,22 @@ struct hft_log_store_origin {
 };
 
 /**
+ * struct hft_log_store_source - the stream of another log that a stream has the records of
+ * @uuid: of that log, in hex
+ * @host: its machine
+ * @program: whose records they are
+ * @pid: of its process
+ * @stream: its number in that log
+ */
+struct hft_log_store_source {
+	const char *uuid;
+	const char *host;
+	const char *program;
+	uint32_t pid;
+	uint64_t stream;
+};
+
+/**
  * struct hft_log_store_stream - a ring
  * @id: its number; a file is named by it
  * @tid: of its thread; 0: of none
@@ -68,6 +84,7 @@ struct hft_log_store_origin {
  * @audit: no record of it may be lost: it is synchronised and kept as one of these
  * @ring_bytes: that it gives its room back to, by whole packets; 0: there is none
  * @sync: &enum hft_log_sync; 0: the store's for its kind
+ * @source: where its records are from; NULL: they are this log's
  */
 struct hft_log_store_stream {
 	uint64_t id;
@@ -78,6 +95,7 @@ struct hft_log_store_stream {
 	bool audit;
 	uint64_t ring_bytes;
 	uint32_t sync;
+	const struct hft_log_store_source *source;
 };
 
 /**

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../options.h"
@@ -26,6 +27,27 @@ struct log_stream *hft_store_stream_find(struct hft_log_store *store, uint64_t i
 	return stream;
 }
 
+static size_t source_bytes(const struct hft_log_store_source *source)
+{
+	if (!source)
+		return 0;
+	return strlen(source->uuid) + strlen(source->host) + strlen(source->program) + 3;
+}
+
+static void copy_source(struct log_stream *stream, const struct hft_log_store_source *source)
+{
+	char *at = (char *)(stream + 1);
+
+	stream->source = *source;
+	stream->source.uuid = at;
+	at = stpcpy(at, source->uuid) + 1;
+	stream->source.host = at;
+	at = stpcpy(at, source->host) + 1;
+	stream->source.program = at;
+	strcpy(at, source->program);
+	stream->is.source = &stream->source;
+}
+
 int hft_log_store_stream_add(struct hft_log_store *store, const struct hft_log_store_stream *is)
 {
 	struct log_stream *stream, **at = bucket(store, is->id);
@@ -34,7 +56,7 @@ int hft_log_store_stream_add(struct hft_log_store *store, const struct hft_log_s
 		return hft_fail(EINVAL, "no such sync of a stream, %u", is->sync);
 	if (hft_store_stream_find(store, is->id))
 		return hft_fail(EEXIST, "stream %llu", (unsigned long long)is->id);
-	stream = calloc(1, sizeof(*stream));
+	stream = calloc(1, sizeof(*stream) + source_bytes(is->source));
 	if (!stream)
 		return hft_fail(ENOMEM, "a stream");
 	stream->is = *is;
@@ -42,6 +64,8 @@ int hft_log_store_stream_add(struct hft_log_store *store, const struct hft_log_s
 	snprintf(stream->policy, sizeof(stream->policy), "%s", is->policy ? is->policy : "");
 	stream->is.thread = stream->thread;
 	stream->is.policy = stream->policy;
+	if (is->source)
+		copy_source(stream, is->source);
 	stream->users = 1;
 	stream->packet_bytes = hft_store_packet_bytes(store, is->ring_bytes);
 	stream->same = *at;

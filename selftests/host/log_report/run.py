@@ -484,6 +484,18 @@ def test_evidence():
 	refused("no log", run("cat", log="/nonexistent"), "nonexistent")
 
 
+def test_merged():
+	"""What is reported of a log is reported of what it was merged into, ids of events too."""
+	make.write(LOG, day.EVENTS)
+	merged = os.path.join(tmp.name, "merged")
+	done = subprocess.run([TOOL, "merge", "--output", merged, LOG], capture_output=True)
+	result(done.returncode == 0, "merge", done.stderr)
+	for view in "cat", "rts24", "control":
+		one, other = run(view), run(view, log=merged)
+		result(other.returncode == 0 and one.stdout == other.stdout,
+		       "%s of a merged log" % view, other.stderr, other.stdout)
+
+
 def at(stamp, **more):
 	return ("order_new", stamp, day.order(order="O%d" % stamp, **more))
 
@@ -586,6 +598,7 @@ test_days()
 test_decimals()
 test_ids()
 test_evidence()
+test_merged()
 make.write(LOG, day.EVENTS)
 test_usage()
 print("1..%d" % number)
