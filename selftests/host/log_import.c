@@ -175,9 +175,11 @@ static void test_verify(void **state)
 }
 
 static struct hft_log_reader *open_reader(const char *const *paths, unsigned int nr,
-					  uint64_t from, uint64_t to)
+					  const char *subsystems, uint64_t from, uint64_t to)
 {
-	const struct hft_log_reader_opts opts = { .sz = sizeof(opts), .from = from, .to = to };
+	const struct hft_log_reader_opts opts = {
+		.sz = sizeof(opts), .subsystems = subsystems, .from = from, .to = to,
+	};
 	struct hft_log_reader *reader;
 
 	assert_int_equal(hft_log_reader_open(&reader, paths, nr, &opts), 0);
@@ -187,7 +189,7 @@ static struct hft_log_reader *open_reader(const char *const *paths, unsigned int
 static void merge_to(const char *to, const char *const *paths, unsigned int nr)
 {
 	const struct hft_log_store_opts opts = { .sz = sizeof(opts) };
-	struct hft_log_reader *reader = open_reader(paths, nr, 0, 0);
+	struct hft_log_reader *reader = open_reader(paths, nr, NULL, 0, 0);
 
 	assert_int_equal(hft_log_merge(reader, to, &opts, NULL), 0);
 	hft_log_reader_close(reader);
@@ -241,8 +243,8 @@ static void same_values(const struct hft_log_view *one, const struct hft_log_vie
 /* How many records both have; all of them have to be the same. */
 static unsigned int compare(const char *const *paths, unsigned int nr, const char *merged)
 {
-	struct hft_log_reader *one = open_reader(paths, nr, 0, 0);
-	struct hft_log_reader *other = open_reader(&merged, 1, 0, 0);
+	struct hft_log_reader *one = open_reader(paths, nr, NULL, 0, 0);
+	struct hft_log_reader *other = open_reader(&merged, 1, NULL, 0, 0);
 	const struct hft_log_view *a, *b;
 	unsigned int count = 0;
 
@@ -284,6 +286,74 @@ static void test_merged(void **state)
 	assert_true(compare(paths, 2, again) >= 2 * (RECORDS + 2));
 }
 
+/* 0 and how many records, or what the reader says instead. */
+static int read_all(const char *one, const char *other, uint64_t *records)
+{
+	const struct hft_log_reader_opts opts = { .sz = sizeof(opts) };
+	const char *const paths[] = { one, other };
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	int ret;
+
+	*records = 0;
+	ret = hft_log_reader_open(&reader, paths, 2, &opts);
+	if (ret)
+		return ret;
+	while ((ret = hft_log_reader_next(reader, &view)) > 0)
+		++*records;
+	hft_log_reader_close(reader);
+	return ret;
+}
+
+/* The events of one log of a time, to a log. */
+static void merge_part(const char *to, const char *log, uint64_t from, uint64_t end)
+{
+	struct hft_log_reader *reader = open_reader(&log, 1, "kernel", from, end);
+
+	assert_int_equal(hft_log_merge(reader, to, NULL, NULL), 0);
+	hft_log_reader_close(reader);
+}
+
+/* When the event of @number is, and how many there are in all. */
+static uint64_t time_of(const char *log, uint64_t number, uint64_t *records)
+{
+	struct hft_log_reader *reader = open_reader(&log, 1, "kernel", 0, 0);
+	const struct hft_log_view *view;
+	uint64_t time = 0;
+
+	for (*records = 0; hft_log_reader_next(reader, &view) > 0; ++*records)
+		if (*records == number)
+			time = view->time;
+	hft_log_reader_close(reader);
+	return time;
+}
+
+static void test_twice(void **state)
+{
+	char log[128], chunk[160], early[128], late[128];
+	uint64_t middle, all, records;
+
+	(void)state;
+	fill_log(log, "twice");
+	snprintf(chunk, sizeof(chunk), "%s/chunk-00000001", log);
+	snprintf(early, sizeof(early), "%s/early", dir);
+	snprintf(late, sizeof(late), "%s/late", dir);
+	middle = time_of(log, RECORDS / 3, &all);
+	merge_part(early, log, 0, middle);
+	merge_part(late, log, middle, 0);
+	assert_int_equal(read_all(early, late, &records), 0);
+	assert_int_equal(records, all);
+	assert_int_equal(read_all(late, early, &records), 0);
+	assert_int_equal(read_all(log, log, &records), -EEXIST);
+	assert_non_null(strstr(hft_strerror(EEXIST), "begin with the same"));
+	assert_int_equal(records, 0);
+	assert_int_equal(read_all(log, chunk, &records), -EEXIST);
+	assert_int_equal(read_all(chunk, early, &records), -EEXIST);
+	assert_int_equal(read_all(log, late, &records), -EEXIST);
+	assert_non_null(strstr(hft_strerror(EEXIST), "both have record"));
+	assert_in_range(records, RECORDS / 3, RECORDS / 3 + 10);
+}
+
 static void test_refused(void **state)
 {
 	struct hft_log_import_opts opts = { .sz = sizeof(opts), .flags = 1 };
@@ -323,6 +393,7 @@ int main(void)
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_verify),
 		cmocka_unit_test(test_merged),
+		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_refused),
 	};
 

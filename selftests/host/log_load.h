@@ -49,9 +49,9 @@ static inline void new_folder(const char *name)
 static inline void open_store(struct load *load, struct hft_log_store_opts *opts)
 {
 	const struct hft_log_store_stream streams[STREAMS] = {
-		{ 0, 0, -1, "log", "drop", false, 0, 0 },
-		{ 7, 100, 1, "fast \"1\"", "overwrite", false, 0, 0 },
-		{ 8, 100, 1, "fast", "audit", true, 0, 0 },
+		{ 0, 0, -1, "log", "drop", false, 0, 0, NULL },
+		{ 7, 100, 1, "fast \"1\"", "overwrite", false, 0, 0, NULL },
+		{ 8, 100, 1, "fast", "audit", true, 0, 0, NULL },
 	};
 	size_t i;
 

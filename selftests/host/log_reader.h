@@ -40,7 +40,7 @@ static inline void open_store(struct load *load, const char *name, uint32_t flag
 			      uint64_t chunk_bytes)
 {
 	const struct hft_log_store_origin origin = {
-		.uuid = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 },
+		.uuid = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, (uint8_t)*name },
 		.pid = 42, .host = "host", .program = "program",
 		.clock = { "tsc", FREQ, ORIGIN_S, 123456, -5 },
 	};

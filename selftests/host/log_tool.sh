@@ -210,6 +210,14 @@ as_before --json
 result $? "merge: JSON"
 as_before --host --where '@program == "engine" && @pid == 12 && @thread == "orders" && @host == "box"'
 result $? "merge: who it was can be asked for"
+fails 2 "merge: the same twice" "$TOOL" merge --output "$dir/twice" "$log" "$log"
+cp -r "$log" "$dir/copy"
+for other in "$dir/copy" "$log/chunk-00000001" "$dir/merged"; do
+	status 2 "cat: a log and ${other##*/}" "$TOOL" cat "$log" "$other"
+	prints "of stream 1 of the log 000102" "cat: and what they both have"
+	! grep -q NOTICE "$out"
+	result $? "cat: and no record"
+done
 fails 2 "merge: a folder that is there" "$TOOL" merge --output "$dir/merged" "$log"
 fails 2 "merge: where to" "$TOOL" merge "$log"
 

@@ -113,6 +113,53 @@ static int hft_look_again(struct hft_log_reader *reader)
 	return 0;
 }
 
+/*
+ * Has another folder given the record at the top, or one behind it?  A stream's records are in
+ * the order of their numbers, also where many folders have some of them each: parts of one log.
+ */
+static bool hft_is_again(const struct hft_read_input *top)
+{
+	struct hft_read_source *source = top->source;
+
+	if (source->last && source->last != top->folder &&
+	    (int32_t)(top->view.sequence - source->sequence) <= 0)
+		return true;
+	source->last = top->folder;
+	source->sequence = top->view.sequence;
+	return false;
+}
+
+static int hft_fail_again(const struct hft_read_input *top)
+{
+	const struct hft_read_source *source = top->source;
+
+	return hft_fail(EEXIST, "%s and %s both have record %u of stream %llu of the log %s",
+			source->last->path, top->folder->path, top->view.sequence,
+			(unsigned long long)source->id, source->uuid);
+}
+
+/* A copy, or a whole log that was merged, is refused before there is any output. */
+static int hft_check_begins(struct hft_log_reader *reader)
+{
+	const struct hft_read_input *input;
+	struct hft_read_source *source;
+	uint32_t i;
+
+	for (i = 0; i < reader->nr_inputs; i++) {
+		input = reader->inputs[i];
+		source = input->source;
+		if (!source || !source->shared)
+			continue;
+		if (input->folder == source->first)
+			source->begin = input->view.time;
+		else if (source->begin && source->begin == input->view.time)
+			return hft_fail(EEXIST, "%s and %s both begin with the same of stream %llu of the log %s",
+					source->first->path, input->folder->path,
+					(unsigned long long)source->id, source->uuid);
+	}
+	return 0;
+}
+
 static int hft_open_folders(struct hft_log_reader *reader, const char *const *paths)
 {
 	unsigned int i;
@@ -124,7 +171,9 @@ static int hft_open_folders(struct hft_log_reader *reader, const char *const *pa
 			return err;
 	}
 	err = hft_read_boots_scan(reader);
-	return err ? err : hft_look_again(reader);
+	if (!err)
+		err = hft_look_again(reader);
+	return err ? err : hft_check_begins(reader);
 }
 
 /**
@@ -139,7 +188,8 @@ static int hft_open_folders(struct hft_log_reader *reader, const char *const *pa
  *
  * Return: 0, -EINVAL for options out of range, -E2BIG for options of a newer library, -ENOENT
  * for a path that is not there or a folder that has no chunk, -EBADMSG for a file that is no
- * stream, -ENOMEM, or why a folder can not be read.
+ * stream, -EEXIST for paths that begin with the same records of the same log, -ENOMEM, or why a
+ * folder can not be read.
  */
 HFT_API int hft_log_reader_open(struct hft_log_reader **reader, const char *const *paths,
 				unsigned int nr_paths, const struct hft_log_reader_opts *opts)
@@ -201,8 +251,10 @@ HFT_API void hft_log_reader_close(struct hft_log_reader *reader)
  * A stream whose stamps go back is in its own order, and the merge of it with others as near
  * to that of time as it can be.
  *
- * Return: 1, 0 if there is none, which may change after hft_log_reader_refresh(), or -ENOMEM:
- * another call goes on where this one had to stop.
+ * Return: 1, 0 if there is none, which may change after hft_log_reader_refresh(), -ENOMEM:
+ * another call goes on where this one had to stop, or -EEXIST: another path of the reader has
+ * had the same record of the same stream of the same log, as a copy, a chunk of it or what it was
+ * merged into has; there is no going on.
  */
 HFT_API int hft_log_reader_next(struct hft_log_reader *reader, const struct hft_log_view **view)
 {
@@ -212,6 +264,8 @@ HFT_API int hft_log_reader_next(struct hft_log_reader *reader, const struct hft_
 	while (reader->nr_heap) {
 		top = reader->heap[0];
 		if (top->started && top != reader->last) {
+			if (top->source && top->source->shared && hft_is_again(top))
+				return hft_fail_again(top);
 			reader->last = top;
 			*view = &top->view;
 			return 1;

@@ -154,10 +154,26 @@ struct hft_read_file {
 	uint64_t at;			/* offset of @window */
 };
 
+/*
+ * A stream as its log numbers it, where many folders are read: these may be copies, a log and its
+ * chunk, or a log and one that it was merged into.  A record that two of them have is an error.
+ */
+struct hft_read_source {
+	struct hft_read_source *next;
+	const char *uuid;
+	uint64_t id;
+	const struct hft_read_folder *first;	/* that has it */
+	uint64_t begin;				/* of its first packet there; 0: not known */
+	bool shared;				/* another one has it, too */
+	const struct hft_read_folder *last;	/* that gave a record of it since, and which */
+	uint32_t sequence;
+};
+
 struct hft_read_input {
 	struct hft_log_reader *reader;
 	struct hft_read_folder *folder;
 	struct hft_read_stream *stream;
+	struct hft_read_source *source;	/* of @stream; NULL: only one folder is read */
 	struct hft_read_chunk *chunk;	/* where it is; NULL: at no chunk */
 	struct hft_read_file file;
 	uint64_t id;
@@ -201,6 +217,7 @@ struct hft_log_reader {
 	uint32_t asked;			/* bits of fields of kinds that are asked for */
 	struct hft_read_site *sites[HFT_READ_BUCKETS];
 	struct hft_read_stream *streams[HFT_READ_BUCKETS];	/* by id */
+	struct hft_read_source *sources[HFT_READ_BUCKETS];	/* likewise */
 	struct hft_read_log *logs;
 	struct hft_read_boot *boots;
 	uint32_t nr_sites, nr_streams, nr_logs;
@@ -214,6 +231,8 @@ struct hft_read_stream *hft_read_stream_get(struct hft_log_reader *reader,
 					    const struct hft_log_view_stream *stream);
 struct hft_read_site *hft_read_site_get(struct hft_log_reader *reader,
 					const struct hft_log_view_site *site);
+struct hft_read_source *hft_read_source_get(struct hft_log_reader *reader,
+					    const struct hft_log_view_stream *stream);
 void *hft_read_alloc_shared(size_t size);	/* zeroed; NULL: no memory */
 void hft_read_names_free(struct hft_log_reader *reader);
 
@@ -294,6 +313,7 @@ static inline bool hft_read_filter_view(struct hft_log_reader *reader,
 struct hft_read_input *hft_read_input_add(struct hft_log_reader *reader,
 					  struct hft_read_folder *folder, uint64_t id,
 					  uint32_t chunk);
+int hft_read_input_name(struct hft_read_input *input);
 int hft_read_input_next(struct hft_read_input *input);
 int hft_read_input_first(struct hft_read_input *input);
 void hft_read_input_free(struct hft_read_input *input);

@@ -62,11 +62,28 @@ static void hft_cannot_read(struct hft_read_input *input, const struct hft_read_
 			hft_strerror(err));
 }
 
-static int hft_begin_stream(struct hft_read_input *input, struct hft_read_chunk *chunk)
+static int hft_meet_source(struct hft_read_input *input)
+{
+	struct hft_read_source *source;
+
+	if (input->reader->nr_folders < 2)
+		return 0;
+	source = hft_read_source_get(input->reader, &input->stream->view);
+	if (!source)
+		return -ENOMEM;
+	if (!source->first)
+		source->first = input->folder;
+	source->shared |= source->first != input->folder;
+	input->source = source;
+	return 0;
+}
+
+/* Whose stream it is, which the chunk that it is in may have come to list by now. */
+int hft_read_input_name(struct hft_read_input *input)
 {
 	struct hft_read_stream *stream;
 
-	stream = hft_read_chunk_stream(input->reader, input->folder, chunk, input->id,
+	stream = hft_read_chunk_stream(input->reader, input->folder, input->chunk, input->id,
 				       &input->listed);
 	if (!stream)
 		return -ENOMEM;
@@ -74,7 +91,19 @@ static int hft_begin_stream(struct hft_read_input *input, struct hft_read_chunk 
 	if (input->stream && input->stream->view.log != stream->view.log)
 		input->lost = 0;
 	input->stream = stream;
+	return hft_meet_source(input);
+}
+
+static int hft_begin_stream(struct hft_read_input *input, struct hft_read_chunk *chunk)
+{
+	int err;
+
 	input->chunk = chunk;
+	err = hft_read_input_name(input);
+	if (err) {
+		input->chunk = NULL;
+		return err;
+	}
 	input->closed = !(input->reader->opts.flags & HFT_LOG_READ_FOLLOW);
 	input->offset = 0;
 	input->number = 0;

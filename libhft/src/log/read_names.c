@@ -97,6 +97,25 @@ struct hft_read_stream *hft_read_stream_get(struct hft_log_reader *reader,
 	return stream;
 }
 
+struct hft_read_source *hft_read_source_get(struct hft_log_reader *reader,
+					    const struct hft_log_view_stream *stream)
+{
+	struct hft_read_source **bucket = &reader->sources[stream->id % HFT_READ_BUCKETS];
+	struct hft_read_source *source;
+
+	for (source = *bucket; source; source = source->next)
+		if (source->id == stream->id && !strcmp(source->uuid, stream->log->uuid))
+			return source;
+	source = calloc(1, sizeof(*source));
+	if (!source)
+		return NULL;
+	source->uuid = stream->log->uuid;
+	source->id = stream->id;
+	source->next = *bucket;
+	*bucket = source;
+	return source;
+}
+
 /* FNV-1a, 32 bits. */
 static uint32_t hft_hash_text(uint32_t hash, const char *text)
 {
@@ -189,6 +208,7 @@ struct hft_read_site *hft_read_site_get(struct hft_log_reader *reader,
 void hft_read_names_free(struct hft_log_reader *reader)
 {
 	struct hft_read_stream *stream;
+	struct hft_read_source *source;
 	struct hft_read_site *site;
 	struct hft_read_log *log;
 	unsigned int i;
@@ -202,6 +222,10 @@ void hft_read_names_free(struct hft_log_reader *reader)
 		while ((stream = reader->streams[i])) {
 			reader->streams[i] = stream->next;
 			free(stream);
+		}
+		while ((source = reader->sources[i])) {
+			reader->sources[i] = source->next;
+			free(source);
 		}
 	}
 	while ((log = reader->logs)) {

@@ -278,21 +278,6 @@ static int hft_is_written(struct hft_read_input *input, uint64_t bytes)
 	return ret > 0 ? hft_is_seal(&seal) : ret;
 }
 
-/* The file may be there before the chunk lists its stream. */
-static int hft_name_stream(struct hft_read_input *input)
-{
-	struct hft_read_stream *stream;
-
-	if (input->listed)
-		return 0;
-	stream = hft_read_chunk_stream(input->reader, input->folder, input->chunk, input->id,
-				       &input->listed);
-	if (!stream)
-		return -ENOMEM;
-	input->stream = stream;
-	return 0;
-}
-
 /* HFT_PACKET_HERE, HFT_PACKET_PASSED: it has no seal, or -errno. */
 static int hft_load_packet(struct hft_read_input *input, uint64_t bytes)
 {
@@ -308,7 +293,8 @@ static int hft_load_packet(struct hft_read_input *input, uint64_t bytes)
 		return err;
 	if (!hft_is_seal((const void *)((const char *)head + bytes - sizeof(struct hft_log_seal))))
 		return HFT_PACKET_PASSED;
-	err = hft_name_stream(input);
+	/* The file may be there before the chunk lists its stream. */
+	err = input->listed ? 0 : hft_read_input_name(input);
 	if (err)
 		return err;
 	hft_note_lost(input, head->lost);

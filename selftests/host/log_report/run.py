@@ -494,6 +494,7 @@ def test_merged():
 		one, other = run(view), run(view, log=merged)
 		result(other.returncode == 0 and one.stdout == other.stdout,
 		       "%s of a merged log" % view, other.stderr, other.stdout)
+		refused("%s of a log and its merge" % view, run(view, merged), "both")
 
 
 def at(stamp, **more):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """make.py DIR [other|hostile|many]: a log of a thread, of 40 records, as hft/log_format.h has it.
 
-The other one has another id, another quantity in record 25, and ten records less; the hostile one has
-symbols that a terminal obeys and that are no UTF-8, and prices that are no numbers; the one of
-many has 10000 records.
+Each has another id.  The other one has another quantity in record 25, and ten records less; the
+hostile one has symbols that a terminal obeys and that are no UTF-8, and prices that are no
+numbers; the one of many has 10000 records.
 """
 import json
 import os
@@ -11,7 +11,8 @@ import struct
 import sys
 
 folder, other, hostile = sys.argv[1], sys.argv[2:] == ["other"], sys.argv[2:] == ["hostile"]
-uuid = bytes(range(other, 16 + other))
+kind = ["", "other", "hostile", "many"].index("".join(sys.argv[2:]))
+uuid = bytes(range(kind, 16 + kind))
 chunk = os.path.join(folder, "chunk-00000001")
 os.makedirs(os.path.join(chunk, "hft"))
 

@@ -151,7 +151,9 @@ def make_chunk(folder, number, previous, key):
 
 
 def make(folder, key=None, host="desk"):
-	global HOST
+	global HOST, UUID
+	if host != HOST:
+		UUID = UUID[:-1] + "f"
 	HOST = host
 	previous = bytes(32)
 	for number in range(1, 4):
