@@ -8,13 +8,18 @@
 
 #include <cmocka.h>
 
+#include <core/lead.h>
+
 #include "record_folder.h"
 
 #define ROUNDS		20
 #define LONG_NS		(1000 * NSEC_PER_USEC)
 #define SHORT_NS	(500 * NSEC_PER_USEC)
 
-/* Two tasks at a time: the first is long, the other short and soon due. */
+/*
+ * Two tasks at a time: the first is long, the other short and soon due.  On two rings both begin
+ * at once, as if each had a worker.
+ */
 static void run_round(struct hft *h, struct hft_ring *rings[2], uint64_t slack)
 {
 	uint64_t release = hft_now() + LONG_NS;
@@ -24,17 +29,21 @@ static void run_round(struct hft *h, struct hft_ring *rings[2], uint64_t slack)
 		{ .release = release, .deadline = release + LONG_NS, .task_class = 2,
 		  .ring = hft_ring_number(rings[1]), .level = HFT_LEVEL_NORMAL },
 	};
+	bool apart = rings[0] != rings[1];
 	const struct hft_event *event;
 	int64_t results[2];
-	int i;
+	uint64_t start;
+	int i, n;
 
 	assert_int_equal(hft_submit_batch(h, tasks, 2, results), 2);
 	for (i = 0; i < 2; i++) {
-		assert_true(hft_wait(rings[i], release + 100 * LONG_NS) > 0);
-		event = hft_ring_peek(rings[i]);
-		hft_ring_begin(rings[i], event, hft_now());
-		hft_spin_until(hft_now() + (i ? SHORT_NS : LONG_NS));
-		hft_ring_advance(rings[i]);
+		n = apart ? !i : i;
+		assert_true(hft_wait(rings[n], release + 100 * LONG_NS) > 0);
+		event = hft_ring_peek(rings[n]);
+		start = apart ? release : hft_now();
+		hft_ring_begin(rings[n], event, start);
+		hft_spin_until(start + (n ? SHORT_NS : LONG_NS));
+		hft_ring_advance(rings[n]);
 	}
 }
 
@@ -59,6 +68,7 @@ static void record_rounds(const char *path, uint32_t nr_rings, uint64_t slack)
 		rings[1] = rings[0];
 	for (i = 0; i < ROUNDS; i++)
 		run_round(h, rings, slack);
+	hft_spin_until(hft_now() + LONG_NS);	/* what takes longer otherwise ends, too */
 	for (i = 0; i < nr_rings; i++)
 		hft_ring_close(rings[i]);
 	hft_close(h);
@@ -134,6 +144,73 @@ static void test_what_if_cpus(void **state)
 	load_remove(path);
 }
 
+#define WAKE_NS		(200 * NSEC_PER_USEC)
+
+/* A worker that takes long to wake, and misses all deadlines for that. */
+static void record_wake_ups(const char *path)
+{
+	HFT_OPTS(hft_opts, opts, .backend = "sim", .device = "cpus=1");
+	HFT_OPTS(hft_ring_opts, ring_opts, .policy = HFT_POLICY_FIFO, .entries = 8,
+		 .flags = HFT_RING_REPORT);
+	struct hft_ring *ring;
+	int64_t result;
+	struct hft *h;
+	int i;
+
+	setenv("HFT_RECORD", path, 1);
+	assert_int_equal(hft_open(&h, &opts), 0);
+	unsetenv("HFT_RECORD");
+	assert_int_equal(hft_ring_open(h, &ring_opts, &ring), 0);
+	for (i = 0; i < ROUNDS; i++) {
+		uint64_t release = hft_now() + LONG_NS;
+		struct hft_task task = {
+			.release = release, .deadline = release + SHORT_NS + WAKE_NS / 2,
+			.task_class = 1, .level = HFT_LEVEL_NORMAL,
+		};
+
+		assert_int_equal(hft_submit_batch(h, &task, 1, &result), 1);
+		assert_true(hft_wait(ring, release + 100 * LONG_NS) > 0);
+		hft_spin_until(release + WAKE_NS);
+		hft_ring_begin(ring, hft_ring_peek(ring), hft_now());
+		hft_spin_until(hft_now() + SHORT_NS);
+		hft_ring_advance(ring);
+	}
+	hft_ring_close(ring);
+	hft_close(h);
+}
+
+/* The interrupt is earlier by the lead, and the worker wakes meanwhile. */
+static void test_what_if_lead(void **state)
+{
+	static const uint64_t leads[] = {
+		0, WAKE_NS / 4, WAKE_NS / 2, WAKE_NS, HFT_MAX_LEAD,
+	};
+	HFT_OPTS(hft_what_if, change, .fields = HFT_WHAT_IF_LEAD);
+	struct hft_what_if_row rows[3];
+	const char *path = path_of("lead");
+	uint64_t start;
+	size_t i;
+
+	(void)state;
+	record_wake_ups(path);
+	for (i = 0; i < sizeof(leads) / sizeof(leads[0]); i++) {
+		memset(rows, 0, sizeof(rows));
+		change.lead_ns = leads[i];
+		start = leads[i] < WAKE_NS ? WAKE_NS - leads[i] : 0;
+		assert_int_equal(hft_replay_what_if(path, NULL, &change, keep_row, rows), 0);
+		assert_int_equal(rows[1].recorded_missed, ROUNDS);
+		assert_int_equal(rows[1].before.missed, ROUNDS);
+		expect_ns(rows[1].before.start.p50_ns, WAKE_NS);
+		expect_ns(rows[1].after.start.p50_ns, start);
+		assert_int_equal(rows[1].after.missed, start > WAKE_NS / 2 ? ROUNDS : 0);
+		expect_ns(rows[1].after.response.p50_ns, start + SHORT_NS);
+	}
+	change.lead_ns = HFT_MAX_LEAD + 1;
+	assert_int_equal(hft_replay_what_if(path, NULL, &change, keep_row, rows), -EINVAL);
+	assert_non_null(strstr(hft_strerror(EINVAL), "up to"));
+	load_remove(path);
+}
+
 static void count_row(const struct hft_what_if_row *row, void *arg)
 {
 	uint64_t *counts = arg;
@@ -163,6 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_if),
 		cmocka_unit_test(test_what_if_cpus),
+		cmocka_unit_test(test_what_if_lead),
 		cmocka_unit_test(test_what_if_load),
 	};
 

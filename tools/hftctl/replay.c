@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* hftctl replay */
 #include <errno.h>
+#include <inttypes.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,17 +51,19 @@ static void usage(FILE *out)
 	      "  -h, --help          this text\n"
 	      "\n"
 	      "What if?  With one of these the machine goes its own way, once as it was recorded\n"
-	      "(before) and once so (after); each ring has one worker, and tasks take as long as\n"
-	      "they did:\n"
+	      "(before) and once so (after); each ring has one worker, tasks take as long as they\n"
+	      "did, and a worker that sleeps begins as long after the interrupt as it did, by its\n"
+	      "report (HFT_RING_REPORT; without one that is part of what the task takes):\n"
 	      "\n"
 	      "  -P, --policy NAME   of all rings: fifo, edf, fp, rm, llf, fair\n"
-	      "  -L, --lead NS       of all rings\n"
+	      "  -L, --lead NS       of all rings: interrupts come so much sooner; up to 1000000\n"
 	      "  -c, --cpus N        a ring of CPU n is on CPU n modulo N\n"
 	      "  -w, --wcet SCALE    tasks take so many times as long, 0 to 1000\n"
 	      "\n"
 	      "Printed are, of each ring and class of tasks: jobs that were released, ended, missed\n"
 	      "their deadlines, were dropped; tasks that were refused; and percentiles, ns, of the\n"
 	      "response (from the release to the end) and the start (from the release to that).\n"
+	      "Where before has other misses than the record, standard error has both numbers.\n"
 	      "\n"
 	      "late is how many others should have been first, and were late; latest_ns by how much\n"
 	      "at most.  complete is 0 if the handle was not closed: what it did until then is\n"
@@ -155,6 +158,9 @@ static void add_row(const struct hft_what_if_row *row, void *arg)
 {
 	const struct hft_what_if_side *a = &row->before, *b = &row->after;
 
+	if (a->missed != row->recorded_missed)
+		fprintf(stderr, "hftctl: ring %u, class %u: %" PRIu64 " deadlines were missed when it was recorded, %" PRIu64 " in the model\n",
+			row->ring, row->task_class, row->recorded_missed, a->missed);
 	add_figure(arg, row, "jobs", a->jobs, b->jobs);
 	add_figure(arg, row, "ended", a->ended, b->ended);
 	add_figure(arg, row, "missed", a->missed, b->missed);

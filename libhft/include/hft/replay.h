@@ -125,7 +125,7 @@ int hft_replay(const char *path, const struct hft_replay_opts *opts,
  * @policy: &enum hft_policy, of all rings, always
  * @cpus: the machine has so many: a ring of CPU n is on n modulo that
  * @reserved: zero
- * @lead_ns: of all rings
+ * @lead_ns: of all rings: 1 ms at most
  * @cost_ppm: what tasks take, parts per million of what they did, up to
  *	%HFT_WHAT_IF_MOST_PPM
  */
@@ -159,11 +159,20 @@ struct hft_what_if_side {
 	struct hft_hist_summary start;
 };
 
+/**
+ * struct hft_what_if_row - of the tasks of a ring and class
+ * @ring: its number
+ * @task_class: &hft_task.task_class
+ * @before: as the model has it without a change
+ * @after: and with it
+ * @recorded_missed: deadlines that came before the end when it was recorded
+ */
 struct hft_what_if_row {
 	uint32_t ring;
 	uint32_t task_class;
 	struct hft_what_if_side before;
 	struct hft_what_if_side after;
+	uint64_t recorded_missed;
 };
 
 typedef void (*hft_what_if_fn)(const struct hft_what_if_row *row, void *arg);

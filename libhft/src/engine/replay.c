@@ -53,6 +53,8 @@ static int open_machine(struct replay *r)
 	r->sim = hft_sim_of(r->h);
 	r->sim->opts.record = r->what_if ? hft_what_if_note : note_release;
 	r->sim->opts.record_arg = r;
+	if (r->what_if)
+		hft_what_if_wake_ups(r);
 	return 0;
 }
 

@@ -168,6 +168,7 @@ bool hft_what_if_has_lead(const struct replay *r);
 bool hft_what_if_has_policy(const struct replay *r);
 bool hft_what_if_has_cpus(const struct replay *r);
 void hft_what_if_change(const struct replay *r, struct hft_ring_opts *opts);
+void hft_what_if_wake_ups(struct replay *r);
 int hft_what_if_run(struct replay *r);
 int hft_what_if_work(struct replay *r, struct hft_ring *ring);
 void hft_what_if_note(const struct hft_sim_record *record, void *arg);

@@ -5,8 +5,13 @@
  *
  * A task takes as long as its event did when it was recorded: by the worker's report, or
  * else from when it could begin until the worker was done.
+ *
+ * A worker that sleeps wakes as late as it did for that event: as it was, when the record says
+ * that it was there; with a change, so much behind the interrupt as that was.  So a lead that
+ * is longer has it there sooner, and it waits for the release.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <hft/stats.h>
@@ -19,6 +24,7 @@
 /* Of tasks of a class on a ring */
 struct tally {
 	struct hft_what_if_side counts;
+	uint64_t recorded;		/* deadlines that were missed */
 	struct hft_histogram *response;
 	struct hft_histogram *start;
 };
@@ -30,19 +36,35 @@ struct cost {
 };
 
 /**
+ * struct run - what is known of an event that was dispatched
+ * @ns: that it took
+ * @ready: when its worker was there
+ * @wake_ns: from the interrupt, or what dispatched it, until then
+ * @missed: its deadline came before its end
+ */
+struct run {
+	uint64_t ns;
+	uint64_t ready;
+	uint64_t wake_ns;
+	bool missed;
+};
+
+/**
  * struct what_if - one way that it goes
  * @change: what is; NULL: nothing
+ * @before: how it goes without; NULL: it is that one
  * @r: the replay that it is of
  * @costs: by task
- * @runs: by index of an event's record: ns
+ * @runs: by index of an event's record
  * @tallies: by ring and class; NULL: none
  * @err: why something is not counted
  */
 struct what_if {
 	const struct hft_what_if *change;
+	const struct what_if *before;
 	struct replay *r;
 	struct cost *costs;
-	uint64_t *runs;
+	struct run *runs;
 	struct tally *tallies[HFT_MAX_RINGS][HFT_CLASSES];
 	int err;
 };
@@ -162,11 +184,36 @@ static uint64_t cost_of(const struct hft_event *event, void *arg)
 	uint64_t ns = cost->last;
 
 	if (cost->event) {
-		ns = it->runs[cost->event];
+		ns = it->runs[cost->event].ns;
 		cost->event = it->r->next_event[cost->event];
 		cost->last = ns;
 	}
 	return (uint64_t)((unsigned __int128)ns * scale / PPM);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* It may be there already, as a lead is learned again, or the simulated CPU was busy. */
+static uint64_t wakeup_of(const struct hft_event *event, uint64_t now, void *arg)
+{
+	struct what_if *it = arg;
+	uint32_t index = it->costs[event->cookie].event;
+	struct run *run = &it->runs[index];
+
+	if (it->before)
+		return it->before->runs[index].wake_ns;
+	if (index)
+		run->wake_ns = run->ready > now ? least(run->ready - now, MOST_COST_NS) : 0;
+	return run->wake_ns;
+}
+
+void hft_what_if_wake_ups(struct replay *r)
+{
+	r->sim->wakeup = wakeup_of;
+	r->sim->wakeup_arg = r->what_if;
 }
 
 /* A ring's worker: the simulation's, as nobody else takes its tasks. */
@@ -207,6 +254,33 @@ static uint64_t run_of(const uint64_t *event, const uint64_t *advance, uint64_t 
 	return ns < MOST_COST_NS ? ns : MOST_COST_NS;
 }
 
+/*
+ * When the worker was there, to begin at once or at the release.  That it woke is told only where
+ * a lead is learned; else it was late if it began late.  Without a report that is not known, and
+ * is in what the task takes.
+ */
+static uint64_t ready_of(const uint64_t *event, const uint64_t *advance, uint64_t done)
+{
+	uint64_t awake = advance[6] ? event[6] + advance[6] : event[0];
+	uint64_t from = awake > event[4] ? awake : event[4];
+
+	if (done > from)
+		from = done;
+	return advance[3] > from ? awake + (advance[3] - from) : awake;
+}
+
+static struct run make_run(const uint64_t *event, const uint64_t *advance, uint64_t done)
+{
+	bool reported = advance[3] && advance[4] >= advance[3];
+
+	return (struct run){
+		.ns = run_of(event, advance, done),
+		.ready = ready_of(event, advance, done),
+		.wake_ns = least(advance[6], MOST_COST_NS),
+		.missed = event[5] && (reported ? advance[4] : advance[0]) > event[5],
+	};
+}
+
 /* A ring's events are advanced over one after the other. */
 static void find_runs(struct what_if *it)
 {
@@ -228,11 +302,21 @@ static void find_runs(struct what_if *it)
 		event = event_behind(recording, last[ring], ring);
 		if (!event)
 			continue;
-		it->runs[event] = run_of(recording->records[event].words, record->words,
-					 done[ring]);
+		it->runs[event] = make_run(recording->records[event].words, record->words,
+					   done[ring]);
 		done[ring] = record->words[1];
 		last[ring] = event;
 	}
+}
+
+static void count_recorded(struct what_if *it, uint32_t task)
+{
+	const struct replay *r = it->r;
+	struct tally *tally = tally_of(it, r->tasks[task].record);
+	uint32_t event;
+
+	for (event = r->tasks[task].events; tally && event; event = r->next_event[event])
+		tally->recorded += it->runs[event].missed;
 }
 
 /* A task that was never seen to run takes its WCET. */
@@ -253,6 +337,7 @@ static int find_costs(struct what_if *it)
 			.event = r->tasks[i].events,
 			.last = wcet < MOST_COST_NS ? wcet : MOST_COST_NS,
 		};
+		count_recorded(it, i);
 	}
 	return 0;
 }
@@ -315,6 +400,8 @@ static void tell(struct what_if ways[2], hft_what_if_fn fn, void *arg)
 			if (!ways[0].tallies[ring][class] && !ways[1].tallies[ring][class])
 				continue;
 			fill_side(&row.before, ways[0].tallies[ring][class]);
+			if (ways[0].tallies[ring][class])
+				row.recorded_missed = ways[0].tallies[ring][class]->recorded;
 			fill_side(&row.after, ways[1].tallies[ring][class]);
 			fn(&row, arg);
 		}
@@ -345,6 +432,9 @@ static int check_change(const struct hft_what_if *change)
 		return hft_fail(EINVAL, "unknown fields 0x%x of what is changed", change->fields);
 	if (change->fields & HFT_WHAT_IF_POLICY && change->policy >= HFT_POLICIES)
 		return hft_fail(EINVAL, "no such policy, %u", change->policy);
+	if (change->fields & HFT_WHAT_IF_LEAD && change->lead_ns > HFT_MAX_LEAD)
+		return hft_fail(EINVAL, "a lead of %" PRIu64 " ns, which may be up to %" PRIu64,
+				change->lead_ns, (uint64_t)HFT_MAX_LEAD);
 	if (change->fields & HFT_WHAT_IF_CPUS && !change->cpus)
 		return hft_fail(EINVAL, "a machine without CPUs");
 	if (change->fields & HFT_WHAT_IF_COST && change->cost_ppm > HFT_WHAT_IF_MOST_PPM)
@@ -362,8 +452,11 @@ static int check_change(const struct hft_what_if *change)
  *
  * The same is asked for at the same times, and the simulated machine's scheduler and
  * workers do as they do, once as it was and once with the change: a ring has one worker,
- * of its highest level, and a task takes as long as it did.  Interrupts and wake-ups
- * take no time.  Blocks for as long as that takes.  Any thread, in which hft_now() is the
+ * of its highest level, and a task takes as long as it did.  A worker that sleeps is there
+ * as long after the interrupt as it was for that event when it was recorded, by its report
+ * (%HFT_RING_REPORT); without one the time that it took to wake is part of the task's.  Rows say
+ * how many deadlines were missed in the record, which the way before may differ from.
+ * Blocks for as long as that takes.  Any thread, in which hft_now() is the
  * machine's meanwhile.
  *
  * Return: 0, -EINVAL a change is out of range, or as hft_replay().
@@ -388,6 +481,7 @@ HFT_API int hft_replay_what_if(const char *path, const struct hft_replay_opts *u
 	if (!ways)
 		return hft_fail(ENOMEM, "two ways");
 	ways[1].change = &change;
+	ways[1].before = &ways[0];
 	err = simulate(path, &opts, &ways[0]);
 	if (!err)
 		err = simulate(path, &opts, &ways[1]);

@@ -199,6 +199,9 @@ struct hft_sim_cpu {
 struct hft_sim {
 	struct hft_sim_opts opts;
 	u64 now;
+	/* How long the worker of a ring takes to wake for an event; NULL: opts.wakeup_ns */
+	u64 (*wakeup)(const struct hft_event *event, u64 now, void *arg);
+	void *wakeup_arg;
 	u64 random;
 	u64 order;			/* counts tasks and wake-ups */
 	u64 places;

@@ -109,10 +109,21 @@ static void spread(struct hft_sim_ring *ring)
 	}
 }
 
+static u64 wakeup_ns(const struct hft_sim_ring *ring)
+{
+	const struct hft_sim *sim = ring->sim;
+
+	if (!sim->wakeup || ring->seen == ring->head)
+		return sim->opts.wakeup_ns;
+	return sim->wakeup(&ring->jobs[ring->head & ring->ready.mask]->event, sim->now,
+			   sim->wakeup_arg);
+}
+
 /* Events were written: tell whom they are for. */
 static void wake(struct hft_sim_ring *ring)
 {
 	struct hft_sim *sim = ring->sim;
+	u64 ns;
 
 	if (hft_sim_preempts(ring)) {
 		spread(ring);
@@ -124,8 +135,9 @@ static void wake(struct hft_sim_ring *ring)
 		return;
 	ring->awake = true;
 	ring->ready.counters.wakeups++;
-	if (sim->opts.wakeup_ns)
-		hft_sim_schedule(sim, &ring->wake, sim->now + sim->opts.wakeup_ns);
+	ns = wakeup_ns(ring);
+	if (ns)
+		hft_sim_schedule(sim, &ring->wake, sim->now + ns);
 	else
 		hft_sim_worker_woken(sim, &ring->wake);
 }
