@@ -105,6 +105,7 @@ FUZZ_TIME ?= 1800
 fuzz: DEPS += clang libclang-rt-14-dev
 fuzz: deps		## all readers of files with libFuzzer, for FUZZ_TIME=1800 seconds
 	$(MAKE) -C selftests/fuzz run FUZZ_TIME=$(FUZZ_TIME)
+	@echo "make -C selftests/fuzz keep BUILD=$(BUILD) adds what is new to the corpus"
 
 docs:			## Documentation/ and the kernel-doc comments as HTML
 	$(MAKE) -C Documentation
