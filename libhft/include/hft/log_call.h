@@ -13,6 +13,9 @@
 #include <hft/log_ring.h>
 
 #ifdef __cplusplus
+#if __cplusplus < 201703L
+#error "hft/log.h wants C++17 or later"
+#endif
 #include <type_traits>
 #endif
 
