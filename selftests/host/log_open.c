@@ -151,6 +151,51 @@ static void test_levels(void **state)
 	assert_int_equal(count_records("open", NULL), 1);
 }
 
+/* Of the records hft:level, how many say so, of a rule of this process? */
+static unsigned int count_changes(const char *pattern, const char *level)
+{
+	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "hft");
+	const struct hft_log_view *view;
+	struct hft_log_reader *reader;
+	const char *path = dir;
+	unsigned int nr = 0;
+	int ret;
+
+	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &opts), 0);
+	while ((ret = hft_log_reader_next(reader, &view)) > 0) {
+		if (view->site->id != HFT_LOG_ID_LEVEL || strcmp(view->values[0].s, pattern))
+			continue;
+		nr += !strcmp(view->values[1].s, level) && view->values[4].u &&
+		      view->values[2].u == (uint64_t)getpid() && view->values[3].u == getuid();
+	}
+	assert_int_equal(ret, 0);
+	hft_log_reader_close(reader);
+	return nr;
+}
+
+/* A rule that is set again is the last one then, and a change.  One of another log is none. */
+static void test_changes(void **state)
+{
+	struct hft_log *log = open_log();
+
+	(void)state;
+	assert_int_equal(hft_log_set_level(log, "other", HFT_LOG_TRACE), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	log = open_log();
+	assert_int_equal(hft_log_set_level(log, "det*", HFT_LOG_DEBUG), 0);
+	assert_int_equal(hft_log_set_level(log, "*", HFT_LOG_OFF), 0);
+	assert_int_equal(hft_log_set_level(log, "det*", HFT_LOG_DEBUG), 0);
+	assert_int_equal(hft_log_control(dir, "open", HFT_LOG_WARN), 0);
+	assert_int_equal(hft_log_set_level(log, "last", HFT_LOG_ERROR), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_changes("other", "trace"), 1);
+	assert_int_equal(count_changes("other", "default"), 0);
+	assert_int_equal(count_changes("det*", "debug"), 2);
+	assert_int_equal(count_changes("*", "off"), 1);
+	assert_int_equal(count_changes("open", "warn"), 1);
+	assert_int_equal(count_changes("last", "error"), 1);
+}
+
 enum { AUDIT_LINE = __LINE__ + 4 };
 
 static int audit_trace(uint64_t number)
@@ -492,6 +537,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_threads, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_levels, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_changes, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_audit_levels, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_audit_unknown, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_look, make_folder, remove_folder),

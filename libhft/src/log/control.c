@@ -257,7 +257,9 @@ static int put_rule(struct log_control *it, const char *pattern, int level)
 	if (it->nr_rules == LOG_RULES)
 		return hft_fail(E2BIG, "there are %d rules for levels already", LOG_RULES);
 	rule = &it->rules[it->nr_rules++];
-	*rule = (struct log_rule){ .level = level };
+	*rule = (struct log_rule){
+		.level = level, .pid = (uint32_t)getpid(), .uid = getuid(),
+	};
 	snprintf(rule->pattern, LOG_PATTERN, "%s", pattern);
 	return 0;
 }

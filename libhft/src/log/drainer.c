@@ -313,6 +313,7 @@ static void run(struct hft_log *log)
 		if (log_clock_look(log->store, &log->origin.clock, &log->look, now))
 			log_control_say_clock(log);
 		log_trouble_look(log, now);
+		log_rules_look(log);
 		log_evidence_look(log->store, log->evidence, &log->origin.clock, now);
 		log_flush_look(log, now);
 		interval = taken ? LEAST_SLEEP_NS : 2 * interval;
@@ -401,6 +402,7 @@ static int finish_rings(struct hft_log *log, uint64_t *end)
 			*end = hft_log_monotonic() + LOG_CLOSE_NS;
 		hft_log_store_poll(log->store, hft_log_monotonic());
 		log_trouble_look(log, hft_log_monotonic());
+		log_rules_look(log);
 		log_evidence_look(log->store, log->evidence, &log->origin.clock,
 				  hft_log_monotonic());
 		if (sealed && is_drained(log))
@@ -537,6 +539,7 @@ static int start(struct hft_log *log)
 	err = log_evidence_start(log->store, log->evidence);
 	if (!err)
 		err = log_begin_control(log);
+	log_rules_forget();
 	if (err)
 		hft_log_store_close(log->store, LOG_CLOSE_NS);
 	return err;

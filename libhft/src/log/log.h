@@ -216,6 +216,12 @@ void log_trouble_look(struct hft_log *log, uint64_t now);
 void log_trouble_remove(int ring_fd);
 int log_trouble_read(const char *ring_dir, struct hft_log_trouble *trouble);
 
+/* rules.c: the drainer records changes of rules; those of a log before this one are not its */
+extern const struct hft_log_store_site log_rules_site;
+
+void log_rules_look(struct hft_log *log);
+void log_rules_forget(void);
+
 /* log_clock.c: which boot of the machine this is; "": it can not be had */
 void log_boot(char boot[40]);
 

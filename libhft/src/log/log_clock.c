@@ -155,6 +155,8 @@ int log_evidence_start(struct hft_log_store *store, struct hft_log_evidence *evi
 		err = hft_log_store_site_add(store, &hft_log_evidence_sites[i]);
 	if (!err)
 		err = hft_log_store_site_add(store, &log_trouble_site);
+	if (!err)
+		err = hft_log_store_site_add(store, &log_rules_site);
 	hft_log_store_each_chunk(store, begin_chunk, evidence);
 	return err;
 }

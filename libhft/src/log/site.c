@@ -18,6 +18,7 @@
 #include <hft/log.h>
 
 #include "../api.h"
+#include "../gettime.h"
 #include "../options.h"
 #include "fields.h"
 #include "journal.h"
@@ -42,6 +43,9 @@ static unsigned int sites_room;
 static atomic_uint sites_count;
 static struct log_rule rules[LOG_RULES];
 static unsigned int nr_rules;
+static struct log_rule_change changes[LOG_CHANGES];
+static unsigned int nr_changes;
+static uint64_t changes_missed;
 static int journal_fd = -1;
 
 void log_sites_lock(void)
@@ -135,11 +139,71 @@ static void apply_rules(struct hft_log_site *site)
 			 __ATOMIC_RELAXED);
 }
 
+static void note(const struct log_rule *rule, bool gone)
+{
+	if (nr_changes == LOG_CHANGES) {
+		changes_missed++;
+		return;
+	}
+	changes[nr_changes++] = (struct log_rule_change){
+		.rule = *rule, .gone = gone, .at = hft_gettime(CLOCK_REALTIME),
+	};
+}
+
+static bool is_same_rule(const struct log_rule *a, const struct log_rule *b)
+{
+	return !strcmp(a->pattern, b->pattern) && a->level == b->level && a->pid == b->pid &&
+	       a->uid == b->uid;
+}
+
+static bool has_pattern(const struct log_rule *its, unsigned int nr, const char *pattern)
+{
+	while (nr && strcmp(its[nr - 1].pattern, pattern))
+		nr--;
+	return nr;
+}
+
+/* Their order counts: one that is set again is behind those that there are. */
+static void note_changes(const struct log_rule *new_rules, unsigned int nr)
+{
+	unsigned int i, next, from = 0;
+
+	for (i = 0; i < nr; i++) {
+		next = from;
+		while (next < nr_rules && !is_same_rule(&rules[next], &new_rules[i]))
+			next++;
+		if (next < nr_rules)
+			from = next + 1;
+		else
+			note(&new_rules[i], false);
+	}
+	for (i = 0; i < nr_rules; i++) {
+		if (!has_pattern(new_rules, nr, rules[i].pattern))
+			note(&rules[i], true);
+	}
+}
+
+bool log_sites_take_change(struct log_rule_change *change, uint64_t *missed)
+{
+	bool has;
+
+	log_sites_lock();
+	has = nr_changes;
+	*missed = changes_missed;
+	if (has) {
+		*change = changes[0];
+		memmove(changes, changes + 1, --nr_changes * sizeof(*changes));
+	}
+	log_sites_unlock();
+	return has;
+}
+
 void log_sites_set_rules(const struct log_rule *new_rules, unsigned int nr)
 {
 	unsigned int i;
 
 	log_sites_lock();
+	note_changes(new_rules, nr < LOG_RULES ? nr : LOG_RULES);
 	nr_rules = nr < LOG_RULES ? nr : LOG_RULES;
 	memcpy(rules, new_rules, nr_rules * sizeof(*rules));
 	for (i = 0; i < sites_count; i++) {

@@ -10,13 +10,27 @@
 #include "store.h"
 
 #define LOG_RULES	64
-#define LOG_PATTERN	112
+#define LOG_PATTERN	108
+#define LOG_CHANGES	(2 * LOG_RULES)
 
-/* The last rule whose pattern fits a site is its. */
+/* The last rule whose pattern fits a site is its; @pid and @uid are of who has set it. */
 struct log_rule {
 	char pattern[LOG_PATTERN];
 	int32_t level;
-	uint32_t reserved;
+	uint32_t pid;
+	uint32_t uid;
+};
+
+/**
+ * struct log_rule_change - a rule that is followed since then, or no more
+ * @rule: it
+ * @gone: it is none any more; by whom is not known
+ * @at: CLOCK_REALTIME, ns
+ */
+struct log_rule_change {
+	struct log_rule rule;
+	bool gone;
+	uint64_t at;
 };
 
 /*
@@ -31,6 +45,9 @@ int log_rules_level(const struct log_rule *rules, unsigned int nr, const char *s
 
 /* Of a place, where all up to a level is: an audit ring has no levels. */
 bool log_site_is_wanted(uint8_t lane, uint8_t level, int upto);
+
+/* The oldest change that was not taken; @missed: before it.  Returns false: there is none. */
+bool log_sites_take_change(struct log_rule_change *change, uint64_t *missed);
 
 /* Instead of the rules that there are; -E2BIG: too many. */
 void log_sites_set_rules(const struct log_rule *rules, unsigned int nr);
