@@ -4,6 +4,8 @@
  * A log from its calls to its files: threads, levels, forks, what is asked of it twice.
  *
  *	log_open serve DIR	log to DIR until standard input ends, for hftctl_log.sh
+ *	log_open hold DIR RINGS [KEY]	the same, and all but the first record stays in rings, in the
+ *				folder RINGS, for log_recover.sh
  */
 #include <errno.h>
 #include <pthread.h>
@@ -532,6 +534,27 @@ static int serve(const char *path)
 	return hft_log_close(log) ? 1 : 0;
 }
 
+static int hold(const char *path, const char *rings, const char *key)
+{
+	HFT_OPTS(hft_log_store_opts, store, .flush_ns = 3600 * 1000000000ull, .key_file = key);
+	HFT_OPTS(hft_log_opts, opts, .ring_dir = rings, .store = &store);
+	struct hft_log *log;
+	uint64_t number;
+
+	if (hft_log_open(&log, path, &opts) || hft_log_thread(log, NULL) || event_number(0, 0) ||
+	    hft_log_flush(log, 0, WAIT_NS))
+		return 1;
+	for (number = 0; number < 1000; number++) {
+		if (event_number(number, 1))
+			return 1;
+	}
+	puts("ready");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &number, 1) == 1)
+		;
+	return hft_log_close(log) ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -552,5 +575,7 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && !strcmp(argv[1], "serve"))
 		return serve(argv[2]);
+	if (argc >= 4 && !strcmp(argv[1], "hold"))
+		return hold(argv[2], argv[3], argv[4]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

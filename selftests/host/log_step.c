@@ -45,8 +45,9 @@ static _Atomic uint64_t *calls;
 static const long changing[] = {
 	SYS_mkdirat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_ftruncate, SYS_fallocate,
 	SYS_flock, SYS_write, SYS_pwrite64, SYS_fsync, SYS_fdatasync, SYS_msync, SYS_munmap,
+	SYS_symlinkat,
 #ifdef SYS_mkdir
-	SYS_mkdir, SYS_rmdir, SYS_unlink, SYS_rename,
+	SYS_mkdir, SYS_rmdir, SYS_unlink, SYS_rename, SYS_symlink,
 #endif
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <common/left.h>
 #include <common/tool.h>
 
 #include "filter.h"
@@ -235,7 +236,7 @@ int filter_option(struct filter *filter, int option, char *argument)
 int filter_open(struct filter *filter, struct hft_log_reader **reader, char *const *paths,
 		int nr_paths)
 {
-	int err;
+	int err, i;
 
 	if (nr_paths < 1)
 		return wrong_usage("which log?");
@@ -243,6 +244,8 @@ int filter_open(struct filter *filter, struct hft_log_reader **reader, char *con
 		return wrong_usage("--from is not before --to");
 	err = hft_log_reader_open(reader, (const char *const *)paths, (unsigned int)nr_paths,
 				  &filter->opts);
+	for (i = 0; i < nr_paths; i++)
+		filter->torn |= tell_left(paths[i]);
 	if (!err)
 		return 0;
 	fail_hft(err, NULL);

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <common/left.h>
 #include <common/tool.h>
 
 #include "filter.h"
@@ -16,7 +18,14 @@
 #define MS		1000000ull
 #define INTERVAL_MS	50
 
+/* A process that ends is looked for so often */
+#define LEFT_NS		(1000 * MS)
+
 struct follow {
+	char **paths;
+	int nr_paths;
+	uint64_t left_next;
+	bool *left;			/* of each path: it was told */
 	struct filter filter;
 	struct print print;
 	uint64_t interval_ms;
@@ -57,6 +66,8 @@ static void usage(void)
 	      "\n"
 	      "Records that come at one time are in the order of time; one that its writer kept\n"
 	      "back may come behind later ones of other threads.\n"
+	      "A process that is killed is told of: its last records are in its rings (hft-log\n"
+	      "recover).\n"
 	      "\n"
 	      "Exit status: as hft-log --help tells.\n", stdout);
 }
@@ -129,15 +140,43 @@ static int print_some(struct follow *follow, struct hft_log_reader *reader, bool
 	return err;
 }
 
+/* It is told once of each, unless that has been recovered and is left again. */
+static void look_for_left(struct follow *follow, uint64_t now)
+{
+	bool left;
+	int i;
+
+	if (now < follow->left_next)
+		return;
+	follow->left_next = now + LEFT_NS;
+	for (i = 0; i < follow->nr_paths; i++) {
+		left = has_left(follow->paths[i]);
+		if (left && !follow->left[i])
+			follow->filter.torn |= tell_left(follow->paths[i]);
+		follow->left[i] = left;
+	}
+}
+
+/* What was left before was told when the logs were opened. */
+static void begin_to_look(struct follow *follow)
+{
+	int i;
+
+	for (i = 0; i < follow->nr_paths; i++)
+		follow->left[i] = has_left(follow->paths[i]);
+}
+
 static int follow_all(struct follow *follow, struct hft_log_reader *reader)
 {
 	uint64_t last = hft_gettime(CLOCK_MONOTONIC), now;
 	int err = print_head(&follow->print);
 	bool some;
 
+	begin_to_look(follow);
 	while (!err && !stopped) {
 		err = print_some(follow, reader, &some);
 		now = hft_gettime(CLOCK_MONOTONIC);
+		look_for_left(follow, now);
 		if (some)
 			last = now;
 		if (err || (follow->idle_ms && now - last >= follow->idle_ms * MS))
@@ -169,7 +208,16 @@ static int run(int argc, char **argv, struct follow *follow)
 	status = filter_open(&follow->filter, &reader, argv + optind, argc - optind);
 	if (status)
 		return status;
-	status = follow_all(follow, reader);
+	follow->paths = argv + optind;
+	follow->nr_paths = argc - optind;
+	follow->left = calloc((size_t)follow->nr_paths, sizeof(*follow->left));
+	if (follow->left) {
+		status = follow_all(follow, reader);
+	} else {
+		fail(ENOMEM, "follow");
+		status = STATUS_USAGE;
+	}
+	free(follow->left);
 	hft_log_reader_close(reader);
 	return status;
 }

@@ -43,6 +43,7 @@ int cmd_diff(int argc, char **argv);
 int cmd_follow(int argc, char **argv);
 int cmd_kernel(int argc, char **argv);
 int cmd_merge(int argc, char **argv);
+int cmd_recover(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_repair(int argc, char **argv);
 int cmd_stat(int argc, char **argv);

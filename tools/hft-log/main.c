@@ -20,6 +20,7 @@ static const struct command {
 	{ "merge", cmd_merge, "make one log of many, of threads and hosts" },
 	{ "diff", cmd_diff, "find where two logs part" },
 	{ "verify", cmd_verify, "find what was changed since a log was written" },
+	{ "recover", cmd_recover, "write what a process that was killed has left to its log" },
 	{ "repair", cmd_repair, "keep and seal what a crash has left of a log" },
 	{ "unpack", cmd_unpack, "copy a compressed log for other readers of CTF" },
 	{ "clock", cmd_clock, "show what the times of a log are worth" },

@@ -39,7 +39,8 @@ static void usage(void)
 	      "writes to any more.\n"
 	      "\n"
 	      "Exit status: 0: done, also if there was nothing to do; 1: a seal is missing or damaged\n"
-	      "that was there (see hft-log verify), or the log is being written; 2: wrong usage, or\n"
+	      "that was there (see hft-log verify), the log is being written, or its process was\n"
+	      "killed and has left rings, which come first (see hft-log recover); 2: wrong usage, or\n"
 	      "files could not be read or written.\n", stdout);
 }
 
@@ -101,7 +102,8 @@ int cmd_repair(int argc, char **argv)
 			fail(0, "%s to %s: %s", log, args.opts.output, hft_strerror(err));
 		else
 			fail_hft(err, log);
-		return err == -EBADMSG || err == -EBUSY ? STATUS_DAMAGED : STATUS_USAGE;
+		return err == -EBADMSG || err == -EBUSY || err == -EUCLEAN || err == -ENXIO ?
+			STATUS_DAMAGED : STATUS_USAGE;
 	}
 	if (args.json)
 		print_json(&result);

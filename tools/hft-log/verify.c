@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <common/left.h>
 #include <common/tool.h>
 #include <hft/log_verify.h>
 
@@ -55,8 +56,9 @@ static void usage(void)
 	      "\n"
 	      "A finding is a line: verdict, kind, chunk, file, numbers of packets from 0, offset in\n"
 	      "the file (uncompressed bytes), between which times its records are, and why.\n"
-	      "TORN is what a crash may have done, to a chunk that was not sealed yet; hft-log repair\n"
-	      "seals what is whole.  TAMPERED is what it can not have done.  NOTE is for information.\n"
+	      "TORN is what a crash may have done, to a chunk that was not sealed yet, which hft-log\n"
+	      "repair seals; or what a process that was killed has left in rings (hft-log recover).\n"
+	      "TAMPERED is what it can not have done.  NOTE is for information.\n"
 	      "\n"
 	      "Exit status: 0: the log is whole; 1: it was tampered with; 2: wrong usage, or the log\n"
 	      "could not be read; 3: its end is torn, or not sealed yet, and no more.\n", stdout);
@@ -252,6 +254,7 @@ static int verify(struct args *args, const char *dir)
 	args->opts.arg = args;
 	if (isatty(STDERR_FILENO) && !args->quiet)
 		args->opts.progress = show_progress;
+	tell_left(dir);
 	err = hft_log_verify(dir, &args->opts, hear, args, &result);
 	clear_progress(args);
 	if (err) {

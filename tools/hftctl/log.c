@@ -10,6 +10,8 @@
 #include <hft/log.h>
 #include <hft/log_read.h>
 
+#include <common/left.h>
+
 #include "hftctl.h"
 
 #define RULES	64
@@ -49,7 +51,10 @@ static void usage(FILE *out)
 	      "that were lost, and the calls that waited too long. A disk that does not take what\n"
 	      "is written, or is slow, is told of on standard error.\n"
 	      "\n"
-	      "Exit status: 0, 1 when there is no such log or it is closed, 2 for wrong usage.\n",
+	      "Of a process that was killed its rings are shown, and what to do.\n"
+	      "\n"
+	      "Exit status: 0, 1 when there is no such log, it is closed or its process is dead, 2 for\n"
+	      "wrong usage.\n",
 	      out);
 }
 
@@ -165,10 +170,22 @@ static int check_open(const char *dir)
 		return 1;
 	}
 	tell_trouble(dir, &info.trouble);
-	if (info.open)
+	if (info.state == HFT_LOG_LIVES)
 		return 0;
-	fail(0, "%s: the log is closed", dir);
+	if (info.state == HFT_LOG_GONE)
+		fail(0, "%s: the machine was switched off while process %u had the log", dir,
+		     info.pid);
+	else if (!tell_left(dir))
+		fail(0, "%s: the log is closed", dir);
 	return 1;
+}
+
+/* Of a process that is dead its rings are shown, if they are there. */
+static int look(const char *dir, const struct log_args *args, int ret)
+{
+	if (ret && !has_left(dir))
+		return ret;
+	return print_log(dir, args) ? 1 : ret;
 }
 
 static int run(const char *dir, const struct log_args *args)
@@ -177,9 +194,7 @@ static int run(const char *dir, const struct log_args *args)
 
 	if (!ret)
 		ret = set_levels(dir, args);
-	if (!ret && (args->list || !args->nr_rules))
-		ret = print_log(dir, args);
-	return ret;
+	return args->list || !args->nr_rules ? look(dir, args, ret) : ret;
 }
 
 int log_main(int argc, char **argv)

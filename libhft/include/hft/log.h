@@ -232,6 +232,25 @@ struct hft_log_stats {
 };
 
 /**
+ * enum hft_log_state - of a log and its rings
+ * @HFT_LOG_CLOSED: all is in files
+ * @HFT_LOG_LIVES: its process writes, or somebody recovers or repairs it
+ * @HFT_LOG_LEFT: its process has ended, and what its rings have is not in files: see
+ *	hft_log_recover()
+ * @HFT_LOG_AWAY: the same, and the rings are not to be seen here: they are another container's,
+ *	or somebody has removed them
+ * @HFT_LOG_GONE: the same, and the rings have gone with the machine, which was switched off; of
+ *	rings: their log has gone
+ */
+enum hft_log_state {
+	HFT_LOG_CLOSED,
+	HFT_LOG_LIVES,
+	HFT_LOG_LEFT,
+	HFT_LOG_AWAY,
+	HFT_LOG_GONE,
+};
+
+/**
  * struct hft_log_info - a log as others see it
  * @sz: of the struct
  * @pid: of the process that writes, or wrote, it
@@ -239,6 +258,8 @@ struct hft_log_stats {
  * @program: its name
  * @ring_dir: the folder of its rings
  * @trouble: of the disk; zeroes where there was none since it was opened
+ * @state: &enum hft_log_state
+ * @reserved: 0
  */
 struct hft_log_info {
 	size_t sz;
@@ -247,6 +268,29 @@ struct hft_log_info {
 	char program[64];
 	char ring_dir[256];
 	struct hft_log_trouble trouble;
+	uint32_t state;
+	uint32_t reserved;
+};
+
+/**
+ * struct hft_log_left_info - rings whose process has ended
+ * @ring_dir: the folder that they are in
+ * @dir: that of their log; NULL: it is not known
+ * @state: %HFT_LOG_LEFT: the log is there; %HFT_LOG_GONE: it is not, or it is another one;
+ *	%HFT_LOG_AWAY: it is not known
+ * @pid: of the process; 0: there is no ring
+ * @rings: how many
+ * @reserved: 0
+ * @used_bytes: of records that may not be in files
+ */
+struct hft_log_left_info {
+	const char *ring_dir;
+	const char *dir;
+	uint32_t state;
+	uint32_t pid;
+	uint32_t rings;
+	uint32_t reserved;
+	uint64_t used_bytes;
 };
 
 /**
@@ -308,6 +352,7 @@ struct hft_log_site_info {
 };
 
 typedef int (*hft_log_ring_fn)(void *arg, const struct hft_log_ring_info *ring);
+typedef int (*hft_log_left_fn)(void *arg, const struct hft_log_left_info *left);
 typedef int (*hft_log_site_fn)(void *arg, const struct hft_log_site_info *site);
 
 #define HFT_LOG_FLUSH_SYNC	(1U << 0)	/* and survives a loss of power */
@@ -319,6 +364,8 @@ int hft_log_flush(struct hft_log *log, uint32_t flags, uint64_t timeout_ns);
 int hft_log_set_level(struct hft_log *log, const char *pattern, int level);
 int hft_log_stats(struct hft_log *log, struct hft_log_stats *stats);
 int hft_log_recover(const char *dir, const struct hft_log_store_opts *opts);
+int hft_log_left(const char *parent, hft_log_left_fn fn, void *arg);
+int hft_log_left_remove(const char *ring_dir);
 int hft_log_control(const char *dir, const char *pattern, int level);
 int hft_log_look(const char *dir, struct hft_log_info *info);
 int hft_log_rings(const char *dir, hft_log_ring_fn fn, void *arg);

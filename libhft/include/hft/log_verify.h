@@ -41,6 +41,8 @@ extern "C" {
  * @HFT_LOG_TORN: the end of an unsealed stream is broken, as by a crash: no tampering
  * @HFT_LOG_UNSEALED: a chunk has no seal yet: it is being written, or was by who died
  * @HFT_LOG_REPAIRED: a seal says that it was made by a repair, and what was cut
+ * @HFT_LOG_RINGS: its process has ended, and what it has left in rings is not in the log: see
+ *	hft_log_recover()
  * @HFT_LOG_FINDINGS: how many kinds there are
  */
 enum hft_log_finding_kind {
@@ -62,6 +64,7 @@ enum hft_log_finding_kind {
 	HFT_LOG_TORN,
 	HFT_LOG_UNSEALED,
 	HFT_LOG_REPAIRED,
+	HFT_LOG_RINGS,
 	HFT_LOG_FINDINGS
 };
 

@@ -5,9 +5,13 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "locked.h"
+
+#define LOOK_TRIES	10
+#define LOOK_PAUSE_NS	1000000
 
 /* Under the lock, which a fork waits for: between open() and here a child would not know. */
 static pthread_mutex_t fds_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -86,15 +90,33 @@ static int open_locked(const char *path, int flags)
 int log_locked_open(const char *path, int flags)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	int fd;
+	const struct timespec pause = { .tv_nsec = LOOK_PAUSE_NS };
+	unsigned int tries;
+	int fd = -EBUSY;
 
 	pthread_once(&once, start_watching);
 	if (start_err)
 		return -start_err;
-	pthread_mutex_lock(&fds_lock);
-	fd = open_locked(path, flags);
-	pthread_mutex_unlock(&fds_lock);
+	for (tries = 0; fd == -EBUSY && tries < LOOK_TRIES; tries++) {
+		if (tries)
+			nanosleep(&pause, NULL);
+		pthread_mutex_lock(&fds_lock);
+		fd = open_locked(path, flags);
+		pthread_mutex_unlock(&fds_lock);
+	}
 	return fd;
+}
+
+int log_locked_look(const char *path, int flags)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_SH | LOCK_NB))
+		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	close(fd);
+	return err;
 }
 
 /* A child has closed it already: the number may be another file's. */

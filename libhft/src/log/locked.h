@@ -18,4 +18,10 @@
 int log_locked_open(const char *path, int flags);
 void log_locked_close(int fd);
 
+/*
+ * Has another one the lock?  -EBUSY: yes; 0; or what open(2) says.  Who looks has it for a
+ * moment, with others who look: who opens the folder meanwhile tries again.
+ */
+int log_locked_look(const char *path, int flags);
+
 #endif /* HFT_LOG_LOCKED_H */

@@ -15,6 +15,7 @@
 
 #include "../api.h"
 #include "../engine/internal.h"
+#include "left.h"
 #include "locked.h"
 #include "log.h"
 #include "../options.h"
@@ -22,7 +23,6 @@
 
 #define DEFAULT_RING	(4ull << 20)
 #define DEFAULT_AUDIT	(1ull << 20)
-#define DEFAULT_DIR	"/dev/shm"
 #define DEFAULT_IDLE_NS	20000000ull
 #define LEAST_INTERVAL_NS	(LOG_NS_PER_S / 10)
 #define MOST_INTERVAL_NS	(10 * LOG_NS_PER_S)
@@ -62,7 +62,7 @@ static int read_opts(struct hft_log *log, const struct hft_log_opts *user)
 	if (!opts->idle_ns)
 		opts->idle_ns = DEFAULT_IDLE_NS;
 	if (!opts->ring_dir)
-		opts->ring_dir = DEFAULT_DIR;
+		opts->ring_dir = LOG_RING_PARENT;
 	if (opts->clock_interval_ns && (opts->clock_interval_ns < LEAST_INTERVAL_NS ||
 					opts->clock_interval_ns > MOST_INTERVAL_NS))
 		return hft_fail(EINVAL, "evidence of clocks is taken each 100 ms to 10 s");
@@ -147,8 +147,7 @@ static int check_owner(int fd, const char *name)
 static void remove_ring_dir(struct hft_log *log)
 {
 	log_sites_close_journal(log->ring_fd);
-	log_trouble_remove(log->ring_fd);
-	rmdir(log->ring_dir);
+	log_left_tidy(log->ring_fd, log->ring_dir);
 	log_locked_close(log->ring_fd);
 }
 
@@ -178,6 +177,7 @@ static int make_ring_dir(struct hft_log *log)
 		log->ring_fd = -1;
 		return err;
 	}
+	log_left_link(log->ring_fd, log->dir);
 	return log_sites_open_journal(log->ring_fd);
 }
 

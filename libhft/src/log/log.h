@@ -19,6 +19,7 @@
 #include "store.h"
 
 #define LOG_NS_PER_S		1000000000ull
+#define LOG_RING_PARENT		"/dev/shm"
 
 /*
  * How long closing waits at a time, for calls that are under way and a disk that takes nothing:

@@ -10,6 +10,7 @@
 #include "../api.h"
 #include "../options.h"
 #include "journal.h"
+#include "left.h"
 #include "log.h"
 
 /**
@@ -54,6 +55,7 @@ HFT_API int hft_log_look(const char *dir, struct hft_log_info *info)
 		return err;
 	it.pid = control.pid;
 	it.open = control.open;
+	it.state = log_state(dir, &control);
 	memcpy(it.program, control.program, sizeof(it.program));
 	memcpy(it.ring_dir, control.ring_dir, sizeof(it.ring_dir));
 	err = it.open ? log_trouble_read(it.ring_dir, &it.trouble) : 0;
@@ -97,10 +99,9 @@ static void look_at_ring(const struct hft_log_ring *ring, struct hft_log_ring_in
 }
 
 /* One that has gone meanwhile, or is not there yet, is none.  Only the page is read. */
-static int visit_ring(int dir_fd, const char *name, hft_log_ring_fn fn, void *arg)
+int log_ring_look(int dir_fd, const char *name, struct hft_log_ring_info *info, uint32_t *pid)
 {
-	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct hft_log_ring_info info;
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct hft_log_ring ring;
 	ssize_t size;
 
@@ -111,8 +112,18 @@ static int visit_ring(int dir_fd, const char *name, hft_log_ring_fn fn, void *ar
 	if (size != sizeof(ring) || ring.magic != HFT_LOG_RING_MAGIC ||
 	    ring.version != HFT_LOG_RING_VERSION)
 		return 0;
-	look_at_ring(&ring, &info);
-	return fn(arg, &info);
+	look_at_ring(&ring, info);
+	if (pid)
+		*pid = ring.pid;
+	return 1;
+}
+
+static int visit_ring(int dir_fd, const char *name, hft_log_ring_fn fn, void *arg)
+{
+	struct hft_log_ring_info info;
+	int ret = log_ring_look(dir_fd, name, &info, NULL);
+
+	return ret > 0 ? fn(arg, &info) : ret;
 }
 
 /**

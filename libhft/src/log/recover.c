@@ -23,6 +23,7 @@
 #include "../api.h"
 #include "../options.h"
 #include "journal.h"
+#include "left.h"
 #include "locked.h"
 #include "log.h"
 #include "runs.h"
@@ -418,9 +419,7 @@ static int remove_rings(struct recovery *it)
 	for (i = 0; i < it->nr_left; i++)
 		unlinkat(it->ring_fd, it->left[i].name, 0);
 	err = say_closed(it);
-	unlinkat(it->ring_fd, LOG_JOURNAL, 0);
-	log_trouble_remove(it->ring_fd);
-	rmdir(it->control.ring_dir);
+	log_left_tidy(it->ring_fd, it->control.ring_dir);
 	return err;
 }
 
@@ -474,9 +473,7 @@ static int tidy(struct recovery *it)
 
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	unlinkat(it->ring_fd, LOG_JOURNAL, 0);
-	log_trouble_remove(it->ring_fd);
-	rmdir(it->control.ring_dir);
+	log_left_tidy(it->ring_fd, it->control.ring_dir);
 	log_locked_close(it->ring_fd);
 	return 0;
 }

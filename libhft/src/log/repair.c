@@ -16,6 +16,7 @@
 #include "../api.h"
 #include "../gettime.h"
 #include "../options.h"
+#include "left.h"
 #include "locked.h"
 #include "repair.h"
 
@@ -283,7 +284,12 @@ static int hft_log_repair_locked(int dir_fd, const struct hft_log_repair_opts *o
  * and what was found: hft_log_verify() tells of it.  In place, what is cut is kept in files
  * whose name begins with ".cut-", in the folder of the chunk.
  *
- * Return: 0, also if there was nothing to repair; -EBUSY: the log is being written;
+ * A log whose process has left rings is not repaired: it would be whole, and without what these
+ * have.  They are not recovered by this: a copy of a log would take them from the log that they
+ * are of.
+ *
+ * Return: 0, also if there was nothing to repair; -EBUSY: the log is being written; -EUCLEAN:
+ * its process has left rings: see hft_log_recover(); -ENXIO: the same, and they are not here;
  * -EBADMSG: a seal is missing or damaged that was there: see hft_log_verify(); -EEXIST:
  * @user_opts->output is there, else it is removed when the repair fails; -ENOENT, -EINVAL,
  * -ENOMEM, and what the file system says.
@@ -300,6 +306,9 @@ HFT_API int hft_log_repair(const char *dir, const struct hft_log_repair_opts *us
 	err = hft_check_answer(user_result);
 	if (!err)
 		err = hft_read_opts(&opts, sizeof(opts), user_opts);
+	if (err)
+		return err;
+	err = log_left_check(dir);
 	if (err)
 		return err;
 	fd = log_locked_open(dir, 0);

@@ -120,6 +120,12 @@ int log_queue_make(struct log_queue **queue, const struct log_ring_spec *spec);
 int log_queue_map(struct log_queue **queue, int dir_fd, const char *name);
 void log_queue_put(struct log_queue *queue);
 
+/*
+ * look.c: how it is now.  1; 0: it is no ring, or has gone meanwhile; or -errno.  @pid: answered;
+ * of its process, NULL: not asked for
+ */
+int log_ring_look(int dir_fd, const char *name, struct hft_log_ring_info *info, uint32_t *pid);
+
 /* Is the file that of a ring which nobody has got? */
 bool log_ring_is_unborn(int dir_fd, const char *name);
 

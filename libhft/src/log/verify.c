@@ -15,6 +15,7 @@
 
 #include "../api.h"
 #include "../options.h"
+#include "left.h"
 #include "verify.h"
 
 #define HASH	HFT_LOG_HASH_BYTES
@@ -46,6 +47,7 @@ HFT_API const char *hft_log_finding_name(enum hft_log_finding_kind kind)
 		[HFT_LOG_TORN] = "torn",
 		[HFT_LOG_UNSEALED] = "unsealed",
 		[HFT_LOG_REPAIRED] = "repaired",
+		[HFT_LOG_RINGS] = "rings",
 	};
 
 	return (unsigned int)kind < HFT_LOG_FINDINGS ? names[kind] : "unknown";
@@ -342,6 +344,19 @@ static int hft_log_verify_all(struct hft_log_verifier *verifier)
 	return 0;
 }
 
+/* What is missing at the end of the log can not be told from its files. */
+static void hft_log_check_rings(struct hft_log_verifier *verifier, const char *dir)
+{
+	struct hft_log_info info = { .sz = sizeof(info) };
+	char text[512];
+
+	verifier->chunk = NULL;
+	verifier->has_clock = false;
+	verifier->file = "";
+	if (!hft_log_look(dir, &info) && log_left_text(dir, &info, text, sizeof(text)))
+		hft_log_find(verifier, HFT_LOG_RINGS, HFT_LOG_IS_TORN, NULL, "%s", text);
+}
+
 static int hft_log_verifier_open(struct hft_log_verifier *verifier, const char *dir)
 {
 	int err;
@@ -396,6 +411,8 @@ HFT_API int hft_log_verify(const char *dir, const struct hft_log_verify_opts *us
 	err = hft_log_verifier_open(&verifier, dir);
 	if (!err)
 		err = hft_log_verify_all(&verifier);
+	if (!err)
+		hft_log_check_rings(&verifier, dir);
 	if (!err)
 		hft_answer(user_result, &verifier.result, sizeof(verifier.result));
 	hft_log_verifier_close(&verifier);
