@@ -40,7 +40,10 @@ void fuzz_write_log(const char *dir, uint32_t flags)
 		.program = "program",
 		.clock = { "tsc", 3000000000ull, 1700000000, 123456, -5 },
 	};
-	const struct hft_log_store_stream stream = { STREAM, 100, 1, "thread", "audit", true, 0, 0 };
+	const struct hft_log_store_stream stream = {
+		.id = STREAM, .tid = 100, .cpu = 1, .thread = "thread", .policy = "audit",
+		.audit = true,
+	};
 	struct hft_log_store_opts opts = {
 		.sz = sizeof(opts),
 		.flags = flags,

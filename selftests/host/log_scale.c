@@ -50,7 +50,9 @@ static void open_scaled(struct hft_log_store **store)
 		.chunk_bytes = scale() < 100 ? 4 << 20 : 512 << 20,
 		.pack_level = 1,
 	};
-	const struct hft_log_store_stream stream = { 1, 1, -1, "one", "block", false, 0, 0 };
+	const struct hft_log_store_stream stream = {
+		.id = 1, .tid = 1, .cpu = -1, .thread = "one", .policy = "block",
+	};
 
 	assert_int_equal(hft_log_store_open(store, dir, &origin, &opts), 0);
 	assert_int_equal(hft_log_store_site_add(*store, &task_site), 0);

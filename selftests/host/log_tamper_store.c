@@ -77,7 +77,10 @@ static void append(struct hft_log_store *store, const uint8_t *records, size_t b
 /* Appends so much, in a way that chunks are closed on the way. */
 static struct hft_log_store *write_log(struct hft_log_store_opts *opts, size_t bytes)
 {
-	const struct hft_log_store_stream stream = { STREAM, 7, 1, "thread", "audit", true, 0, 0 };
+	const struct hft_log_store_stream stream = {
+		.id = STREAM, .tid = 7, .cpu = 1, .thread = "thread", .policy = "audit",
+		.audit = true,
+	};
 	struct record_source source = { .random = 4711, .stamp = 1000000 };
 	static uint8_t records[16384];
 	struct hft_log_store *store;

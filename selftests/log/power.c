@@ -56,7 +56,9 @@ static struct hft_log_store *open_store(void)
 	static const struct hft_log_store_site site = {
 		HFT_LOG_SITE_FIRST, 3, 1, 1, "count", "test", NULL, "power.c", &field, 0,
 	};
-	static const struct hft_log_store_stream stream = { 1, 1, -1, "one", "audit", true, 0, 0 };
+	static const struct hft_log_store_stream stream = {
+		.id = 1, .tid = 1, .cpu = -1, .thread = "one", .policy = "audit", .audit = true,
+	};
 	static const struct hft_log_store_origin origin = {
 		.uuid = { 1 }, .pid = 1, .clock = { "tsc", 1000000000, 0, 0, 0 },
 	};
