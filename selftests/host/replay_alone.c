@@ -15,6 +15,8 @@
 #define JOBS		120
 #define RINGS		3
 #define DAY_NS		(JOBS * 100 * NSEC_PER_USEC)
+#define SLOT_NS		(400 * NSEC_PER_USEC)	/* more than a job takes */
+#define SLOT_STRIDE	37			/* no divisor of JOBS */
 #define NEVER		UINT64_MAX
 
 struct job {
@@ -38,6 +40,7 @@ struct how {
 	uint32_t policy;
 	uint32_t cpus;
 	uint64_t lead;
+	uint64_t scale;			/* of what jobs take */
 };
 
 static void make_jobs(struct job *jobs, uint32_t rings, uint64_t seed)
@@ -55,6 +58,19 @@ static void make_jobs(struct job *jobs, uint32_t rings, uint64_t seed)
 		};
 		job->deadline = job->release + job->run +
 				random_below(&seed, 600) * NSEC_PER_USEC;
+	}
+}
+
+/* One after the other has ended, as one thread is the worker of all rings when they are recorded. */
+static void set_apart(struct job *jobs, uint64_t scale)
+{
+	uint32_t i;
+
+	for (i = 0; i < JOBS; i++) {
+		uint64_t slack = jobs[i].deadline - jobs[i].release - jobs[i].run;
+
+		jobs[i].release = (5 + i * SLOT_STRIDE % JOBS) * SLOT_NS;
+		jobs[i].deadline = jobs[i].release + scale * jobs[i].run + slack;
 	}
 }
 
@@ -106,11 +122,11 @@ static uint32_t first_ring(const struct job *jobs, uint32_t cpu, const struct ho
 	return first;
 }
 
-static void run_job(struct job *job, uint64_t *now, struct figures *figures)
+static void run_job(struct job *job, const struct how *how, uint64_t *now, struct figures *figures)
 {
 	uint64_t start = *now > job->release ? *now : job->release;
 
-	*now = start + job->run;
+	*now = start + how->scale * job->run;
 	job->done = true;
 	figures->jobs++;
 	figures->missed += *now > job->deadline;
@@ -139,7 +155,7 @@ static void compute(const struct job *asked, const struct how *how, struct figur
 			job = best_of(jobs, ring, how, when);
 			now = when > now ? when : now;
 			for (; job; job = best_of(jobs, ring, how, now))
-				run_job(job, &now, &figures[ring]);
+				run_job(job, how, &now, &figures[ring]);
 		}
 	}
 }
@@ -153,11 +169,26 @@ static void consume(struct hft_ring *ring, const struct job *jobs)
 	hft_ring_advance(ring);
 }
 
+/* Of those that were not done: the one that is released first. */
+static const struct job *next_job(const struct job *jobs, bool *done)
+{
+	const struct job *next = NULL;
+	int i;
+
+	for (i = 0; i < JOBS; i++) {
+		if (!done[i] && (!next || jobs[i].release < next->release))
+			next = &jobs[i];
+	}
+	done[next - jobs] = true;
+	return next;
+}
+
 static void record(const char *path, const struct job *jobs, uint32_t nr)
 {
 	HFT_OPTS(hft_opts, opts, .backend = "sim", .device = "cpus=3", .tasks = JOBS);
-	struct hft_ring *rings[RINGS];
-	uint32_t i, left;
+	struct hft_ring *rings[RINGS], *ring_of_next;
+	bool done[JOBS] = { false };
+	uint32_t i;
 	struct hft *h;
 
 	load_remove(path);
@@ -180,11 +211,10 @@ static void record(const char *path, const struct job *jobs, uint32_t nr)
 
 		assert_int_equal(hft_submit(h, &task, NULL), 0);
 	}
-	for (left = JOBS, i = 0; left; i++) {
-		if (hft_wait(rings[i % nr], hft_now() + NSEC_PER_USEC) > 0) {
-			consume(rings[i % nr], jobs);
-			left--;
-		}
+	for (i = 0; i < JOBS; i++) {
+		ring_of_next = rings[next_job(jobs, done)->ring];
+		assert_true(hft_wait(ring_of_next, hft_now() + RINGS * DAY_NS) > 0);
+		consume(ring_of_next, jobs);
 	}
 	/* For what takes longer with a change. */
 	hft_spin_until(hft_now() + RINGS * DAY_NS);
@@ -216,7 +246,8 @@ static void compare(const struct hft_what_if_side *side, const struct figures *f
 /* Returns by how many misses the change makes a difference, to the better or the worse. */
 static uint64_t check(const struct job *jobs, uint32_t rings, const struct hft_what_if *change)
 {
-	struct how before = { .policy = HFT_POLICY_FIFO, .cpus = RINGS }, after = before;
+	struct how before = { .policy = HFT_POLICY_FIFO, .cpus = RINGS, .scale = 1 };
+	struct how after = before;
 	struct hft_what_if_row rows[RINGS] = { 0 };
 	struct figures figures[2][RINGS];
 	uint64_t differs = 0;
@@ -228,6 +259,8 @@ static uint64_t check(const struct job *jobs, uint32_t rings, const struct hft_w
 		after.lead = change->lead_ns;
 	if (change->fields & HFT_WHAT_IF_CPUS)
 		after.cpus = change->cpus;
+	if (change->fields & HFT_WHAT_IF_COST)
+		after.scale = change->cost_ppm / 1000000;
 	compute(jobs, &before, figures[0]);
 	compute(jobs, &after, figures[1]);
 	assert_int_equal(hft_replay_what_if(path_of("alone"), NULL, change, keep_row, rows), 0);
@@ -259,11 +292,13 @@ static void test_policy_and_lead(void **state)
 
 static void test_cpus(void **state)
 {
-	HFT_OPTS(hft_what_if, change, .fields = HFT_WHAT_IF_CPUS, .cpus = 1);
+	HFT_OPTS(hft_what_if, change, .fields = HFT_WHAT_IF_CPUS | HFT_WHAT_IF_COST, .cpus = 1,
+		 .cost_ppm = 3000000);
 	struct job jobs[JOBS];
 
 	(void)state;
 	make_jobs(jobs, RINGS, 2);
+	set_apart(jobs, 3);
 	record(path_of("alone"), jobs, RINGS);
 	assert_true(check(jobs, RINGS, &change));
 	change.cpus = 2;
