@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -26,6 +27,7 @@
 static cpu_set_t all;
 static int cpus[2], nr_cpus;
 static atomic_uint told;
+static sem_t all_seen;
 
 static void hear(void *arg, enum hft_log_store_event event, int err, const char *text)
 {
@@ -135,14 +137,8 @@ static void *log_bound(void *cpu)
 {
 	bind_to(*(int *)cpu);
 	assert_int_equal(hft_log(HFT_LOG_INFO, "bound"), 0);
-	pause();
+	sem_wait(&all_seen);
 	return NULL;
-}
-
-static void end_thread(pthread_t thread)
-{
-	assert_int_equal(pthread_cancel(thread), 0);
-	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
 /* With two CPUs, both are taken then. */
@@ -154,6 +150,7 @@ static void test_thread(void **state)
 
 	(void)state;
 	need_two();
+	sem_init(&all_seen, 0, 0);
 	log = open_told(NULL);
 	assert_int_equal(pthread_create(&threads[0], NULL, log_bound, &cpus[1]), 0);
 	wait_left(cpus[1]);
@@ -164,7 +161,9 @@ static void test_thread(void **state)
 	else
 		wait_left(cpus[0]);
 	for (i = 0; i < 2; i++)
-		end_thread(threads[i]);
+		sem_post(&all_seen);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	assert_int_equal(hft_log_close(log), 0);
 }
 
