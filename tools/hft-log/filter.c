@@ -244,12 +244,11 @@ int filter_open(struct filter *filter, struct hft_log_reader **reader, char *con
 		return wrong_usage("--from is not before --to");
 	err = hft_log_reader_open(reader, (const char *const *)paths, (unsigned int)nr_paths,
 				  &filter->opts);
+	if (err)
+		fail_hft(err, NULL);
 	for (i = 0; i < nr_paths; i++)
 		filter->torn |= tell_left(paths[i]);
-	if (!err)
-		return 0;
-	fail_hft(err, NULL);
-	return STATUS_USAGE;
+	return err ? STATUS_USAGE : 0;
 }
 
 int filter_status(struct filter *filter, int ret)
