@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* flavours: plain asan gcov */
 /* What a process that was killed has lost and not told: recovery tells it, once. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -11,6 +12,7 @@
 #include <stdint.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -482,6 +484,77 @@ static void test_held_by_another(void **state)
 	tree_remove(dir);
 }
 
+static void run_stopped(void)
+{
+	HFT_OPTS(hft_log_opts, opts, .ring_bytes = LEAST);
+
+	alarm(PATIENCE_S);
+	if (hft_log_open(&the_log, dir, &opts) || log_number(0))
+		_exit(1);
+	raise(SIGSTOP);
+	_exit(1);
+}
+
+/* The number of the process's ring of io_uring; -1: it has none. */
+static int find_uring(pid_t pid)
+{
+	char path[64], name[64];
+	struct dirent *entry;
+	ssize_t size;
+	DIR *folder;
+	int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	folder = opendir(path);
+	assert_non_null(folder);
+	while (fd < 0 && (entry = readdir(folder))) {
+		size = readlinkat(dirfd(folder), entry->d_name, name, sizeof(name) - 1);
+		name[size < 0 ? 0 : size] = '\0';
+		if (!strcmp(name, "anon_inode:[io_uring]"))
+			fd = atoi(entry->d_name);
+	}
+	closedir(folder);
+	return fd;
+}
+
+/* A descriptor of that ring, which stays when the process is killed; -1: it has none. */
+static int kill_but_uring(void)
+{
+	int fd, uring = -1, pidfd, status;
+	pid_t pid = fork();
+
+	if (!pid)
+		run_stopped();
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	fd = find_uring(pid);
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd >= 0)
+		uring = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	close(pidfd);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return uring;
+}
+
+/* As long as a write of it may be under way, which has the ring of io_uring, files may change. */
+static void test_held_by_writes(void **state)
+{
+	(void)state;
+	tree_make(dir, NULL, 0);
+	held = kill_but_uring();
+	if (held < 0) {
+		tree_remove(dir);
+		skip();
+	}
+	for_ever = true;
+	assert_int_equal(hft_log_recover(dir, NULL), -EBUSY);
+	for_ever = false;
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+	assert_int_equal(held, -1);
+	tree_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -495,6 +568,7 @@ int main(void)
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_held_of_zombie),
 		cmocka_unit_test(test_held_by_another),
+		cmocka_unit_test(test_held_by_writes),
 	};
 
 	times = mmap(NULL, sizeof(*times), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -119,17 +120,70 @@ int log_locked_look(const char *path, int flags)
 	return err;
 }
 
-/* A child has closed it already: the number may be another file's. */
-void log_locked_close(int fd)
+/* Under the lock.  Returns false: a child has closed it, and the number may be another file's. */
+static bool forget(int fd)
 {
 	unsigned int i = 0;
 
-	pthread_mutex_lock(&fds_lock);
 	while (i < nr_fds && fds[i] != fd)
 		i++;
-	if (i < nr_fds) {
-		fds[i] = fds[--nr_fds];
+	if (i == nr_fds)
+		return false;
+	fds[i] = fds[--nr_fds];
+	return true;
+}
+
+void log_locked_close(int fd)
+{
+	pthread_mutex_lock(&fds_lock);
+	if (forget(fd))
 		close(fd);
+	pthread_mutex_unlock(&fds_lock);
+}
+
+static int open_ring(struct io_uring *ring, unsigned int entries, int fd)
+{
+	int err = make_room();
+
+	if (!err)
+		err = io_uring_queue_init(entries, ring, 0);
+	if (err)
+		return err;
+	/* A mapping keeps a ring as a descriptor does. */
+	err = io_uring_ring_dontfork(ring);
+	if (!err)
+		err = io_uring_register_files(ring, &fd, 1);
+	if (err)
+		io_uring_queue_exit(ring);
+	else
+		fds[nr_fds++] = ring->ring_fd;
+	return err;
+}
+
+int log_locked_ring_open(struct io_uring *ring, unsigned int entries, int fd)
+{
+	int err;
+
+	pthread_mutex_lock(&fds_lock);
+	err = open_ring(ring, entries, fd);
+	pthread_mutex_unlock(&fds_lock);
+	return err;
+}
+
+int log_locked_ring_move(struct io_uring *ring, int fd)
+{
+	int done = io_uring_register_files_update(ring, 0, &fd, 1);
+
+	return done < 0 ? done : 0;
+}
+
+/* What is behind the descriptor ends later, in a thread of the kernel: not with the lock. */
+void log_locked_ring_close(struct io_uring *ring)
+{
+	pthread_mutex_lock(&fds_lock);
+	if (forget(ring->ring_fd)) {
+		io_uring_unregister_files(ring);
+		io_uring_queue_exit(ring);
 	}
 	pthread_mutex_unlock(&fds_lock);
 }

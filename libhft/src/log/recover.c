@@ -5,6 +5,9 @@
  * Its files may have more than its rings know of: a write was over, and it could not say so.
  * Numbers of records tell what is there already.  Of two writes, the later may be the one
  * that was: then what is between is written behind it, and is read after it.
+ *
+ * Writes of io_uring go on after their process: files are not looked at before the last one is
+ * over, or what it was to write would be there twice.  It keeps the lock of the log's folder.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -34,6 +37,7 @@
 #define PAUSE_NS	1000000
 #define LOST_STREAMS	65536
 #define BUSY_TRIES	100		/* for a second in all */
+#define WRITES_TRIES	1000		/* for ten: a disk in order does not take as long */
 #define BUSY_PAUSE_NS	10000000
 
 /**
@@ -55,6 +59,7 @@ struct recovery {
 	struct log_control control;
 	int control_fd;
 	int ring_fd;
+	bool writes;		/* its process has ended, and what that was to write has not */
 	struct left *left;
 	size_t nr_left;
 	struct hft_log_store *store;
@@ -514,6 +519,17 @@ static int recover_none(struct recovery *it)
 	return err;
 }
 
+/* For who has the rings locked: their process is no more. */
+static int look_for_writes(struct recovery *it)
+{
+	int err = log_locked_look(it->dir, 0);
+
+	it->writes = err == -EBUSY;
+	if (it->writes)
+		return is_busy(it);
+	return err ? hft_fail(-err, "lock %s", it->dir) : 0;
+}
+
 static int recover(struct recovery *it, const struct hft_log_store_opts *opts)
 {
 	int err;
@@ -525,7 +541,9 @@ static int recover(struct recovery *it, const struct hft_log_store_opts *opts)
 		return recover_none(it);
 	if (err)
 		return err;
-	err = recover_rings(it, opts);
+	err = look_for_writes(it);
+	if (!err)
+		err = recover_rings(it, opts);
 	log_locked_close(it->ring_fd);
 	return err;
 }
@@ -543,8 +561,8 @@ static bool has_ended(uint32_t pid)
 	return ended;
 }
 
-/* @again: answered: it is locked, but its process has ended */
-static int try_recover(const char *dir, const struct hft_log_store_opts *opts, bool *again)
+/* @most: answered: how often to try: it is locked, but its process has ended */
+static int try_recover(const char *dir, const struct hft_log_store_opts *opts, unsigned int *most)
 {
 	struct recovery it = { .dir = dir };
 	int err;
@@ -553,8 +571,9 @@ static int try_recover(const char *dir, const struct hft_log_store_opts *opts, b
 	if (it.control_fd < 0)
 		return it.control_fd;
 	err = recover(&it, opts);
-	*again = err == -EBUSY && has_ended(it.control.pid);
-	if (*again)
+	if (err == -EBUSY && (it.writes || has_ended(it.control.pid)))
+		*most = it.writes ? WRITES_TRIES : BUSY_TRIES;
+	if (*most)
 		hft_fail(EBUSY, "%s is locked, and process %u, which wrote to it, has ended or is "
 			 "of another container: see fuser -v %s", dir, it.control.pid, dir);
 	close(it.control_fd);
@@ -576,8 +595,9 @@ static int try_recover(const char *dir, const struct hft_log_store_opts *opts, b
  * has none.
  *
  * A process that was killed may keep its log locked a moment longer, even if it was waited for:
- * what it had asked the disk for comes to its end.  It is tried again for a second, where the
- * process with its number has ended, or there is none.
+ * what it had asked the disk for comes to its end.  That is waited for up to 10 s.  Where its
+ * rings are locked, too, or not to be seen, and the process with its number has ended, or there
+ * is none, it is tried again for a second.
  *
  * Return: 0; -ENOENT: there is no log; -EBUSY: its process lives, or another one is at it;
  * -EBADMSG: what is there is not of a log; -ENXIO: the rings are not to be seen here, though the
@@ -588,17 +608,16 @@ static int try_recover(const char *dir, const struct hft_log_store_opts *opts, b
 HFT_API int hft_log_recover(const char *dir, const struct hft_log_store_opts *opts)
 {
 	const struct timespec pause = { .tv_nsec = BUSY_PAUSE_NS };
-	unsigned int tries = 0;
-	bool again = false;
+	unsigned int tries = 0, most = 0;
 	int err;
 
 	if (!dir)
 		return hft_fail(EINVAL, "a log has a folder");
-	err = try_recover(dir, opts, &again);
-	while (again && ++tries < BUSY_TRIES) {
+	err = try_recover(dir, opts, &most);
+	while (++tries < most) {
 		nanosleep(&pause, NULL);
-		again = false;
-		err = try_recover(dir, opts, &again);
+		most = 0;
+		err = try_recover(dir, opts, &most);
 	}
 	return err;
 }

@@ -123,7 +123,7 @@ static int make_files(struct hft_log_store *store, struct log_chunk *chunk, cons
 static int find_folder(struct hft_log_store *store)
 {
 	struct stat stat;
-	int fd;
+	int fd, err;
 
 	if (!fstat(store->dir_fd, &stat) && stat.st_nlink)
 		return 0;
@@ -133,6 +133,11 @@ static int find_folder(struct hft_log_store *store)
 	if (fd < 0)
 		return hft_fail(-fd, fd == -EBUSY ? "%s: another process writes there" :
 				"opening %s", store->dir);
+	err = store->uring ? log_locked_ring_move(&store->ring, fd) : 0;
+	if (err) {
+		log_locked_close(fd);
+		return hft_fail(-err, "keeping the lock of %s", store->dir);
+	}
 	log_locked_close(store->dir_fd);
 	store->dir_fd = fd;
 	return 0;

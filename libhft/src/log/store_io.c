@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../options.h"
+#include "locked.h"
 #include "store_internal.h"
 
 #define RING_ENTRIES	128
@@ -27,7 +28,7 @@ static void open_ring(struct hft_log_store *store)
 
 	if (store->opts.flags & HFT_LOG_STORE_NO_URING)
 		return;
-	store->uring = !io_uring_queue_init(RING_ENTRIES, &store->ring, 0);
+	store->uring = !log_locked_ring_open(&store->ring, RING_ENTRIES, store->dir_fd);
 	vectors = store->uring ? calloc(store->opts.buffers, sizeof(*vectors)) : NULL;
 	if (!vectors)
 		return;
@@ -71,7 +72,7 @@ void hft_store_io_close(struct hft_log_store *store)
 	if (store->uring) {
 		while (store->running)
 			hft_store_io_reap(store, true, NSEC_PER_SEC);
-		io_uring_queue_exit(&store->ring);
+		log_locked_ring_close(&store->ring);
 	}
 	if (store->buffers)
 		munmap(store->buffers, store->buffers_bytes);
