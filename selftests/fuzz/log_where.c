@@ -17,7 +17,9 @@ static void test_views(struct hft_log_where *where)
 		.subsystem = "s", .name = "n", .format = "", .file = "f", .nr_fields = 4,
 		.fields = fields,
 	};
-	static const struct hft_log_view_log log = { "p", "u", "h", "g", 1, 0 };
+	static const struct hft_log_view_log log = {
+		.path = "p", .uuid = "u", .host = "h", .program = "g", .pid = 1,
+	};
 	static const struct hft_log_view_stream stream = { &log, 1, 2, -1, "t", "drop", 0 };
 	union hft_log_view_value values[] = {
 		{ .u = 100 }, { .i = -5 }, { .d = 1.5 }, { .s = "ABC" }
