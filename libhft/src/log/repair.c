@@ -20,6 +20,8 @@
 #include "locked.h"
 #include "repair.h"
 
+#define LOCK_TRIES	100		/* for a second in all */
+#define LOCK_PAUSE_NS	10000000
 #define HASH	HFT_LOG_HASH_BYTES
 
 static int hft_log_by_name(const void *a, const void *b)
@@ -273,6 +275,20 @@ static int hft_log_repair_locked(int dir_fd, const struct hft_log_repair_opts *o
 	return err;
 }
 
+/* What a process that was killed has asked the disk for comes to its end after it. */
+static int lock_folder(const char *dir)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	unsigned int tries = 0;
+	int fd = log_locked_open(dir, 0);
+
+	while (fd == -EBUSY && tries++ < LOCK_TRIES) {
+		nanosleep(&pause, NULL);
+		fd = log_locked_open(dir, 0);
+	}
+	return fd;
+}
+
 /**
  * hft_log_repair() - keep and seal what a crash has left of a log
  * @dir: folder of the log, that no one writes to
@@ -288,7 +304,8 @@ static int hft_log_repair_locked(int dir_fd, const struct hft_log_repair_opts *o
  * have.  They are not recovered by this: a copy of a log would take them from the log that they
  * are of.
  *
- * Return: 0, also if there was nothing to repair; -EBUSY: the log is being written; -EUCLEAN:
+ * Return: 0, also if there was nothing to repair; -EBUSY: the log is being written, for another
+ * second, too, as a process that was killed may keep it locked a moment longer; -EUCLEAN:
  * its process has left rings: see hft_log_recover(); -ENXIO: the same, and they are not here;
  * -EBADMSG: a seal is missing or damaged that was there: see hft_log_verify(); -EEXIST:
  * @user_opts->output is there, else it is removed when the repair fails; -ENOENT, -EINVAL,
@@ -311,7 +328,7 @@ HFT_API int hft_log_repair(const char *dir, const struct hft_log_repair_opts *us
 	err = log_left_check(dir);
 	if (err)
 		return err;
-	fd = log_locked_open(dir, 0);
+	fd = lock_folder(dir);
 	if (fd < 0)
 		return hft_fail(-fd, fd == -EBUSY ? "%s is being written" : "open the log %s", dir);
 	err = hft_log_repair_locked(fd, &opts, &result);
