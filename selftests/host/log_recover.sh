@@ -17,6 +17,7 @@ trap 'rm -rf "$dir" "$rings"' EXIT
 
 # start LOG [KEY]: a process logs there, $pid, and its records stay in its rings
 start() {
+	logged=$1
 	coproc logger { exec "$LOGGER" hold "$1" "$rings" $2; }
 	pid=$!
 	read -r line <&"${logger[0]}"
@@ -24,10 +25,12 @@ start() {
 	result $? "a process logs"
 }
 
-# kill_it: and nothing of its records is in files
+# kill_it: and nothing of its records is in files.  What the disk was asked for before that
+# keeps the log locked a moment longer.
 kill_it() {
 	kill -9 "$pid"
 	wait "$pid" 2>/dev/null
+	flock -w 10 "$logged" true
 }
 
 log=$dir/log
