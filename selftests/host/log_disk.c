@@ -99,14 +99,11 @@ static struct hft_log_trouble wait_info(int err)
 
 static unsigned int count_told(const char *what, uint64_t err)
 {
-	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "hft");
+	struct hft_log_reader *reader = read_own_records();
 	const struct hft_log_view *view;
-	struct hft_log_reader *reader;
-	const char *path = dir;
 	unsigned int nr = 0;
 	int ret;
 
-	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &opts), 0);
 	while ((ret = hft_log_reader_next(reader, &view)) > 0)
 		nr += view->site->id == HFT_LOG_ID_STORE && view->values[1].u == err &&
 		      !strcmp(view->values[0].s, what);

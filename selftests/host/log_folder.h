@@ -81,4 +81,15 @@ static inline uint64_t count_records(const char *subsystems, uint64_t *lost)
 	return sum;
 }
 
+/* What the log says of itself: its levels, its disk, its clocks. */
+static inline struct hft_log_reader *read_own_records(void)
+{
+	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "hft");
+	struct hft_log_reader *reader;
+	const char *path = dir;
+
+	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &opts), 0);
+	return reader;
+}
+
 #endif /* HOST_LOG_FOLDER_H */

@@ -156,14 +156,11 @@ static void test_levels(void **state)
 /* Of the records hft:level, how many say so, of a rule of this process? */
 static unsigned int count_changes(const char *pattern, const char *level)
 {
-	HFT_OPTS(hft_log_reader_opts, opts, .subsystems = "hft");
+	struct hft_log_reader *reader = read_own_records();
 	const struct hft_log_view *view;
-	struct hft_log_reader *reader;
-	const char *path = dir;
 	unsigned int nr = 0;
 	int ret;
 
-	assert_int_equal(hft_log_reader_open(&reader, &path, 1, &opts), 0);
 	while ((ret = hft_log_reader_next(reader, &view)) > 0) {
 		if (view->site->id != HFT_LOG_ID_LEVEL || strcmp(view->values[0].s, pattern))
 			continue;
