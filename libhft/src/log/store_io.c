@@ -332,12 +332,16 @@ void hft_store_io_sync_chunk(struct hft_log_store *store, struct log_chunk *chun
 			sync_chunk_done(store, chunk, -EAGAIN);
 }
 
+/* A file system that writes at once, and not behind it, has the drainer wait in here. */
 void hft_store_io_submit(struct hft_log_store *store)
 {
+	uint64_t begun;
 	int done;
 
 	while (store->uring && store->queued) {
+		begun = hft_store_monotonic();
 		done = io_uring_submit(&store->ring);
+		look_back(store, begun);
 		if (done <= 0)
 			break;			/* they stay in the ring */
 		store->queued -= (uint32_t)done < store->queued ? (uint32_t)done : store->queued;
