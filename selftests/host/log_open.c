@@ -153,8 +153,8 @@ static void test_levels(void **state)
 	assert_int_equal(count_records("open", NULL), 1);
 }
 
-/* Of the records hft:level, how many say so, of a rule of this process? */
-static unsigned int count_changes(const char *pattern, const char *level)
+/* Of the records hft:level, how many say so, of what that process has set? */
+static unsigned int count_changes_by(pid_t pid, const char *pattern, const char *level)
 {
 	struct hft_log_reader *reader = read_own_records();
 	const struct hft_log_view *view;
@@ -165,11 +165,16 @@ static unsigned int count_changes(const char *pattern, const char *level)
 		if (view->site->id != HFT_LOG_ID_LEVEL || strcmp(view->values[0].s, pattern))
 			continue;
 		nr += !strcmp(view->values[1].s, level) && view->values[4].u &&
-		      view->values[2].u == (uint64_t)getpid() && view->values[3].u == getuid();
+		      view->values[2].u == (uint64_t)pid && view->values[3].u == getuid();
 	}
 	assert_int_equal(ret, 0);
 	hft_log_reader_close(reader);
 	return nr;
+}
+
+static unsigned int count_changes(const char *pattern, const char *level)
+{
+	return count_changes_by(getpid(), pattern, level);
 }
 
 /* A rule that is set again is the last one then, and a change.  One of another log is none. */
@@ -193,6 +198,77 @@ static void test_changes(void **state)
 	assert_int_equal(count_changes("*", "off"), 1);
 	assert_int_equal(count_changes("open", "warn"), 1);
 	assert_int_equal(count_changes("last", "error"), 1);
+}
+
+static pid_t unset_by_child(const char *pattern)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		_exit(hft_log_control(dir, pattern, HFT_LOG_UNSET) != 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	return pid;
+}
+
+/* Rules are taken away, and the log tells by whom. */
+static void test_unset(void **state)
+{
+	struct hft_log *log = open_log();
+	uint64_t number = 0;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(hft_log_set_level(log, NULL, HFT_LOG_UNSET), 0);
+	assert_int_equal(hft_log_set_level(log, NULL, HFT_LOG_INFO), -EINVAL);
+	assert_int_equal(hft_log_set_level(log, "det*", HFT_LOG_UNSET), -ENODATA);
+	assert_int_equal(hft_log_set_level(log, "det*", HFT_LOG_TRACE), 0);
+	assert_int_equal(hft_log_set_level(log, "detail", HFT_LOG_DEBUG), 0);
+	child = unset_by_child("det*");
+	assert_int_equal(hft_log_control(dir, "det*", HFT_LOG_UNSET), -ENODATA);
+	assert_int_equal(event_detail(number++), 0);
+	assert_int_equal(hft_log_set_level(log, "detail", HFT_LOG_UNSET), 0);
+	assert_int_equal(event_detail(7), 0);
+	assert_int_equal(hft_log_set_level(log, "detail", HFT_LOG_DEBUG), 0);
+	assert_int_equal(event_detail(number++), 0);
+	assert_int_equal(hft_log_set_level(log, NULL, HFT_LOG_UNSET), 0);
+	assert_int_equal(event_detail(7), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_numbers("detail", "number", 1), number);
+	assert_int_equal(count_changes_by(child, "det*", "default"), 1);
+	assert_int_equal(count_changes("det*", "default"), 0);
+	assert_int_equal(count_changes("detail", "debug"), 2);
+	assert_int_equal(count_changes("detail", "default"), 2);
+}
+
+/* There are 64 at most, but those that were taken away are none of them. */
+static void test_most_rules(void **state)
+{
+	struct hft_log *log = open_log();
+	char pattern[16];
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(hft_log_set_level(log, "first", HFT_LOG_WARN), 0);
+	assert_int_equal(hft_log_set_level(log, "first", HFT_LOG_UNSET), 0);
+	for (i = 0; i < 64; i++) {
+		snprintf(pattern, sizeof(pattern), "rule%u", i);
+		assert_int_equal(hft_log_set_level(log, pattern, HFT_LOG_WARN), 0);
+	}
+	assert_int_equal(hft_log_flush(log, 0, WAIT_NS), 0);
+	assert_int_equal(hft_log_set_level(log, "more", HFT_LOG_WARN), -E2BIG);
+	assert_int_equal(hft_log_set_level(log, "rule0", HFT_LOG_ERROR), 0);
+	assert_int_equal(hft_log_set_level(log, "rule1", HFT_LOG_UNSET), 0);
+	assert_int_equal(hft_log_set_level(log, "more", HFT_LOG_WARN), 0);
+	assert_int_equal(hft_log_set_level(log, NULL, HFT_LOG_UNSET), 0);
+	assert_int_equal(hft_log_set_level(log, "more", HFT_LOG_UNSET), -ENODATA);
+	assert_int_equal(hft_log_close(log), 0);
+	assert_int_equal(count_changes("first", "default"), 1);
+	assert_int_equal(count_changes("rule0", "default"), 1);
+	assert_int_equal(count_changes("rule1", "default"), 1);
+	assert_int_equal(count_changes("rule63", "default"), 1);
+	assert_int_equal(count_changes("more", "default"), 1);
 }
 
 enum { AUDIT_LINE = __LINE__ + 4 };
@@ -558,6 +634,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_threads, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_levels, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_changes, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_unset, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_most_rules, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_audit_levels, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_audit_unknown, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_look, make_folder, remove_folder),

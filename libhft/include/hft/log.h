@@ -63,6 +63,7 @@ enum hft_log_level {
 };
 
 #define HFT_LOG_OFF		(-1)	/* as a level to set: nothing is wanted */
+#define HFT_LOG_UNSET		(-2)	/* likewise: the pattern's rule is taken away */
 
 /* What a call does when its ring is full.  Audit rings block. */
 enum hft_log_policy {

@@ -236,31 +236,83 @@ uint32_t log_control_boot(void)
 	return sscanf(line, "%8x", &boot) == 1 ? boot : 0;
 }
 
-/* Returns -ENODATA, if there is none. */
-static int drop_rule(struct log_control *it, const char *pattern)
+static uint32_t find_rule(const struct log_control *it, const char *pattern)
 {
-	uint32_t i, kept = 0, nr = it->nr_rules;
+	uint32_t i = 0;
 
-	for (i = 0; i < nr; i++) {
-		if (strncmp(it->rules[i].pattern, pattern, LOG_PATTERN))
-			it->rules[kept++] = it->rules[i];
-	}
-	it->nr_rules = kept;
-	return kept < nr ? 0 : -ENODATA;
+	while (i < it->nr_rules && strcmp(it->rules[i].pattern, pattern))
+		i++;
+	return i;
+}
+
+static uint32_t find_unset(const struct log_control *it)
+{
+	uint32_t i = 0;
+
+	while (i < it->nr_rules && it->rules[i].level != HFT_LOG_UNSET)
+		i++;
+	return i;
+}
+
+static void drop_rule(struct log_control *it, uint32_t i)
+{
+	struct log_rule *rules = it->rules;
+
+	if (i < it->nr_rules)
+		memmove(&rules[i], &rules[i + 1], (--it->nr_rules - i) * sizeof(*rules));
+}
+
+static void write_rule(struct log_rule *rule, int level)
+{
+	rule->level = level;
+	rule->pid = (uint32_t)getpid();
+	rule->uid = getuid();
 }
 
 static int put_rule(struct log_control *it, const char *pattern, int level)
 {
 	struct log_rule *rule;
 
-	drop_rule(it, pattern);
+	drop_rule(it, find_rule(it, pattern));
 	if (it->nr_rules == LOG_RULES)
-		return hft_fail(E2BIG, "there are %d rules for levels already", LOG_RULES);
+		drop_rule(it, find_unset(it));
+	if (it->nr_rules == LOG_RULES)
+		return hft_fail(E2BIG, "there are %d rules for levels, which is the most: take one "
+				"away, or all", LOG_RULES);
 	rule = &it->rules[it->nr_rules++];
-	*rule = (struct log_rule){
-		.level = level, .pid = (uint32_t)getpid(), .uid = getuid(),
-	};
+	memset(rule, 0, sizeof(*rule));
 	snprintf(rule->pattern, LOG_PATTERN, "%s", pattern);
+	write_rule(rule, level);
+	return 0;
+}
+
+static int unset_rule(struct log_control *it, const char *pattern)
+{
+	uint32_t i = find_rule(it, pattern);
+
+	if (i == it->nr_rules || it->rules[i].level == HFT_LOG_UNSET)
+		return hft_fail(ENODATA, "there is no rule %s", pattern);
+	return put_rule(it, pattern, HFT_LOG_UNSET);
+}
+
+/* Of those that were taken away before it stays who did that. */
+static void unset_all(struct log_control *it)
+{
+	uint32_t i;
+
+	for (i = 0; i < it->nr_rules; i++) {
+		if (it->rules[i].level != HFT_LOG_UNSET)
+			write_rule(&it->rules[i], HFT_LOG_UNSET);
+	}
+}
+
+static int change_rule(struct log_control *it, const char *pattern, int level)
+{
+	if (level != HFT_LOG_UNSET)
+		return put_rule(it, pattern, level);
+	if (pattern)
+		return unset_rule(it, pattern);
+	unset_all(it);
 	return 0;
 }
 
@@ -299,19 +351,28 @@ static int change_rules(int fd, const char *dir, const char *pattern, int level)
 
 	if (err)
 		return err;
-	err = put_rule(&it, pattern, level);
+	err = change_rule(&it, pattern, level);
 	return err ? err : write_rules(fd, &it);
+}
+
+static int check_rule(const char *pattern, int level)
+{
+	if (level < HFT_LOG_UNSET || level >= HFT_LOG_LEVELS)
+		return hft_fail(EINVAL, "there is no level %d", level);
+	if (!pattern && level == HFT_LOG_UNSET)
+		return 0;
+	if (!pattern || !*pattern || strlen(pattern) >= LOG_PATTERN)
+		return hft_fail(EINVAL, "a pattern has 1 to %d bytes", LOG_PATTERN - 1);
+	return 0;
 }
 
 int log_control_set_level(const char *dir, const char *pattern, int level)
 {
 	struct log_control it;
-	int fd, err;
+	int fd, err = check_rule(pattern, level);
 
-	if (!*pattern || strlen(pattern) >= LOG_PATTERN)
-		return hft_fail(EINVAL, "a pattern has 1 to %d bytes", LOG_PATTERN - 1);
-	if (level < HFT_LOG_OFF || level >= HFT_LOG_LEVELS)
-		return hft_fail(EINVAL, "there is no level %d", level);
+	if (err)
+		return err;
 	fd = log_control_open(dir, &it);
 	if (fd < 0)
 		return fd;

@@ -36,13 +36,14 @@
  * @uuid: of the log
  * @open: 1 until it has been closed, and all that was in rings is in files
  * @generation: of the rules: odd while they change
- * @nr_rules: how many
+ * @nr_rules: how many, with those that were taken away
  * @boot: of the machine that @open was said on; 0: not known
  * @streams: the highest number of a ring that there was in this log
  * @ring_dir: the folder with the rings
  * @program: name of the process
  * @clock: that stamps are of
- * @rules: the last that fits is the one
+ * @rules: the last that fits is the one.  One that was taken away stays, as %HFT_LOG_UNSET, to
+ *	tell who did that, until its room is needed
  */
 struct log_control {
 	uint64_t magic;
@@ -86,7 +87,11 @@ int log_control_set_aside(const char *dir);
 /* Of the machine, since it was switched on; 0: not known */
 uint32_t log_control_boot(void);
 
-/* Append a rule, or replace that of the pattern.  Who else writes is waited for. */
+/*
+ * Append a rule, or replace that of the pattern; of %HFT_LOG_UNSET: take it away, of NULL all.
+ * -E2BIG: there are %LOG_RULES, -ENODATA: there is none to take away.  Who else writes is waited
+ * for.
+ */
 int log_control_set_level(const char *dir, const char *pattern, int level);
 
 #endif /* HFT_LOG_CONTROL_H */

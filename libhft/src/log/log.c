@@ -435,15 +435,15 @@ static int set_level(struct hft_log *log, const char *pattern, int level)
  * hft_log_set_level() - say which calls are wanted
  * @log: the log
  * @pattern: a subsystem, in which '*', '?' and [] are as in file names, or FILE:LINE of one
- *	call, of which the folders may be left out
- * @level: &enum hft_log_level: up to this one, or %HFT_LOG_OFF
+ *	call, of which the folders may be left out; NULL, for %HFT_LOG_UNSET: all rules
+ * @level: &enum hft_log_level: up to this one, or %HFT_LOG_OFF: none; %HFT_LOG_UNSET: the rule
+ *	that has this very pattern is taken away
  *
  * Calls for audit rings are always wanted.  The last of the rules that fit a call is its; a
- * rule for the same pattern goes.  Rules
- * stay with the folder of the log until it is opened again.  `hftctl log` does the same to
- * a process from outside.
+ * rule for the same pattern goes.  Rules stay with the folder of the log until it is opened
+ * again.  `hftctl log` does the same to a process from outside.
  *
- * Return: 0, -EINVAL, -E2BIG: there are 64 rules; -EBADMSG, -ENOENT: somebody has damaged or
+ * Return: 0, -EINVAL, -E2BIG: there are 64 rules; -ENODATA: there is none to take away; -EBADMSG, -ENOENT: somebody has damaged or
  * removed the control file, which the drainer is about to restore; or what the file system says.
  * Any thread; blocks for a moment.
  */
@@ -451,7 +451,7 @@ HFT_API int hft_log_set_level(struct hft_log *log, const char *pattern, int leve
 {
 	int err;
 
-	if (!pattern || !log_get(log))
+	if (!log_get(log))
 		return hft_fail(EINVAL, "a level is for a log that is open");
 	err = set_level(log, pattern, level);
 	log_put(log);

@@ -26,8 +26,8 @@
  */
 HFT_API int hft_log_control(const char *dir, const char *pattern, int level)
 {
-	if (!dir || !pattern)
-		return hft_fail(EINVAL, "a level is for a log and a pattern");
+	if (!dir)
+		return hft_fail(EINVAL, "a level is for a log");
 	return log_control_set_level(dir, pattern, level);
 }
 

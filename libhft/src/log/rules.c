@@ -10,8 +10,8 @@
 
 static const struct hft_log_store_field fields[] = {
 	{ "pattern", HFT_LOG_STRING },
-	{ "level", HFT_LOG_STRING },		/* off; default: the rule is gone */
-	{ "pid", HFT_LOG_U64 },			/* of who has set it, as it says; 0: not known */
+	{ "level", HFT_LOG_STRING },		/* off; default: the rule was taken away */
+	{ "pid", HFT_LOG_U64 },			/* of who did that, as it says; 0: not known */
 	{ "uid", HFT_LOG_U64 },
 	{ "at", HFT_LOG_U64 },			/* when: CLOCK_REALTIME, ns */
 	{ "missed", HFT_LOG_U64 },		/* changes for which there was no room, so far */
@@ -23,11 +23,11 @@ const struct hft_log_store_site log_rules_site = {
 	.nr_fields = sizeof(fields) / sizeof(fields[0]), .fields = fields,
 };
 
-static const char *name_level(const struct log_rule_change *change)
+static const char *name_level(int level)
 {
-	if (change->gone)
+	if (level == HFT_LOG_UNSET)
 		return "default";
-	return change->rule.level == HFT_LOG_OFF ? "off" : hft_log_level_name(change->rule.level);
+	return level == HFT_LOG_OFF ? "off" : hft_log_level_name(level);
 }
 
 static void add_record(struct hft_log *log, const struct log_rule_change *change, uint64_t missed)
@@ -37,9 +37,9 @@ static void add_record(struct hft_log *log, const struct log_rule_change *change
 
 	log_own_begin(&record);
 	log_own_put_text(&record, change->rule.pattern);
-	log_own_put_text(&record, name_level(change));
-	log_own_put(&record, change->gone ? 0 : change->rule.pid);
-	log_own_put(&record, change->gone ? 0 : change->rule.uid);
+	log_own_put_text(&record, name_level(change->rule.level));
+	log_own_put(&record, change->rule.pid);
+	log_own_put(&record, change->rule.uid);
 	log_own_put(&record, change->at);
 	log_own_put(&record, missed);
 	log_own_add(hft_log_evidence_own(log->evidence), &record, HFT_LOG_ID_LEVEL,

@@ -120,7 +120,8 @@ int log_rules_level(const struct log_rule *its, unsigned int nr, const char *sub
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		if (log_rule_fits(its[i].pattern, subsystem, file, line))
+		if (its[i].level != HFT_LOG_UNSET &&
+		    log_rule_fits(its[i].pattern, subsystem, file, line))
 			level = its[i].level;
 	}
 	return level;
@@ -139,14 +140,14 @@ static void apply_rules(struct hft_log_site *site)
 			 __ATOMIC_RELAXED);
 }
 
-static void note(const struct log_rule *rule, bool gone)
+static void note(const struct log_rule *rule)
 {
 	if (nr_changes == LOG_CHANGES) {
 		changes_missed++;
 		return;
 	}
 	changes[nr_changes++] = (struct log_rule_change){
-		.rule = *rule, .gone = gone, .at = hft_gettime(CLOCK_REALTIME),
+		.rule = *rule, .at = hft_gettime(CLOCK_REALTIME),
 	};
 }
 
@@ -163,6 +164,17 @@ static bool has_pattern(const struct log_rule *its, unsigned int nr, const char 
 	return nr;
 }
 
+/* Who did that is not known. */
+static void note_gone(const struct log_rule *rule)
+{
+	struct log_rule unset = *rule;
+
+	unset.level = HFT_LOG_UNSET;
+	unset.pid = 0;
+	unset.uid = 0;
+	note(&unset);
+}
+
 /* Their order counts: one that is set again is behind those that there are. */
 static void note_changes(const struct log_rule *new_rules, unsigned int nr)
 {
@@ -175,11 +187,12 @@ static void note_changes(const struct log_rule *new_rules, unsigned int nr)
 		if (next < nr_rules)
 			from = next + 1;
 		else
-			note(&new_rules[i], false);
+			note(&new_rules[i]);
 	}
 	for (i = 0; i < nr_rules; i++) {
-		if (!has_pattern(new_rules, nr, rules[i].pattern))
-			note(&rules[i], true);
+		if (rules[i].level != HFT_LOG_UNSET &&
+		    !has_pattern(new_rules, nr, rules[i].pattern))
+			note_gone(&rules[i]);
 	}
 }
 

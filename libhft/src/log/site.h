@@ -13,7 +13,10 @@
 #define LOG_PATTERN	108
 #define LOG_CHANGES	(2 * LOG_RULES)
 
-/* The last rule whose pattern fits a site is its; @pid and @uid are of who has set it. */
+/*
+ * The last rule whose pattern fits a site is its, if its level is not %HFT_LOG_UNSET; @pid and @uid
+ * are of who has set it.
+ */
 struct log_rule {
 	char pattern[LOG_PATTERN];
 	int32_t level;
@@ -23,13 +26,11 @@ struct log_rule {
 
 /**
  * struct log_rule_change - a rule that is followed since then, or no more
- * @rule: it
- * @gone: it is none any more; by whom is not known
+ * @rule: it; %HFT_LOG_UNSET: no more
  * @at: CLOCK_REALTIME, ns
  */
 struct log_rule_change {
 	struct log_rule rule;
-	bool gone;
 	uint64_t at;
 };
 
