@@ -11,10 +11,9 @@
 #include <hft/log_read.h>
 
 #include <common/left.h>
+#include <log/site.h>
 
 #include "hftctl.h"
-
-#define RULES	64
 
 /* SUBSYSTEM=LEVEL or FILE:LINE=LEVEL, split. */
 struct rule {
@@ -23,8 +22,9 @@ struct rule {
 };
 
 struct log_args {
-	struct rule rules[RULES];
+	struct rule rules[LOG_RULES];
 	unsigned int nr_rules;
+	bool reset;
 	bool list;
 	bool json;
 };
@@ -41,10 +41,15 @@ static void usage(FILE *out)
 	      "  -l, --level PATTERN=LEVEL  calls of a subsystem, with * and ? as in file names, or\n"
 	      "                             of a place, FILE:LINE, up to error, warn, notice, info,\n"
 	      "                             debug or trace, or off: none; may be given many times,\n"
-	      "                             the last that fits is the one\n"
+	      "                             the last that fits is the one; default: the rule for\n"
+	      "                             this very PATTERN is taken away\n"
+	      "  -r, --reset                take all rules away, before those of --level are set\n"
 	      "  -L, --list                 the places that log, instead of the rings\n"
 	      "  -j, --json                 print JSON instead of a table\n"
 	      "  -h, --help                 this text\n"
+	      "\n"
+	      "A log has 64 rules at most. One that matches no place of the process is told of on\n"
+	      "standard error, and kept: what it loads later may have one.\n"
 	      "\n"
 	      "Of each ring: its number, the thread's id and name, what a full one does, its room\n"
 	      "and what of it is not in files (bytes), the records that were logged, those of them\n"
@@ -58,6 +63,17 @@ static void usage(FILE *out)
 	      out);
 }
 
+static int parse_level(const char *name, int *level)
+{
+	if (!strcmp(name, "off"))
+		*level = HFT_LOG_OFF;
+	else if (!strcmp(name, "default"))
+		*level = HFT_LOG_UNSET;
+	else
+		*level = hft_log_level_parse(name);
+	return *level == -EINVAL ? wrong_usage("there is no level %s", name) : 0;
+}
+
 static int add_rule(struct log_args *args, char *text)
 {
 	char *equals = strrchr(text, '=');
@@ -65,15 +81,12 @@ static int add_rule(struct log_args *args, char *text)
 
 	if (!equals || equals == text)
 		return wrong_usage("--level takes PATTERN=LEVEL");
-	if (args->nr_rules == RULES)
-		return wrong_usage("--level may be given %d times", RULES);
+	if (args->nr_rules == LOG_RULES)
+		return wrong_usage("--level may be given %d times", LOG_RULES);
 	*equals = '\0';
 	rule->pattern = text;
-	rule->level = strcmp(equals + 1, "off") ? hft_log_level_parse(equals + 1) : HFT_LOG_OFF;
-	if (rule->level < HFT_LOG_OFF)
-		return wrong_usage("there is no level %s", equals + 1);
 	args->nr_rules++;
-	return 0;
+	return parse_level(equals + 1, &rule->level);
 }
 
 static int add_ring(void *arg, const struct hft_log_ring_info *ring)
@@ -124,19 +137,47 @@ static int print_log(const char *dir, const struct log_args *args)
 	return err ? 1 : 0;
 }
 
+static int set_level(const char *dir, const struct rule *rule)
+{
+	int err = hft_log_control(dir, rule->pattern, rule->level);
+
+	if (err == -E2BIG)
+		fail(0, "%s: there are %d rules, which is the most, and no room for %s: --level "
+		     "PATTERN=default takes one away, --reset all", dir, LOG_RULES, rule->pattern);
+	else if (err)
+		fail_hft(err, dir);
+	return err;
+}
+
+static int find_place(void *pattern, const struct hft_log_site_info *site)
+{
+	return log_rule_fits(pattern, site->subsystem, site->file, site->line);
+}
+
+static int check_match(const char *dir, const struct rule *rule)
+{
+	int found = hft_log_sites(dir, find_place, rule->pattern);
+
+	if (found < 0)
+		return fail_hft(found, dir);
+	if (!found)
+		fail(0, "%s: nothing matches %s yet; it is kept for places that are loaded later",
+		     dir, rule->pattern);
+	return 0;
+}
+
 static int set_levels(const char *dir, const struct log_args *args)
 {
+	const struct rule all = { .level = HFT_LOG_UNSET };
+	int err = args->reset ? set_level(dir, &all) : 0;
 	unsigned int i;
-	int err;
 
-	for (i = 0; i < args->nr_rules; i++) {
-		err = hft_log_control(dir, args->rules[i].pattern, args->rules[i].level);
-		if (err) {
-			fail_hft(err, dir);
-			return 1;
-		}
+	for (i = 0; i < args->nr_rules && !err; i++) {
+		err = set_level(dir, &args->rules[i]);
+		if (!err && args->rules[i].level != HFT_LOG_UNSET)
+			err = check_match(dir, &args->rules[i]);
 	}
-	return 0;
+	return err ? 1 : 0;
 }
 
 /* On standard error, as what is on the other is a table, or JSON. */
@@ -194,13 +235,14 @@ static int run(const char *dir, const struct log_args *args)
 
 	if (!ret)
 		ret = set_levels(dir, args);
-	return args->list || !args->nr_rules ? look(dir, args, ret) : ret;
+	return args->list || !(args->nr_rules || args->reset) ? look(dir, args, ret) : ret;
 }
 
 int log_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "level", required_argument, NULL, 'l' },
+		{ "reset", no_argument, NULL, 'r' },
 		{ "list", no_argument, NULL, 'L' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
@@ -210,10 +252,13 @@ int log_main(int argc, char **argv)
 	int c, ret = 0;
 
 	tool_help = "hftctl log --help";
-	while (!ret && (c = getopt_long(argc, argv, "l:Ljh", options, NULL)) != -1) {
+	while (!ret && (c = getopt_long(argc, argv, "l:rLjh", options, NULL)) != -1) {
 		switch (c) {
 		case 'l':
 			ret = add_rule(&args, optarg);
+			break;
+		case 'r':
+			args.reset = true;
 			break;
 		case 'L':
 			args.list = true;
