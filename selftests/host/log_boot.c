@@ -16,6 +16,7 @@
 
 #include "log/store.h"
 #include "log_folder.h"
+#include "log_set_clock.h"
 
 #define NS_PER_S	1000000000ull
 #define RECORDS		100
@@ -157,7 +158,7 @@ static void test_measured_anew(void **state)
 	for (i = 0; i < 10; i++)
 		give(&logs[i % 2], first + i);
 	logs[0].origin.clock.offset = MOVED_NS;
-	assert_int_equal(hft_log_store_clock(logs[0].store, &logs[0].origin.clock), 0);
+	set_clock(logs[0].store, &logs[0].origin.clock);
 	for (i = 0; i < 10; i++)
 		give(&logs[i % 2], now_ns() + MOVED_NS);
 	close_logs(logs);

@@ -19,6 +19,7 @@
 #include <hft/log.h>
 #include <hft/log_read.h>
 
+#include "log_set_clock.h"
 #include "log_trouble.h"
 
 #define BLOCK		4096u
@@ -394,7 +395,7 @@ static void test_closing_removed(void **unused)
 	before = all_made(&load);
 	fail_calls("chunk-00000001/stream-", 0, INT32_MAX);
 	append_random(&load, 1, 100);
-	assert_int_equal(hft_log_store_clock(load.store, &origin.clock), 0);
+	set_clock(load.store, &origin.clock);
 	snprintf(command, sizeof(command), "rm -r %s/chunk-00000001", dir);
 	assert_int_equal(system(command), 0);
 	fail_calls("", 0, 0);
@@ -423,12 +424,12 @@ static void test_file_removed(void **unused)
 	new_folder("file");
 	open_store(&load, &opts);
 	append_random(&load, 10, 100);
-	assert_int_equal(hft_log_store_clock(load.store, &origin.clock), 0);
+	set_clock(load.store, &origin.clock);
 	append_random(&load, 10, 100);
 	assert_int_equal(hft_log_store_flush(load.store, true, LONG_NS), 0);
 	snprintf(path, sizeof(path), "%s/chunk-00000002/stream-8", dir);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(hft_log_store_clock(load.store, &origin.clock), 0);
+	set_clock(load.store, &origin.clock);
 	append_random(&load, 10, 100);
 	assert_int_equal(hft_log_store_close(load.store, LONG_NS), 0);
 	assert_false(is_sealed(2));
@@ -458,7 +459,7 @@ static void test_given_up(void **unused)
 	fail_calls("chunk-00000001/", INT32_MAX, 0);
 	for (chunk = 1; chunk <= 2; chunk++) {
 		append_random(&load, 10, 10);
-		assert_int_equal(hft_log_store_clock(load.store, &origin.clock), 0);
+		set_clock(load.store, &origin.clock);
 	}
 	assert_int_not_equal(hft_log_store_close(load.store, 10000000), 0);
 	assert_false(is_sealed(1) || is_sealed(2));

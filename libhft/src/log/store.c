@@ -230,7 +230,7 @@ uint64_t hft_log_store_synced(struct hft_log_store *store, uint64_t id)
 int hft_log_store_clock(struct hft_log_store *store, const struct hft_log_store_clock *clock)
 {
 	const struct hft_log_store_clock old = store->origin.clock;
-	const struct log_chunk *open = store->chunk;
+	const struct log_chunk *open;
 	int err;
 
 	if (!clock->freq || clock->offset >= clock->freq)
@@ -239,7 +239,8 @@ int hft_log_store_clock(struct hft_log_store *store, const struct hft_log_store_
 	/* There may be packets without a place, which come before those that are filled. */
 	if (store->retry || has_gone(store))
 		return -EAGAIN;
-	err = hft_store_packets_close(store);
+	err = hft_store_packets_close(store);	/* which may open the first chunk */
+	open = store->chunk;
 	store->origin.clock = *clock;		/* of the next chunk */
 	if (!err)
 		err = hft_store_chunk_rotate(store);
