@@ -183,6 +183,7 @@ static void test_close_and_busy(void **unused)
 	append_random(&load, 2, 2000);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	while (state.err != EFBIG) {
+		append_random(&load, 1, 100);	/* where all of those were written before */
 		hft_log_store_flush(load.store, false, 10000000);
 		assert_int_equal(hft_log_store_state(load.store, &state), 0);
 		assert_true(now_ns() < end);
