@@ -2,7 +2,13 @@
 /*
  * The kernel's events: the format of one, up to a NUL, and a page behind it.  Where there is no
  * format, which takes long, the page may have the events of log_kernel.h.
+ *
+ * Formats are the running kernel's own, and libtraceevent, which reads them, believes them: only
+ * lines as the kernel writes them are given to it.  What they say of a page may be wrong.
  */
+#include <regex.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,16 +78,47 @@ static struct kernel_events *known_events(void)
 	return events;
 }
 
+#define IS_ARRAY	"(\\[[0-9]{0,4}\\])?"
+
+static bool is_kernels(const char *line)
+{
+	static const char kernels[] =
+		"^(name: fuzz|ID: [0-9]{1,5}|format:|"
+		"\tfield:[a-z_0-9 *]*[a-z*]" IS_ARRAY " [a-z_]+" IS_ARRAY
+		";\toffset:[0-9]{1,5};\tsize:[0-9]{1,5};\tsigned:[01];|)$";
+	static regex_t regex;
+	static bool is_there;
+
+	if (!is_there && regcomp(&regex, kernels, REG_EXTENDED | REG_NOSUB))
+		abort();
+	is_there = true;
+	return !regexec(&regex, line, 0, NULL, 0);
+}
+
+static char *kernels_lines(char *from)
+{
+	static const char print[] = "\nprint fmt: \"\"\n";
+	char *to = calloc(1, strlen(from) + sizeof(print) + 1), *at = to, *line;
+
+	while (to && (line = strsep(&from, "\n"))) {
+		if (is_kernels(line))
+			at += sprintf(at, "%s\n", line);
+	}
+	return to ? strcat(to, print) : NULL;
+}
+
 static struct kernel_events *events_of(const uint8_t *data, size_t size)
 {
 	struct kernel_events *events = kernel_events_new();
-	char *format = strndup((const char *)data, size);
+	char *text = strndup((const char *)data, size);
+	char *format = text ? kernels_lines(text) : NULL;
 	struct hft_log_site *site;
 
 	if (!events || !format)
 		abort();
 	kernel_events_add(events, "hft", "fuzz", format, strlen(format), &site);
 	free(format);
+	free(text);
 	return events;
 }
 
