@@ -92,12 +92,13 @@ static void add_event(uint32_t ring, const struct hft_event *recorded,
 
 static json_t *summary(const struct hft_replay_result *result)
 {
-	return json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I}",
 			 "backend", result->backend,
 			 "handles", (int)result->handles,
 			 "complete", (int)result->complete,
 			 "records", (json_int_t)result->records,
 			 "events", (json_int_t)result->events,
+			 "immediate", (json_int_t)result->immediate,
 			 "late", (json_int_t)result->late,
 			 "latest_ns", (json_int_t)result->latest_ns);
 }

@@ -19,7 +19,8 @@ extern "C" {
 #endif
 
 /**
- * typedef hft_replay_fn - called for each dispatch, in the order of time
+ * typedef hft_replay_fn - called for each dispatch, in the order of time, and for each task of
+ *	hft_submit_now() that a worker takes, whose event has task 0
  * @ring: number of the ring
  * @recorded: the event as it was
  * @replayed: as the simulated machine has it; ids and times of writing are its own
@@ -86,7 +87,7 @@ struct hft_replay_difference {
 /**
  * struct hft_replay_result - what came of it
  * @records: of the handle
- * @events: that are the same, up to the first that is not
+ * @events: dispatches that are the same, up to the first that is not
  * @late: of these, how many others should have been before, and had timers that were
  *	late, or threads that submitted at the same time
  * @latest_ns: by how much, at most
@@ -94,7 +95,8 @@ struct hft_replay_difference {
  * @handles: that the log has records of
  * @complete: the handle was closed; 0: its process was killed, or recorded it no more, and
  *	what it did until then is replayed
- * @difference: after -EPROTO by a dispatch; its time is 0: there is none
+ * @difference: after -EPROTO by a dispatch, or a worker's choice; its time is 0: there is none
+ * @immediate: tasks of hft_submit_now() that workers have taken, and take again, as @events
  */
 struct hft_replay_result {
 	uint64_t records;
@@ -105,6 +107,7 @@ struct hft_replay_result {
 	uint32_t handles;
 	uint32_t complete;
 	struct hft_replay_difference difference;
+	uint64_t immediate;
 };
 
 int hft_replay(const char *path, const struct hft_replay_opts *opts,

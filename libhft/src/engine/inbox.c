@@ -84,9 +84,13 @@ void hft_inbox_close(struct hft_ring *ring)
 	hft_free_on(&ring->inbox_memory);
 }
 
-/* Submitters */
+/*
+ * Submitters.  What each of them does is a part of hft_inbox_submit(), whoever else has the same
+ * to do.
+ */
+#define HFT_INBOX_PART	static inline __attribute__((always_inline))
 
-static int hft_inbox_check(const struct hft_ring *ring, const struct hft_task *task)
+HFT_INBOX_PART int hft_inbox_check(const struct hft_ring *ring, const struct hft_task *task)
 {
 	uint32_t flags;
 
@@ -108,7 +112,7 @@ static int hft_inbox_check(const struct hft_ring *ring, const struct hft_task *t
 }
 
 /* Any thread; lock-free: a turn of the loop that fails is one of another that has not. */
-static bool hft_inbox_claim(struct hft_inbox *inbox, uint64_t *place)
+HFT_INBOX_PART bool hft_inbox_claim(struct hft_inbox *inbox, uint64_t *place)
 {
 	uint64_t tail = atomic_load_explicit(&inbox->tail, memory_order_relaxed);
 
@@ -128,7 +132,7 @@ static bool hft_inbox_claim(struct hft_inbox *inbox, uint64_t *place)
 }
 
 /* Have a line that the worker has read, some time ago, to write to. */
-static void hft_inbox_fetch(struct hft_inbox_slot *slot)
+static inline void hft_inbox_fetch(struct hft_inbox_slot *slot)
 {
 #ifdef __x86_64__
 	/* The compiler's own is this one only for CPUs that it is told of. */
@@ -138,7 +142,7 @@ static void hft_inbox_fetch(struct hft_inbox_slot *slot)
 #endif
 }
 
-static void hft_inbox_publish(struct hft_inbox *inbox, uint64_t place)
+static inline void hft_inbox_publish(struct hft_inbox *inbox, uint64_t place)
 {
 	atomic_store_explicit(&hft_inbox_slot(inbox, place)->turn, place + 1,
 			      memory_order_release);
@@ -189,23 +193,22 @@ static int hft_inbox_pass_on(struct hft_ring *ring, uint64_t place)
 	return err;
 }
 
-static int hft_inbox_deliver(struct hft_ring *ring, uint64_t place)
+static int hft_inbox_deliver(struct hft_ring *ring, uint64_t place,
+			     struct hft_inbox_receipt *receipt)
 {
-	if (hft_inbox_take_sleeper(ring->inbox, HFT_INBOX_POLLS))
+	if (hft_inbox_take_sleeper(ring->inbox, HFT_INBOX_POLLS)) {
+		if (receipt)
+			receipt->passed_on = true;
 		return hft_inbox_pass_on(ring, place);
+	}
 	hft_inbox_publish(ring->inbox, place);
 	hft_inbox_rouse(ring);
 	return 0;
 }
 
-static uint64_t hft_inbox_window(const struct hft_task *task)
-{
-	if (!task->deadline || (task->period && task->period < task->deadline))
-		return task->period;
-	return task->deadline;
-}
-
-int hft_inbox_submit(struct hft_ring *ring, const struct hft_task *task)
+/* Who has no receipt for it does not pay for one. */
+HFT_INBOX_PART int hft_inbox_put(struct hft_ring *ring, const struct hft_task *task,
+				 struct hft_inbox_receipt *receipt)
 {
 	struct hft_inbox *inbox = ring->inbox;
 	struct hft_inbox_task *to;
@@ -228,11 +231,25 @@ int hft_inbox_submit(struct hft_ring *ring, const struct hft_task *task)
 	to->wcet = task->wcet;
 	to->flags = task->flags;
 	to->level = task->level;
+	if (receipt)
+		*receipt = (struct hft_inbox_receipt){ .place = place, .release = now };
 	/* After the claim: see inbox.h. */
 	if (__builtin_expect(atomic_load(&inbox->asleep), 0))
-		return hft_inbox_deliver(ring, place);
+		return hft_inbox_deliver(ring, place, receipt);
 	hft_inbox_publish(inbox, place);
 	return 0;
+}
+
+int hft_inbox_submit(struct hft_ring *ring, const struct hft_task *task)
+{
+	return hft_inbox_put(ring, task, NULL);
+}
+
+/* @receipt: where it has gone to, if it is taken; or NULL */
+int hft_inbox_submit_for(struct hft_ring *ring, const struct hft_task *task,
+			 struct hft_inbox_receipt *receipt)
+{
+	return hft_inbox_put(ring, task, receipt);
 }
 
 /* The kill switch */
@@ -274,6 +291,8 @@ void hft_inbox_cancel(struct hft_ring *ring)
 	uint64_t tail = atomic_load_explicit(&ring->inbox->tail, memory_order_relaxed);
 
 	atomic_store_explicit(&ring->inbox->cut, tail, memory_order_release);
+	if (ring->recorder)
+		hft_record_drop(ring, tail);
 }
 
 /**

@@ -69,6 +69,18 @@ struct hft_inbox_slot {
 	struct hft_inbox_task task;
 } __attribute__((aligned(64)));
 
+/**
+ * struct hft_inbox_receipt - where a task has gone to
+ * @place: in the inbox
+ * @release: of the task
+ * @passed_on: it is not there: it went to the ring, by hft_submit()
+ */
+struct hft_inbox_receipt {
+	uint64_t place;
+	uint64_t release;
+	bool passed_on;
+};
+
 struct hft_inbox_node {
 	struct hft_heap_item item;	/* its seq is the task's place */
 	struct hft_inbox_task task;
@@ -138,7 +150,31 @@ static inline struct hft_inbox_slot *hft_inbox_slot(const struct hft_inbox *inbo
 	return &inbox->slots[place & inbox->mask];
 }
 
+/* Of a task as it is submitted, with a deadline that is counted from then. */
+static inline uint64_t hft_inbox_window(const struct hft_task *task)
+{
+	if (!task->deadline || (task->period && task->period < task->deadline))
+		return task->period;
+	return task->deadline;
+}
+
+/* What may run now, by the ring's flags: none, [1] or both of the heaps. */
+static inline bool hft_inbox_allows(uint32_t flags, int i)
+{
+	if (flags & (HFT_RING_HALTED | HFT_RING_DEAD))
+		return false;
+	return i || !(flags & HFT_RING_REDUCE);
+}
+
 /* inbox_worker.c */
 void hft_inbox_view(struct hft_ring *ring);
+uint64_t hft_inbox_key(uint32_t policy, const struct hft_inbox_task *task, uint64_t order);
+bool hft_inbox_before(uint32_t policy, const struct hft_inbox_task *task,
+		      const struct hft_event *event);
+
+/* record_inbox.c */
+uint64_t hft_record_time(const struct hft_ring *ring) __attribute__((cold));
+void hft_record_choice(struct hft_ring *ring, const struct hft_inbox_node *best,
+		       const struct hft_event *event, uint64_t begin) __attribute__((cold));
 
 #endif /* HFT_ENGINE_INBOX_H */

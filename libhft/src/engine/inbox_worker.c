@@ -38,7 +38,7 @@ bool hft_inbox_has_news(const struct hft_ring *ring)
 					     memory_order_relaxed) == inbox->head + 1;
 }
 
-static uint64_t hft_inbox_key(uint32_t policy, const struct hft_inbox_task *task, uint64_t order)
+uint64_t hft_inbox_key(uint32_t policy, const struct hft_inbox_task *task, uint64_t order)
 {
 	/* An immediate task has no class, which could have been demoted. */
 	return hft_policy_key(policy, task->level, order, task->deadline,
@@ -258,14 +258,6 @@ static void hft_inbox_update(struct hft_ring *ring)
 		hft_inbox_heed_cut(ring, cut);
 }
 
-/* What may run now, by the ring's flags: none, [1] or both of the heaps. */
-static bool hft_inbox_allows(uint32_t flags, int i)
-{
-	if (flags & (HFT_RING_HALTED | HFT_RING_DEAD))
-		return false;
-	return i || !(flags & HFT_RING_REDUCE);
-}
-
 /* What may run now, by the ring's flags, and is the best.  Its item is NULL: nothing. */
 static struct hft_heap_node hft_inbox_best(const struct hft_inbox *inbox, uint32_t flags)
 {
@@ -288,8 +280,8 @@ static struct hft_heap_node hft_inbox_best(const struct hft_inbox *inbox, uint32
  * Does an immediate task go before an event of the ring?  Where their keys are equal, and
  * by FIFO, the one does that was submitted, or dispatched, first.
  */
-static bool hft_inbox_before(const struct hft_ring *ring, const struct hft_inbox_task *task,
-			     const struct hft_event *event)
+bool hft_inbox_before(uint32_t policy, const struct hft_inbox_task *task,
+		      const struct hft_event *event)
 {
 	struct hft_inbox_task other = {
 		.release = event->release,
@@ -297,8 +289,8 @@ static bool hft_inbox_before(const struct hft_ring *ring, const struct hft_inbox
 		.window = event->deadline ? event->deadline - event->release : 0,
 		.level = event->level,
 	};
-	uint64_t key = hft_inbox_key(ring->inbox->policy, task, task->release);
-	uint64_t other_key = hft_inbox_key(ring->inbox->policy, &other, event->published);
+	uint64_t key = hft_inbox_key(policy, task, task->release);
+	uint64_t other_key = hft_inbox_key(policy, &other, event->published);
 
 	return key != other_key ? key < other_key : task->release < event->published;
 }
@@ -340,18 +332,26 @@ const struct hft_event *hft_inbox_choose(struct hft_ring *ring, const struct hft
 	struct hft_inbox *inbox = ring->inbox;
 	struct hft_inbox_node *node;
 	struct hft_heap_node best;
+	uint64_t begin = 0;
 
 	if (ring->view.taken)
 		return &inbox->event;
+	if (__builtin_expect(!!ring->recorder, 0))
+		begin = hft_record_time(ring);
 	hft_inbox_update(ring);
 	atomic_store(&inbox->busy, 1);
 	best = hft_inbox_best(inbox, __atomic_load_n(&ring->producer->flags, __ATOMIC_SEQ_CST));
 	node = container_of(best.item, struct hft_inbox_node, item);
-	if (!best.item || (event && !hft_inbox_before(ring, &node->task, event))) {
+	if (!best.item || (event && !hft_inbox_before(inbox->policy, &node->task, event))) {
 		hft_inbox_begin(ring);
+		if (__builtin_expect(begin && best.item, 0))
+			hft_record_choice(ring, node, event, begin);
 		return event;
 	}
 	hft_inbox_take(ring, node);
+	/* The node is spare, and nobody's before the worker looks again. */
+	if (__builtin_expect(begin != 0, 0))
+		hft_record_choice(ring, node, event, begin);
 	return &inbox->event;
 }
 
@@ -364,6 +364,8 @@ void hft_inbox_begin(struct hft_ring *ring)
 /* The worker is done with a task. */
 void hft_inbox_end(struct hft_ring *ring)
 {
+	if (__builtin_expect(!!ring->recorder, 0))
+		hft_record_ended(ring);
 	ring->view.taken = false;
 	hft_inbox_view(ring);
 }

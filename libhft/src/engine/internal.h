@@ -20,6 +20,8 @@
 #include "../options.h"
 #include "sim_thread.h"
 
+struct hft_inbox_receipt;
+
 /**
  * struct hft_backend - who holds tasks until their release and writes the rings
  * @name: of hft_opts.backend
@@ -35,7 +37,8 @@
  *	its shared pages
  * @ring_close: undo it; the handle may have been closed before
  * @submit: as hft_submit()
- * @submit_now: as hft_submit_now().  NULL: hft_inbox_submit()
+ * @submit_now: as hft_submit_now(); the receipt, which may be NULL, is for what is taken.
+ *	NULL: hft_inbox_submit()
  * @submit_batch: of at most h->query.max_batch tasks: as %HFT_IOC_SUBMIT_BATCH
  * @wait: as hft_wait(), for who has found no event
  * @wake: end a wait as %HFT_IOC_WAKE does; for signal handlers too
@@ -56,7 +59,8 @@ struct hft_backend {
 	int (*ring_open)(struct hft *h, struct hft_ring *ring, struct hft_ring_add *add);
 	void (*ring_close)(struct hft_ring *ring);
 	int (*submit)(struct hft *h, const struct hft_task *task, uint64_t *id);
-	int (*submit_now)(struct hft_ring *ring, const struct hft_task *task);
+	int (*submit_now)(struct hft_ring *ring, const struct hft_task *task,
+			  struct hft_inbox_receipt *receipt);
 	int (*submit_batch)(struct hft *h, const struct hft_submit_batch *batch);
 	int (*wait)(struct hft_ring *ring, uint64_t timeout);
 	void (*wake)(struct hft_ring *ring);
@@ -169,6 +173,8 @@ struct hft_ring {
 	uint64_t gap_ns;
 	uint64_t noticed;		/* of a monitor ring: notices before are evidence.c's */
 	struct hft_event anomaly;	/* the last, of one */
+	uint64_t passed_by;		/* 1 + place in the inbox of what @passing goes before; */
+	uint32_t passing;		/* as it is recorded */
 	size_t consumer_size;
 	size_t pages_size;
 	void *pages;
@@ -275,6 +281,8 @@ static inline uint32_t hft_ring_flags(const struct hft_ring *ring)
 int hft_inbox_open(struct hft_ring *ring, uint32_t entries);
 void hft_inbox_close(struct hft_ring *ring);
 int hft_inbox_submit(struct hft_ring *ring, const struct hft_task *task);
+int hft_inbox_submit_for(struct hft_ring *ring, const struct hft_task *task,
+			 struct hft_inbox_receipt *receipt);
 
 uint64_t hft_inbox_settle(const struct hft_ring *ring);
 void hft_inbox_cancel(struct hft_ring *ring);
@@ -380,6 +388,10 @@ uint32_t hft_top_level(uint32_t level_mask);
 int hft_record_start(struct hft *h, uint32_t tasks);
 void hft_record_advance(struct hft_ring *ring);
 void hft_record_pause(bool pause);
+
+/* record_inbox.c */
+void hft_record_drop(struct hft_ring *ring, uint64_t place);
+void hft_record_ended(struct hft_ring *ring);
 
 /* lead.c */
 int hft_measure_lead(struct hft *h, const struct hft_ring_opts *opts, uint64_t *lead_ns);

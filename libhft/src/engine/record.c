@@ -310,6 +310,7 @@ static void hft_record_wrap(struct hft_recorder *recorder)
 	recorder->table.ring_open = hft_record_ring_open;
 	recorder->table.ring_close = hft_record_ring_close;
 	recorder->table.submit = hft_record_submit;
+	recorder->table.submit_now = hft_record_submit_now;
 	recorder->table.submit_batch = hft_record_submit_batch;
 	recorder->table.wait = hft_record_wait;
 }

@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <hft/log_ring.h>
 
-#define HFT_RECORD_VERSION	6
-#define HFT_RECORD_OLDEST	5	/* that is read: rings are without their fallback */
+#define HFT_RECORD_VERSION	7	/* 6: without tasks of hft_submit_now() */
+#define HFT_RECORD_OLDEST	5	/* that is read: rings are without their fallback, too */
 #define HFT_RECORD_WORDS	20
 
 /* Each event begins with the name of the handle in the log, and its number in the record. */
@@ -39,6 +39,11 @@ enum hft_record_kind {
 	HFT_RECORD_CLOCK,
 	HFT_RECORD_HOLD,
 	HFT_RECORD_CPU,
+	HFT_RECORD_SUBMIT_NOW,
+	HFT_RECORD_DROP,
+	HFT_RECORD_IMMEDIATE,
+	HFT_RECORD_AHEAD,
+	HFT_RECORD_DONE,
 	HFT_RECORD_KINDS
 };
 

@@ -38,6 +38,9 @@
 			"result,type,clock,level,"
 #define EVENT_TYPES	"nutuuunuiuuu"
 
+#define CHOICE_FIELDS	"begin,end,ring,place,cookie,release,deadline,level,event,"
+#define CHOICE_TYPES	"nnuuuuuuu"
+
 /* The letters are enum hft_log_type; a text is the last field. */
 struct hft_log_site hft_record_sites[HFT_RECORD_KINDS] HFT_LOG_IN_SECTION = {
 	[HFT_RECORD_OPEN] = SITE("record", "open",
@@ -71,6 +74,13 @@ struct hft_log_site hft_record_sites[HFT_RECORD_KINDS] HFT_LOG_IN_SECTION = {
 		"nnuu"),
 	[HFT_RECORD_HOLD] = SITE("record", "hold", "begin,end,ring,mode,", "nnuu"),
 	[HFT_RECORD_CPU] = SITE("record", "cpu", "begin,end,ring,offline,", "nnuu"),
+	[HFT_RECORD_SUBMIT_NOW] = SITE("record", "submit_now",
+		"begin,end,ring,place,cookie,release,deadline,flags,level,class,period_ns,"
+		"wcet_ns,", "nnuuuuuuucuu"),
+	[HFT_RECORD_DROP] = SITE("record", "drop", "time,ring,place,", "nuu"),
+	[HFT_RECORD_IMMEDIATE] = SITE("decision", "immediate", CHOICE_FIELDS, CHOICE_TYPES),
+	[HFT_RECORD_AHEAD] = SITE("decision", "ahead", CHOICE_FIELDS, CHOICE_TYPES),
+	[HFT_RECORD_DONE] = SITE("record", "done", "time,ring,place,", "nuu"),
 };
 
 HFT_LOG_EVENT(log_feed, "record", "feed", HFT_LOG_NOTICE, HFT_LOG_AUDIT, (u64, feed),

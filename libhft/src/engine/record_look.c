@@ -245,7 +245,7 @@ void hft_record_before(struct hft_recorder *recorder, const struct hft_task *tas
 }
 
 /* Of event number @at, and of those before it that are not recorded yet. */
-static void hft_record_events(struct hft_ring *ring, uint32_t at)
+void hft_record_events(struct hft_ring *ring, uint32_t at)
 {
 	const struct hft_event *event;
 

@@ -4,6 +4,7 @@
  *
  *   record.c		the calls that a recorded handle makes
  *   record_look.c	what no call tells: events, how far their consumer is, halts, clocks
+ *   record_inbox.c	tasks of hft_submit_now(), and what their workers choose
  *   record_log.c	where it goes
  */
 #ifndef HFT_ENGINE_RECORDER_H
@@ -13,6 +14,7 @@
 
 #include "core/task.h"
 #include "clock.h"
+#include "inbox.h"
 #include "internal.h"
 #include "record.h"
 
@@ -64,9 +66,14 @@ void hft_record_last_look(struct hft_ring *ring);
 void hft_record_pages(struct hft_recorder *recorder);
 void hft_record_halted(struct hft_recorder *recorder, const struct hft_halt *halt);
 void hft_record_before(struct hft_recorder *recorder, const struct hft_task *tasks, uint32_t nr);
+void hft_record_events(struct hft_ring *ring, uint32_t at);
 void hft_record_rest(struct hft_ring *ring);
 void hft_record_look(struct hft_recorder *recorder);
 void hft_record_looked(struct hft_recorder *recorder, uint32_t number, uint64_t time);
+
+/* record_inbox.c */
+int hft_record_submit_now(struct hft_ring *ring, const struct hft_task *task,
+			  struct hft_inbox_receipt *receipt);
 
 /* By the clock that the events have: hft_now() may be some ns off that of the kernel. */
 static inline uint64_t hft_record_now(const struct hft_recorder *recorder)

@@ -123,6 +123,9 @@ static int do_ring(struct replay *r, const uint64_t *words, size_t index)
 		return err;
 	if (r->what_if)
 		return hft_what_if_work(r, ring->ring);
+	ring->opened = index;
+	ring->dropped = ring->at = 0;
+	ring->waiting = NULL;
 	made = ring->ring->state;
 	/* As in the backend that was recorded. */
 	if (made->ready.learner)
@@ -334,11 +337,22 @@ static int do_look(struct replay *r, const uint64_t *words, size_t index)
 	return 0;
 }
 
-/* Of what somebody else has decided, and when. */
+/* Of what somebody else has decided, and when.  Workers of the machine have no inbox. */
 static bool is_outcome(uint32_t kind)
 {
-	return kind == HFT_RECORD_DISPATCH || kind == HFT_RECORD_ADVANCE ||
-	       kind == HFT_RECORD_LOOK;
+	switch (kind) {
+	case HFT_RECORD_DISPATCH:
+	case HFT_RECORD_ADVANCE:
+	case HFT_RECORD_LOOK:
+	case HFT_RECORD_SUBMIT_NOW:
+	case HFT_RECORD_DROP:
+	case HFT_RECORD_IMMEDIATE:
+	case HFT_RECORD_AHEAD:
+	case HFT_RECORD_DONE:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* What was admitted when it was asked for is, whatever else there is by now. */
@@ -394,6 +408,15 @@ static int do_record(struct replay *r, size_t index)
 		return do_policy(r, record->words, index);
 	case HFT_RECORD_LOOK:
 		return do_look(r, record->words, index);
+	case HFT_RECORD_SUBMIT_NOW:
+		return hft_replay_submit_now(r, record->words, index);
+	case HFT_RECORD_DROP:
+		return hft_replay_drop(r, record->words, index);
+	case HFT_RECORD_IMMEDIATE:
+	case HFT_RECORD_AHEAD:
+		return hft_replay_choice(r, record->words, index);
+	case HFT_RECORD_DONE:
+		return hft_replay_done(r, record->words, index);
 	default:
 		return hft_replay_malformed(r, index, "opened twice");
 	}
@@ -461,6 +484,7 @@ static int replay(struct replay *r)
 	free(r->decisions);
 	free(r->actions);
 	free(r->tasks);
+	free(r->immediates);
 	free(r->hash);
 	free(r->next_event);
 	free(r->batch);

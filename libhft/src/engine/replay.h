@@ -8,6 +8,7 @@
  *   replay_dispatch.c	has the scheduler choose what was dispatched
  *   replay_input.c	what it depends on besides: rules, leads, clocks
  *   replay_others.c	what others do to it: halts
+ *   replay_inbox.c	tasks of hft_submit_now(), and what workers choose
  *   replay_cpu.c	which CPU has a task: those that go offline, rules that send tasks away
  *   replay_write.c	writes a log of what it has chosen
  *   replay_what_if.c	lets the machine go its own way, with something changed
@@ -82,6 +83,24 @@ struct replay_task {
 };
 
 /**
+ * struct replay_immediate - a task of hft_submit_now()
+ * @record: of the submission
+ * @opened: index of the record that opened its ring
+ * @place: in the inbox
+ * @known: since then it, and all before it in the inbox, were to be seen by the worker
+ * @waits: in @next of its ring
+ * @next: that waits there
+ */
+struct replay_immediate {
+	size_t record;
+	size_t opened;
+	uint64_t place;
+	uint64_t known;
+	bool waits;
+	struct replay_immediate *next;
+};
+
+/**
  * struct replay_changes - actions of a ring that each came some time between two looks
  * @next: number of the next one; none: SIZE_MAX
  * @last: index of the record of the last
@@ -99,6 +118,10 @@ struct replay_changes {
  * @responded: when a rule of it last did something, as its notice says
  * @holds: that say what it is held to
  * @turns: that say whether its CPU is offline
+ * @opened: index of the record
+ * @dropped: what is before that place in the inbox is cancelled
+ * @at: 1 + place of the task of the inbox that the worker is at; 0: at none
+ * @waiting: tasks of the inbox
  */
 struct replay_ring {
 	struct hft_ring *ring;
@@ -107,6 +130,10 @@ struct replay_ring {
 	uint64_t responded;
 	struct replay_changes holds;
 	struct replay_changes turns;
+	size_t opened;
+	uint64_t dropped;
+	uint64_t at;
+	struct replay_immediate *waiting;
 };
 
 /* Word of an arrival, behind those that are recorded: its release is by CLOCK_MONOTONIC. */
@@ -128,6 +155,8 @@ struct replay {
 	bool ended;			/* the rest is missing */
 	struct replay_task *tasks;
 	uint32_t nr_tasks;
+	struct replay_immediate *immediates;	/* by ring, as it was opened, and place */
+	size_t nr_immediates;
 	struct hft_task *batch;		/* that is submitted, and its results */
 	int64_t *results;
 	uint32_t *hash;
@@ -200,6 +229,13 @@ int hft_replay_halt(struct replay *r, const uint64_t *words, size_t index);
 int hft_replay_hold(struct replay *r, const uint64_t *words, size_t index);
 enum hft_halt_mode hft_replay_let_go(struct replay *r, struct hft_sim_ring *made,
 				     const struct hft_slot *slot);
+
+/* replay_inbox.c */
+int hft_replay_order_inbox(struct replay *r);
+int hft_replay_submit_now(struct replay *r, const uint64_t *words, size_t index);
+int hft_replay_drop(struct replay *r, const uint64_t *words, size_t index);
+int hft_replay_choice(struct replay *r, const uint64_t *words, size_t index);
+int hft_replay_done(struct replay *r, const uint64_t *words, size_t index);
 
 /* replay_cpu.c */
 int hft_replay_cpu(struct replay *r, const uint64_t *words, size_t index);

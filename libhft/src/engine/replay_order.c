@@ -246,6 +246,8 @@ static void add_action(struct replay *r, size_t index, uint64_t mode[2])
 	switch (record->kind) {
 	case HFT_RECORD_ADVANCE:
 	case HFT_RECORD_CLOCK:
+	case HFT_RECORD_IMMEDIATE:
+	case HFT_RECORD_AHEAD:
 		time = words[1];
 		break;
 	case HFT_RECORD_HALT:
@@ -352,5 +354,5 @@ int hft_replay_order(struct replay *r)
 		add_action(r, i, mode);
 	note_changes(r);
 	qsort(r->actions, r->nr_actions, sizeof(*r->actions), compare_actions);
-	return 0;
+	return hft_replay_order_inbox(r);
 }

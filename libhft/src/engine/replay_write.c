@@ -14,7 +14,7 @@
  * ring and number of the event, its times, level and result.  Ids and cookies of tasks are
  * those that were recorded of the task that it has chosen.
  */
-static int write_decision(const struct replay *r, struct hft_record_log *log, size_t index)
+static int write_dispatch(const struct replay *r, struct hft_record_log *log, size_t index)
 {
 	const struct hft_event *event = &r->decisions[index];
 	const struct hft_record *task = &r->recording.records[r->tasks[event->cookie].record];
@@ -27,6 +27,26 @@ static int write_decision(const struct replay *r, struct hft_record_log *log, si
 
 	log->order = index;
 	return hft_record_log_add(log, HFT_RECORD_DISPATCH, words, NULL);
+}
+
+/* Likewise of a worker; which event of its ring there was is the same. */
+static int write_choice(const struct replay *r, struct hft_record_log *log, size_t index)
+{
+	const struct hft_event *event = &r->decisions[index];
+	const struct hft_record *record = &r->recording.records[index];
+	const uint64_t words[HFT_RECORD_WORDS] = {
+		record->words[0], record->words[1], record->words[2], event->sequence,
+		event->cookie, event->release, event->deadline, event->level, record->words[8],
+	};
+
+	log->order = index;
+	return hft_record_log_add(log, record->kind, words, NULL);
+}
+
+static int write_decision(const struct replay *r, struct hft_record_log *log, size_t index)
+{
+	return r->recording.records[index].kind == HFT_RECORD_DISPATCH ?
+	       write_dispatch(r, log, index) : write_choice(r, log, index);
 }
 
 /* To a log of its own: not to the one that is replayed.  Returns 0, or as hft_fail(). */

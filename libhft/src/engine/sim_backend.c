@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "inbox.h"
 #include "sim.h"
 
 /* The clocks of a machine that nobody has set: 2026-01-01 after a second of uptime. */
@@ -224,7 +225,8 @@ static int sim_submit(struct hft *h, const struct hft_task *task, uint64_t *id)
 }
 
 /* A worker that is part of the machine has no inbox: its tasks go by the event list. */
-static int sim_submit_now(struct hft_ring *ring, const struct hft_task *task)
+static int sim_submit_now(struct hft_ring *ring, const struct hft_task *task,
+			  struct hft_inbox_receipt *receipt)
 {
 	struct hft_sim_ring *made = ring->state;
 	struct hft_task copy = *task;
@@ -234,13 +236,18 @@ static int sim_submit_now(struct hft_ring *ring, const struct hft_task *task)
 		return -EOWNERDEAD;
 	sim = hft_sim_use(made->sim);
 	if (!made->worker.sz)
-		return hft_inbox_submit(ring, task);
+		return hft_inbox_submit_for(ring, task, receipt);
+	if (receipt)
+		*receipt = (struct hft_inbox_receipt){ .passed_on = true };
 	copy.ring = ring->number;
 	copy.clock = HFT_CLOCK_MONOTONIC;
 	copy.release = hft_sim_virtual_now(sim);
 	if (copy.deadline)
 		copy.deadline += copy.release;
-	return hft_sim_submit_task(sim, &copy, NULL);
+	if (hft_ring_flags(ring) & HFT_RING_DEAD)
+		return -ENOENT;
+	/* The handle may be recorded. */
+	return ring->backend->submit(ring->h, &copy, NULL);
 }
 
 static int sim_submit_batch(struct hft *h, const struct hft_submit_batch *batch)

@@ -413,7 +413,7 @@ HFT_API int hft_submit_now(struct hft_ring *ring, const struct hft_task *task)
 	int err;
 
 	if (__builtin_expect(ring->backend->submit_now != NULL, 0))
-		err = ring->backend->submit_now(ring, task);
+		err = ring->backend->submit_now(ring, task, NULL);
 	else
 		err = hft_inbox_submit(ring, task);
 	if (hft_log_sched_wants(HFT_SCHED_SUBMIT) && !err)
