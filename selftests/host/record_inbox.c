@@ -18,21 +18,6 @@
 #define THREADS		2
 #define TASKS		300		/* of a thread */
 
-static void submit_now(struct load *l)
-{
-	struct hft_ring *ring = l->rings[load_below(l, LOAD_RINGS)];
-	const struct hft_task task = {
-		.cookie = l->cookie++,
-		.level = (uint8_t)load_below(l, HFT_LEVELS),
-		.deadline = load_below(l, 2) ? 0 : load_below(l, 1000) * NSEC_PER_USEC,
-		.period = load_below(l, 2) ? 0 : load_below(l, 1000) * NSEC_PER_USEC,
-		.wcet = load_below(l, 100) * NSEC_PER_USEC,
-		.flags = load_below(l, 4) ? 0 : HFT_TASK_REDUCE,
-	};
-
-	hft_submit_now(ring, &task);
-}
-
 /* What the inboxes of a load have counted. */
 struct counts {
 	uint64_t submitted;
@@ -57,16 +42,13 @@ static struct counts record(const char *backend, const char *path, uint64_t seed
 
 	load_remove(path);
 	l->random = seed;
+	l->now = 3;
 	l->simulated = !strcmp(backend, "sim");
 	setenv("HFT_RECORD", path, 1);
 	assert_int_equal(load_open(l, backend), 0);
 	unsetenv("HFT_RECORD");
-	for (i = 0; i < STEPS; i++) {
-		if (load_below(l, 3))
-			load_step(l);
-		else
-			submit_now(l);
-	}
+	for (i = 0; i < STEPS; i++)
+		load_step(l);
 	for (i = 0; i < LOAD_RINGS; i++)
 		count_inbox(l->rings[i], &counts);
 	counts.events = l->events;

@@ -7,6 +7,7 @@
 
 #define LOG_NAME	"/tmp/hft-record"
 #define LOADS		20
+#define NOW_LOADS	6
 #define HALTED_LOADS	6
 #define OFFLINE_LOADS	4
 #define OFFLINE_TRIES	3		/* of each */
@@ -34,6 +35,15 @@ static void *halt_all(void *arg)
 			return "hft_resume()";
 	}
 	return NULL;
+}
+
+static bool record_now(uint64_t seed)
+{
+	int64_t events = load_record_now("kernel", LOG_NAME, seed, STEPS, 3);
+	bool same = load_replays(LOG_NAME, events);
+
+	load_remove(LOG_NAME);
+	return same;
 }
 
 static bool record_and_replay(uint64_t seed)
@@ -125,6 +135,7 @@ static const struct {
 	int loads;
 } kinds[] = {
 	{ "", record_and_replay, LOADS },
+	{ ", with tasks of hft_submit_now()", record_now, NOW_LOADS },
 	{ ", with halts by another", record_halted, HALTED_LOADS },
 	{ ", with a CPU that goes and comes back", record_offline, OFFLINE_LOADS },
 };
@@ -135,7 +146,7 @@ int main(void)
 	size_t kind;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("TAP version 13\n1..%d\n", LOADS + HALTED_LOADS + OFFLINE_LOADS);
+	printf("TAP version 13\n1..%d\n", LOADS + NOW_LOADS + HALTED_LOADS + OFFLINE_LOADS);
 	for (kind = 0; kind < sizeof(kinds) / sizeof(kinds[0]); kind++) {
 		for (i = 0; i < kinds[kind].loads; i++) {
 			bool same = kinds[kind].record((uint64_t)++seed);

@@ -35,6 +35,7 @@ struct load {
 	uint64_t ids[LOAD_IDS];
 	uint64_t sporadic;
 	bool simulated;			/* it has other wall clocks */
+	uint32_t now;			/* hft_submit_now() is one of so many steps; 0: of none */
 	uint64_t cookie;
 	uint64_t events;
 };
@@ -166,6 +167,21 @@ static inline void load_submit(struct load *l)
 		l->sporadic = (uint64_t)results[0];
 }
 
+static inline void load_submit_now(struct load *l)
+{
+	struct hft_ring *ring = l->rings[load_below(l, LOAD_RINGS)];
+	const struct hft_task task = {
+		.cookie = l->cookie++,
+		.level = (uint8_t)load_below(l, HFT_LEVELS),
+		.deadline = load_below(l, 2) ? 0 : load_below(l, 1000) * NSEC_PER_USEC,
+		.period = load_below(l, 2) ? 0 : load_below(l, 1000) * NSEC_PER_USEC,
+		.wcet = load_below(l, 100) * NSEC_PER_USEC,
+		.flags = load_below(l, 4) ? 0 : HFT_TASK_REDUCE,
+	};
+
+	hft_submit_now(ring, &task);
+}
+
 static inline void load_modify(struct load *l)
 {
 	struct hft_modify modify = {
@@ -241,8 +257,13 @@ static inline void load_consume(struct load *l)
 
 static inline void load_step(struct load *l)
 {
-	uint32_t kind = load_below(l, 100);
+	uint32_t kind;
 
+	if (l->now && !load_below(l, l->now)) {
+		load_submit_now(l);
+		return;
+	}
+	kind = load_below(l, 100);
 	if (kind < 35) {
 		load_submit(l);
 	} else if (kind < 76) {
@@ -267,14 +288,18 @@ static inline void load_step(struct load *l)
 	}
 }
 
-/* Returns how many events there were, or a negative errno. */
-static inline int64_t load_record(const char *backend, const char *path, uint64_t seed,
-				  uint32_t steps)
+/*
+ * @now: as &struct load has it.  Returns how many events and tasks of inboxes there were, or a
+ * negative errno.
+ */
+static inline int64_t load_record_now(const char *backend, const char *path, uint64_t seed,
+				      uint32_t steps, uint32_t now)
 {
 	struct load *l = calloc(1, sizeof(*l));
 	int64_t ret;
 
 	l->random = seed;
+	l->now = now;
 	l->simulated = !strcmp(backend, "sim");
 	setenv("HFT_RECORD", path, 1);
 	ret = load_open(l, backend);
@@ -288,6 +313,12 @@ static inline int64_t load_record(const char *backend, const char *path, uint64_
 	return ret;
 }
 
+static inline int64_t load_record(const char *backend, const char *path, uint64_t seed,
+				  uint32_t steps)
+{
+	return load_record_now(backend, path, seed, steps, 0);
+}
+
 /* A log: not a name from outside. */
 static inline void load_remove(const char *path)
 {
@@ -298,17 +329,19 @@ static inline void load_remove(const char *path)
 		abort();
 }
 
-/* Returns whether a replay has at least @events, and they are the same. */
+/* Returns whether a replay has at least @events, of inboxes or not, and they are the same. */
 static inline bool load_replays(const char *path, int64_t events)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = LOAD_LATE_NS);
 	struct hft_replay_result result;
 	int err = hft_replay(path, &opts, &result);
 
-	printf("# %s: %" PRIu64 " records, %" PRIu64 " events, %" PRIu64 " late, by up to %" PRIu64
-	       " ns%s%s\n", result.backend, result.records, result.events, result.late,
-	       result.latest_ns, err ? ": " : "", err ? hft_strerror(err) : "");
-	return !err && result.complete && events >= 0 && result.events >= (uint64_t)events;
+	printf("# %s: %" PRIu64 " records, %" PRIu64 " events, %" PRIu64 " immediate, %" PRIu64
+	       " late, by up to %" PRIu64 " ns%s%s\n", result.backend, result.records,
+	       result.events, result.immediate, result.late, result.latest_ns, err ? ": " : "",
+	       err ? hft_strerror(err) : "");
+	return !err && result.complete && events >= 0 &&
+	       result.events + result.immediate >= (uint64_t)events;
 }
 
 #endif /* SELFTESTS_LIBHFT_RECORD_LOAD_H */
