@@ -94,8 +94,15 @@ if openssl genpkey -algorithm ed25519 -out "$dir/key" 2>/dev/null; then
 	start "$dir/signed" "$dir/key"
 	kill_it
 	fails 2 "a key that is none" "$TOOL" recover --key "$log/control" "$dir/signed"
+	fails 2 "no key, of a log that is to be signed" "$TOOL" recover "$dir/signed"
+	prints "are signed, and no key .*--key" "says what it wants"
+	status 0 "its rings stay" "$TOOL" recover --list --rings "$rings"
+	prints "^left .* process $pid $dir/signed\$" "as left"
 	check "recover with a key" "$TOOL" recover --key "$dir/key" "$dir/signed"
 	check "all chunks are signed" "$TOOL" verify --key "$dir/key" "$dir/signed"
+	status 1 "it is not opened again without" "$LOGGER" hold "$dir/signed" "$rings" </dev/null
+	check "but with it" "$LOGGER" hold "$dir/signed" "$rings" "$dir/key" </dev/null
+	check "and all chunks are signed" "$TOOL" verify --key "$dir/key" "$dir/signed"
 fi
 
 start "$dir/lost"

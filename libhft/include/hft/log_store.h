@@ -103,7 +103,8 @@ typedef void (*hft_log_store_fn)(void *arg, enum hft_log_store_event event, int 
  * @notify: hears of each event; NULL: it is a line on standard error, up to four in a second,
  *	unless there is @eventfd
  * @notify_arg: for @notify
- * @key_file: an Ed25519 key in PEM, which signs the seals; NULL: nobody does
+ * @key_file: an Ed25519 key in PEM, which signs the seals; NULL: nobody does, and a log whose
+ *	seals are signed is not gone on with: -EKEYREJECTED
  * @slow_ns: a write that is not done after so long is told of; default 1 s
  */
 struct hft_log_store_opts {

@@ -173,7 +173,7 @@ const char *hft_log_finding_name(enum hft_log_finding_kind kind);
  * struct hft_log_repair_opts - how to repair; zero is the default of each
  * @sz: of the struct
  * @output: folder of the repaired log, which is not there yet; NULL: in place
- * @key: PEM file of the private key to sign with; NULL: not signed
+ * @key: PEM file of the private key to sign with; NULL: not signed, of a log that is not
  */
 struct hft_log_repair_opts {
 	size_t sz;

@@ -239,10 +239,9 @@ char *hft_log_slurp(int dir_fd, const char *file, size_t *size, int *err)
 	return NULL;
 }
 
-void hft_log_sites_uuid(int dir_fd, const char *sites, char text[40])
+/* Their first line; NULL: it can not be read */
+static json_t *hft_log_sites_head(int dir_fd, const char *sites)
 {
-	uint8_t uuid[16];
-	const char *said;
 	json_t *json;
 	size_t size;
 	char *bytes;
@@ -250,11 +249,46 @@ void hft_log_sites_uuid(int dir_fd, const char *sites, char text[40])
 
 	bytes = hft_log_slurp(dir_fd, sites, &size, &err);
 	if (!bytes)
-		return;
+		return NULL;
 	json = json_loads(bytes, JSON_DISABLE_EOF_CHECK, NULL);
+	free(bytes);
+	return json;
+}
+
+void hft_log_sites_uuid(int dir_fd, const char *sites, char text[40])
+{
+	json_t *json = hft_log_sites_head(dir_fd, sites);
+	uint8_t uuid[16];
+	const char *said;
+
 	said = json_string_value(json_object_get(json_object_get(json, "log"), "uuid"));
 	if (said && hft_log_uuid_read(said, uuid))
 		hft_log_uuid_print(uuid, text);
 	json_decref(json);
-	free(bytes);
+}
+
+/* Before there is a seal, that it was to be signed is in the sites. */
+static bool hft_log_sites_has_key(int chunk_fd)
+{
+	json_t *json = hft_log_sites_head(chunk_fd, "hft/sites");
+	bool has_key = json_object_get(json_object_get(json, "log"), "key");
+
+	json_decref(json);
+	return has_key;
+}
+
+/* The newest seal tells, and what has none yet. */
+bool hft_log_chunks_want_key(const struct hft_log_chunks *chunks, int dir_fd)
+{
+	bool wants = false;
+	size_t i;
+	int fd;
+
+	for (i = chunks->nr; i && !wants && chunks->chunk[i - 1].err; i--) {
+		fd = hft_log_chunk_open(dir_fd, chunks->chunk[i - 1].number);
+		wants = fd >= 0 && hft_log_sites_has_key(fd);
+		if (fd >= 0)
+			close(fd);
+	}
+	return wants || (i && chunks->chunk[i - 1].is_signed);
 }

@@ -49,6 +49,12 @@ int hft_log_key_open(struct hft_log_key *key, const char *path)
 	return err;
 }
 
+int hft_log_fail_key(void)
+{
+	return hft_fail(EKEYREJECTED, "the seals of this log are signed, and no key to sign more "
+			"with was given (--key of hft-log)");
+}
+
 void hft_log_key_close(struct hft_log_key *key)
 {
 	EVP_PKEY_free(key->pkey);

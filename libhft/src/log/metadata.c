@@ -268,10 +268,22 @@ static json_t *boot_of(const struct hft_log_store_origin *origin)
 		(json_int_t)((unsigned __int128)passed * clock->freq / NSEC_PER_SEC));
 }
 
-int hft_store_sites_begin(struct log_text *to, const struct hft_log_store_origin *origin)
+/* Who repairs the chunk knows by this that it wants a key. */
+static json_t *key_of(const struct hft_log_key *key)
+{
+	char text[2 * HFT_LOG_KEY_BYTES + 1];
+
+	if (!key)
+		return json_object();
+	hft_log_hex_print(key->public, HFT_LOG_KEY_BYTES, text);
+	return json_pack("{s:s}", "key", text);
+}
+
+int hft_store_sites_begin(struct log_text *to, const struct hft_log_store_origin *origin,
+			  const struct hft_log_key *key)
 {
 	const struct hft_log_store_clock *clock = &origin->clock;
-	json_t *line, *boot = boot_of(origin);
+	json_t *line, *boot = boot_of(origin), *signer = key_of(key);
 	char uuid[37];
 
 	print_uuid(origin->uuid, uuid, sizeof(uuid));
@@ -281,11 +293,13 @@ int hft_store_sites_begin(struct log_text *to, const struct hft_log_store_origin
 		"name", clock->name, "freq", (json_int_t)clock->freq,
 		"offset_s", (json_int_t)clock->offset_s, "offset", (json_int_t)clock->offset,
 		"monotonic_at_0", (json_int_t)clock->monotonic_at_0);
-	if (!boot || (line && json_object_update(line, boot))) {
+	if (!boot || !signer || (line && (json_object_update(line, boot) ||
+					  json_object_update(line, signer)))) {
 		json_decref(line);
 		line = NULL;
 	}
 	json_decref(boot);
+	json_decref(signer);
 	return put_line(to, "log", line);
 }
 

@@ -165,6 +165,22 @@ static bool hft_log_had_seal(const struct hft_log_chunks *chunks,
 	return chunk->err && (chunk->err != -ENOENT || chunk->number < chunks->last_sealed);
 }
 
+static bool hft_log_is_left(const struct hft_log_chunks *chunks, const struct hft_log_chunk *chunk)
+{
+	return chunk->err && !hft_log_had_seal(chunks, chunk);
+}
+
+/* A seal without a signature, behind some that have one, is tampering to hft_log_verify(). */
+static int hft_log_repair_check_key(const struct hft_log_chunks *chunks, int dir_fd)
+{
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < chunks->nr; i++)
+		any |= hft_log_is_left(chunks, &chunks->chunk[i]);
+	return any && hft_log_chunks_want_key(chunks, dir_fd) ? hft_log_fail_key() : 0;
+}
+
 static int hft_log_repair_chunks(struct hft_log_repairer *repairer,
 				 const struct hft_log_chunks *chunks, const struct hft_log_key *key)
 {
@@ -189,7 +205,7 @@ static int hft_log_repair_chunks(struct hft_log_repairer *repairer,
 			strcpy(repairer->uuid, chunk->uuid);
 			memcpy(previous, chunk->root, HASH);
 		}
-		if (chunk->is_pending || (chunk->err && !hft_log_had_seal(chunks, chunk))) {
+		if (chunk->is_pending || hft_log_is_left(chunks, chunk)) {
 			err = hft_log_repair_chunk(repairer, chunk, &opts, key);
 			memcpy(previous, repairer->seal.root, HASH);
 		}
@@ -209,6 +225,8 @@ int hft_log_repair_folder(int dir_fd, const struct hft_log_key *key, uint32_t ho
 	err = hft_log_chunks_read(&chunks, dir_fd);
 	if (!err && !chunks.nr)
 		err = hft_fail(ENOENT, "there is no chunk of a log");
+	if (!err && !key)
+		err = hft_log_repair_check_key(&chunks, dir_fd);
 	if (!err)
 		err = hft_log_packets_open(&repairer.verifier.packets);
 	if (!err)
@@ -307,7 +325,8 @@ static int lock_folder(const char *dir)
  * Return: 0, also if there was nothing to repair; -EBUSY: the log is being written, for another
  * second, too, as a process that was killed may keep it locked a moment longer; -EUCLEAN:
  * its process has left rings: see hft_log_recover(); -ENXIO: the same, and they are not here;
- * -EBADMSG: a seal is missing or damaged that was there: see hft_log_verify(); -EEXIST:
+ * -EBADMSG: a seal is missing or damaged that was there: see hft_log_verify(); -EKEYREJECTED:
+ * the seals of the log are signed, and there is no @user_opts->key; -EEXIST:
  * @user_opts->output is there, else it is removed when the repair fails; -ENOENT, -EINVAL,
  * -ENOMEM, and what the file system says.
  * Any thread; blocks for the disk.  A repair that failed or was killed may be done again: the

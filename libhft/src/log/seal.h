@@ -104,6 +104,9 @@ struct hft_log_key {
 int hft_log_key_open(struct hft_log_key *key, const char *path);
 void hft_log_key_close(struct hft_log_key *key);
 
+/* What wants a key has none: -EKEYREJECTED */
+int hft_log_fail_key(void);
+
 /* The public key of a PEM file: of one, or of a pair */
 int hft_log_key_read(const char *path, uint8_t public[HFT_LOG_KEY_BYTES]);
 

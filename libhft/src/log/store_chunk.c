@@ -95,7 +95,8 @@ static int describe(struct hft_log_store *store, struct log_chunk *chunk)
 	int err = hft_store_metadata_begin(&chunk->texts[LOG_METADATA], &store->origin);
 
 	if (!err)
-		err = hft_store_sites_begin(&chunk->texts[LOG_SITES], &store->origin);
+		err = hft_store_sites_begin(&chunk->texts[LOG_SITES], &store->origin,
+					    store->has_key ? &store->key : NULL);
 	for (i = 0; !err && i < store->nr_sites; i++)
 		err = hft_store_chunk_site(chunk, &store->sites[store->site_order[i]]->is);
 	return err ? err : hft_store_chunk_write_texts(chunk);

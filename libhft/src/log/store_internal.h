@@ -367,7 +367,9 @@ void hft_store_text_close(struct log_text *text);
 /* metadata.c: TSDL and the lines of hft/sites */
 int hft_store_metadata_begin(struct log_text *to, const struct hft_log_store_origin *origin);
 int hft_store_metadata_site(struct log_text *to, const struct hft_log_store_site *site);
-int hft_store_sites_begin(struct log_text *to, const struct hft_log_store_origin *origin);
+/* @key: that the chunk's seal will be signed with; NULL: none */
+int hft_store_sites_begin(struct log_text *to, const struct hft_log_store_origin *origin,
+			  const struct hft_log_key *key);
 int hft_store_sites_stream(struct log_text *to, const struct hft_log_store_stream *stream);
 int hft_store_sites_site(struct log_text *to, const struct hft_log_store_site *site);
 

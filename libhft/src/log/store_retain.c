@@ -268,6 +268,15 @@ static int look_at(struct hft_log_store *store, const char *name, uint32_t numbe
 	return sealed ? hft_store_kept_add(store, &kept) ? -ENOMEM : 1 : 0;
 }
 
+/* Chunks behind one that is signed are, too. */
+static int check_key(const struct hft_log_store *store, const struct hft_log_sealing *seal)
+{
+	uint8_t public[HFT_LOG_KEY_BYTES];
+
+	return store->has_key || !hft_log_seal_check_signature(seal, public) ? 0 :
+		hft_log_fail_key();
+}
+
 static int read_root(struct hft_log_store *store, uint32_t number)
 {
 	struct hft_log_sealing seal;
@@ -284,8 +293,9 @@ static int read_root(struct hft_log_store *store, uint32_t number)
 		return err;
 	memcpy(store->previous, seal.root, sizeof(store->previous));
 	store->has_previous = true;
+	err = check_key(store, &seal);
 	hft_log_seal_close(&seal);
-	return 0;
+	return err;
 }
 
 /* The root of the newest is what the next chunk goes on from; that of a damaged seal is none. */
