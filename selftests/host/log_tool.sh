@@ -218,6 +218,11 @@ for other in "$dir/copy" "$log/chunk-00000001" "$dir/merged"; do
 	! grep -q NOTICE "$out"
 	result $? "cat: and no record"
 done
+(ulimit -f 2 && trap '' XFSZ && exec "$TOOL" merge --output "$dir/full" "$log") >"$out" 2>&1
+[ $? = 2 ] && grep -q "File too large" "$out"
+result $? "merge: a disk that is full"
+[ ! -e "$dir/full" ]
+result $? "merge: leaves nothing in its way"
 fails 2 "merge: a folder that is there" "$TOOL" merge --output "$dir/merged" "$log"
 fails 2 "merge: where to" "$TOOL" merge "$log"
 

@@ -27,7 +27,8 @@ static void usage(void)
 	      "stamps are ns of UTC.\n"
 	      "hft-log cat LOG... shows many logs as text without that.\n"
 	      "\n"
-	      "  --output DIR        folder of the new log, which must not be there yet\n"
+	      "  --output DIR        folder of the new log, which must not be there yet, and is\n"
+	      "                      removed if that fails\n"
 	      "  --no-pack           do not compress it: for babeltrace2 and other readers of CTF\n"
 	      FILTER_HELP
 	      "\n"

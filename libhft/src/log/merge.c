@@ -9,17 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../api.h"
+#include "../engine/internal.h"
 #include "../gettime.h"
 #include "../options.h"
 #include "read.h"
+#include "remove.h"
 #include "store.h"
 
 #define HFT_NS_PER_S	1000000000ull
 #define HFT_CLOSE_NS	(60 * HFT_NS_PER_S)
+#define HFT_LOOK_NS	(HFT_NS_PER_S / 10)
 #define HFT_NAP_MS	1
 
 struct hft_merge {
@@ -286,29 +290,69 @@ static int hft_merge_open(struct hft_merge *merge, const char *dir,
 	return hft_log_store_open(&merge->store, dir, &origin, opts);
 }
 
-static int hft_merge_all(struct hft_merge *merge, const char *dir,
-			 const struct hft_log_store_opts *opts)
+static int hft_merge_rest(struct hft_merge *merge, const struct hft_log_view *view)
 {
-	const struct hft_log_view *view;
-	int ret = hft_log_reader_next(merge->reader, &view);
-	int err;
+	int ret = 1, err = 0;
 
-	if (!ret)
-		return hft_fail(ENODATA, "there is no record to write to %s", dir);
-	if (ret < 0)
-		return ret;
-	err = hft_merge_open(merge, dir, opts, view);
-	if (err)
-		return err;
 	while (ret > 0 && !err) {
 		err = hft_merge_view(merge, view);
 		if (!err)
 			ret = hft_log_reader_next(merge->reader, &view);
 	}
-	if (!err && ret < 0)
-		err = ret;
-	ret = hft_log_store_close(merge->store, HFT_CLOSE_NS);
 	return err ? err : ret;
+}
+
+/* -ETIMEDOUT is a disk that is slow; any other error does not go away by waiting. */
+static int hft_merge_flush(struct hft_merge *merge)
+{
+	uint64_t end = hft_gettime(CLOCK_MONOTONIC) + HFT_CLOSE_NS;
+	int err;
+
+	do {
+		err = hft_log_store_flush(merge->store, false, HFT_LOOK_NS);
+	} while (err == -ETIMEDOUT && hft_gettime(CLOCK_MONOTONIC) < end);
+	return err;
+}
+
+static int hft_merge_close(struct hft_merge *merge, int err)
+{
+	struct hft_error why;
+
+	if (!err)
+		err = hft_merge_flush(merge);
+	if (!err)
+		return hft_log_store_close(merge->store, HFT_CLOSE_NS);
+	hft_save_error(&why);
+	hft_log_store_close(merge->store, 0);
+	hft_take_error(&why);
+	return err;
+}
+
+/* The folder is this call's own: a log that is not whole does not stay in the way. */
+static int hft_merge_to(struct hft_merge *merge, const char *dir,
+			const struct hft_log_store_opts *opts, const struct hft_log_view *first)
+{
+	int err;
+
+	if (mkdir(dir, 0750))
+		return hft_fail(errno, "make the folder %s", dir);
+	err = hft_merge_open(merge, dir, opts, first);
+	if (!err)
+		err = hft_merge_close(merge, hft_merge_rest(merge, first));
+	if (err)
+		hft_log_remove_folder(dir);
+	return err;
+}
+
+static int hft_merge_all(struct hft_merge *merge, const char *dir,
+			 const struct hft_log_store_opts *opts)
+{
+	const struct hft_log_view *view;
+	int ret = hft_log_reader_next(merge->reader, &view);
+
+	if (!ret)
+		return hft_fail(ENODATA, "there is no record to write to %s", dir);
+	return ret < 0 ? ret : hft_merge_to(merge, dir, opts, view);
 }
 
 /**
@@ -326,8 +370,8 @@ static int hft_merge_all(struct hft_merge *merge, const char *dir,
  * Blocks for the disk.  One thread, that of the reader.
  *
  * Return: 0, -EEXIST for a folder that is there, -ENODATA when there is no record, -E2BIG for
- * more call sites than one log can have, -ENOMEM, -ENOSPC and others for what the disk says;
- * what was written before stays.
+ * more call sites than one log can have, -ENOMEM, -ENOSPC and others for what the disk says:
+ * then there is no folder, as one that was begun is removed.
  */
 HFT_API int hft_log_merge(struct hft_log_reader *reader, const char *dir,
 			  const struct hft_log_store_opts *opts, uint64_t *records)

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "../options.h"
 #include "left.h"
 #include "locked.h"
+#include "remove.h"
 #include "repair.h"
 
 #define LOCK_TRIES	100		/* for a second in all */
@@ -251,14 +251,6 @@ static int hft_log_copy_to(int dir_fd, int fd, const struct hft_log_key *key,
 	return err ? err : hft_log_repair_folder(fd, key, 0, result);
 }
 
-static int hft_log_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 /* The folder is ours: mkdir() has made it.  One that is not whole does not stay in the way. */
 static int hft_log_repair_copy(int dir_fd, const char *output, const struct hft_log_key *key,
 			       struct hft_log_repair_result *result)
@@ -273,7 +265,7 @@ static int hft_log_repair_copy(int dir_fd, const char *output, const struct hft_
 	if (fd >= 0)
 		close(fd);
 	if (err)
-		nftw(output, hft_log_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		hft_log_remove_folder(output);
 	return err;
 }
 
