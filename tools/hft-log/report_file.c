@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * hft-log report: files that appear whole, all of them, or not at all.  What is written has no
- * name until file_finish(), or, where a file system knows no such files, one that begins with
- * a point.  An existing file is never replaced.
+ * hft-log report: files that appear whole, all of them, or not at all.  Until file_finish() what
+ * is written has no name, or one that begins with a point: when it is not the last file, as a
+ * descriptor is kept of that one alone, and where a file system knows no files without a name.
+ * An existing file is never replaced.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,7 @@
 #include "report.h"
 
 struct part {
-	int fd;
+	int fd;				/* -1: only @hidden is left of it */
 	char name[NAME_MAX + 1];
 	char hidden[NAME_MAX + 1];	/* "": it has no name */
 };
@@ -59,6 +60,34 @@ static int part_close(struct report_file *file)
 	return err;
 }
 
+static void part_name(struct part *part)
+{
+	snprintf(part->hidden, sizeof(part->hidden), ".%.200s.%d", part->name, (int)getpid());
+}
+
+/* What linkat() of a descriptor needs CAP_DAC_READ_SEARCH for, its name in /proc does not. */
+static int part_link_as(const struct report_file *file, const struct part *part, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", part->fd);
+	return linkat(AT_FDCWD, path, file->dir, name, AT_SYMLINK_FOLLOW);
+}
+
+static int part_hide(const struct report_file *file, struct part *part)
+{
+	if (!part->hidden[0]) {
+		part_name(part);
+		if (part_link_as(file, part, part->hidden)) {
+			part->hidden[0] = '\0';
+			return fail(errno, "hide %s", part->name);
+		}
+	}
+	close(part->fd);
+	part->fd = -1;
+	return 0;
+}
+
 static int open_unnamed(struct report_file *file, struct part *part)
 {
 	int fd = openat(file->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0640);
@@ -66,9 +95,7 @@ static int open_unnamed(struct report_file *file, struct part *part)
 	part->hidden[0] = '\0';
 	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
 		return fd;
-	if (snprintf(part->hidden, sizeof(part->hidden), ".%.200s.%d", part->name,
-		     (int)getpid()) < 0)
-		return -1;
+	part_name(part);
 	fd = openat(file->dir, part->hidden, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)
 		part->hidden[0] = '\0';
@@ -114,6 +141,8 @@ int file_put(struct report *r, const char *text, size_t size)
 
 	if (!file->stream || (r->output && file->in_part == r->per_file)) {
 		err = part_close(file);
+		if (!err && file->nr_parts)
+			err = part_hide(file, &file->parts[file->nr_parts - 1]);
 		if (!err)
 			err = part_open(r);
 	}
@@ -144,17 +173,11 @@ static int part_copy(const struct part *part)
 	return fflush(stdout) ? fail(errno, "standard output") : 0;
 }
 
-/* What linkat() of a descriptor needs CAP_DAC_READ_SEARCH for, its name in /proc does not. */
 static int part_link(struct report_file *file, const struct part *part)
 {
-	char path[64];
-	int err;
+	int err = part->hidden[0] ? linkat(file->dir, part->hidden, file->dir, part->name, 0) :
+				    part_link_as(file, part, part->name);
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", part->fd);
-	if (part->hidden[0])
-		err = linkat(file->dir, part->hidden, file->dir, part->name, 0);
-	else
-		err = linkat(AT_FDCWD, path, file->dir, part->name, AT_SYMLINK_FOLLOW);
 	if (err)
 		return fail(errno, "%s", part->name);
 	file->linked++;
@@ -187,7 +210,8 @@ void file_drop(struct report *r)
 	if (file->stream)
 		fclose(file->stream);
 	for (i = 0; i < file->nr_parts; i++) {
-		close(file->parts[i].fd);
+		if (file->parts[i].fd >= 0)
+			close(file->parts[i].fd);
 		if (file->parts[i].hidden[0])
 			unlinkat(file->dir, file->parts[i].hidden, 0);
 	}

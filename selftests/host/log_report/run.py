@@ -37,13 +37,14 @@ def result(good, name, *why):
 			print("# " + line[:400])
 
 
-def run(view, *options, events=None, config=day.CONFIG, log=None, limit=None):
+def run(view, *options, events=None, config=day.CONFIG, log=None, limit=None,
+	what=resource.RLIMIT_FSIZE):
 	if events is not None:
 		make.write(LOG, events)
 	with open(CONFIG, "w") as out:
 		out.write(config if isinstance(config, str) else json.dumps(config))
 	command = [TOOL, "report", view, "--config", CONFIG, *options, log or LOG]
-	limits = limit and (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+	limits = limit and (lambda: resource.setrlimit(what, (limit, limit)))
 	return subprocess.run(command, capture_output=True, text=True, preexec_fn=limits,
 			      errors="replace")
 
@@ -463,6 +464,14 @@ def test_files():
 	done = run("cat", *files, "--number", "999999", "--records", "1")
 	result(done.returncode == 1 and "999999" in done.stderr and
 	       not any("999999" in n for n in listing(out)), "more files than numbers", done.stderr)
+	many = os.path.join(tmp.name, "many")
+	os.mkdir(many)
+	done = run("cat", "--output", many, "--file-date", "20260318", "--records", "1",
+		   events=[changed(day.NEW, order="M%d" % i) for i in range(40)], limit=24,
+		   what=resource.RLIMIT_NOFILE)
+	result(done.returncode == 0 and len(listing(many)) == 40 and
+	       not any(n.startswith(".") for n in listing(many)),
+	       "more files than may be open", done.stderr, listing(many))
 
 
 def test_evidence():
