@@ -6,6 +6,7 @@ cd "$(dirname "$0")" || exit 1
 TOP=$(realpath ../..)
 TOOLS=${BUILD:-$TOP/build}/tools
 CTL=$TOOLS/hftctl
+RECORDER=${BUILD:-$TOP/build}/selftests/host/plain/replay
 LOG=$dir/record
 TASKS=100
 
@@ -19,6 +20,7 @@ refuses() {
 }
 
 [ -x "$CTL" ] && [ -x "$TOOLS/hft-latency" ] || skip_all "hftctl or hft-latency is not built"
+[ -x "$RECORDER" ] || skip_all "the program that records is not built"
 
 check "a run is recorded" env HFT_BACKEND=soft HFT_RECORD="$LOG" \
 	"$TOOLS/hft-latency" --loops $TASKS --interval 500 --priority 0
@@ -33,6 +35,16 @@ check "with events" "$CTL" replay --events --late $LATE_NS "$LOG"
 result $? "there is a line for each"
 
 prints '^ *[0-9]+ +[0-9]+ +99 ' "with ring and number"
+check "cookies of 64 bits are recorded" "$RECORDER" record "$dir/wide"
+check "and replayed" "$CTL" replay --events "$dir/wide"
+prints ' 18446744073709551615 ' "as they are"
+check "also as JSON" "$CTL" --json replay --events "$dir/wide"
+python3 -c 'import json, sys
+rows = json.load(sys.stdin)
+assert [row["cookie"] for row in rows] == [2**64 - 3, 2**64 - 2, 2**64 - 1]
+assert list(rows[0])[::8] == ["time_ns", "result"] and rows[0]["result"] == 0
+' <"$out"
+result $? "which has them, too"
 check "it can be read" "$TOOLS/hft-log" cat --subsystem decision "$LOG"
 prints 'NOTICE decision .* dispatch .*ring=0 ' "decisions are events"
 

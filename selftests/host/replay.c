@@ -188,7 +188,7 @@ static void test_rules_soft(void **state)
 #define WCET_NS		5000
 
 /* A task that runs, and two that wait meanwhile.  They are sent as @ids. */
-static void record_three(const char *path, uint64_t ids[3])
+static void record_three(const char *path, uint64_t cookie, uint64_t ids[3])
 {
 	HFT_OPTS(hft_opts, opts, .backend = "sim", .device = "cpus=1");
 	HFT_OPTS(hft_ring_opts, ring_opts, .entries = 4, .window = 1, .policy = HFT_POLICY_LLF);
@@ -203,7 +203,7 @@ static void record_three(const char *path, uint64_t ids[3])
 	assert_int_equal(hft_ring_open(h, &ring_opts, &ring), 0);
 	for (i = 0; i < 3; i++) {
 		struct hft_task task = {
-			.cookie = 100 + i, .release = hft_now(), .level = HFT_LEVEL_NORMAL,
+			.cookie = cookie + i, .release = hft_now(), .level = HFT_LEVEL_NORMAL,
 			.deadline = hft_now() + deadline, .wcet = WCET_NS,
 		};
 
@@ -244,7 +244,7 @@ static void test_difference(void **state)
 	uint64_t ids[3];
 
 	(void)state;
-	record_three(path_of("three"), ids);
+	record_three(path_of("three"), 100, ids);
 	assert_int_equal(hft_replay(path_of("three"), &opts, &result), 0);
 	assert_int_equal(result.events, 3);
 	assert_int_equal(result.difference.time, 0);
@@ -300,7 +300,7 @@ static void test_range(void **state)
 
 	(void)state;
 	load_remove(path_of("three"));
-	record_three(path_of("three"), ids);
+	record_three(path_of("three"), 100, ids);
 	assert_int_equal(hft_recording_read(path_of("three"), 1, &recording), 0);
 	for (i = 0; i < sizeof(narrow) / sizeof(*narrow); i++) {
 		for (at = 0; recording.records[at].kind != narrow[i].kind; at++)
@@ -483,7 +483,16 @@ static void test_clock(void **state)
 	expect_replay(&recording, 0);
 }
 
-int main(void)
+/* For hftctl_replay.sh */
+static int record_wide(const char *path)
+{
+	uint64_t ids[3];
+
+	record_three(path, UINT64_MAX - 2, ids);
+	return 0;
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules_sim),
@@ -494,5 +503,7 @@ int main(void)
 		cmocka_unit_test(test_clock),
 	};
 
+	if (argc == 3 && !strcmp(argv[1], "record"))
+		return record_wide(argv[2]);
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -51,6 +51,10 @@ int log_main(int argc, char **argv);
 /* As JSON or as text, to standard output.  Returns 0, or 1 after it has printed the reason. */
 int print(json_t *value, bool json);
 
+/* The width of a column of a table.  Then: was all printed?  As print() returns. */
+int column_width(const char *key);
+int print_end(void);
+
 /*
  * Call @visit with a duplicate of each descriptor by which a process has a
  * context of /dev/hft.  Ends early when @visit does not return 0, and returns

@@ -182,7 +182,7 @@ static void print_object(json_t *object)
 	}
 }
 
-static int column_width(const char *key)
+int column_width(const char *key)
 {
 	int width = (int)strlen(key);
 
@@ -210,6 +210,14 @@ static void print_table(json_t *array)
 	}
 }
 
+int print_end(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	fail(errno, "standard output");
+	return 1;
+}
+
 int print(json_t *value, bool json)
 {
 	if (json) {
@@ -220,11 +228,7 @@ int print(json_t *value, bool json)
 	} else {
 		print_object(value);
 	}
-	if (fflush(stdout) || ferror(stdout)) {
-		fail(errno, "standard output");
-		return 1;
-	}
-	return 0;
+	return print_end();
 }
 
 static const struct command *find_command(const char *name)

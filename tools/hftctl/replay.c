@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <hft/hft.h>
 #include <hft/replay.h>
@@ -74,20 +75,95 @@ static void usage(FILE *out)
 	      "before it, what the two compete with; 2 for wrong usage.\n", out);
 }
 
+/* Numbers of 64 bits, which those of Jansson are too small for: a cookie may be any. */
+enum { TIME, RING, EVENT, TASK, COOKIE, RELEASE, DEADLINE, LEVEL, RESULT, COLUMNS };
+
+static const char *const columns[COLUMNS] = {
+	[TIME] = "time_ns", [RING] = "ring", [EVENT] = "event", [TASK] = "task",
+	[COOKIE] = "cookie", [RELEASE] = "release_ns", [DEADLINE] = "deadline_ns",
+	[LEVEL] = "level", [RESULT] = "result",
+};
+
+struct event_row {
+	uint64_t values[COLUMNS];
+};
+
+struct events {
+	struct event_row *rows;
+	size_t nr;
+	bool failed;
+};
+
 static void add_event(uint32_t ring, const struct hft_event *recorded,
 		      const struct hft_event *replayed, void *arg)
 {
-	json_array_append_new(arg, json_pack(
-		"{s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:i, s:i}",
-		"time_ns", (json_int_t)recorded->published,
-		"ring", (int)ring,
-		"event", (json_int_t)replayed->sequence,
-		"task", (json_int_t)recorded->task,
-		"cookie", (json_int_t)recorded->cookie,
-		"release_ns", (json_int_t)replayed->release,
-		"deadline_ns", (json_int_t)replayed->deadline,
-		"level", (int)replayed->level,
-		"result", (int)replayed->result));
+	struct events *events = arg;
+	struct event_row *more = events->rows;
+
+	if (!(events->nr & (events->nr - 1)))
+		more = reallocarray(more, events->nr ? 2 * events->nr : 1, sizeof(*more));
+	events->failed |= !more;
+	if (events->failed)
+		return;
+	events->rows = more;
+	more[events->nr++] = (struct event_row){ {
+		[TIME] = recorded->published, [RING] = ring, [EVENT] = replayed->sequence,
+		[TASK] = recorded->task, [COOKIE] = recorded->cookie,
+		[RELEASE] = replayed->release, [DEADLINE] = replayed->deadline,
+		[LEVEL] = (uint64_t)replayed->level, [RESULT] = (uint64_t)replayed->result,
+	} };
+}
+
+static void print_number(int column, uint64_t value, int width)
+{
+	if (column == RESULT)
+		printf("%*" PRId64, width, (int64_t)value);
+	else
+		printf("%*" PRIu64, width, value);
+}
+
+/* As print() does an array of objects. */
+static void print_json(const struct events *events)
+{
+	size_t i;
+	int c;
+
+	putchar('[');
+	for (i = 0; i < events->nr; i++) {
+		fputs(i ? ",\n  {" : "\n  {", stdout);
+		for (c = 0; c < COLUMNS; c++) {
+			printf("%s\n    \"%s\": ", c ? "," : "", columns[c]);
+			print_number(c, events->rows[i].values[c], 0);
+		}
+		fputs("\n  }", stdout);
+	}
+	puts(events->nr ? "\n]" : "]");
+}
+
+static void print_rows(const struct events *events)
+{
+	size_t i;
+	int c;
+
+	for (c = 0; events->nr && c < COLUMNS; c++)
+		printf("%*s%s", column_width(columns[c]), columns[c], c + 1 < COLUMNS ? " " : " \n");
+	for (i = 0; i < events->nr; i++) {
+		for (c = 0; c < COLUMNS; c++) {
+			print_number(c, events->rows[i].values[c], column_width(columns[c]));
+			fputs(c + 1 < COLUMNS ? " " : " \n", stdout);
+		}
+	}
+}
+
+static int print_events(const struct events *events, bool json)
+{
+	if (events->failed)
+		return fail(ENOMEM, "events") ? 1 : 0;
+	if (json)
+		print_json(events);
+	else
+		print_rows(events);
+	return print_end();
 }
 
 static json_t *summary(const struct hft_replay_result *result)
@@ -191,26 +267,27 @@ static int run_what_if(const struct replay_args *args)
 static int run(struct replay_args *args)
 {
 	struct hft_replay_result result;
-	json_t *events = NULL;
-	int err, ret;
+	struct events events = { .nr = 0 };
+	json_t *sums;
+	int err, ret = 1;
 
 	if (args->events) {
-		events = json_array();
 		args->opts.fn = add_event;
-		args->opts.arg = events;
+		args->opts.arg = &events;
 	}
 	err = hft_replay(args->dir, &args->opts, &result);
 	if (err) {
 		fail_hft(err, "replay");
 		if (err == -EPROTO)
 			tell_difference(&result);
-		json_decref(events);
-		return 1;
+	} else if (args->events) {
+		ret = print_events(&events, args->json);
+	} else {
+		sums = summary(&result);
+		ret = print(sums, args->json);
+		json_decref(sums);
 	}
-	if (!events)
-		events = summary(&result);
-	ret = print(events, args->json);
-	json_decref(events);
+	free(events.rows);
 	return ret;
 }
 
