@@ -53,7 +53,7 @@ static const struct {
 } events[] = {
 	{ 0, SWITCH, "worker", { 20, 49, 10, 1 } },
 	{ 1, IRQ_EXIT, NULL, { 24 } },
-	{ 1, SWITCH, "other", { 60, 120, 0, 0 } },
+	{ 1, SWITCH, ODD_NAME, { 60, 120, 0, 0 } },
 	{ 0, IRQ_ENTRY, "eth0", { 24 } },
 	{ 0, IRQ_EXIT, NULL, { 24 } },
 	{ 0, SOFTIRQ_ENTRY, NULL, { 1 } },
@@ -91,7 +91,7 @@ static const struct span {
 	{ "softirq TIMER", "CPU 0 irq", NULL, true },
 	{ "worker", "CPU 0", "S", true },
 	{ ODD_NAME, "CPU 0", NULL, false },
-	{ "other", "CPU 1", "R+", true },
+	{ ODD_NAME, "CPU 1", "R+", true },
 	{ "irq 26 noexit", "CPU 0 irq", NULL, false },
 	{ "irq 26 noexit", "CPU 0 irq", NULL, false },
 	{ "irq 27 noexit", "CPU 2 irq", NULL, false },

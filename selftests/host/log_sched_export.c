@@ -203,7 +203,7 @@ static void workers_are_exported(void **state)
 	tree_remove(dir);
 }
 
-static void has(const char *path, const char *text)
+static bool is_in(const char *path, const char *text)
 {
 	char found[1 << 16];
 	FILE *file = fopen(path, "r");
@@ -212,7 +212,12 @@ static void has(const char *path, const char *text)
 	assert_non_null(file);
 	bytes = fread(found, 1, sizeof(found) - 1, file);
 	fclose(file);
-	if (!memmem(found, bytes, text, strlen(text)))
+	return memmem(found, bytes, text, strlen(text));
+}
+
+static void has(const char *path, const char *text)
+{
+	if (!is_in(path, text))
 		fail_msg("%s has no %s", path, text);
 }
 
@@ -248,12 +253,57 @@ static void a_machine_is_drawn(void **state)
 	tree_remove(dir);
 }
 
+/* One task after the other, of which the first is a hundredth of the second. */
+static void run_two(uint64_t cookie)
+{
+	HFT_OPTS(hft_sim_opts, opts, .seed = 1, .start_ns = 5000);
+	HFT_OPTS(hft_ring_opts, ring_opts, .cpu = 0);
+	HFT_OPTS(hft_sim_worker_opts, worker, .flags = 0);
+	struct hft_task task = { .cookie = cookie, .release = 10000, .wcet = 1000 };
+	struct hft_sim *sim;
+	int ring;
+
+	assert_int_equal(hft_sim_open(&sim, &opts), 0);
+	ring = hft_sim_ring_add(sim, &ring_opts);
+	assert_true(ring >= 0);
+	task.ring = (uint32_t)ring;
+	assert_int_equal(hft_sim_worker_add(sim, task.ring, &worker), 0);
+	assert_int_equal(hft_sim_submit(sim, &task, NULL), 0);
+	task.cookie = cookie + 1;
+	task.release = 20000;
+	task.wcet = 100000;
+	assert_int_equal(hft_sim_submit(sim, &task, NULL), 0);
+	assert_int_equal(hft_sim_run(sim), 0);
+	hft_sim_close(sim);
+}
+
+static void labels_fit_their_boxes(void **state)
+{
+	char arguments[2 * PATH_MAX], path[PATH_MAX];
+
+	(void)state;
+	want("sched");
+	run_two(UINT64_MAX - 1);
+	assert_int_equal(hft_log_close(the_log), 0);
+	if (system("command -v gnuplot >/dev/null")) {
+		tree_remove(dir);
+		skip();
+	}
+	out_path(arguments, sizeof(arguments), path, "timeline", ".svg");
+	assert_int_equal(tool(arguments), 0);
+	has(path, "18446744073709551615");
+	assert_false(is_in(path, "18446744073709551614"));
+	unlink(path);
+	tree_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_machine_is_exported, begin),
 		cmocka_unit_test_setup(workers_are_exported, begin),
 		cmocka_unit_test_setup(a_machine_is_drawn, begin),
+		cmocka_unit_test_setup(labels_fit_their_boxes, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

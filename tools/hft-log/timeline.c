@@ -14,7 +14,12 @@
 #include "hft-log.h"
 #include "schedule.h"
 
-#define ROW		28		/* pixels */
+#define WIDTH		1400		/* pixels, as what follows */
+#define ROW		28
+#define EDGE		40
+#define NAME_LETTER	8		/* of a row's name, at most */
+#define LABEL_LETTER	7
+#define LABEL_LEAST	3		/* letters of a name that is cut */
 #define ROWS_MOST	500
 #define LABELS_MOST	200
 #define RUNS_MOST	100000
@@ -76,9 +81,9 @@ static void usage(void)
 {
 	printf("Usage: hft-log timeline --output FILE.svg|FILE.png [OPTION]... LOG...\n"
 	       "Draw what the workers of LOGs have run, and when, by gnuplot: a row for each worker;\n"
-	       "a box for each run, with the cookie of its task; before it a line from the task's\n"
-	       "release to its start, which is how long it waited; a cross where a deadline was\n"
-	       "missed.  Of the kernel's events: a row for each CPU with the threads that it ran,\n"
+	       "a box for each run, with the cookie of its task if there is room; before it a line\n"
+	       "from the task's release to its start, which is how long it waited; a cross where a\n"
+	       "deadline was missed.  Of the kernel's events: a row for each CPU with the threads that it ran,\n"
 	       "and one with its interrupts.\n"
 	       "\n"
 	       "  -o, --output FILE   what the name ends with says what it is: .svg or .png\n"
@@ -192,14 +197,55 @@ static uint32_t row_of(const struct picture *picture, const struct box *box)
 	return picture->rows[box->lane] - 1;
 }
 
-/* Names are what a program called its threads: what ends gnuplot's text or line is none. */
-static void write_label(FILE *f, const struct box *box)
+/* Where the rows begin: their names are to the left. */
+static double left_of(const struct picture *picture)
 {
-	const char *at;
+	size_t longest = 0, length;
+	uint32_t i;
+
+	for (i = 0; i < picture->nr_rows; i++) {
+		length = strlen(picture->drawn[i].name);
+		longest = length > longest ? length : longest;
+	}
+	return (double)(EDGE + NAME_LETTER * longest);
+}
+
+/* How many letters a box has room for */
+static size_t room_of(const struct picture *picture, const struct box *box)
+{
+	double all = us(picture, picture->last), part = us(picture, box->to) - us(picture, box->from);
+
+	if (all <= 0 || part <= 0)
+		return 0;
+	return (size_t)(part / all * (WIDTH - EDGE - left_of(picture)) / LABEL_LETTER);
+}
+
+/* Half a cookie would be another one.  Of a name there is the beginning, of whole letters. */
+static size_t label_length(const struct box *box, const char *label, size_t room)
+{
+	size_t length = strlen(label);
+
+	if (length <= room)
+		return length;
+	if (box->kind == SCHEDULE_RING || room < LABEL_LEAST)
+		return 0;
+	while (room && ((unsigned char)label[room] & 0xc0) == 0x80)
+		room--;
+	return room;
+}
+
+/* Names are what a program called its threads: what ends gnuplot's text or line is none. */
+static void write_label(FILE *f, const struct box *box, size_t room)
+{
+	char label[SCHEDULE_NAME + 24] = "";
+	const char *at = label;
+	size_t length;
 
 	if (box->kind == SCHEDULE_RING)
-		fprintf(f, "%" PRIu64, box->cookie);
-	for (at = box->name; *at; at++)
+		snprintf(label, sizeof(label), "%" PRIu64, box->cookie);
+	else
+		snprintf(label, sizeof(label), "%s", box->name);
+	for (length = label_length(box, label, room); length; length--, at++)
 		putc(*at == '"' || *at == '\\' || (unsigned char)*at < ' ' ? '?' : *at, f);
 }
 
@@ -214,7 +260,7 @@ static void write_runs(FILE *f, const struct picture *picture)
 		fprintf(f, "%.3f %.3f %" PRIu32 " \"", us(picture, box->from),
 			us(picture, box->to), row_of(picture, box));
 		if (picture->nr_boxes <= LABELS_MOST)
-			write_label(f, box);
+			write_label(f, box, room_of(picture, box));
 		fputs("\"\n", f);
 	}
 	fputs("end\n", f);
@@ -268,8 +314,10 @@ static void write_script(FILE *f, const struct picture *picture, const char *pat
 	write_runs(f, picture);
 	waits = write_waits(f, picture);
 	misses = write_misses(f, picture);
-	fprintf(f, "set terminal %s size 1400,%u\nset output ", terminal,
-		120 + ROW * picture->nr_rows);
+	fprintf(f, "set terminal %s size %u,%u\n"
+		   "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset output ",
+		terminal, WIDTH, 120 + ROW * picture->nr_rows, left_of(picture) / WIDTH,
+		1 - (double)EDGE / WIDTH);
 	gnuplot_quote(f, path);
 	fputs("\nset ytics (", f);
 	for (i = 0; i < picture->nr_rows; i++) {
