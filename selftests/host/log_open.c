@@ -271,6 +271,30 @@ static void test_most_rules(void **state)
 	assert_int_equal(count_changes("more", "default"), 1);
 }
 
+/* What is set, and taken away, right before it is closed is told: more than waits at a time. */
+static void test_last_changes(void **state)
+{
+	HFT_OPTS(hft_log_opts, opts, .idle_ns = 1000000000);
+	struct hft_log *log = open_with(&opts);
+	char pattern[108];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 62; i++) {
+		snprintf(pattern, sizeof(pattern), "%0107u", i);
+		assert_int_equal(hft_log_set_level(log, pattern, HFT_LOG_WARN), 0);
+	}
+	assert_int_equal(hft_log_set_level(log, NULL, HFT_LOG_UNSET), 0);
+	assert_int_equal(hft_log_control(dir, "last", HFT_LOG_ERROR), 0);
+	assert_int_equal(hft_log_close(log), 0);
+	for (i = 0; i < 62; i++) {
+		snprintf(pattern, sizeof(pattern), "%0107u", i);
+		assert_int_equal(count_changes(pattern, "warn"), 1);
+		assert_int_equal(count_changes(pattern, "default"), 1);
+	}
+	assert_int_equal(count_changes("last", "error"), 1);
+}
+
 enum { AUDIT_LINE = __LINE__ + 4 };
 
 static int audit_trace(uint64_t number)
@@ -636,6 +660,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_changes, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_unset, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_most_rules, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_last_changes, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_audit_levels, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_audit_unknown, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_look, make_folder, remove_folder),

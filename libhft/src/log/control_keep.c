@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../options.h"
@@ -26,6 +27,8 @@
 #define LOOK_NS		1000000ull		/* at what is in it */
 #define PATH_NS		100000000ull		/* whether it is there */
 #define RETRY_NS	200000000ull
+#define RULES_PAUSE_NS	100000
+#define RULES_TRIES	100		/* one that was killed amid them never ends */
 
 #define RULES_FROM	offsetof(struct log_control, rules)
 #define PLACE_FROM	offsetof(struct log_control, ring_dir)
@@ -92,18 +95,39 @@ static void follow(struct hft_log *log, const struct log_control *file)
 	log_sites_set_rules(own->rules, own->nr_rules);
 }
 
-/* Read and applied in one: rules that the drainer has read before do not come after these. */
-int log_follow_rules(struct hft_log *log)
+/*
+ * Read and applied in one: rules that the drainer has read before do not come after these.
+ * -EAGAIN: somebody writes them.
+ */
+static int try_follow(struct hft_log *log)
 {
 	struct log_control file;
 	int err;
 
 	pthread_mutex_lock(&log->lock);
 	err = read_own(log, &file);
-	if (!err)
+	if (!err && !log->rules_over)
 		follow(log, &file);
 	pthread_mutex_unlock(&log->lock);
 	return err;
+}
+
+void log_follow_rules(struct hft_log *log)
+{
+	const struct timespec pause = { .tv_nsec = RULES_PAUSE_NS };
+	unsigned int tries = 0;
+
+	while (try_follow(log) == -EAGAIN && ++tries < RULES_TRIES)
+		nanosleep(&pause, NULL);
+}
+
+/* A change that another thread makes now is noted before, or never. */
+void log_end_rules(struct hft_log *log)
+{
+	log_follow_rules(log);
+	pthread_mutex_lock(&log->lock);
+	log->rules_over = true;
+	pthread_mutex_unlock(&log->lock);
 }
 
 /* Is the file that there is, by its name, the one that is open? */
@@ -171,7 +195,7 @@ void log_control_look(struct hft_log *log, uint64_t now)
 		log->control_path_next = now + PATH_NS;
 		there = is_there(log);
 	}
-	err = there ? log_follow_rules(log) : -ENOENT;
+	err = there ? try_follow(log) : -ENOENT;
 	if (!err || err == -EAGAIN)
 		return;
 	err = restore(log, there);

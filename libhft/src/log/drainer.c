@@ -20,6 +20,7 @@
 #include "../futex.h"
 #include "log.h"
 #include "../options.h"
+#include "own.h"
 
 #define LEAST_SLEEP_NS	1000000ull
 #define QUIET_LOOK_NS	50000		/* closing: is a call under way? */
@@ -299,6 +300,17 @@ static bool has_request(struct hft_log *log)
 	return has;
 }
 
+/* What the log says of itself.  Returns whether the store has all of it. */
+static bool tell(struct hft_log *log, uint64_t now)
+{
+	bool all;
+
+	log_trouble_look(log, now);
+	all = log_rules_look(log);
+	log_evidence_look(log->store, log->evidence, &log->origin.clock, now);
+	return all && !hft_log_evidence_own(log->evidence)->used;
+}
+
 static void run(struct hft_log *log)
 {
 	uint64_t interval = LEAST_SLEEP_NS, now, next, taken;
@@ -312,9 +324,7 @@ static void run(struct hft_log *log)
 		log_control_look(log, now);
 		if (log_clock_look(log->store, &log->origin.clock, &log->look, now))
 			log_control_say_clock(log);
-		log_trouble_look(log, now);
-		log_rules_look(log);
-		log_evidence_look(log->store, log->evidence, &log->origin.clock, now);
+		tell(log, now);
 		log_flush_look(log, now);
 		interval = taken ? LEAST_SLEEP_NS : 2 * interval;
 		if (interval > log->opts.idle_ns)
@@ -401,17 +411,29 @@ static int finish_rings(struct hft_log *log, uint64_t *end)
 		if (turn(log))
 			*end = hft_log_monotonic() + LOG_CLOSE_NS;
 		hft_log_store_poll(log->store, hft_log_monotonic());
-		log_trouble_look(log, hft_log_monotonic());
-		log_rules_look(log);
-		log_evidence_look(log->store, log->evidence, &log->origin.clock,
-				  hft_log_monotonic());
+		tell(log, hft_log_monotonic());
 		if (sealed && is_drained(log))
-			return hft_log_store_flush(log->store, false, time_until(*end));
+			return 0;
 		if (!time_until(*end))
 			return hft_fail(ETIMEDOUT, "the files of %s take no more, or a call of a "
 					"thread does not end", log->dir);
 		nanosleep(&pause, NULL);
 	}
+}
+
+/* When no call is under way, and no rule is followed any more: nothing comes behind this. */
+static int tell_last(struct hft_log *log, uint64_t end)
+{
+	const struct timespec pause = { .tv_nsec = QUIET_LOOK_NS };
+
+	log_end_rules(log);
+	while (!tell(log, hft_log_monotonic())) {
+		if (!time_until(end))
+			return hft_fail(ETIMEDOUT, "the files of %s take no more", log->dir);
+		hft_log_store_poll(log->store, hft_log_monotonic());
+		nanosleep(&pause, NULL);
+	}
+	return 0;
 }
 
 static bool has_broken(const struct hft_log *log)
@@ -454,7 +476,7 @@ static bool all_is_written(const struct hft_log *log)
 static int finish(struct hft_log *log)
 {
 	struct log_queue *queue;
-	int err, close_err, say_err = 0;
+	int err, tell_err, close_err, say_err = 0;
 	uint64_t end;
 
 	take_incoming(log);
@@ -462,6 +484,11 @@ static int finish(struct hft_log *log)
 	log->control_path_next = 0;
 	log_control_look(log, hft_log_monotonic());
 	err = finish_rings(log, &end);
+	tell_err = tell_last(log, end);
+	if (!err)
+		err = hft_log_store_flush(log->store, false, time_until(end));
+	if (!err)
+		err = tell_err;
 	if (err && all_is_written(log))
 		end = hft_log_monotonic() + LOG_CLOSE_NS;
 	if (!err && has_broken(log))

@@ -9,7 +9,6 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 #include <openssl/crypto.h>
 
@@ -26,8 +25,6 @@
 #define DEFAULT_IDLE_NS	20000000ull
 #define LEAST_INTERVAL_NS	(LOG_NS_PER_S / 10)
 #define MOST_INTERVAL_NS	(10 * LOG_NS_PER_S)
-#define RULES_PAUSE_NS	100000
-#define RULES_TRIES	100		/* else the drainer follows */
 
 int log_round_ring(uint64_t *bytes, uint64_t usual)
 {
@@ -421,17 +418,6 @@ HFT_API int hft_log_close(struct hft_log *log)
 	return close_log(log);
 }
 
-static int set_level(struct hft_log *log, const char *pattern, int level)
-{
-	const struct timespec pause = { .tv_nsec = RULES_PAUSE_NS };
-	unsigned int tries;
-	int err = log_control_set_level(log->dir, pattern, level);
-
-	for (tries = 0; !err && log_follow_rules(log) == -EAGAIN && tries < RULES_TRIES; tries++)
-		nanosleep(&pause, NULL);
-	return err;
-}
-
 /**
  * hft_log_set_level() - say which calls are wanted
  * @log: the log
@@ -454,7 +440,9 @@ HFT_API int hft_log_set_level(struct hft_log *log, const char *pattern, int leve
 
 	if (!log_get(log))
 		return hft_fail(EINVAL, "a level is for a log that is open");
-	err = set_level(log, pattern, level);
+	err = log_control_set_level(log->dir, pattern, level);
+	if (!err)
+		log_follow_rules(log);
 	log_put(log);
 	return err;
 }

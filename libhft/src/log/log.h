@@ -60,6 +60,7 @@ struct log_flush {
  * @ring_fd: it, locked as long as the process lives; -1: it is not there yet
  * @control: what is in the log's control file; rules are under @lock, see control_keep.c
  * @control_fd: the file
+ * @rules_over: they are followed no more; under @lock
  * @is_open: it says that there may be rings
  * @last_stream: it says that no ring has a higher number
  * @origin: whose it is
@@ -108,6 +109,7 @@ struct hft_log {
 	int ring_fd;
 	struct log_control control;
 	int control_fd;
+	bool rules_over;
 	atomic_bool is_open;
 	_Atomic uint64_t last_stream;
 	struct hft_log_store_origin origin;
@@ -157,8 +159,12 @@ void log_control_say_streams(struct hft_log *log, uint64_t streams);
 void log_control_say_clock(struct hft_log *log);
 void log_control_look(struct hft_log *log, uint64_t now);
 
-/* The process's sites follow the rules in the control file.  -EAGAIN: somebody writes them. */
-int log_follow_rules(struct hft_log *log);
+/*
+ * The process's sites follow the rules in the control file; who writes them now is waited for, for
+ * a moment: else the drainer follows later.  log_end_rules(): for the last time.
+ */
+void log_follow_rules(struct hft_log *log);
+void log_end_rules(struct hft_log *log);
 
 /* log.c */
 int log_begin_control(struct hft_log *log);
@@ -220,7 +226,8 @@ int log_trouble_read(const char *ring_dir, struct hft_log_trouble *trouble);
 /* rules.c: the drainer records changes of rules; those of a log before this one are not its */
 extern const struct hft_log_store_site log_rules_site;
 
-void log_rules_look(struct hft_log *log);
+/* Returns false: there was room for some only, and others wait. */
+bool log_rules_look(struct hft_log *log);
 void log_rules_forget(void);
 
 /* log_clock.c: which boot of the machine this is; "": it can not be had */

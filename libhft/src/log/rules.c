@@ -46,16 +46,18 @@ static void add_record(struct hft_log *log, const struct log_rule_change *change
 		    hft_log_stamp(tsc));
 }
 
-/* As many as there is room for: the others wait. */
-void log_rules_look(struct hft_log *log)
+bool log_rules_look(struct hft_log *log)
 {
 	const struct log_own *own = hft_log_evidence_own(log->evidence);
 	struct log_rule_change change;
 	uint64_t missed;
 
-	while (LOG_OWN_ROOM - own->used >= LOG_OWN_RECORD &&
-	       log_sites_take_change(&change, &missed))
+	while (LOG_OWN_ROOM - own->used >= LOG_OWN_RECORD) {
+		if (!log_sites_take_change(&change, &missed))
+			return true;
 		add_record(log, &change, missed);
+	}
+	return false;
 }
 
 void log_rules_forget(void)
