@@ -19,6 +19,7 @@
 #include <cmocka.h>
 #define HFT_LOG_SUBSYSTEM "left"
 #include <hft/log.h>
+#include <hft/log_verify.h>
 
 #include "log/control.h"
 #include "log/sched.h"
@@ -29,6 +30,7 @@
 #define WAIT_NS		60000000000ull
 #define PATIENCE_S	60
 #define LOOK_US		1000
+#define PAUSE_NS	10000000	/* of who waits; who only tries to lock has shorter ones */
 
 /* Stamps, by the process that was killed. */
 struct times {
@@ -428,7 +430,7 @@ int __real_nanosleep(const struct timespec *pause, struct timespec *left);
 int __wrap_nanosleep(const struct timespec *pause, struct timespec *left);
 int __wrap_nanosleep(const struct timespec *pause, struct timespec *left)
 {
-	if (held >= 0 && for_ever)
+	if (held >= 0 && (for_ever || pause->tv_nsec < PAUSE_NS))
 		return 0;
 	if (held >= 0)
 		close(held);
@@ -451,6 +453,27 @@ static void test_held(void **state)
 	hold();
 	assert_int_equal(hft_log_recover(dir, NULL), 0);
 	assert_int_equal(held, -1);
+	tree_remove(dir);
+}
+
+/* A repair waits for that, too. */
+static void test_held_repair(void **state)
+{
+	HFT_OPTS(hft_log_repair_result, result);
+
+	(void)state;
+	tree_make(dir, NULL, 0);
+	run_killed(run_drained);
+	assert_int_equal(hft_log_recover(dir, NULL), 0);
+	hold();
+	assert_int_equal(hft_log_repair(dir, NULL, &result), 0);
+	assert_int_equal(held, -1);
+	hold();
+	for_ever = true;
+	assert_int_equal(hft_log_repair(dir, NULL, &result), -EBUSY);
+	for_ever = false;
+	assert_int_equal(close(held), 0);
+	held = -1;
 	tree_remove(dir);
 }
 
@@ -566,6 +589,7 @@ int main(void)
 		cmocka_unit_test(test_recovered_twice),
 		cmocka_unit_test(test_synced),
 		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_held_repair),
 		cmocka_unit_test(test_held_of_zombie),
 		cmocka_unit_test(test_held_by_another),
 		cmocka_unit_test(test_held_by_writes),

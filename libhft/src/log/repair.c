@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../api.h"
@@ -19,9 +18,8 @@
 #include "locked.h"
 #include "remove.h"
 #include "repair.h"
+#include "wait_lock.h"
 
-#define LOCK_TRIES	100		/* for a second in all */
-#define LOCK_PAUSE_NS	10000000
 #define HASH	HFT_LOG_HASH_BYTES
 
 static int hft_log_by_name(const void *a, const void *b)
@@ -285,20 +283,6 @@ static int hft_log_repair_locked(int dir_fd, const struct hft_log_repair_opts *o
 	return err;
 }
 
-/* What a process that was killed has asked the disk for comes to its end after it. */
-static int lock_folder(const char *dir)
-{
-	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
-	unsigned int tries = 0;
-	int fd = log_locked_open(dir, 0);
-
-	while (fd == -EBUSY && tries++ < LOCK_TRIES) {
-		nanosleep(&pause, NULL);
-		fd = log_locked_open(dir, 0);
-	}
-	return fd;
-}
-
 /**
  * hft_log_repair() - keep and seal what a crash has left of a log
  * @dir: folder of the log, that no one writes to
@@ -339,7 +323,7 @@ HFT_API int hft_log_repair(const char *dir, const struct hft_log_repair_opts *us
 	err = log_left_check(dir);
 	if (err)
 		return err;
-	fd = lock_folder(dir);
+	fd = log_wait_open(dir);
 	if (fd < 0)
 		return hft_fail(-fd, fd == -EBUSY ? "%s is being written" : "open the log %s", dir);
 	err = hft_log_repair_locked(fd, &opts, &result);
