@@ -12,6 +12,7 @@
 
 #include <common/left.h>
 #include <log/site.h>
+#include <log/store.h>
 
 #include "hftctl.h"
 
@@ -28,8 +29,6 @@ struct log_args {
 	bool list;
 	bool json;
 };
-
-static const char *const policies[HFT_LOG_POLICIES] = { "?", "drop", "overwrite", "block" };
 
 static void usage(FILE *out)
 {
@@ -91,11 +90,9 @@ static int add_rule(struct log_args *args, char *text)
 
 static int add_ring(void *arg, const struct hft_log_ring_info *ring)
 {
-	bool audit = ring->lane == HFT_LOG_AUDIT;
 	json_t *row = json_pack("{s:s,s:s,s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:I}",
 				"thread", ring->thread,
-				"policy", audit ? "audit" : ring->policy < HFT_LOG_POLICIES ?
-					  policies[ring->policy] : "?",
+				"policy", log_policy_name(ring->lane, ring->policy),
 				"ring", (json_int_t)ring->stream, "tid", (json_int_t)ring->tid,
 				"cpu", ring->cpu, "bytes", (json_int_t)ring->bytes,
 				"used", (json_int_t)ring->used_bytes,

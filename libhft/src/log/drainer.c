@@ -70,17 +70,14 @@ static int tell_sites(struct hft_log *log)
 
 int log_store_add_ring(struct hft_log_store *store, const struct log_queue *queue)
 {
-	static const char *const plain[HFT_LOG_POLICIES] = {
-		[HFT_LOG_DROP] = "drop", [HFT_LOG_OVERWRITE] = "overwrite",
-		[HFT_LOG_BLOCK] = "block",
-	};
 	const struct hft_log_ring *ring = queue->ring;
 	const struct hft_log_store_stream stream = {
 		.id = queue->stream,
 		.tid = ring->tid,
 		.cpu = ring->cpu,
 		.thread = ring->thread,
-		.policy = queue->audit ? "audit" : plain[queue->policy % HFT_LOG_POLICIES],
+		.policy = log_policy_name(queue->audit ? HFT_LOG_AUDIT : HFT_LOG_PLAIN,
+					  queue->policy),
 		.sync = queue->sync,
 		.ring_bytes = queue->bytes,
 		.audit = queue->audit,

@@ -80,7 +80,7 @@ struct hft_log_store_source {
  * @tid: of its thread; 0: of none
  * @cpu: that it is bound to; -1: none
  * @thread: its name
- * @policy: for people and readers: "audit", "overwrite", "drop" or "block"
+ * @policy: for people and readers: see log_policy_name()
  * @audit: no record of it may be lost: it is synchronised and kept as one of these
  * @ring_bytes: that it gives its room back to, by whole packets; 0: there is none
  * @sync: &enum hft_log_sync; 0: the store's for its kind
@@ -97,6 +97,12 @@ struct hft_log_store_stream {
 	uint32_t sync;
 	const struct hft_log_store_source *source;
 };
+
+/*
+ * level.c: what a ring that is full does: "audit", whatever the policy, or that of a plain ring:
+ * "drop", "overwrite" or "block"; "?": there is no such policy.
+ */
+const char *log_policy_name(uint32_t lane, uint32_t policy);
 
 /**
  * typedef hft_log_store_begin_fn - a chunk has begun
