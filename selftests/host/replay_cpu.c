@@ -1,72 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* flavours: plain asan gcov */
-/* Which CPU has a task is replayed: CPUs that go offline, rules that send tasks away. */
+/* Which CPU has a task is replayed, where CPUs go offline. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
-#include <hft/rule.h>
 #include <hft/sim.h>
 
-#include "engine/replay.h"
-#include "record_folder.h"
 #include "record_write.h"
+#include "replay_machine.h"
 
 #define LOADS		12
 #define STEPS		300
-#define IDS		8
-#define HOME_CPU	1
-#define ALONE_CPU	2
-#define USEC		1000
-#define LATE_NS		(50 * USEC)
-
-/* Tasks of @home go to @spare when its CPU is offline, those of @alone end. */
-struct machine {
-	struct hft *h;
-	struct hft_ring *home;
-	struct hft_ring *spare;
-	struct hft_ring *alone;
-	struct hft_ring *monitor;
-	uint64_t random;
-	uint64_t cookie;
-	uint64_t ids[2][IDS];		/* of each of the two, as a chain is of one CPU */
-	uint32_t moved;			/* events of tasks of @home that came by @spare */
-	uint32_t ended;
-	uint32_t refused;
-};
-
-static void machine_open(struct machine *m, const char *path, bool monitored)
-{
-	HFT_OPTS(hft_opts, opts, .backend = "sim", .device = "cpus=3", .tasks = 256);
-	HFT_OPTS(hft_ring_opts, ring, .entries = 8, .policy = HFT_POLICY_FP,
-		 .flags = HFT_RING_REPORT);
-	HFT_OPTS(hft_ring_opts, monitor, .entries = 256, .flags = HFT_RING_MONITOR);
-
-	load_remove(path);
-	setenv("HFT_RECORD", path, 1);
-	assert_int_equal(hft_open(&m->h, &opts), 0);
-	unsetenv("HFT_RECORD");
-	assert_int_equal(hft_ring_open(m->h, &ring, &m->spare), 0);
-	ring.cpu = ALONE_CPU;
-	assert_int_equal(hft_ring_open(m->h, &ring, &m->alone), 0);
-	ring.cpu = HOME_CPU;
-	ring.flags |= HFT_RING_FALLBACK;
-	ring.fallback = hft_ring_number(m->spare);
-	assert_int_equal(hft_ring_open(m->h, &ring, &m->home), 0);
-	if (monitored)
-		assert_int_equal(hft_ring_open(m->h, &monitor, &m->monitor), 0);
-}
-
-static void machine_close(struct machine *m)
-{
-	hft_ring_close(m->home);
-	hft_ring_close(m->spare);
-	hft_ring_close(m->alone);
-	hft_ring_close(m->monitor);
-	hft_close(m->h);
-}
 
 static uint32_t below(struct machine *m, uint32_t limit)
 {
@@ -155,15 +102,6 @@ static void machine_record(struct machine *m, const char *path, uint64_t seed, b
 	machine_close(m);
 }
 
-static void expect_same(const char *path, struct hft_replay_result *result)
-{
-	HFT_OPTS(hft_replay_opts, opts, .late_ns = LATE_NS);
-	int err = hft_replay(path, &opts, result);
-
-	if (err)
-		fail_msg("%s", hft_strerror(-err));
-}
-
 /* Whether anybody has read the machine's notices or not. */
 static void test_offline(void **state)
 {
@@ -204,13 +142,7 @@ static uint64_t take(struct hft_ring *ring, int result)
 
 static void submit(struct machine *m, struct hft_ring *ring, uint64_t cookie, uint64_t release)
 {
-	const struct hft_task task = {
-		.cookie = cookie, .release = release, .ring = hft_ring_number(ring),
-		.level = cookie == BEST ? HFT_LEVEL_HIGH : HFT_LEVEL_NORMAL,
-	};
-
-	assert_int_equal(hft_submit(m->h, &task, NULL), 0);
-	hft_spin_until(hft_now() + LATE_NS);
+	machine_send(m, ring, cookie, cookie == BEST ? HFT_LEVEL_HIGH : HFT_LEVEL_NORMAL, release);
 }
 
 /* One that waits moves, one that comes then is sent; where there is no fallback one ends. */
@@ -456,119 +388,6 @@ static void test_fallback_first(void **state)
 	hft_recording_free(&recording);
 }
 
-#define USUAL		400
-#define USUAL_NS	(5 * USEC)
-#define SPIKE_NS	(400 * USEC)
-#define LEAVE_NS	(10 * SPIKE_NS)
-
-static void run_one(struct machine *m, struct hft_ring *from, uint64_t ns)
-{
-	const struct hft_event *event;
-
-	submit(m, m->home, m->cookie++, hft_now());
-	assert_true(hft_wait(from, hft_now()) > 0);
-	event = hft_ring_peek(from);
-	assert_int_equal(event->level, from == m->home ? HFT_LEVEL_NORMAL : HFT_LEVEL_LOW);
-	hft_ring_begin(from, event, hft_now());
-	hft_spin_until(hft_now() + ns);
-	hft_ring_advance(from);
-	/* What is consumed is looked at. */
-	hft_wait(from, hft_now());
-}
-
-/* A rule sends tasks to the spare CPU for a time, of which the notices are read. */
-static void record_spare(const char *path)
-{
-	const struct hft_rule rule = {
-		.action = HFT_ACTION_SPARE, .level = HFT_LEVEL_LOW, .classes = 1, .count = 1,
-		.anomalies = 1 << HFT_ANOMALY_SPIKE, .kinds = 1 << HFT_KIND_RUN,
-		.hold = LEAVE_NS, .leave = LEAVE_NS,
-	};
-	struct machine m = { .cookie = NR };
-	uint32_t i;
-
-	machine_open(&m, path, true);
-	assert_int_equal(hft_rule_set(m.alone, &rule), -ENODEV);
-	assert_int_equal(hft_rule_set(m.home, &rule), 0);
-	for (i = 0; i < USUAL; i++)
-		run_one(&m, m.home, USUAL_NS);
-	run_one(&m, m.home, SPIKE_NS);
-	for (i = 0; i < 10; i++)
-		run_one(&m, m.spare, USUAL_NS);
-	hft_spin_until(hft_now() + LEAVE_NS);
-	hft_wait(m.home, hft_now());
-	for (i = 0; i < 10; i++)
-		run_one(&m, m.home, USUAL_NS);
-	for (i = 0; hft_ring_peek(m.monitor); i++)
-		hft_ring_advance(m.monitor);
-	assert_true(i > 1);
-	machine_close(&m);
-}
-
-/* The record behind that of the worker being done with the task that took long. */
-static size_t behind_spike(const struct hft_recording *recording)
-{
-	uint32_t advances = 0;
-	size_t i;
-
-	for (i = 0; i < recording->nr && advances <= USUAL; i++)
-		advances += recording->records[i].kind == HFT_RECORD_ADVANCE;
-	return i;
-}
-
-/* What the worker reported came to be known a moment after the rule had told of it. */
-static void test_spare_later(void **state)
-{
-	HFT_OPTS(hft_replay_opts, opts, .late_ns = LATE_NS);
-	struct hft_replay_result result;
-	struct hft_recording recording;
-	size_t i;
-
-	(void)state;
-	record_spare(path_of("later"));
-	assert_int_equal(hft_recording_read(path_of("later"), 1, &recording), 0);
-	i = behind_spike(&recording);
-	recording.records[i - 1].words[1] += USEC;
-	while (recording.records[i].kind != HFT_RECORD_LOOK)
-		i++;
-	recording.records[i].words[0] += USEC;
-	if (hft_replay_recording(&recording, &opts, &result, NULL))
-		fail_msg("%s", hft_strerror(EPROTO));
-	assert_int_equal(result.events, USUAL + 21);
-	assert_true(result.late > 0);
-	hft_recording_free(&recording);
-}
-
-/* A rule that acts somewhat later than it did has tasks where they were. */
-static void test_spare(void **state)
-{
-	HFT_OPTS(hft_replay_opts, opts, .late_ns = SPIKE_NS);
-	struct hft_replay_result result;
-	struct hft_recording recording;
-	uint64_t *words, acted;
-	size_t i;
-
-	(void)state;
-	record_spare(path_of("spare"));
-	expect_same(path_of("spare"), &result);
-	assert_int_equal(result.events, USUAL + 21);
-	assert_int_equal(result.late, 0);
-	assert_int_equal(hft_recording_read(path_of("spare"), 1, &recording), 0);
-	i = behind_spike(&recording);
-	/* The next was submitted before the worker was done with the one that took long. */
-	acted = recording.records[i - 1].words[1];
-	while (recording.records[i].kind != HFT_RECORD_SUBMIT)
-		i++;
-	words = recording.records[i].words;
-	assert_true(words[0] >= acted);
-	words[0] = acted - USEC;
-	if (hft_replay_recording(&recording, &opts, &result, NULL))
-		fail_msg("%s", hft_strerror(EPROTO));
-	assert_int_equal(result.events, USUAL + 21);
-	assert_true(result.late > 0);
-	hft_recording_free(&recording);
-}
-
 /* A record of the version before, in which rings are without their fallback. */
 static void test_version(void **state)
 {
@@ -609,8 +428,6 @@ int main(void)
 		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_chain_differs),
 		cmocka_unit_test(test_fallback_first),
-		cmocka_unit_test(test_spare),
-		cmocka_unit_test(test_spare_later),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
