@@ -25,4 +25,13 @@ for header in $all; do
 done
 both "all of them" "$(sed 's/.*/#include <&>/' <<<"$all")"
 both "all of them, the last first" "$(tac <<<"$all" | sed 's/.*/#include <&>/')"
+both "a bit-field and any pointer are logged by a cast" '#define HFT_LOG_SUBSYSTEM "headers"
+#include <hft/log.h>
+struct header { unsigned int flags : 5; unsigned long long id : 40; };
+int see(const struct header *header, int *place);
+int see(const struct header *header, int *place)
+{
+	return hft_log(HFT_LOG_INFO, "%u %llu %p", (unsigned int)header->flags,
+		       (unsigned long long)header->id, (void *)place);
+}'
 finish
