@@ -306,6 +306,8 @@ static void test_repair_tampered(void **state)
 	assert_int_equal(hft_log_repair(log_dir, &repair, &repaired), 0);
 	assert_int_equal(repaired.chunks, 1);
 	assert_int_equal(hft_log_repair(log_dir, &repair, &repaired), -EEXIST);
+	assert_int_equal(hft_log_repair(log_dir, NULL, NULL), -EINVAL);
+	assert_int_equal(hft_log_verify(log_dir, NULL, NULL, NULL, NULL), -EINVAL);
 	want(&wanted, file, HFT_LOG_DROPPED, 1);
 	verify(&wanted, &result);
 	assert_true(wanted.is_seen && result.tampered);

@@ -25,6 +25,9 @@
  *   busy, then load of producer.flags, both sequentially consistent, of a worker
  *	pairs with the halt in the flags, then load of busy, of hft_halt(): either the
  *	worker sees that it is halted, or hft_halt() waits until its task has begun
+ *   load of producer.flags, then of cut, of a worker
+ *	pairs with the cut, then the end of the halt: who sees that end has nothing that
+ *	the halt has cancelled
  */
 #ifndef HFT_ENGINE_INBOX_H
 #define HFT_ENGINE_INBOX_H

@@ -333,14 +333,16 @@ const struct hft_event *hft_inbox_choose(struct hft_ring *ring, const struct hft
 	struct hft_inbox_node *node;
 	struct hft_heap_node best;
 	uint64_t begin = 0;
+	uint32_t flags;
 
 	if (ring->view.taken)
 		return &inbox->event;
 	if (__builtin_expect(!!ring->recorder, 0))
 		begin = hft_record_time(ring);
-	hft_inbox_update(ring);
 	atomic_store(&inbox->busy, 1);
-	best = hft_inbox_best(inbox, __atomic_load_n(&ring->producer->flags, __ATOMIC_SEQ_CST));
+	flags = __atomic_load_n(&ring->producer->flags, __ATOMIC_SEQ_CST);
+	hft_inbox_update(ring);
+	best = hft_inbox_best(inbox, flags);
 	node = container_of(best.item, struct hft_inbox_node, item);
 	if (!best.item || (event && !hft_inbox_before(inbox->policy, &node->task, event))) {
 		hft_inbox_begin(ring);

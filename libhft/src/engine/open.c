@@ -44,9 +44,10 @@ int hft_read_opts(void *opts, size_t size, const void *user)
 /* May it be answered?  @user begins with its size, which its caller has set. */
 int hft_check_answer(const void *user)
 {
-	size_t user_size;
+	size_t user_size = 0;
 
-	memcpy(&user_size, user, sizeof(user_size));
+	if (user)
+		memcpy(&user_size, user, sizeof(user_size));
 	if (user_size < sizeof(user_size) || user_size > HFT_MAX_OPTS)
 		return hft_fail(EINVAL, "an answer of %zu bytes: is its size set?", user_size);
 	return 0;
