@@ -226,6 +226,26 @@ static const char *compare_waiting(struct replay *r, const struct replay_ring *r
 	return NULL;
 }
 
+/*
+ * The event that the worker saw, by its number.  It may be consumed here, as the kernel looked
+ * what is just after what it took for the time of the next one.
+ */
+static const struct hft_event *seen_event(struct replay *r, const struct hft_ring *made,
+					  uint64_t number)
+{
+	uint32_t at = made->head, i;
+
+	for (i = !hft_ring_available(made); i <= made->mask; i++) {
+		const struct hft_event *event = &made->events[(at - i) & made->mask];
+
+		if (!event->published || event->sequence + 1 != number)
+			continue;
+		r->result.late += !!i;
+		return event;
+	}
+	return NULL;
+}
+
 /* Is it on the side of the next event of the ring that it was? */
 static const char *compare_event(struct replay *r, const struct replay_ring *ring,
 				 const struct hft_inbox_task *task, size_t index)
@@ -235,9 +255,11 @@ static const char *compare_event(struct replay *r, const struct replay_ring *rin
 	const struct hft_event *event = NULL;
 	bool first;
 
-	if (hft_ring_available(made))
+	if (record->words[8])
+		event = seen_event(r, made, record->words[8]);
+	else if (hft_ring_available(made))
 		event = &made->events[made->head & made->mask];
-	if (record->words[8] && (!event || event->sequence + 1 != record->words[8]))
+	if (record->words[8] && !event)
 		return "the next event of its ring is another";
 	if (!event)
 		return NULL;
