@@ -332,12 +332,13 @@ const struct hft_event *hft_inbox_choose(struct hft_ring *ring, const struct hft
 	struct hft_inbox *inbox = ring->inbox;
 	struct hft_inbox_node *node;
 	struct hft_heap_node best;
+	bool recorded = __builtin_expect(!!ring->recorder, 0);
 	uint64_t begin = 0;
 	uint32_t flags;
 
 	if (ring->view.taken)
 		return &inbox->event;
-	if (__builtin_expect(!!ring->recorder, 0))
+	if (recorded)
 		begin = hft_record_time(ring);
 	atomic_store(&inbox->busy, 1);
 	flags = __atomic_load_n(&ring->producer->flags, __ATOMIC_SEQ_CST);
@@ -345,14 +346,14 @@ const struct hft_event *hft_inbox_choose(struct hft_ring *ring, const struct hft
 	best = hft_inbox_best(inbox, flags);
 	node = container_of(best.item, struct hft_inbox_node, item);
 	if (!best.item || (event && !hft_inbox_before(inbox->policy, &node->task, event))) {
-		hft_inbox_begin(ring);
-		if (__builtin_expect(begin && best.item, 0))
+		if (recorded && best.item)
 			hft_record_choice(ring, node, event, begin);
+		hft_inbox_begin(ring);
 		return event;
 	}
 	hft_inbox_take(ring, node);
 	/* The node is spare, and nobody's before the worker looks again. */
-	if (__builtin_expect(begin != 0, 0))
+	if (recorded)
 		hft_record_choice(ring, node, event, begin);
 	return &inbox->event;
 }

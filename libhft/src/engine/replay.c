@@ -58,13 +58,19 @@ static int open_machine(struct replay *r)
 	return 0;
 }
 
-/* Let time go by.  A record that would take for ever is refused. */
+/* A record that would take for ever is refused. */
+int hft_replay_too_long(const struct replay *r)
+{
+	return hft_fail(E2BIG, "%s: more than %" PRIu64 " steps (max_steps)", r->recording.path,
+			r->opts.max_steps);
+}
+
+/* Let time go by. */
 int hft_replay_run_to(struct replay *r, uint64_t time)
 {
 	while (hft_sim_advance(r->sim, time)) {
 		if (++r->steps > r->opts.max_steps)
-			return hft_fail(E2BIG, "%s: more than %" PRIu64 " steps (max_steps)",
-					r->recording.path, r->opts.max_steps);
+			return hft_replay_too_long(r);
 	}
 	if (r->sim->now < time)
 		r->sim->now = time;

@@ -182,6 +182,7 @@ int hft_replay_recording(const struct hft_recording *recording,
 			 struct what_if *what_if);
 struct replay_task *hft_replay_find_task(struct replay *r, uint64_t id);
 struct replay_ring *hft_replay_ring_at(struct replay *r, uint64_t number);
+int hft_replay_too_long(const struct replay *r);
 int hft_replay_run_to(struct replay *r, uint64_t time);
 int hft_replay_advance(struct replay *r, const uint64_t *words, size_t index);
 int hft_replay_malformed(const struct replay *r, size_t index, const char *what);

@@ -138,16 +138,17 @@ int hft_replay_drop(struct replay *r, const uint64_t *words, size_t index)
 
 	if (!ring)
 		return hft_replay_malformed(r, index, "no such ring is open");
-	if (ring->dropped < words[2])
-		ring->dropped = words[2];
-	for (link = &ring->waiting; *link;) {
+	if (ring->dropped >= words[2])
+		return 0;
+	ring->dropped = words[2];
+	for (link = &ring->waiting; *link; r->steps++) {
 		(*link)->waits = (*link)->place >= ring->dropped;
 		if ((*link)->waits)
 			link = &(*link)->next;
 		else
 			*link = (*link)->next;
 	}
-	return 0;
+	return r->steps > r->opts.max_steps ? hft_replay_too_long(r) : 0;
 }
 
 static int differs(struct replay *r, size_t index, const char *what)
@@ -163,10 +164,13 @@ static int differs(struct replay *r, size_t index, const char *what)
 			r->recording.path, index, words[2], words[3], words[1], words[4], what);
 }
 
-/* A choice that is another one because of something that is that old, or not so old. */
-static bool is_late(struct replay *r, uint64_t since)
+/*
+ * A choice that is another one because of something that is that old, or not so old, when the
+ * worker begins to look: what comes while it does may be seen or not.
+ */
+static bool is_late(struct replay *r, uint64_t begin, uint64_t since)
 {
-	uint64_t known = r->sim->now > since ? r->sim->now - since : 0;
+	uint64_t known = begin > since ? begin - since : 0;
 
 	if (known > r->opts.late_ns)
 		return false;
@@ -204,7 +208,7 @@ static bool is_let_go(struct replay *r, const struct replay_ring *ring, uint64_t
 /* Is there another one that goes before it, and should have been seen? */
 static const char *compare_waiting(struct replay *r, const struct replay_ring *ring,
 				   const struct replay_immediate *best,
-				   const struct hft_inbox_task *task)
+				   const struct hft_inbox_task *task, uint64_t begin)
 {
 	uint64_t key = hft_inbox_key(ring->ring->policy, task, best->place);
 	uint32_t flags = hft_ring_flags(ring->ring);
@@ -214,13 +218,12 @@ static const char *compare_waiting(struct replay *r, const struct replay_ring *r
 		struct hft_inbox_task its = task_of(r, other);
 		uint64_t its_key = hft_inbox_key(ring->ring->policy, &its, other->place);
 
-		if (++r->steps > r->opts.max_steps)
-			return "it takes more steps than allowed (max_steps)";
+		r->steps++;
 		if (its_key > key || (its_key == key && other->place >= best->place))
 			continue;
 		if (!hft_inbox_allows(flags, !!(its.flags & HFT_TASK_REDUCE)))
 			continue;
-		if (!is_late(r, later(other->known, order_known(r, ring))))
+		if (!is_late(r, begin, later(other->known, order_known(r, ring))))
 			return "another task of the inbox goes before it";
 	}
 	return NULL;
@@ -267,7 +270,8 @@ static const char *compare_event(struct replay *r, const struct replay_ring *rin
 	if (first == (record->kind == HFT_RECORD_IMMEDIATE))
 		return NULL;
 	/* The worker had not seen the event, or not that the policy was changed. */
-	if (is_late(r, later(ring->ordered, record->words[8] ? 0 : event->published)))
+	if (is_late(r, record->words[0],
+		    later(ring->ordered, record->words[8] ? 0 : event->published)))
 		return NULL;
 	return first ? "it goes before the event of its ring" :
 		       "an event of its ring goes before it";
@@ -342,7 +346,9 @@ int hft_replay_choice(struct replay *r, const uint64_t *words, size_t index)
 	    !is_let_go(r, ring, words[0]))
 		what = "it may not run: a halt?";
 	if (!what)
-		what = compare_waiting(r, ring, immediate, &task);
+		what = compare_waiting(r, ring, immediate, &task, words[0]);
+	if (r->steps > r->opts.max_steps)
+		return hft_replay_too_long(r);
 	if (!what)
 		what = compare_event(r, ring, &task, index);
 	if (what)

@@ -51,10 +51,10 @@ static const char *const ranges[HFT_RECORD_KINDS] = {
 	[HFT_RECORD_CLOCK]	= "tttt",
 	[HFT_RECORD_HOLD]	= "tt44",
 	[HFT_RECORD_CPU]	= "tt44",
-	[HFT_RECORD_SUBMIT_NOW]	= "tt4uutt411uu",
+	[HFT_RECORD_SUBMIT_NOW]	= "tt4uutu411uu",
 	[HFT_RECORD_DROP]	= "t4u",
-	[HFT_RECORD_IMMEDIATE]	= "tt4uutt1u",
-	[HFT_RECORD_AHEAD]	= "tt4uutt1u",
+	[HFT_RECORD_IMMEDIATE]	= "tt4uutu1u",
+	[HFT_RECORD_AHEAD]	= "tt4uutu1u",
 	[HFT_RECORD_DONE]	= "t4u",
 };
 
