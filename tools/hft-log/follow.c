@@ -157,13 +157,20 @@ static void look_for_left(struct follow *follow, uint64_t now)
 	}
 }
 
-/* What was left before was told when the logs were opened. */
-static void begin_to_look(struct follow *follow)
+/*
+ * What was left before is told when the logs are opened, behind this: of a process that is killed
+ * meanwhile it is told twice, and not never.
+ */
+static int begin_to_look(struct follow *follow)
 {
 	int i;
 
+	follow->left = calloc((size_t)follow->nr_paths, sizeof(*follow->left));
+	if (!follow->left)
+		return fail(ENOMEM, "follow");
 	for (i = 0; i < follow->nr_paths; i++)
 		follow->left[i] = has_left(follow->paths[i]);
+	return 0;
 }
 
 static int follow_all(struct follow *follow, struct hft_log_reader *reader)
@@ -172,7 +179,6 @@ static int follow_all(struct follow *follow, struct hft_log_reader *reader)
 	int err = print_head(&follow->print);
 	bool some;
 
-	begin_to_look(follow);
 	while (!err && !stopped) {
 		err = print_some(follow, reader, &some);
 		now = hft_gettime(CLOCK_MONOTONIC);
@@ -205,20 +211,16 @@ static int run(int argc, char **argv, struct follow *follow)
 	follow->filter.opts.progress = NULL;	/* it has no end */
 	if (!follow->all && !follow->filter.opts.from)
 		follow->filter.opts.from = hft_gettime(CLOCK_REALTIME);
-	status = filter_open(&follow->filter, &reader, argv + optind, argc - optind);
-	if (status)
-		return status;
 	follow->paths = argv + optind;
 	follow->nr_paths = argc - optind;
-	follow->left = calloc((size_t)follow->nr_paths, sizeof(*follow->left));
-	if (follow->left) {
+	if (begin_to_look(follow))
+		return STATUS_USAGE;
+	status = filter_open(&follow->filter, &reader, argv + optind, argc - optind);
+	if (!status) {
 		status = follow_all(follow, reader);
-	} else {
-		fail(ENOMEM, "follow");
-		status = STATUS_USAGE;
+		hft_log_reader_close(reader);
 	}
 	free(follow->left);
-	hft_log_reader_close(reader);
 	return status;
 }
 
