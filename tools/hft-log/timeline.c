@@ -83,8 +83,8 @@ static void usage(void)
 	       "Draw what the workers of LOGs have run, and when, by gnuplot: a row for each worker;\n"
 	       "a box for each run, with the cookie of its task if there is room; before it a line\n"
 	       "from the task's release to its start, which is how long it waited; a cross where a\n"
-	       "deadline was missed.  Of the kernel's events: a row for each CPU with the threads that it ran,\n"
-	       "and one with its interrupts.\n"
+	       "deadline was missed.  Of the kernel's events: a row for each CPU with the threads\n"
+	       "that it ran, and one with its interrupts.\n"
 	       "\n"
 	       "  -o, --output FILE   what the name ends with says what it is: .svg or .png\n"
 	       "  --most N            runs to be drawn, 1 to %u (10000); more are an error: use\n"
@@ -117,8 +117,8 @@ static int give_row(struct picture *picture, const struct schedule_lane *lane)
 	if (picture->rows[lane->number])
 		return 0;
 	if (picture->nr_rows && picture->simulated != lane->simulated)
-		return fail(EINVAL, "%s has times of this and of a simulated machine: draw one of them, by --where",
-			    lane->stream->log->path);
+		return fail(EINVAL, "%s has times of this and of a simulated machine: draw one of "
+			    "them, by --where", lane->stream->log->path);
 	if (picture->nr_rows == ROWS_MOST)
 		return fail(E2BIG, "more than %u workers", ROWS_MOST);
 	drawn = reallocarray(picture->drawn, picture->nr_rows + 1, sizeof(*drawn));

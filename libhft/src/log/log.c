@@ -430,8 +430,9 @@ HFT_API int hft_log_close(struct hft_log *log)
  * rule for the same pattern goes.  Rules stay with the folder of the log until it is opened
  * again.  `hftctl log` does the same to a process from outside.
  *
- * Return: 0, -EINVAL, -E2BIG: there are 64 rules; -ENODATA: there is none to take away; -EBADMSG, -ENOENT: somebody has damaged or
- * removed the control file, which the drainer is about to restore; or what the file system says.
+ * Return: 0, -EINVAL, -E2BIG: there are 64 rules; -ENODATA: there is none to take away;
+ * -EBADMSG, -ENOENT: somebody has damaged or removed the control file, which the drainer is about
+ * to restore; or what the file system says.
  * Any thread; blocks for a moment.
  */
 HFT_API int hft_log_set_level(struct hft_log *log, const char *pattern, int level)

@@ -377,7 +377,10 @@ HFT_API int hft_log_merge(struct hft_log_reader *reader, const char *dir,
 			  const struct hft_log_store_opts *opts, uint64_t *records)
 {
 	struct hft_merge merge = {
-		.own[HFT_LOG_ID_LOST] = true, .reader = reader, .notice = reader->opts.notice, .context = reader->opts.context,
+		.own[HFT_LOG_ID_LOST] = true,
+		.reader = reader,
+		.notice = reader->opts.notice,
+		.context = reader->opts.context,
 	};
 	int err;
 
