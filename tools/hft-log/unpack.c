@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 
 #include <common/tool.h>
 #include <hft/log_store.h>
+#include <log/remove.h>
 
 #include "hft-log.h"
 #include "progress.h"
@@ -241,14 +241,6 @@ static int copy_entry(struct unpack *unpack, int from, const char *name, int to)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *ftw)
-{
-	(void)stat;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 /* Returns the exit status. */
 static int copy_log(struct unpack *unpack, int from, const char *output)
 {
@@ -268,7 +260,7 @@ static int copy_log(struct unpack *unpack, int from, const char *output)
 	if (!err)
 		return unpack->damaged ? STATUS_DAMAGED : STATUS_OK;
 	fail_hft(err, output);
-	if (nftw(output, remove_one, 16, FTW_DEPTH | FTW_PHYS))
+	if (hft_log_remove_folder(output))
 		fail(errno, "remove what there is of %s", output);
 	return STATUS_USAGE;
 }

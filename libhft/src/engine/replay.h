@@ -209,6 +209,11 @@ static inline uint64_t hft_replay_distance(uint64_t a, uint64_t b)
 	return a > b ? a - b : b - a;
 }
 
+static inline uint64_t hft_replay_later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* replay_input.c */
 int hft_replay_rule(struct replay *r, const uint64_t *words, size_t index);
 int hft_replay_lead(struct replay *r, const uint64_t *words, size_t index);

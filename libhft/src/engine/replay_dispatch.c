@@ -72,20 +72,15 @@ static uint64_t fire_of(const struct hft_slot *slot)
 					key_of(&queue->timers[slot->clock].heap, slot));
 }
 
-static uint64_t later(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 /* For how long the scheduler could have known of a task that is ready. */
 static uint64_t known_for(struct replay *r, const struct hft_slot *slot)
 {
 	const struct replay_task *task = &r->tasks[slot->cookie];
-	uint64_t since = later(task->released, task->touched);
+	uint64_t since = hft_replay_later(task->released, task->touched);
 
-	since = later(since, later(r->resumed, hft_replay_rules_changed(r)));
-	since = later(since, r->rings[slot->ready->number].ordered);
-	since = later(since, hft_replay_moved(r, slot, task));
+	since = hft_replay_later(since, hft_replay_later(r->resumed, hft_replay_rules_changed(r)));
+	since = hft_replay_later(since, r->rings[slot->ready->number].ordered);
+	since = hft_replay_later(since, hft_replay_moved(r, slot, task));
 	return r->sim->now > since ? r->sim->now - since : 0;
 }
 
@@ -384,7 +379,7 @@ static int await_ready(struct replay *r, const struct replay_task *task,
 		fire = slot->state == HFT_SLOT_WAITING ? fire_of(slot) : UINT64_MAX;
 	}
 	if (fire <= r->sim->now + r->opts.late_ns)
-		err = hft_replay_run_to(r, later(fire, r->sim->now));
+		err = hft_replay_run_to(r, hft_replay_later(fire, r->sim->now));
 	if (err)
 		return err;
 	slot = hft_sim_find(r->sim, task->sim_id);

@@ -180,15 +180,12 @@ static bool is_late(struct replay *r, uint64_t begin, uint64_t since)
 	return true;
 }
 
-static uint64_t later(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 /* Since when the order of what waits, and what of it may run, is what it is. */
 static uint64_t order_known(const struct replay *r, const struct replay_ring *ring)
 {
-	return later(ring->ordered, later(r->resumed, hft_replay_rules_changed(r)));
+	uint64_t let_go = hft_replay_later(r->resumed, hft_replay_rules_changed(r));
+
+	return hft_replay_later(ring->ordered, let_go);
 }
 
 /*
@@ -223,7 +220,7 @@ static const char *compare_waiting(struct replay *r, const struct replay_ring *r
 			continue;
 		if (!hft_inbox_allows(flags, !!(its.flags & HFT_TASK_REDUCE)))
 			continue;
-		if (!is_late(r, begin, later(other->known, order_known(r, ring))))
+		if (!is_late(r, begin, hft_replay_later(other->known, order_known(r, ring))))
 			return "another task of the inbox goes before it";
 	}
 	return NULL;
@@ -271,7 +268,7 @@ static const char *compare_event(struct replay *r, const struct replay_ring *rin
 		return NULL;
 	/* The worker had not seen the event, or not that the policy was changed. */
 	if (is_late(r, record->words[0],
-		    later(ring->ordered, record->words[8] ? 0 : event->published)))
+		    hft_replay_later(ring->ordered, record->words[8] ? 0 : event->published)))
 		return NULL;
 	return first ? "it goes before the event of its ring" :
 		       "an event of its ring goes before it";

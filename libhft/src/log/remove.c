@@ -13,7 +13,7 @@ static int hft_log_remove_one(const char *path, const struct stat *st, int type,
 	return remove(path);
 }
 
-void hft_log_remove_folder(const char *path)
+int hft_log_remove_folder(const char *path)
 {
-	nftw(path, hft_log_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return nftw(path, hft_log_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
