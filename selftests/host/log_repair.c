@@ -25,6 +25,9 @@ static struct {
 /* A new index was made, and the folder that it is in not synced. */
 static bool is_index_loose;
 
+/* There is no descriptor for the next who opens them. */
+static bool is_sites_shut;
+
 int __real_openat(int dir, const char *path, int flags, ...);
 ssize_t __real_write(int fd, const void *bytes, size_t size);
 int __real_fsync(int fd);
@@ -63,6 +66,11 @@ int __wrap_openat(int dir, const char *path, int flags, ...)
 	va_end(args);
 	if (flags & O_CREAT && is_now())
 		return strike();
+	if (is_sites_shut && !strcmp(path, "hft/sites")) {
+		is_sites_shut = false;
+		errno = EMFILE;
+		return -1;
+	}
 	is_index_loose |= flags & O_CREAT && !strcmp(path, "hft/.new-index");
 	return __real_openat(dir, path, flags, mode);
 }
@@ -282,6 +290,25 @@ static void test_repair(void **state)
 		if (i % each == each - 1)
 			make_free(&whole);
 	}
+}
+
+/* Where it can not be read that a log without a seal is to be signed, it may be. */
+static void test_sites_shut(void **state)
+{
+	const struct make_opts opts = { .seed = 83, .open_chunks = MAKE_CHUNKS };
+	struct hft_log_repair_result repaired = { .sz = sizeof(repaired) };
+	struct make_log log;
+
+	(void)state;
+	make_log(&log, &opts);
+	write_log(&log);
+	is_sites_shut = true;
+	assert_int_equal(hft_log_repair(log_dir, NULL, &repaired), -EMFILE);
+	assert_false(is_sites_shut);
+	assert_int_equal(hft_log_repair(log_dir, NULL, &repaired), 0);
+	assert_int_equal(repaired.chunks, MAKE_CHUNKS);
+	make_remove(log_dir);
+	make_free(&log);
 }
 
 /* What was tampered with is not made good by a repair, and a copy leaves the log alone. */
@@ -508,6 +535,7 @@ int main(void)
 		cmocka_unit_test(test_torn),
 		cmocka_unit_test(test_not_torn),
 		cmocka_unit_test(test_repair),
+		cmocka_unit_test(test_sites_shut),
 		cmocka_unit_test(test_repair_tampered),
 		cmocka_unit_test(test_seal_removed),
 		cmocka_unit_test(test_killed),

@@ -239,25 +239,28 @@ char *hft_log_slurp(int dir_fd, const char *file, size_t *size, int *err)
 	return NULL;
 }
 
-/* Their first line; NULL: it can not be read */
-static json_t *hft_log_sites_head(int dir_fd, const char *sites)
+/* Their first line; NULL: it can not be read, for @err, or is torn, for which that is 0 */
+static json_t *hft_log_sites_head(int dir_fd, const char *sites, int *err)
 {
+	json_error_t error;
 	json_t *json;
 	size_t size;
 	char *bytes;
-	int err;
 
-	bytes = hft_log_slurp(dir_fd, sites, &size, &err);
+	bytes = hft_log_slurp(dir_fd, sites, &size, err);
 	if (!bytes)
 		return NULL;
-	json = json_loads(bytes, JSON_DISABLE_EOF_CHECK, NULL);
+	json = json_loads(bytes, JSON_DISABLE_EOF_CHECK, &error);
+	if (!json && json_error_code(&error) == json_error_out_of_memory)
+		*err = hft_fail(ENOMEM, "%s", sites);
 	free(bytes);
 	return json;
 }
 
 void hft_log_sites_uuid(int dir_fd, const char *sites, char text[40])
 {
-	json_t *json = hft_log_sites_head(dir_fd, sites);
+	int err;
+	json_t *json = hft_log_sites_head(dir_fd, sites, &err);
 	uint8_t uuid[16];
 	const char *said;
 
@@ -267,28 +270,32 @@ void hft_log_sites_uuid(int dir_fd, const char *sites, char text[40])
 	json_decref(json);
 }
 
-/* Before there is a seal, that it was to be signed is in the sites. */
-static bool hft_log_sites_has_key(int chunk_fd)
+/*
+ * Before there is a seal, that it was to be signed is in the sites.  Where they were not begun,
+ * or their first line is torn, nothing was; what can not be read may say so.
+ */
+static int hft_log_sites_has_key(int chunk_fd)
 {
-	json_t *json = hft_log_sites_head(chunk_fd, "hft/sites");
+	int err;
+	json_t *json = hft_log_sites_head(chunk_fd, "hft/sites", &err);
 	bool has_key = json_object_get(json_object_get(json, "log"), "key");
 
 	json_decref(json);
-	return has_key;
+	return err && err != -ENOENT ? err : has_key;
 }
 
 /* The newest seal tells, and what has none yet. */
-bool hft_log_chunks_want_key(const struct hft_log_chunks *chunks, int dir_fd)
+int hft_log_chunks_want_key(const struct hft_log_chunks *chunks, int dir_fd)
 {
-	bool wants = false;
+	int wants = 0, fd;
 	size_t i;
-	int fd;
 
 	for (i = chunks->nr; i && !wants && chunks->chunk[i - 1].err; i--) {
 		fd = hft_log_chunk_open(dir_fd, chunks->chunk[i - 1].number);
-		wants = fd >= 0 && hft_log_sites_has_key(fd);
-		if (fd >= 0)
-			close(fd);
+		if (fd < 0)
+			return fd;
+		wants = hft_log_sites_has_key(fd);
+		close(fd);
 	}
-	return wants || (i && chunks->chunk[i - 1].is_signed);
+	return wants ? wants : i && chunks->chunk[i - 1].is_signed;
 }

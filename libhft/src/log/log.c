@@ -360,7 +360,8 @@ static void watch_exit(void)
  * bad options, or rings that would not be on a tmpfs; -ENXIO, -EPERM, -EBADMSG: as
  * hft_log_recover(), but a control file that was torn by a loss of power is kept aside;
  * -EKEYREJECTED: the log's seals are signed, and there is no &hft_log_store_opts.key_file;
- * -ENOMEM, -ENOSPC, -EACCES and what else files say.  Takes 20 ms and more.
+ * -ENOMEM, -ENOSPC, -EACCES and what else files say, also where they do not tell whether a log
+ * that was left is to be signed, and there is no key.  Takes 20 ms and more.
  */
 HFT_API int hft_log_open(struct hft_log **log, const char *dir, const struct hft_log_opts *opts)
 {

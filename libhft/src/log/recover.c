@@ -168,7 +168,8 @@ static int try_recover(void *arg, enum log_wait *wait)
  * -EBADMSG: what is there is not of a log; -ENXIO: the rings are not to be seen here, though the
  * machine was not switched off since: they are another container's, or somebody has removed
  * them; -EPERM: they are another user's; -EKEYREJECTED: the log's seals are signed, and there is
- * no &hft_log_store_opts.key_file: nothing was written; -ETIMEDOUT, or what the disk says: it took
+ * no &hft_log_store_opts.key_file, or, as -EMFILE, -EACCES, -EIO or -ENOMEM, whether they are can
+ * not be read: nothing was written; -ETIMEDOUT, or what the disk says: it took
  * nothing for 10 s; the rings stay then, and the next call goes on.
  */
 HFT_API int hft_log_recover(const char *dir, const struct hft_log_store_opts *opts)

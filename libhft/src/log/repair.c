@@ -172,11 +172,13 @@ static bool hft_log_is_left(const struct hft_log_chunks *chunks, const struct hf
 static int hft_log_repair_check_key(const struct hft_log_chunks *chunks, int dir_fd)
 {
 	bool any = false;
+	int wants;
 	size_t i;
 
 	for (i = 0; i < chunks->nr; i++)
 		any |= hft_log_is_left(chunks, &chunks->chunk[i]);
-	return any && hft_log_chunks_want_key(chunks, dir_fd) ? hft_log_fail_key() : 0;
+	wants = any ? hft_log_chunks_want_key(chunks, dir_fd) : 0;
+	return wants > 0 ? hft_log_fail_key() : wants;
 }
 
 static int hft_log_repair_chunks(struct hft_log_repairer *repairer,
@@ -302,7 +304,8 @@ static int hft_log_repair_locked(int dir_fd, const struct hft_log_repair_opts *o
  * second, too, as a process that was killed may keep it locked a moment longer; -EUCLEAN:
  * its process has left rings: see hft_log_recover(); -ENXIO: the same, and they are not here;
  * -EBADMSG: a seal is missing or damaged that was there: see hft_log_verify(); -EKEYREJECTED:
- * the seals of the log are signed, and there is no @user_opts->key; -EEXIST:
+ * the seals of the log are signed, and there is no @user_opts->key; where there is none, and
+ * whether they are can not be read, why it can not: nothing was changed; -EEXIST:
  * @user_opts->output is there, else it is removed when the repair fails; -ENOENT, -EINVAL,
  * -ENOMEM, and what the file system says.
  * Any thread; blocks for the disk.  A repair that failed or was killed may be done again: the

@@ -52,8 +52,8 @@ char *hft_log_slurp(int dir_fd, const char *file, size_t *size, int *err);
 /* The log that the sites of a chunk are of: they begin with that; @text stays if they do not. */
 void hft_log_sites_uuid(int dir_fd, const char *sites, char text[40]);
 
-/* Is it a log whose seals are signed? */
-bool hft_log_chunks_want_key(const struct hft_log_chunks *chunks, int dir_fd);
+/* Is it a log whose seals are signed?  -errno: what would tell can not be read */
+int hft_log_chunks_want_key(const struct hft_log_chunks *chunks, int dir_fd);
 
 int hft_log_chunk_read(struct hft_log_chunks *chunks, struct hft_log_chunk *chunk, int dir_fd);
 int hft_log_chunk_open(int dir_fd, uint64_t number);
