@@ -5,26 +5,29 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../gettime.h"
 #include "locked.h"
 #include "wait_lock.h"
 
 #define PAUSE_NS	10000000
 
-static const unsigned int most_tries[] = {
-	[LOG_WAIT_NOT] = 1, [LOG_WAIT_LOCK] = 100, [LOG_WAIT_WRITES] = 1000,
+static const uint64_t most_ns[] = {
+	[LOG_WAIT_NOT] = 0, [LOG_WAIT_LOCK] = 1000000000, [LOG_WAIT_WRITES] = 10000000000,
 };
 
 int log_wait_for(log_wait_fn fn, void *arg)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	unsigned int tries = 0;
+	uint64_t begin = hft_gettime(CLOCK_MONOTONIC), now;
 	enum log_wait wait;
 	int ret;
 
 	for (;;) {
+		/* Before it is tried: who was stopped meanwhile tries once more. */
+		now = hft_gettime(CLOCK_MONOTONIC);
 		wait = LOG_WAIT_NOT;
 		ret = fn(arg, &wait);
-		if (ret != -EBUSY || ++tries >= most_tries[wait])
+		if (ret != -EBUSY || now - begin >= most_ns[wait])
 			return ret;
 		nanosleep(&pause, NULL);
 	}
