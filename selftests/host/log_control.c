@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -198,6 +199,22 @@ static void test_rules(void **state)
 	assert_int_equal(hft_log_close(the_log), 0);
 }
 
+/* One that changes rules and is stopped holds up nobody for ever. */
+static void test_locked(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_int_equal(open_and_hear(), 0);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(hft_log_control(dir, "plain", HFT_LOG_OFF), -EBUSY);
+	assert_non_null(strstr(hft_strerror(-EBUSY), "/control is locked"));
+	close(fd);
+	assert_int_equal(hft_log_control(dir, "plain", HFT_LOG_OFF), 0);
+	assert_int_equal(hft_log_close(the_log), 0);
+}
+
 /* It says that it is closed, though nobody has looked at it in between. */
 static void test_closed(void **state)
 {
@@ -249,6 +266,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_damage, make_path, remove_folder),
 		cmocka_unit_test_setup_teardown(test_not_restored, make_path, remove_folder),
 		cmocka_unit_test_setup_teardown(test_rules, make_path, remove_folder),
+		cmocka_unit_test_setup_teardown(test_locked, make_path, remove_folder),
 		cmocka_unit_test_setup_teardown(test_closed, make_path, remove_folder),
 		cmocka_unit_test_setup_teardown(test_killed, make_path, remove_folder),
 	};

@@ -14,6 +14,7 @@
 #include "control.h"
 #include "locked.h"
 #include "log.h"
+#include "wait_lock.h"
 #include "../options.h"
 
 static int control_path(char *path, const char *dir, const char *name)
@@ -316,13 +317,30 @@ static int change_rule(struct log_control *it, const char *pattern, int level)
 	return 0;
 }
 
-static int lock_control(int fd)
+struct locking {
+	const char *dir;
+	int fd;
+};
+
+static int try_lock(void *arg, enum log_wait *wait)
 {
-	while (flock(fd, LOCK_EX)) {
-		if (errno != EINTR)
-			return hft_fail(errno, "lock the control file of a log");
-	}
-	return 0;
+	const struct locking *it = arg;
+
+	if (!flock(it->fd, LOCK_EX | LOCK_NB))
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return hft_fail(errno, "lock %s/control", it->dir);
+	*wait = LOG_WAIT_LOCK;
+	return hft_fail(EBUSY, "%s/control is locked, by who changes levels and does not end: see "
+			"fuser -v %s/control", it->dir, it->dir);
+}
+
+/* Who has it needs some microseconds; one that is stopped amid them holds up nobody for long. */
+static int lock_control(int fd, const char *dir)
+{
+	struct locking it = { .dir = dir, .fd = fd };
+
+	return log_wait_for(try_lock, &it);
 }
 
 /* An odd generation, while they change: who reads them meanwhile reads them again. */
@@ -376,7 +394,7 @@ int log_control_set_level(const char *dir, const char *pattern, int level)
 	fd = log_control_open(dir, &it);
 	if (fd < 0)
 		return fd;
-	err = lock_control(fd);
+	err = lock_control(fd, dir);
 	if (!err)
 		err = change_rules(fd, dir, pattern, level);
 	close(fd);

@@ -90,7 +90,7 @@ uint32_t log_control_boot(void);
 /*
  * Append a rule, or replace that of the pattern; of %HFT_LOG_UNSET: take it away, of NULL all.
  * -E2BIG: there are %LOG_RULES, -ENODATA: there is none to take away.  Who else writes is waited
- * for.
+ * for, for a second: -EBUSY.
  */
 int log_control_set_level(const char *dir, const char *pattern, int level);
 

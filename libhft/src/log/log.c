@@ -433,8 +433,9 @@ HFT_API int hft_log_close(struct hft_log *log)
  *
  * Return: 0, -EINVAL, -E2BIG: there are 64 rules; -ENODATA: there is none to take away;
  * -EBADMSG, -ENOENT: somebody has damaged or removed the control file, which the drainer is about
- * to restore; or what the file system says.
- * Any thread; blocks for a moment.
+ * to restore; -EBUSY: another one that changes levels had it locked for a second, as one that is
+ * stopped; or what the file system says.
+ * Any thread; blocks for a moment, or that second.
  */
 HFT_API int hft_log_set_level(struct hft_log *log, const char *pattern, int level)
 {
