@@ -199,6 +199,39 @@ static void test_rules(void **state)
 	assert_int_equal(hft_log_close(the_log), 0);
 }
 
+/* Who has changed rules is told of all that one call of hftctl log may take away and set. */
+static void test_rules_taken_away(void **state)
+{
+	struct log_control it;
+	char pattern[16];
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(open_and_hear(), 0);
+	for (i = 0; i < 2 * LOG_RULES; i++) {
+		if (i == LOG_RULES) {
+			assert_int_equal(hft_log_control(dir, "more", HFT_LOG_OFF), -E2BIG);
+			assert_int_equal(hft_log_control(dir, NULL, HFT_LOG_UNSET), 0);
+		}
+		snprintf(pattern, sizeof(pattern), "rule%u", i);
+		assert_int_equal(hft_log_control(dir, pattern, HFT_LOG_INFO), 0);
+	}
+	assert_int_equal(hft_log_control(dir, "more", HFT_LOG_OFF), -E2BIG);
+	assert_int_equal(log_control_read(dir, &it), 0);
+	assert_int_equal(it.nr_rules, 2 * LOG_RULES);
+	for (i = 0; i < it.nr_rules; i++) {
+		assert_int_equal(it.rules[i].pid, getpid());
+		assert_int_equal(it.rules[i].level, i < LOG_RULES ? HFT_LOG_UNSET : HFT_LOG_INFO);
+	}
+	assert_int_equal(hft_log_control(dir, NULL, HFT_LOG_UNSET), 0);
+	assert_int_equal(hft_log_control(dir, "more", HFT_LOG_OFF), 0);
+	assert_int_equal(log_control_read(dir, &it), 0);
+	assert_int_equal(it.nr_rules, 2 * LOG_RULES);
+	assert_string_equal(it.rules[0].pattern, "rule1");
+	assert_string_equal(it.rules[2 * LOG_RULES - 1].pattern, "more");
+	assert_int_equal(hft_log_close(the_log), 0);
+}
+
 /* One that changes rules and is stopped holds up nobody for ever. */
 static void test_locked(void **state)
 {
@@ -266,6 +299,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_damage, make_path, remove_folder),
 		cmocka_unit_test_setup_teardown(test_not_restored, make_path, remove_folder),
 		cmocka_unit_test_setup_teardown(test_rules, make_path, remove_folder),
+		cmocka_unit_test_setup_teardown(test_rules_taken_away, make_path, remove_folder),
 		cmocka_unit_test_setup_teardown(test_locked, make_path, remove_folder),
 		cmocka_unit_test_setup_teardown(test_closed, make_path, remove_folder),
 		cmocka_unit_test_setup_teardown(test_killed, make_path, remove_folder),

@@ -164,7 +164,9 @@ static void put_control(const void *bytes, size_t size)
 static void test_torn_control(void **state)
 {
 	static const struct log_control zeroes;
-	const struct log_control half = { .magic = LOG_CONTROL_MAGIC, .version = 1, .open = 1 };
+	const struct log_control half = {
+		.magic = LOG_CONTROL_MAGIC, .version = LOG_CONTROL_VERSION, .open = 1,
+	};
 	static const size_t sizes[] = { 0, 100, sizeof(zeroes), 64 };
 	char aside[PATH_MAX + 16];
 	size_t i;
@@ -182,6 +184,8 @@ static void test_torn_control(void **state)
 	}
 }
 
+static char refused[256];		/* why */
+
 static void check_refused(int err)
 {
 	HFT_OPTS(hft_log_info, info);
@@ -189,6 +193,7 @@ static void check_refused(int err)
 
 	assert_int_equal(lstat(path, &before), 0);
 	assert_int_equal(hft_log_look(dir, &info), err);
+	snprintf(refused, sizeof(refused), "%s", hft_strerror(err));
 	assert_true(hft_log_recover(dir, NULL) < 0);
 	assert_true(hft_log_open(&the_log, dir, NULL) < 0);
 	assert_int_equal(lstat(path, &after), 0);
@@ -210,6 +215,10 @@ static void test_other_control(void **state)
 	check_refused(-EBADMSG);
 	put_control(&other, sizeof(other));
 	check_refused(-EBADMSG);
+	other.version = 1;		/* that was shorter */
+	put_control(&other, offsetof(struct log_control, rules));
+	check_refused(-EBADMSG);
+	assert_non_null(strstr(refused, "/control is of version 1, of another libhft"));
 	put_control("text", 4);
 	assert_int_equal(truncate(path, 1ll << 40), 0);
 	check_refused(-EBADMSG);

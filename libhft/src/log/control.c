@@ -119,10 +119,17 @@ static void end_rules(struct log_control *it)
 {
 	unsigned int i;
 
-	if (it->nr_rules > LOG_RULES)
-		it->nr_rules = LOG_RULES;
-	for (i = 0; i < LOG_RULES; i++)
+	if (it->nr_rules > LOG_RULES_ROOM)
+		it->nr_rules = LOG_RULES_ROOM;
+	for (i = 0; i < LOG_RULES_ROOM; i++)
 		it->rules[i].pattern[LOG_PATTERN - 1] = '\0';
+}
+
+/* Of which only what is up to there is known. */
+static bool is_other_version(const struct log_control *it, size_t size)
+{
+	return size >= offsetof(struct log_control, pid) && it->magic == LOG_CONTROL_MAGIC &&
+	       it->version != LOG_CONTROL_VERSION;
 }
 
 /* One that is too long, too: what is behind it is not this version's. */
@@ -133,10 +140,12 @@ static int read_all(int fd, struct log_control *it, const char *path)
 
 	if (size < 0)
 		return hft_fail(errno, "read %s", path);
-	if (size != sizeof(*it) || fstat(fd, &st) || st.st_size != sizeof(*it))
+	if (is_other_version(it, (size_t)size))
+		return hft_fail(EBADMSG, "%s is of version %u, of another libhft: this one has "
+				"version %u", path, it->version, LOG_CONTROL_VERSION);
+	if (size != sizeof(*it) || fstat(fd, &st) || st.st_size != sizeof(*it) ||
+	    it->magic != LOG_CONTROL_MAGIC)
 		return hft_fail(EBADMSG, "%s is not what a log has there", path);
-	if (it->magic != LOG_CONTROL_MAGIC || it->version != LOG_CONTROL_VERSION)
-		return hft_fail(EBADMSG, "%s is of another version", path);
 	if (!has_end(it->ring_dir, sizeof(it->ring_dir)) ||
 	    !has_end(it->program, sizeof(it->program)) ||
 	    !has_end(it->clock.name, sizeof(it->clock.name)))
@@ -190,20 +199,22 @@ int log_control_write(int fd, const struct log_control *it, const void *field, s
 	return 0;
 }
 
-/* Zeroes, or the beginning of one.  What may be another's is left alone. */
+/* Zeroes, or the beginning of one.  What may be another's, or another version's, is left alone. */
 static bool is_torn(const char *path)
 {
+	struct log_control it = { 0 };
 	struct stat st;
-	uint64_t magic = 0;
 	int fd = open_control(path, false, &st);
 	ssize_t size;
 
 	if (fd < 0)
 		return false;
-	size = pread(fd, &magic, sizeof(magic), 0);
+	size = pread(fd, &it, sizeof(it), 0);
 	close(fd);
-	return size >= 0 && (!magic || (magic == LOG_CONTROL_MAGIC &&
-					st.st_size < (off_t)sizeof(struct log_control)));
+	if (size < 0 || is_other_version(&it, (size_t)size))
+		return false;
+	return !it.magic || (it.magic == LOG_CONTROL_MAGIC &&
+			     st.st_size < (off_t)sizeof(struct log_control));
 }
 
 int log_control_set_aside(const char *dir)
@@ -263,27 +274,30 @@ static void drop_rule(struct log_control *it, uint32_t i)
 		memmove(&rules[i], &rules[i + 1], (--it->nr_rules - i) * sizeof(*rules));
 }
 
-static void write_rule(struct log_rule *rule, int level)
+static uint32_t count_set(const struct log_control *it)
 {
-	rule->level = level;
-	rule->pid = (uint32_t)getpid();
-	rule->uid = getuid();
+	uint32_t i, nr = 0;
+
+	for (i = 0; i < it->nr_rules; i++)
+		nr += it->rules[i].level != HFT_LOG_UNSET;
+	return nr;
 }
 
+/* Behind all others.  For room the one goes that was taken away the longest time ago. */
 static int put_rule(struct log_control *it, const char *pattern, int level)
 {
-	struct log_rule *rule;
+	struct log_rule rule = {
+		.level = level, .pid = (uint32_t)getpid(), .uid = getuid(),
+	};
 
+	snprintf(rule.pattern, LOG_PATTERN, "%s", pattern);
 	drop_rule(it, find_rule(it, pattern));
-	if (it->nr_rules == LOG_RULES)
-		drop_rule(it, find_unset(it));
-	if (it->nr_rules == LOG_RULES)
+	if (level != HFT_LOG_UNSET && count_set(it) == LOG_RULES)
 		return hft_fail(E2BIG, "there are %d rules for levels, which is the most: take one "
 				"away, or all", LOG_RULES);
-	rule = &it->rules[it->nr_rules++];
-	memset(rule, 0, sizeof(*rule));
-	snprintf(rule->pattern, LOG_PATTERN, "%s", pattern);
-	write_rule(rule, level);
+	if (it->nr_rules == LOG_RULES_ROOM)
+		drop_rule(it, find_unset(it));
+	it->rules[it->nr_rules++] = rule;
 	return 0;
 }
 
@@ -297,14 +311,21 @@ static int unset_rule(struct log_control *it, const char *pattern)
 }
 
 /* Of those that were taken away before it stays who did that. */
-static void unset_all(struct log_control *it)
+static int unset_all(struct log_control *it)
 {
-	uint32_t i;
+	uint32_t left = it->nr_rules, i = 0;
+	char pattern[LOG_PATTERN];
+	int err = 0;
 
-	for (i = 0; i < it->nr_rules; i++) {
-		if (it->rules[i].level != HFT_LOG_UNSET)
-			write_rule(&it->rules[i], HFT_LOG_UNSET);
+	for (; left && !err; left--) {
+		if (it->rules[i].level == HFT_LOG_UNSET) {
+			i++;
+			continue;
+		}
+		memcpy(pattern, it->rules[i].pattern, sizeof(pattern));
+		err = put_rule(it, pattern, HFT_LOG_UNSET);
 	}
+	return err;
 }
 
 static int change_rule(struct log_control *it, const char *pattern, int level)
@@ -313,8 +334,7 @@ static int change_rule(struct log_control *it, const char *pattern, int level)
 		return put_rule(it, pattern, level);
 	if (pattern)
 		return unset_rule(it, pattern);
-	unset_all(it);
-	return 0;
+	return unset_all(it);
 }
 
 struct locking {

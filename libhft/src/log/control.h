@@ -25,7 +25,7 @@
 #include "store.h"
 
 #define LOG_CONTROL_MAGIC	0x6c6f72746e6f63ull
-#define LOG_CONTROL_VERSION	1u
+#define LOG_CONTROL_VERSION	2u
 #define LOG_CONTROL_PATH	256
 
 /**
@@ -43,9 +43,10 @@
  * @program: name of the process
  * @clock: that stamps are of
  * @rules: the last that fits is the one.  One that was taken away stays, as %HFT_LOG_UNSET, to
- *	tell who did that, until its room is needed
+ *	tell who did that, until its room is needed: all %LOG_RULES may be taken away, and as many
+ *	set, before that
  */
-struct log_control {
+struct log_control {		/* versions differ behind @version, in size, too */
 	uint64_t magic;
 	uint32_t version;
 	uint32_t pid;
@@ -58,7 +59,7 @@ struct log_control {
 	char ring_dir[LOG_CONTROL_PATH];
 	char program[64];
 	struct hft_log_store_clock clock;
-	struct log_rule rules[LOG_RULES];
+	struct log_rule rules[LOG_RULES_ROOM];
 };
 
 /*

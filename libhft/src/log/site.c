@@ -41,7 +41,7 @@ static pthread_mutex_t sites_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct known *sites;
 static unsigned int sites_room;
 static atomic_uint sites_count;
-static struct log_rule rules[LOG_RULES];
+static struct log_rule rules[LOG_RULES_ROOM];
 static unsigned int nr_rules;
 static struct log_rule_change changes[LOG_CHANGES];
 static unsigned int nr_changes;
@@ -216,8 +216,9 @@ void log_sites_set_rules(const struct log_rule *new_rules, unsigned int nr)
 	unsigned int i;
 
 	log_sites_lock();
-	note_changes(new_rules, nr < LOG_RULES ? nr : LOG_RULES);
-	nr_rules = nr < LOG_RULES ? nr : LOG_RULES;
+	nr = nr < LOG_RULES_ROOM ? nr : LOG_RULES_ROOM;
+	note_changes(new_rules, nr);
+	nr_rules = nr;
 	memcpy(rules, new_rules, nr_rules * sizeof(*rules));
 	for (i = 0; i < sites_count; i++) {
 		if (sites[i].site)

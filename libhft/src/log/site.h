@@ -10,6 +10,7 @@
 #include "store.h"
 
 #define LOG_RULES	64
+#define LOG_RULES_ROOM	(2 * LOG_RULES)		/* with those that were taken away */
 #define LOG_PATTERN	108
 #define LOG_CHANGES	(2 * LOG_RULES)
 
