@@ -466,6 +466,35 @@ static bool all_is_written(const struct hft_log *log)
 	return !queue;
 }
 
+/* What comes behind an error may fail, too: the reason is the first one's. */
+static int keep_error(struct hft_error *why, int err)
+{
+	if (err)
+		hft_save_error(why);
+	return err;
+}
+
+/* @end: answered, as by finish_rings() */
+static int finish_files(struct hft_log *log, uint64_t *end, struct hft_error *why)
+{
+	struct hft_error tell_why;
+	int err = keep_error(why, finish_rings(log, end));
+	int tell_err = keep_error(&tell_why, tell_last(log, *end));
+
+	if (!err)
+		err = keep_error(why, hft_log_store_flush(log->store, false, time_until(*end)));
+	if (!err && tell_err) {
+		err = tell_err;
+		*why = tell_why;
+	}
+	if (err && all_is_written(log))
+		*end = hft_log_monotonic() + LOG_CLOSE_NS;
+	if (!err && has_broken(log))
+		err = keep_error(why, hft_fail(EBADMSG, "a ring of %s can not be read to its end",
+					       log->dir));
+	return err;
+}
+
 /*
  * What is not in files stays in its ring, for hft_log_recover().  Where a call did not end, and
  * the disk has taken all, there is time to seal the last chunk.
@@ -473,29 +502,23 @@ static bool all_is_written(const struct hft_log *log)
 static int finish(struct hft_log *log)
 {
 	struct log_queue *queue;
-	int err, tell_err, close_err, say_err = 0;
+	struct hft_error why;
 	uint64_t end;
+	int err, next;
 
 	take_incoming(log);
 	log->control_next = 0;
 	log->control_path_next = 0;
 	log_control_look(log, hft_log_monotonic());
-	err = finish_rings(log, &end);
-	tell_err = tell_last(log, end);
-	if (!err)
-		err = hft_log_store_flush(log->store, false, time_until(end));
-	if (!err)
-		err = tell_err;
-	if (err && all_is_written(log))
-		end = hft_log_monotonic() + LOG_CLOSE_NS;
-	if (!err && has_broken(log))
-		err = hft_fail(EBADMSG, "a ring of %s can not be read to its end", log->dir);
+	err = finish_files(log, &end, &why);
 	log->kept = atomic_load(&log->incoming);
 	for (queue = log->queues; queue; queue = queue->next)
 		log->kept |= queue->broken || !log_ring_is_quiet(queue->ring) ||
 			     !is_written(log, queue);
 	close_incoming(log);
-	close_err = hft_log_store_close(log->store, time_until(end));
+	next = hft_log_store_close(log->store, time_until(end));
+	if (!err)
+		err = keep_error(&why, next);
 	while ((queue = log->queues)) {
 		if (log->kept) {
 			log->queues = queue->next;
@@ -504,11 +527,12 @@ static int finish(struct hft_log *log)
 			remove_queue(log, &log->queues);
 		}
 	}
-	if (!log->kept)
-		say_err = log_control_say_open(log, false);
+	next = log->kept ? 0 : log_control_say_open(log, false);
 	if (!err)
-		err = close_err;
-	return err ? err : say_err;
+		err = keep_error(&why, next);
+	if (err)
+		hft_take_error(&why);
+	return err;
 }
 
 /* Signals are for the program's threads.  Threads of the store are made where this one runs. */
@@ -582,8 +606,8 @@ void *log_drainer_run(void *arg)
 	tell_phase(log, LOG_RUNS);
 	run(log);
 	log->err = finish(log);
-	hft_log_evidence_close(log->evidence);
 	hft_save_error(&log->error);
+	hft_log_evidence_close(log->evidence);
 	tell_end(log);
 	return NULL;
 }
