@@ -151,16 +151,19 @@ static int find_place(void *pattern, const struct hft_log_site_info *site)
 	return log_rule_fits(pattern, site->subsystem, site->file, site->line);
 }
 
-static int check_match(const char *dir, const struct rule *rule)
+/* The rule is set: that its places can not be read takes nothing of that back. */
+static void check_match(const char *dir, const struct rule *rule)
 {
 	int found = hft_log_sites(dir, find_place, rule->pattern);
 
-	if (found < 0)
-		return fail_hft(found, dir);
-	if (!found)
+	if (found < 0) {
+		fail_hft(found, dir);
+		fail(0, "%s: the rule for %s is set; whether a place matches it is not known",
+		     dir, rule->pattern);
+	} else if (!found) {
 		fail(0, "%s: nothing matches %s yet; it is kept for places that are loaded later",
 		     dir, rule->pattern);
-	return 0;
+	}
 }
 
 static int set_levels(const char *dir, const struct log_args *args)
@@ -172,7 +175,7 @@ static int set_levels(const char *dir, const struct log_args *args)
 	for (i = 0; i < args->nr_rules && !err; i++) {
 		err = set_level(dir, &args->rules[i]);
 		if (!err && args->rules[i].level != HFT_LOG_UNSET)
-			err = check_match(dir, &args->rules[i]);
+			check_match(dir, &args->rules[i]);
 	}
 	return err ? 1 : 0;
 }
