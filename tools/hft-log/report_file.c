@@ -15,6 +15,8 @@
 #include <common/tool.h>
 #include "report.h"
 
+#define MOST_LEFT	1000u		/* by processes of this number that were killed */
+
 struct part {
 	int fd;				/* -1: only @hidden is left of it */
 	char name[NAME_MAX + 1];
@@ -60,9 +62,12 @@ static int part_close(struct report_file *file)
 	return err;
 }
 
-static void part_name(struct part *part)
+/* For @tries from 0 on, as long as there is such a file: one that was killed has left it. */
+static void part_name(struct part *part, unsigned int tries)
 {
 	snprintf(part->hidden, sizeof(part->hidden), ".%.200s.%d", part->name, (int)getpid());
+	if (tries)
+		snprintf(part->hidden + strlen(part->hidden), 12, ".%u", tries);
 }
 
 /* What linkat() of a descriptor needs CAP_DAC_READ_SEARCH for, its name in /proc does not. */
@@ -74,15 +79,29 @@ static int part_link_as(const struct report_file *file, const struct part *part,
 	return linkat(AT_FDCWD, path, file->dir, name, AT_SYMLINK_FOLLOW);
 }
 
+static int part_give_hidden(const struct report_file *file, struct part *part)
+{
+	unsigned int tries;
+	int err = -1;
+
+	for (tries = 0; err && tries < MOST_LEFT; tries++) {
+		part_name(part, tries);
+		err = part_link_as(file, part, part->hidden);
+		if (err && errno != EEXIST)
+			break;
+	}
+	if (!err)
+		return 0;
+	part->hidden[0] = '\0';
+	return fail(errno, "hide %s", part->name);
+}
+
 static int part_hide(const struct report_file *file, struct part *part)
 {
-	if (!part->hidden[0]) {
-		part_name(part);
-		if (part_link_as(file, part, part->hidden)) {
-			part->hidden[0] = '\0';
-			return fail(errno, "hide %s", part->name);
-		}
-	}
+	int err = part->hidden[0] ? 0 : part_give_hidden(file, part);
+
+	if (err)
+		return err;
 	close(part->fd);
 	part->fd = -1;
 	return 0;
@@ -91,12 +110,17 @@ static int part_hide(const struct report_file *file, struct part *part)
 static int open_unnamed(struct report_file *file, struct part *part)
 {
 	int fd = openat(file->dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0640);
+	unsigned int tries;
 
 	part->hidden[0] = '\0';
 	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
 		return fd;
-	part_name(part);
-	fd = openat(file->dir, part->hidden, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	for (tries = 0; fd < 0 && tries < MOST_LEFT; tries++) {
+		part_name(part, tries);
+		fd = openat(file->dir, part->hidden, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+		if (fd < 0 && errno != EEXIST)
+			break;
+	}
 	if (fd < 0)
 		part->hidden[0] = '\0';
 	return fd;

@@ -38,15 +38,15 @@ def result(good, name, *why):
 
 
 def run(view, *options, events=None, config=day.CONFIG, log=None, limit=None,
-	what=resource.RLIMIT_FSIZE):
+	what=resource.RLIMIT_FSIZE, before=None):
 	if events is not None:
 		make.write(LOG, events)
 	with open(CONFIG, "w") as out:
 		out.write(config if isinstance(config, str) else json.dumps(config))
 	command = [TOOL, "report", view, "--config", CONFIG, *options, log or LOG]
 	limits = limit and (lambda: resource.setrlimit(what, (limit, limit)))
-	return subprocess.run(command, capture_output=True, text=True, preexec_fn=limits,
-			      errors="replace")
+	return subprocess.run(command, capture_output=True, text=True,
+			      preexec_fn=before or limits, errors="replace")
 
 
 def refused(name, done, *words):
@@ -472,6 +472,18 @@ def test_files():
 	result(done.returncode == 0 and len(listing(many)) == 40 and
 	       not any(n.startswith(".") for n in listing(many)),
 	       "more files than may be open", done.stderr, listing(many))
+	again = os.path.join(tmp.name, "again")
+	os.mkdir(again)
+
+	def leave():
+		for name in listing(many):
+			open(os.path.join(again, ".%s.%d" % (name, os.getpid())), "x").close()
+
+	done = run("cat", "--output", again, "--file-date", "20260318", "--records", "1",
+		   before=leave)
+	result(done.returncode == 0 and
+	       [n for n in listing(again) if not n.startswith(".")] == listing(many),
+	       "beside what a killed one has left", done.stderr, listing(again))
 
 
 def test_evidence():
