@@ -62,6 +62,8 @@ status 1 "in JSON, too" "$TOOL" verify --json "$LOG"
 prints '"file": "a\\\\x1b\[2J\\\\xc3"' "in letters"
 
 make_log "$dir/key"
+check "a merge that is signed" "$TOOL" merge --key "$dir/key" --output "$dir/merged" "$LOG"
+check "is so" "$TOOL" verify --key "$dir/pub" "$dir/merged"
 rm -r "$LOG/chunk-00000003"
 status 1 "without its last chunk" "$TOOL" verify "$LOG"
 prints "^TAMPERED chunk missing: chunk 3" "it is missing"

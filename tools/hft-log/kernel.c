@@ -27,6 +27,7 @@ enum { KERNEL_EVENTS = 0x100, KERNEL_CPUS, KERNEL_FOR, KERNEL_BUFFER };
 
 static const struct option options[] = {
 	{ "output", required_argument, NULL, 'o' },
+	{ "key", required_argument, NULL, 'k' },
 	{ "events", required_argument, NULL, KERNEL_EVENTS },
 	{ "cpus", required_argument, NULL, KERNEL_CPUS },
 	{ "for", required_argument, NULL, KERNEL_FOR },
@@ -42,6 +43,8 @@ static void usage(void)
 	      "clock that programs log by: hft-log cat and merge show both in one order.  For root.\n"
 	      "\n"
 	      "  -o, --output DIR    folder of the log\n"
+	      "  -k, --key FILE      sign its seals with this private Ed25519 key, of a PEM file;\n"
+	      "                      what goes on with a log that is signed has to be signed\n"
 	      "  --events LIST       SYSTEM or SYSTEM:EVENT, with * and ?, separated by commas, as\n"
 	      "                      hft,sched:sched_switch (default: hft, those of hft.ko)\n"
 	      "  --cpus LIST         of these CPUs, as 2-5,7 or 2-N (default: all)\n"
@@ -267,7 +270,10 @@ static int tear_down(struct kernel_run *run)
 
 static int run_in_instance(struct kernel_run *run)
 {
-	struct hft_log_import_opts opts = { .sz = sizeof(opts), .program = "kernel" };
+	struct hft_log_store_opts store = { .sz = sizeof(store), .key_file = run->key };
+	struct hft_log_import_opts opts = {
+		.sz = sizeof(opts), .program = "kernel", .store = &store,
+	};
 	int err = tracefs_open(&run->tracefs), end;
 
 	if (err)
@@ -306,6 +312,9 @@ static int parse_one(struct kernel_run *run, int option)
 	case 'o':
 		run->output = optarg;
 		return 0;
+	case 'k':
+		run->key = optarg;
+		return 0;
 	case KERNEL_EVENTS:
 		run->events = optarg;
 		return 0;
@@ -332,7 +341,7 @@ int cmd_kernel(int argc, char **argv)
 	int option, status = 0;
 
 	tool_help = "hft-log kernel --help";
-	while (!status && (option = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
+	while (!status && (option = getopt_long(argc, argv, "hk:o:", options, NULL)) != -1) {
 		if (option == 'h') {
 			usage();
 			return STATUS_OK;

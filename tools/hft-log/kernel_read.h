@@ -42,6 +42,7 @@ struct kernel_cpu {
  * @events: patterns of them, from the command line
  * @cpus: a list, or NULL: all
  * @output: folder of the log
+ * @key: file of the key that signs it, or NULL
  * @for_s: 0: until a signal
  * @buffer_kib: of each CPU; 0: the kernel's default
  * @tracefs: the instance
@@ -62,6 +63,7 @@ struct kernel_run {
 	const char *events;
 	const char *cpus;
 	const char *output;
+	const char *key;
 	double for_s;
 	uint64_t buffer_kib;
 	struct tracefs tracefs;

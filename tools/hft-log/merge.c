@@ -14,6 +14,7 @@ enum { MERGE_OUTPUT = FILTER_END, MERGE_NO_PACK };
 static const struct option options[] = {
 	FILTER_OPTIONS,
 	{ "output", required_argument, NULL, MERGE_OUTPUT },
+	{ "key", required_argument, NULL, 'k' },
 	{ "no-pack", no_argument, NULL, MERGE_NO_PACK },
 	{ "help", no_argument, NULL, 'h' },
 	{ }
@@ -26,9 +27,11 @@ static void usage(void)
 	      "CTF as they are: of threads, processes and hosts, each shown as of its own.  Its\n"
 	      "stamps are ns of UTC.\n"
 	      "hft-log cat LOG... shows many logs as text without that.\n"
+	      "An error of the disk ends it: it may be begun anew, as the LOGs stay as they are.\n"
 	      "\n"
 	      "  --output DIR        folder of the new log, which must not be there yet, and is\n"
 	      "                      removed if that fails\n"
+	      "  -k, --key FILE      sign its seals with this private Ed25519 key, of a PEM file\n"
 	      "  --no-pack           do not compress it: for babeltrace2 and other readers of CTF\n"
 	      FILTER_HELP
 	      "\n"
@@ -36,11 +39,10 @@ static void usage(void)
 }
 
 static int merge(struct filter *filter, struct hft_log_reader *reader, const char *output,
-		 uint32_t flags)
+		 const struct hft_log_store_opts *opts)
 {
-	struct hft_log_store_opts opts = { .sz = sizeof(opts), .flags = flags };
 	uint64_t records;
-	int err = hft_log_merge(reader, output, &opts, &records);
+	int err = hft_log_merge(reader, output, opts, &records);
 
 	if (err)
 		return filter_status(filter, err);
@@ -53,13 +55,15 @@ static int run(int argc, char **argv, struct filter *filter)
 	struct hft_log_reader *reader;
 	const char *output = NULL;
 	int option, status = 0;
-	uint32_t flags = 0;
+	struct hft_log_store_opts opts = { .sz = sizeof(opts) };
 
-	while (!status && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	while (!status && (option = getopt_long(argc, argv, "hk:", options, NULL)) != -1) {
 		if (option == MERGE_OUTPUT) {
 			output = optarg;
 		} else if (option == MERGE_NO_PACK) {
-			flags = HFT_LOG_STORE_NO_PACK;
+			opts.flags = HFT_LOG_STORE_NO_PACK;
+		} else if (option == 'k') {
+			opts.key_file = optarg;
 		} else if (option == 'h') {
 			usage();
 			return -1;
@@ -73,7 +77,7 @@ static int run(int argc, char **argv, struct filter *filter)
 		status = filter_open(filter, &reader, argv + optind, argc - optind);
 	if (status)
 		return status;
-	status = merge(filter, reader, output, flags);
+	status = merge(filter, reader, output, &opts);
 	hft_log_reader_close(reader);
 	return status;
 }

@@ -78,8 +78,9 @@ static int import_start(struct hft_log_import *import, const char *dir,
  * @dir: its folder, which is made if there is none; what it has stays
  * @opts: NULL for the defaults
  *
- * Return: 0; -EBUSY: another one writes there; -EINVAL, -E2BIG: bad options; -ENOMEM, -EACCES
- * and what else files say.  Takes 20 ms and more.
+ * Return: 0; -EBUSY: another one writes there; -EINVAL, -E2BIG: bad options; -EKEYREJECTED: the
+ * seals of what is there are signed, and there is no &hft_log_store_opts.key_file; -ENOMEM,
+ * -EACCES and what else files say.  Takes 20 ms and more.
  */
 HFT_API int hft_log_import_open(struct hft_log_import **import, const char *dir,
 				const struct hft_log_import_opts *opts)
