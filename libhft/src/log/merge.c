@@ -302,7 +302,11 @@ static int hft_merge_rest(struct hft_merge *merge, const struct hft_log_view *vi
 	return err ? err : ret;
 }
 
-/* -ETIMEDOUT is a disk that is slow; any other error does not go away by waiting. */
+/*
+ * -ETIMEDOUT is a disk that is slow.  Any other error ends the merge, even one that might pass:
+ * unlike a process that logs, it has nothing that would be lost, as what it reads stays, and a
+ * disk that is full has the room again that it took.
+ */
 static int hft_merge_flush(struct hft_merge *merge)
 {
 	uint64_t end = hft_gettime(CLOCK_MONOTONIC) + HFT_CLOSE_NS;
@@ -370,8 +374,8 @@ static int hft_merge_all(struct hft_merge *merge, const char *dir,
  * Blocks for the disk.  One thread, that of the reader.
  *
  * Return: 0, -EEXIST for a folder that is there, -ENODATA when there is no record, -E2BIG for
- * more call sites than one log can have, -ENOMEM, -ENOSPC and others for what the disk says:
- * then there is no folder, as one that was begun is removed.
+ * more call sites than one log can have, -ENOMEM, -ENOSPC and others for what the disk says, the
+ * first time it does: then there is no folder, as one that was begun is removed.
  */
 HFT_API int hft_log_merge(struct hft_log_reader *reader, const char *dir,
 			  const struct hft_log_store_opts *opts, uint64_t *records)
