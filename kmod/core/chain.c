@@ -201,9 +201,11 @@ void hft_chain_fetch(struct hft_ready_queue *of, u64 id, struct hft_slot *slot)
 {
 	struct hft_slot *before = hft_slot_find(of->pool, id);
 
+	if (!before || hft_fallback_has_moved(of, before) || before->ready != of ||
+	    !(before->flags & HFT_SLOT_TRACKED))
+		return;
 	/* With a ready queue it is another task by now.  Pairs with hft_sched_cancel(). */
-	if (before && !hft_fallback_has_moved(of, before) && before->ready == of && before->flags & HFT_SLOT_TRACKED &&
-	    !smp_load_acquire(&slot->ready) && hft_chain_unlink(of->pool, before, slot))
+	if (!smp_load_acquire(&slot->ready) && hft_chain_unlink(of->pool, before, slot))
 		hft_slot_free(of->pool, slot);
 }
 

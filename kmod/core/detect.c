@@ -256,7 +256,8 @@ void hft_detect_pace_of(struct hft_ready_queue *ready, u32 class, u64 now)
 void hft_detect_await(struct hft_ready_queue *ready, u32 class, u64 now)
 {
 	struct hft_detect *d = ready->detect;
-	u64 due = hft_detect_due_at(&d->pace[class], &hft_detect_streams(d, class)[HFT_DETECT_PACE]);
+	u64 due = hft_detect_due_at(&d->pace[class],
+				    &hft_detect_streams(d, class)[HFT_DETECT_PACE]);
 
 	if (due != U64_MAX)
 		hft_detect_schedule(ready, due > now + HFT_DETECT_STALL_MIN ? due :

@@ -44,7 +44,7 @@ void hft_job_track(struct hft_slot *slot)
 }
 
 bool hft_job_fits(const struct hft_ready_queue *ready,
-			 const struct hft_admission_demand *demand)
+		  const struct hft_admission_demand *demand)
 {
 	const struct hft_release_queue *queue = ready->release;
 

@@ -57,7 +57,8 @@ static u64 hft_lead_interrupt(const struct hft_ready_queue *ready, const struct 
 {
 	u64 due = event->release > ready->lead ? event->release - ready->lead : 0;
 
-	if (ready->learner->own_timer || event->irq_entry <= due || event->irq_entry >= event->release)
+	if (ready->learner->own_timer || event->irq_entry <= due ||
+	    event->irq_entry >= event->release)
 		return 0;
 	return event->irq_entry - due;
 }

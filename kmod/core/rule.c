@@ -266,9 +266,13 @@ bool hft_rule_valid(const struct hft_rule *rule)
 		return false;
 	if (!lead && (rule->most || rule->budget_ppm))
 		return false;
-	if (lead ? !rule->amount || rule->amount > HFT_MAX_LEAD || rule->most > HFT_MAX_LEAD ||
-		   rule->budget_ppm > HFT_ADMISSION_PPM :
-	    boost ? !rule->amount || rule->amount >= HFT_LEVELS : rule->amount)
+	if (rule->most > HFT_MAX_LEAD || rule->budget_ppm > HFT_ADMISSION_PPM)
+		return false;
+	if (lead || boost ? !rule->amount : rule->amount)
+		return false;
+	if (lead && rule->amount > HFT_MAX_LEAD)
+		return false;
+	if (boost && rule->amount >= HFT_LEVELS)
 		return false;
 	if (!boost && rule->targets)
 		return false;

@@ -300,8 +300,8 @@ static u32 hft_ready_room(struct hft_ready_queue *ready)
  * @now: on that clock
  *
  * None other is due, none is ready before it, its ring has room and none in it whose end
- * others may wait for: the common case, which has nothing to compare.  Else the task is ready now, and
- * hft_sched_expire() is for the others.
+ * others may wait for: the common case, which has nothing to compare.  Else the task is
+ * ready now, and hft_sched_expire() is for the others.
  *
  * Return: the task, for hft_ready_write(), or NULL.
  */

@@ -55,8 +55,8 @@ static bool visit(void *arg, const char *entry)
 	       each->fn(each->arg, irq, handler);
 }
 
-void hft_for_each_irq(const char *root, bool (*fn)(void *arg, unsigned int irq, const char *handler),
-		      void *arg)
+void hft_for_each_irq(const char *root,
+		      bool (*fn)(void *arg, unsigned int irq, const char *handler), void *arg)
 {
 	struct each_irq each = { .root = root, .fn = fn, .arg = arg };
 

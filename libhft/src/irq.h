@@ -9,7 +9,7 @@
 bool hft_irq_handler(const char *root, unsigned int irq, char *name, size_t size);
 
 /* Call @fn for each interrupt that somebody handles, until it says false. */
-void hft_for_each_irq(const char *root, bool (*fn)(void *arg, unsigned int irq, const char *handler),
-		      void *arg);
+void hft_for_each_irq(const char *root,
+		      bool (*fn)(void *arg, unsigned int irq, const char *handler), void *arg);
 
 #endif /* HFT_IRQ_H */

@@ -79,7 +79,8 @@ static uint32_t run_many(struct hft_spawn_opts *opts, int nr)
 	int i;
 
 	for (i = 0; i < nr; i++)
-		assert_int_equal(hft_spawn_opts(pool, where, &ns, sizeof(ns), opts, &handles[i]), 0);
+		assert_int_equal(hft_spawn_opts(pool, where, &ns, sizeof(ns), opts,
+						&handles[i]), 0);
 	for (i = 0; i < nr; i++) {
 		assert_int_equal(hft_join(&handles[i], UINT64_MAX, &result), 0);
 		assert_in_range(result, 0, WORKERS - 1);
@@ -241,7 +242,8 @@ static int submit_online(struct hft *handle, const struct hft_task *task, uint64
 static void cpus_are_offline(void **state)
 {
 	HFT_OPTS(hft_affinity, affinity, .node = 2);
-	HFT_OPTS(hft_spawn_opts, opts, .affinity = &affinity, .release = hft_sim_now(hft_sim_of(h)) + 1000000);
+	HFT_OPTS(hft_spawn_opts, opts, .affinity = &affinity,
+		 .release = hft_sim_now(hft_sim_of(h)) + 1000000);
 	struct hft_region region = { .sz = sizeof(region), .node = 1 };
 	struct hft_backend backend = *h->backend;
 	struct hft_handle handle;
@@ -297,7 +299,8 @@ static void workers_come_and_go(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, come_and_go, real), 0);
 	for (i = 0; i < 50; i++) {
 		for (j = 0; j < 100; j++)
-			assert_int_equal(hft_spawn_opts(real, where, &ns, 8, &opts, &handles[j]), 0);
+			assert_int_equal(hft_spawn_opts(real, where, &ns, 8, &opts,
+							&handles[j]), 0);
 		for (j = 0; j < 100; j++) {
 			assert_int_equal(hft_join(&handles[j], UINT64_MAX, &result), 0);
 			assert_true(result == 0 || result == 1 || result == -ENODEV);

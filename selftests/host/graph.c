@@ -205,7 +205,8 @@ static void change_one(struct fixture *f, uint32_t *node, uint32_t *cause)
 		if (f->weight[i][j] < 0)
 			continue;
 		f->weight[i][j] = random_below(&f->random, 30);
-		assert_int_equal(hft_graph_set_weight(f->graph, i, j, (uint64_t)f->weight[i][j]), 0);
+		assert_int_equal(hft_graph_set_weight(f->graph, i, j,
+						      (uint64_t)f->weight[i][j]), 0);
 		*cause = HFT_CAUSE_WEIGHT;
 		break;
 	}

@@ -4,8 +4,8 @@
  * A log from its calls to its files: threads, levels, forks, what is asked of it twice.
  *
  *	log_open serve DIR	log to DIR until standard input ends, for hftctl_log.sh
- *	log_open hold DIR RINGS [KEY]	the same, and all but the first record stays in rings, in the
- *				folder RINGS, for log_recover.sh
+ *	log_open hold DIR RINGS [KEY]	the same, and all but the first record stays in rings, in
+ *				the folder RINGS, for log_recover.sh
  */
 #include <errno.h>
 #include <pthread.h>

@@ -152,7 +152,8 @@ static void near_goes_to_the_device(void **state)
 
 static void a_list_is_checked(void **state)
 {
-	static const uint32_t good[] = { 7, 3, 6 }, off[] = { 15 }, none[] = { 16 }, twice[] = { 3, 3 };
+	static const uint32_t good[] = { 7, 3, 6 }, off[] = { 15 }, none[] = { 16 };
+	static const uint32_t twice[] = { 3, 3 };
 	HFT_OPTS(hft_place_opts, opts, .topology = isolated, .policy = HFT_PLACE_LIST,
 		 .cpus = good, .nr_cpus = 3);
 	struct hft_placed placed[4];
@@ -309,7 +310,8 @@ static void promises_hold_everywhere(void **state)
 									  &info), 0);
 					assert_int_equal(placed[i].node, info.node);
 					if (flags & HFT_PLACE_NO_SIBLINGS)
-						assert_false(placed[i].flags & HFT_PLACED_SHARES_CORE);
+						assert_false(placed[i].flags &
+							     HFT_PLACED_SHARES_CORE);
 					if (flags & HFT_PLACE_NO_HOUSEKEEPING)
 						assert_false(info.flags & HFT_CPU_HOUSEKEEPING);
 				}

@@ -46,7 +46,8 @@ static void test_edf_without_deadline_is_last(void **state)
 	u64 none = hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_LOW, 1, 0, 0, 0);
 
 	(void)state;
-	assert_true(hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_LOW, 2, HFT_TIME_MAX - 1, 0, 0) < none);
+	assert_true(hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_LOW, 2, HFT_TIME_MAX - 1, 0, 0) <
+		    none);
 	assert_true(none < hft_policy_key(HFT_POLICY_EDF, HFT_LEVEL_BACKGROUND, 0, 1, 0, 0));
 }
 
@@ -108,8 +109,8 @@ static void test_never_the_key_of_an_empty_heap(void **state)
 	for (policy = 0; policy < HFT_POLICIES; policy++)
 		for (level = 0; level < HFT_LEVELS; level++)
 			for (i = 0; i < NR_EDGES; i++)
-				assert_true(hft_policy_key(policy, level, edges[i], edges[i], 0, 0) <
-					    U64_MAX);
+				assert_true(hft_policy_key(policy, level, edges[i], edges[i],
+							   0, 0) < U64_MAX);
 }
 
 struct pair {

@@ -40,8 +40,10 @@ static void distances_are_those_of_the_machine(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-		assert_int_equal(hft_topology_distance(NULL, pairs[i].from, pairs[i].to), pairs[i].distance);
-		assert_int_equal(hft_topology_distance(NULL, pairs[i].to, pairs[i].from), pairs[i].distance);
+		assert_int_equal(hft_topology_distance(NULL, pairs[i].from, pairs[i].to),
+				 pairs[i].distance);
+		assert_int_equal(hft_topology_distance(NULL, pairs[i].to, pairs[i].from),
+				 pairs[i].distance);
 	}
 }
 

@@ -196,8 +196,8 @@ static void tasks_wait_until_a_time(void **state)
 	assert_int_equal(hft_resource_open(&patience.resource, NULL), 0);
 	assert_int_equal(hft_resource_acquire(patience.resource), 0);
 	hft_group_init(&group, machine.pool);
-	assert_int_equal(hft_spawn_opts(machine.pool, be_patient, &patience, sizeof(patience), &opts,
-					NULL), 0);
+	assert_int_equal(hft_spawn_opts(machine.pool, be_patient, &patience, sizeof(patience),
+					&opts, NULL), 0);
 	assert_int_equal(hft_group_wait(&group, UINT64_MAX), 0);
 	assert_int_equal(hft_resource_release(patience.resource), 0);
 	assert_int_equal(hft_resource_close(patience.resource), 0);
@@ -405,10 +405,10 @@ static void closes_with_resources_that_are_had(void **state)
 	/* Nothing of them is left. */
 	open_machine(&machine, "cpus=4", 4);
 	hft_group_init(&group, machine.pool);
-	assert_int_equal(hft_spawn_opts(machine.pool, use, &acquired, sizeof(acquired), &opts, NULL),
-			 0);
-	assert_int_equal(hft_spawn_opts(machine.pool, use, &acquired, sizeof(acquired), &opts, NULL),
-			 0);
+	assert_int_equal(hft_spawn_opts(machine.pool, use, &acquired, sizeof(acquired), &opts,
+					NULL), 0);
+	assert_int_equal(hft_spawn_opts(machine.pool, use, &acquired, sizeof(acquired), &opts,
+					NULL), 0);
 	assert_int_equal(hft_group_wait(&group, UINT64_MAX), 0);
 	close_machine(&machine);
 	assert_int_equal(hft_resource_close(declared), 0);

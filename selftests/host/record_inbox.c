@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* flavours: plain asan tsan gcov */
-/* Records of hft_submit_now(), and their replay: what the workers have taken, and in which order. */
+/* Records of hft_submit_now(), and their replay: what workers have taken, and in which order. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

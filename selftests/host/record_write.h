@@ -9,7 +9,8 @@
 #include "engine/replay.h"
 
 /* Write records to a log of their own, but for number @without. */
-static inline void write_log(const char *path, const struct hft_recording *recording, size_t without)
+static inline void write_log(const char *path, const struct hft_recording *recording,
+			     size_t without)
 {
 	struct hft_record_log place;
 	struct hft_log *log;

@@ -61,7 +61,7 @@ static void make_jobs(struct job *jobs, uint32_t rings, uint64_t seed)
 	}
 }
 
-/* One after the other has ended, as one thread is the worker of all rings when they are recorded. */
+/* Each after the other has ended, as one thread is the worker of all rings that are recorded. */
 static void set_apart(struct job *jobs, uint64_t scale)
 {
 	uint32_t i;

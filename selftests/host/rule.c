@@ -133,7 +133,8 @@ static void it_counts_right(void **state)
 			due = i >= s.rule.count &&
 			      (!s.rule.among ||
 			       sequence - seen[nr + 1 - s.rule.count] < s.rule.among);
-			assert_int_equal(note(&s, sequence, nr), due ? HFT_RULE_ACT : HFT_RULE_STAY);
+			assert_int_equal(note(&s, sequence, nr),
+					 due ? HFT_RULE_ACT : HFT_RULE_STAY);
 			if (!due)
 				continue;
 			s.in_force = false;

@@ -68,13 +68,22 @@ check_parameters() {
 # Lines "TYPE FILE", as in the table of Documentation/testing.rst
 list_findings() {
 	perl "$SCRIPTS/checkpatch.pl" --no-tree --strict --max-line-length=100 --terse --show-types \
-		-f kmod/*.[ch] kmod/core/*.h uapi/linux/*.h |
+		-f kmod/*.[ch] kmod/core/*.[ch] uapi/linux/*.h |
 		sed -nE 's/^([^:]+):[0-9]+: [A-Z]+:([A-Z_]+):.*/\2 \1/p' | sort -u
 }
 
 check_findings() {
 	diff <(sed -nE 's/^([A-Z_]+) +((kmod|uapi)[^ ]+) .*/\1 \2/p' Documentation/testing.rst |
 	       sort -u) <(list_findings)
+}
+
+# A text is not broken: who searches for what was printed finds it.
+check_lines() {
+	list_files | grep -E '(\.([ch]|cpp|sh)|/[a-z-]+)$' | while read -r file; do
+		expand "$file" | awk -v file="$file" 'length > 100 && !/["\x27]/ {
+			print file ":" FNR " has more than 100 columns"
+		}'
+	done
 }
 
 echo "TAP version 13"
@@ -84,6 +93,7 @@ else
 	number=$((number + 1))
 	echo "ok $number # SKIP not a git checkout: every file has its licence"
 fi
+check "lines without a text have 100 columns at most" "$(check_lines)"
 check "every function of the library is documented" "$(check_functions)"
 check "every parameter and attribute is documented" "$(check_parameters)"
 out=$(make -s --no-print-directory -C Documentation check BUILD="$BUILD" 2>&1)

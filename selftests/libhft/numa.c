@@ -105,7 +105,8 @@ TEST_F(numa, memory_is_where_a_cpu_is)
 /* The check says where it is, not where it was put. */
 TEST_F(numa, pages_that_have_moved_are_seen)
 {
-	HFT_OPTS(hft_alloc_opts, opts, .node = 1 + 0, .flags = HFT_ALLOC_NO_LOCK | HFT_ALLOC_NO_HUGE);
+	HFT_OPTS(hft_alloc_opts, opts, .node = 1 + 0,
+		 .flags = HFT_ALLOC_NO_LOCK | HFT_ALLOC_NO_HUGE);
 	unsigned long mask = 1UL << 1;
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 

@@ -49,7 +49,8 @@ static inline int load_open(struct load *l, const char *backend)
 {
 	static const struct { uint32_t policy, window, entries, flags; } rows[LOAD_RINGS] = {
 		{ HFT_POLICY_EDF, 1, 4, 0 }, { HFT_POLICY_FP, 2, 8, HFT_RING_REPORT },
-		{ HFT_POLICY_RM, 16, 16, 0 }, { HFT_POLICY_FAIR, 1, 4, HFT_RING_REPORT | HFT_RING_LEAD },
+		{ HFT_POLICY_RM, 16, 16, 0 },
+		{ HFT_POLICY_FAIR, 1, 4, HFT_RING_REPORT | HFT_RING_LEAD },
 	};
 	HFT_OPTS(hft_opts, opts, .backend = backend, .tasks = LOAD_TASKS,
 		 .device = l->simulated ? LOAD_SIM_DEVICE : NULL);

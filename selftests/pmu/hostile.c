@@ -254,7 +254,8 @@ static void *churn(void *arg)
 		struct hft_pmu pmu;
 
 		pmu_choose(context, load->cpu);
-		if (!pmu_ring(context, load->cpu, 16, load->rings & 1 ? HFT_RING_REPORT : 0, &ring)) {
+		if (!pmu_ring(context, load->cpu, 16, load->rings & 1 ? HFT_RING_REPORT : 0,
+			      &ring)) {
 			for (i = 0; i < 20; i++) {
 				pmu_submit(context, &ring, i % HFT_CLASSES);
 				if (hft_test_pending(&ring))

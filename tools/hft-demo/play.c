@@ -13,7 +13,7 @@
 #include "ring.h"
 
 #define BATCH		32			/* tasks a submission */
-#define START_MS	500			/* submits the first of them, and setting up settles */
+#define START_MS	500			/* submits the first of them, and set-up settles */
 #define GRACE_NS	(10 * NSEC_PER_SEC)	/* for a task, after its release: then it is lost */
 #define QUIET_NS	(20 * NSEC_PER_MSEC)	/* a gap to print in: nobody waits for the CPU */
 #define REPORTS		10			/* lines of progress for a full set of slots */

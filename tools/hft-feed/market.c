@@ -75,7 +75,8 @@ static void put_text(struct message *message, const char *name, const char *text
 	size_t length = strlen(text);
 
 	memset(message->bytes + field->offset, ' ', field->length);
-	memcpy(message->bytes + field->offset, text, length < field->length ? length : field->length);
+	memcpy(message->bytes + field->offset, text,
+	       length < field->length ? length : field->length);
 }
 
 static struct message add_message(struct market *market, struct batch *batch, char type,
@@ -254,7 +255,8 @@ static void trade_execute(struct market *market, struct batch *batch,
 		trade_add(market, batch, instrument);
 		return;
 	}
-	shares = chance(market, 60) ? order->shares : 1 + random_below(&market->random, order->shares);
+	shares = chance(market, 60) ? order->shares :
+				      1 + random_below(&market->random, order->shares);
 	m = add_message(market, batch, priced ? 'C' : 'E', locate_of(market, instrument));
 	put(&m, "Order Reference Number", order->reference);
 	put(&m, "Executed Shares", shares);

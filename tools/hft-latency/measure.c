@@ -9,7 +9,7 @@
 
 #include "hft-latency.h"
 
-#define AHEAD		64		/* tasks that are queued at a time; those that ran may keep a slot */
+#define AHEAD		64		/* tasks queued at a time; those that ran may keep a slot */
 #define START_NS	(20 * NSEC_PER_MSEC)
 #define CLOCK_READS	1000
 

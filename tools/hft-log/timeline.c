@@ -213,7 +213,8 @@ static double left_of(const struct picture *picture)
 /* How many letters a box has room for */
 static size_t room_of(const struct picture *picture, const struct box *box)
 {
-	double all = us(picture, picture->last), part = us(picture, box->to) - us(picture, box->from);
+	double all = us(picture, picture->last);
+	double part = us(picture, box->to) - us(picture, box->from);
 
 	if (all <= 0 || part <= 0)
 		return 0;

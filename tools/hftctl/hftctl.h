@@ -38,7 +38,8 @@ int detect_file(const char *path, double scale);
 
 /*
  * hftctl stats, hftctl top; hftctl graph; hftctl topology, hftctl place; hftctl replay: with
- * all of the arguments, options before and after the command.  Each returns the status to exit with.
+ * all of the arguments, options before and after the command.  Each returns the status to
+ * exit with.
  */
 int stats_main(int argc, char **argv);
 int graph_main(int argc, char **argv);

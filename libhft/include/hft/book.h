@@ -25,8 +25,8 @@ struct hft_book_opts {
 	uint32_t orders;		/* 65536: most live orders */
 	uint32_t levels;		/* as many as orders: most price levels with an order */
 	uint32_t instruments;		/* 65536: Stock Locates are below this */
-	uint32_t node;			/* 1 + the NUMA node of its memory; 0: that of the CPU that */
-					/* the caller runs on */
+	uint32_t node;			/* 1 + the NUMA node of its memory; 0: that of the CPU */
+					/* that the caller runs on */
 	uint32_t reserved;		/* 0 */
 };
 

@@ -19,9 +19,12 @@
 #include <type_traits>
 #endif
 
-#define HFT_LOG_SCAN(...)	HFT_LOG_SCAN3(HFT_LOG_SCAN3(HFT_LOG_SCAN3(HFT_LOG_SCAN3(__VA_ARGS__))))
-#define HFT_LOG_SCAN3(...)	HFT_LOG_SCAN2(HFT_LOG_SCAN2(HFT_LOG_SCAN2(HFT_LOG_SCAN2(__VA_ARGS__))))
-#define HFT_LOG_SCAN2(...)	HFT_LOG_SCAN1(HFT_LOG_SCAN1(HFT_LOG_SCAN1(HFT_LOG_SCAN1(__VA_ARGS__))))
+#define HFT_LOG_SCAN(...)	\
+	HFT_LOG_SCAN3(HFT_LOG_SCAN3(HFT_LOG_SCAN3(HFT_LOG_SCAN3(__VA_ARGS__))))
+#define HFT_LOG_SCAN3(...)	\
+	HFT_LOG_SCAN2(HFT_LOG_SCAN2(HFT_LOG_SCAN2(HFT_LOG_SCAN2(__VA_ARGS__))))
+#define HFT_LOG_SCAN2(...)	\
+	HFT_LOG_SCAN1(HFT_LOG_SCAN1(HFT_LOG_SCAN1(HFT_LOG_SCAN1(__VA_ARGS__))))
 #define HFT_LOG_SCAN1(...)	__VA_ARGS__
 #define HFT_LOG_PARENTHESES	()
 
@@ -97,7 +100,8 @@ template<typename T> HFT_LOG_INLINE struct hft_log_arg hft_log_of(T value)
 #define HFT_LOG_TAKE(name, x)		const struct hft_log_arg name = HFT_LOG_OF(x);
 #define HFT_LOG_LETTER(name, x)		HFT_LOG_LETTER_OF(x),
 #define HFT_LOG_COUNT(name, x)		hft_log_bytes = hft_log_space(hft_log_bytes, name);
-#define HFT_LOG_PUT(name, x)		hft_log_bytes = hft_log_put(hft_log_at, hft_log_bytes, name);
+#define HFT_LOG_PUT(name, x)	\
+	hft_log_bytes = hft_log_put(hft_log_at, hft_log_bytes, name);
 
 /* Arguments of HFT_LOG_EVENT(): pairs of a type and a name. */
 #define HFT_LOG_C_u64			uint64_t

@@ -33,7 +33,7 @@
 enum hft_log_own_id {
 	HFT_LOG_ID_LOST,	/* lost, first, last: so many records, stamps of when */
 	HFT_LOG_ID_CLOCK,	/* clock evidence */
-	HFT_LOG_ID_CLOCK_WARNING,	/* times may be off by more than a bound, or are not again */
+	HFT_LOG_ID_CLOCK_WARNING,	/* times may be off by more than a bound, or not any more */
 	HFT_LOG_ID_STORE,	/* the disk does not take what is written, or does again */
 	HFT_LOG_ID_LEVEL,	/* a rule says that other calls are wanted */
 	HFT_LOG_SITE_FIRST = 16,

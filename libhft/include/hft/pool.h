@@ -52,8 +52,8 @@ struct hft_resource;
 
 /* hft_pool_opts.flags */
 #define HFT_POOL_UNPINNED	(1U << 0)	/* workers run on any CPU that the caller may */
-#define HFT_POOL_QUIET		(1U << 1)	/* who goes to sleep interrupts nobody (membarrier(2)): */
-						/* each spawn has a fence */
+#define HFT_POOL_QUIET		(1U << 1)	/* who goes to sleep interrupts nobody */
+						/* (membarrier(2)): each spawn has a fence */
 #define HFT_POOL_INHERIT	(1U << 2)	/* a worker whose task has a resource that one of */
 						/* a higher level waits for has the real-time */
 						/* priority of that, as far as it may */
@@ -133,8 +133,8 @@ struct hft_handle {
  * @last: 1 + the worker that did so last; 0: none has
  * @miss_ns: what it costs to fetch it to another core
  *
- * Of zeroes but for @miss_ns, which may be stored to at any time, atomically.  It must live as long as the
- * tasks that it is given to.
+ * Of zeroes but for @miss_ns, which may be stored to at any time, atomically.  It must live as
+ * long as the tasks that it is given to.
  */
 struct hft_memory {
 	uint32_t last;

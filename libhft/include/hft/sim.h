@@ -102,7 +102,7 @@ struct hft_sim_opts {
 	uint64_t cache_reload_ns;	/* most that a task loses to a cache others have used */
 	uint64_t noise_ns;		/* what another interrupt takes */
 	uint64_t noise_period_ns;	/* mean time between these, on each CPU */
-	uint32_t vary_ppm;		/* by how much less than its wcet a task executes, at most */
+	uint32_t vary_ppm;		/* by how much less than its wcet a task runs, at most */
 	uint32_t reserved;
 	hft_sim_record_fn record;
 	void *record_arg;

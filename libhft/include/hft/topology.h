@@ -57,8 +57,8 @@ void hft_topology_close(struct hft_topology *topology);
 #define HFT_CPU_ALLOWED		(1U << 1)	/* hft_topology_opts.allowed */
 #define HFT_CPU_ISOLATED	(1U << 2)	/* isolcpus=, or an isolated cpuset */
 #define HFT_CPU_NOHZ_FULL	(1U << 3)	/* no tick while one thread runs */
-#define HFT_CPU_HOUSEKEEPING	(1U << 4)	/* CPU 0 and, where some are isolated or nohz_full, */
-						/* the others */
+#define HFT_CPU_HOUSEKEEPING	(1U << 4)	/* CPU 0 and, where some are isolated or */
+						/* nohz_full, the others */
 
 /**
  * struct hft_cpu_info - a CPU

@@ -140,11 +140,11 @@ struct hft_ring {
 	const struct hft_backend *backend;
 	struct hft_recorder *recorder;	/* NULL: nothing is recorded */
 	uint32_t recorded;		/* events before that one are */
-	_Atomic uint32_t looked;	/* head that the backend has seen, as far as it is recorded */
+	_Atomic uint32_t looked;	/* head that the backend has seen, as far as recorded */
 	uint32_t held;			/* enum hft_halt_mode, by others; as it is recorded */
 	bool offline;			/* its CPU is, as the page has said then */
 	bool cpu_offline;		/* likewise, as it is recorded */
-	uint64_t cpu_time;		/* when it was recorded, or a closed ring has last seen it */
+	uint64_t cpu_time;		/* when it was recorded, or seen last by a closed ring */
 	uint64_t held_time;		/* when these were looked at last */
 	void *state;			/* the backend's */
 	struct hft_sim *machine;	/* whose time it has; NULL: this one's */
@@ -248,7 +248,7 @@ static inline bool hft_ring_is_measured(const struct hft_ring *ring)
 	return __builtin_expect(atomic_load_explicit(&ring->measured, memory_order_relaxed), 0);
 }
 
-/* A spinning worker has looked at the clock, and looks again.  Two clocks may differ by a little. */
+/* A spinning worker has looked at the clock, and looks again.  Two clocks may differ a little. */
 static inline void hft_ring_turn(struct hft_ring *ring, uint64_t from, uint64_t to)
 {
 	if (__builtin_expect((int64_t)(to - from) >= (int64_t)ring->gap_ns, 0))

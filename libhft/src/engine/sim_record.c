@@ -88,8 +88,8 @@ static void log_job(const struct hft_sim_job *job, enum hft_sim_what what)
 	if (what == HFT_SIM_CANCEL)
 		hft_log_sched_cancel(job->event.task, ring->sim->now);
 	else
-		hft_log_sched_job(logged_as[what], &job->event, ring->ready.number, ring->cpu->number,
-			      ring->sim->now);
+		hft_log_sched_job(logged_as[what], &job->event, ring->ready.number,
+				  ring->cpu->number, ring->sim->now);
 }
 
 void hft_sim_note(const struct hft_sim_job *job, enum hft_sim_what what, u64 value)

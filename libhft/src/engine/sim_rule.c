@@ -84,7 +84,9 @@ static s32 spare_reach(const struct hft_sim_ring *to)
 	for (i = 0; i < HFT_MAX_RINGS; i++) {
 		const struct hft_sim_ring *ring = to->sim->rings[i];
 
-		for (n = 0; ring && ring->fallback == to && ring->ready.detect && n < HFT_RULES; n++) {
+		if (!ring || ring->fallback != to || !ring->ready.detect)
+			continue;
+		for (n = 0; n < HFT_RULES; n++) {
 			const struct hft_rule *rule = &ring->ready.detect->rules[n].rule;
 
 			if (rule->action == HFT_ACTION_SPARE && (s32)rule->level > reach)

@@ -40,7 +40,9 @@ u64 hft_sim_clock(const struct hft_sim_cpu *cpu, enum hft_clock clock)
 /* From 0 to @most */
 static u64 draw(struct hft_sim *sim, u64 most)
 {
-	return (u64)((unsigned __int128)random_u64(&sim->random) * ((unsigned __int128)most + 1) >> 64);
+	unsigned __int128 range = (unsigned __int128)most + 1;
+
+	return (u64)(random_u64(&sim->random) * range >> 64);
 }
 
 static void arm_timers(struct hft_sim_cpu *cpu)
@@ -288,7 +290,10 @@ void hft_sim_kick(struct hft_ready_queue *ready)
 	hft_sim_ring_of(ready)->sim->inbound |= 1ULL << ready->number;
 }
 
-/* Tasks that waited for others of another CPU, or for their jobs to go there: at the same instant. */
+/*
+ * Tasks that waited for others of another CPU, or for their jobs to go there: at the same
+ * instant.
+ */
 static void receive(struct hft_sim *sim)
 {
 	struct hft_sim_ring *ring;

@@ -185,7 +185,8 @@ static void hft_level_put(struct hft_book *book, uint32_t index)
 
 	if (level->orders)
 		return;
-	hft_heap_remove(book, &hft_level_instrument(book, level)->best[hft_level_side(level)], index);
+	hft_heap_remove(book, &hft_level_instrument(book, level)->best[hft_level_side(level)],
+			index);
 	hft_table_remove(&book->levels, index);
 }
 

@@ -155,7 +155,8 @@ static int hft_next_pcap(struct hft_feed *feed, struct hft_packet *packet)
 		}
 		memset(packet, 0, sizeof(*packet));
 		packet->arrival = hft_pcap_u32(feed, header) * NSEC_PER_SEC +
-				  hft_pcap_u32(feed, header + 4) * (NSEC_PER_SEC / interface->units);
+				  hft_pcap_u32(feed, header + 4) *
+				  (NSEC_PER_SEC / interface->units);
 	} while (!hft_frame_packet(feed, packet, feed->buffer, size, interface->link));
 	return 1;
 }

@@ -2,9 +2,10 @@
 /*
  * Clock evidence: records of the log's own stream that show what its times are worth.
  *
- * At the beginning of each chunk, as the store asks for it, at an interval, and when something has changed, the state
- * of the clocks goes into a record hft:clock; when times may be off by more than a bound, were
- * stepped, or are not synchronised any more, and when that is over, hft:clock_warning tells.
+ * At the beginning of each chunk, as the store asks for it, at an interval, and when something
+ * has changed, the state of the clocks goes into a record hft:clock; when times may be off by
+ * more than a bound, were stepped, or are not synchronised any more, and when that is over,
+ * hft:clock_warning tells.
  *
  * The drainer calls: hft_log_evidence_open() and hft_log_store_site_add() and
  * hft_log_store_stream_add() with what is below; hft_log_evidence_poll() now and then, and

@@ -22,7 +22,7 @@ struct log_runs {
 int log_runs_add(struct log_runs *it, uint32_t number);
 bool log_runs_has(const struct log_runs *it, uint32_t number);
 
-/* @first if it is there, or the number behind those that are before it; @unknown: there are none. */
+/* @first if it is there, or the number behind those before it; @unknown: there are none. */
 uint32_t log_runs_next(const struct log_runs *it, uint32_t first, uint32_t unknown);
 void log_runs_free(struct log_runs *it);
 

@@ -146,7 +146,7 @@ struct log_stream {
 	struct log_stream **link;		/* that points to it */
 	struct log_stream *same;		/* of those whose id has the same bucket */
 	struct hft_log_store_stream is;
-	struct hft_log_store_source source;	/* if @is has one; its texts are behind the struct */
+	struct hft_log_store_source source;	/* if @is has one; texts are behind the struct */
 	uint64_t users;				/* the store, and files */
 	uint32_t packet_bytes;
 	char thread[64];

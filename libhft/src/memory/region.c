@@ -68,7 +68,9 @@ static int bind_pages(void *memory, size_t bytes, uint32_t node, int policy, uns
 	if (node >= NODES_MOST)
 		return -EINVAL;
 	mask[node / WORD_BITS] |= 1UL << node % WORD_BITS;
-	return syscall(SYS_mbind, memory, bytes, policy, mask, NODES_MOST + 1UL, flags) ? -errno : 0;
+	if (syscall(SYS_mbind, memory, bytes, policy, mask, NODES_MOST + 1UL, flags))
+		return -errno;
+	return 0;
 }
 
 static int bind(const struct hft_region *region, bool strict)

@@ -371,7 +371,8 @@ static __attribute__((noinline)) int spawn_outside(struct hft_pool *pool, struct
 }
 
 static inline __attribute__((always_inline)) int
-spawn(struct hft_pool *pool, struct hft_group *group, hft_spawn_fn fn, const void *args, size_t size)
+spawn(struct hft_pool *pool, struct hft_group *group, hft_spawn_fn fn, const void *args,
+      size_t size)
 {
 	struct hft_spawner *self = hft_spawner_of(pool);
 	struct hft_pool_worker *worker = self ? self->worker : NULL;

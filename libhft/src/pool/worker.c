@@ -225,7 +225,8 @@ static struct hft_work *steal_from(struct hft_pool_worker *worker, struct hft_po
 		if (work && work != HFT_DEQUE_LOST) {
 			hft_count(&worker->stolen, 1);
 			if (hft_log_sched_wants(HFT_SCHED_POOL_STEAL))
-				hft_log_sched_steal(worker->number, victim->number, level, hft_now());
+				hft_log_sched_steal(worker->number, victim->number, level,
+						    hft_now());
 			return work;
 		}
 		hft_count(&worker->failed_steals, 1);

@@ -39,7 +39,8 @@ static bool give_fast(struct hft_resource *resource)
 		if (word & HFT_CONTENDED)
 			return false;
 	} while (!atomic_compare_exchange_weak_explicit(&resource->word, &word,
-							hft_word_without(word), memory_order_release,
+							hft_word_without(word),
+							memory_order_release,
 							memory_order_relaxed));
 	return true;
 }

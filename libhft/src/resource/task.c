@@ -42,7 +42,8 @@ int hft_task_check(const struct hft_spawn_opts *opts)
 {
 	uint32_t i;
 
-	if (opts->nr_resources > HFT_SPAWN_RESOURCES_MAX || (opts->nr_resources && !opts->resources))
+	if (opts->nr_resources > HFT_SPAWN_RESOURCES_MAX ||
+	    (opts->nr_resources && !opts->resources))
 		return -EINVAL;
 	for (i = 0; i < opts->nr_resources; i++) {
 		if (!opts->resources[i].resource || is_twice(opts->resources, i))

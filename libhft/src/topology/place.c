@@ -145,8 +145,10 @@ static void mark_noisy(struct places *p)
 	uint32_t i;
 
 	for (i = 0; i < p->nr; i++) {
-		if (p->cpus[i].info.flags & HFT_CPU_HOUSEKEEPING && p->cpus[i].info.core != HFT_NONE)
-			noisy[p->cpus[i].info.core]++;
+		const struct hft_cpu_info *info = &p->cpus[i].info;
+
+		if (info->flags & HFT_CPU_HOUSEKEEPING && info->core != HFT_NONE)
+			noisy[info->core]++;
 	}
 	for (i = 0; i < p->nr; i++)
 		p->cpus[i].noisy = !(p->cpus[i].info.flags & HFT_CPU_HOUSEKEEPING) &&

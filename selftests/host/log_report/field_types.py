@@ -31,7 +31,8 @@ def wrong_value(name, value):
 	if name in PAIRS:
 		return not value or any(wrong_pair(name, *pair) for pair in value.items())
 	if name in GROUPS:
-		return not value or any(wrong_value(n, v) for group in value for n, v in group.items())
+		return not value or any(wrong_value(n, v)
+					for group in value for n, v in group.items())
 	if name == "atsOrderType":
 		return not value or any(not isinstance(word, str) for word in value)
 	if name.endswith("Timestamp") or name.endswith("KeyDate"):

@@ -110,7 +110,8 @@ static struct hft_graph *make_wide_graph(uint64_t *random)
 	for (i = 0; i + 300 < NODES; i++) {
 		for (k = 0; k < 3; k++) {
 			span = 1 + 3 * random_below(random, 100) + k;
-			executor_check(hft_graph_add_edge(graph, i, i + span, random_below(random, 100)));
+			executor_check(hft_graph_add_edge(graph, i, i + span,
+							  random_below(random, 100)));
 		}
 	}
 	executor_check(hft_graph_seal(graph));
