@@ -83,6 +83,16 @@ extern const struct hft_backend hft_sim_backend;
 struct hft_recorder;
 struct hft_sim;
 
+/**
+ * struct hft_halter - who halts or resumes
+ * @lock: that one has it, and takes that of the handle's rings in it
+ * @level: what to, &enum hft_halt_mode up to %HFT_HALT_ALL; what it is without the lock is a hint
+ */
+struct hft_halter {
+	pthread_mutex_t lock;
+	_Atomic uint32_t level;
+};
+
 struct hft {
 	const struct hft_backend *backend;
 	void *state;			/* the backend's */
@@ -93,8 +103,9 @@ struct hft {
 	hft_warn_fn warn;
 	void *warn_arg;
 	unsigned int forks;		/* hft_forks when it was opened */
-	pthread_mutex_t lock;		/* of @rings and who halts them */
+	pthread_mutex_t lock;		/* of @rings */
 	struct hft_ring *rings;
+	struct hft_halter halters[2];	/* [1]: of all handles of the machine */
 	struct hft_submits *_Atomic submits;	/* see meter.c; NULL: none was measured */
 
 	/* The kernel backend's.  Whoever sets @busy has the submission queue, others use ioctls. */
@@ -358,6 +369,13 @@ struct hft_mark {
 	uint64_t cycles;
 	uint64_t ns;
 };
+
+/* submit.c */
+uint64_t hft_time_of(const struct hft *h);
+
+/* halt.c */
+int hft_halters_init(struct hft *h);
+void hft_halters_free(struct hft *h);
 
 /* clock.c */
 uint64_t hft_now_in_haste(void);

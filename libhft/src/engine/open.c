@@ -196,12 +196,18 @@ HFT_API int hft_open(struct hft **out, const struct hft_opts *user_opts)
 	h->lead_ns = HFT_LEAD_AUTO;
 	hft_watch_forks();
 	h->forks = hft_forks;
+	err = hft_halters_init(h);
+	if (err) {
+		free(h);
+		return hft_fail(-err, "a handle's locks");
+	}
 	pthread_mutex_init(&h->lock, NULL);
 
 	err = hft_open_backend(h, &opts);
 	h->tasks = opts.tasks;
 	if (err) {
 		pthread_mutex_destroy(&h->lock);
+		hft_halters_free(h);
 		free(h);
 		return err;
 	}
@@ -232,6 +238,7 @@ HFT_API void hft_close(struct hft *h)
 	if (!hft_is_inherited(h->forks)) {
 		hft_ring_unlist_all(h);
 		pthread_mutex_destroy(&h->lock);
+		hft_halters_free(h);
 	}
 	hft_submits_free(h);
 	free(h);

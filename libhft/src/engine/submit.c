@@ -46,7 +46,7 @@ static inline bool hft_measures_submits(const struct hft *h)
 }
 
 /* The time of the handle. */
-static uint64_t hft_time_of(const struct hft *h)
+uint64_t hft_time_of(const struct hft *h)
 {
 	const struct hft_sim *sim = hft_sim_of(h);
 
@@ -461,27 +461,6 @@ HFT_API int hft_task_state(struct hft *h, uint64_t id, struct hft_task_info *inf
 			      (unsigned long long)id) : 0;
 }
 
-/* The backend has halted the rings, and what is in their flags holds for their workers. */
-static void hft_halt_inboxes(struct hft *h, struct hft_halt *halt)
-{
-	struct hft_ring *ring;
-
-	pthread_mutex_lock(&h->lock);
-	for (ring = h->rings; ring; ring = ring->next) {
-		if (halt->mode == HFT_HALT_CANCEL && ring->on_cancel)
-			ring->on_cancel(ring->on_cancel_arg);
-		if (!ring->inbox)
-			continue;
-		if (halt->mode != HFT_HALT_NONE)
-			halt->stopped += hft_inbox_settle(ring);
-		if (halt->mode == HFT_HALT_CANCEL)
-			hft_inbox_cancel(ring);
-		/* What it allows by now may be waited for. */
-		hft_inbox_rouse(ring);
-	}
-	pthread_mutex_unlock(&h->lock);
-}
-
 /**
  * hft_signal() - who is told of missed deadlines by a signal
  * @h: handle
@@ -509,54 +488,4 @@ HFT_API int hft_signal(struct hft *h, int number, pid_t tid)
 	else if (number >= 0 && number <= SIGRTMAX && tid >= 0)
 		err = h->backend->command(h, HFT_OP_SIGNAL, &to);
 	return err ? hft_fail(-err, "signal %d to thread %d", number, (int)tid) : 0;
-}
-
-/**
- * hft_halt() - the kill switch
- * @h: handle
- * @mode: %HFT_HALT_REDUCE, %HFT_HALT_ALL or %HFT_HALT_CANCEL
- * @flags: %HFT_HALT_GLOBAL for all handles of the machine, or zero for this one
- * @result: what it stopped, or NULL
- *
- * When it returns, nothing that @mode does not allow is dispatched any more; what is
- * in a ring already is its worker's to run.  Nothing that it does not allow starts from
- * an inbox either: hft_ring_run() has entered the body of what it took before, for which
- * this waits, and hft_ring_peek() has returned it.  Room that %HFT_HALT_CANCEL makes in an
- * inbox is there when its worker has looked.  Allocates nothing.  Enters the kernel; waits
- * for no task.  Where a log is open (hft/log.h) it is logged as evidence, when it has been
- * done: as hft_trade_log_control() then.  Any thread, but no signal handler.
- *
- * Return: 0, or -EINVAL, or -EPERM for %HFT_HALT_GLOBAL without CAP_SYS_ADMIN or by a
- * backend other than kernel.
- */
-HFT_API int hft_halt(struct hft *h, enum hft_halt_mode mode, uint32_t flags,
-		     struct hft_halt *result)
-{
-	struct hft_halt halt = { .mode = mode, .flags = flags };
-	int err = h->backend->command(h, HFT_IOC_HALT, &halt);
-
-	if (err)
-		return hft_fail(-err, "halt mode %u, flags 0x%x", (unsigned int)mode, flags);
-	if (!hft_is_inherited(h->forks))
-		hft_halt_inboxes(h, &halt);
-	hft_evidence_halt(h, &halt);
-	if (hft_log_sched_wants(HFT_SCHED_HALT))
-		hft_log_sched_halt(halt.mode, halt.flags, halt.stopped, hft_time_of(h));
-	if (result)
-		*result = halt;
-	return 0;
-}
-
-/**
- * hft_resume() - re-arm after hft_halt()
- * @h: handle
- * @flags: as they were for hft_halt()
- *
- * What is due by now is dispatched.  A handle stays halted for as long as all are.
- *
- * Return: as hft_halt().
- */
-HFT_API int hft_resume(struct hft *h, uint32_t flags)
-{
-	return hft_halt(h, HFT_HALT_NONE, flags, NULL);
 }
