@@ -112,7 +112,7 @@ static const char *folder(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hft_replay_opts opts = { .sz = sizeof(opts), .max_steps = 10000 };
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	const char *path = folder();
 
 	write_stream(data, size);

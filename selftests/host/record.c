@@ -87,7 +87,7 @@ static void test_output(void **state)
 	snprintf(output, sizeof(output), "%s/output", folder);
 	for (i = 0; i < 2; i++) {
 		HFT_OPTS(hft_replay_opts, opts, .late_ns = LOAD_LATE_NS, .output = output);
-		struct hft_replay_result result;
+		HFT_OPTS(hft_replay_result, result);
 
 		assert_true(load_record(backends[i], path_of("input"), 3, 600) > 0);
 		assert_int_equal(hft_replay(path_of("input"), &opts, &result), 0);
@@ -101,7 +101,7 @@ static void test_output(void **state)
 static void test_sim(void **state)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = 1);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	int64_t events[LOADS];
 	uint32_t i;
 
@@ -140,7 +140,7 @@ static void test_two_handles(void **state)
 		load_close(&loads[i]);
 	for (i = 0; i < 2; i++) {
 		HFT_OPTS(hft_replay_opts, opts, .late_ns = LOAD_LATE_NS, .handle = i + 1);
-		struct hft_replay_result result;
+		HFT_OPTS(hft_replay_result, result);
 
 		assert_int_equal(hft_replay(path_of("two"), &opts, &result), 0);
 		assert_int_equal(result.handles, 2);
@@ -153,7 +153,7 @@ static void test_two_handles(void **state)
 static void test_own_log(void **state)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = 1);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_log *log;
 
 	(void)state;
@@ -259,7 +259,7 @@ static pid_t start_victim(const char *path)
 static void test_killed(void **state)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = LOAD_LATE_NS);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	pid_t pid = start_victim(path_of("killed"));
 	int status;
 
@@ -286,7 +286,7 @@ static struct hft_recording copy_of(const struct hft_recording *recording)
 static int replay_copy(const struct hft_recording *copy)
 {
 	HFT_OPTS(hft_replay_opts, opts, .max_steps = 100000);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 
 	return hft_replay_recording(copy, &opts, &result, NULL);
 }
@@ -385,7 +385,7 @@ static void test_missing(void **state)
 {
 	const char *path = "written";
 	struct hft_recording copy = copy_of(&sample);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	size_t last = copy.nr - 1;
 
 	(void)state;
@@ -431,7 +431,7 @@ static void test_left_out(void **state)
 {
 	int warnings = 0;
 	HFT_OPTS(hft_opts, opts, .backend = "sim", .warn = count_warning, .warn_arg = &warnings);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_log *log;
 	struct hft *h;
 
@@ -450,6 +450,8 @@ static void test_left_out(void **state)
 	hft_close(h);
 	assert_int_equal(warnings, 1);
 	assert_int_equal(hft_replay(path_of("out"), NULL, &result), 0);
+	result.sz = 0;
+	assert_int_equal(hft_replay(path_of("out"), NULL, &result), -EINVAL);
 	assert_false(result.complete);
 	assert_int_equal(result.records, 2);
 }

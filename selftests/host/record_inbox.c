@@ -91,7 +91,7 @@ static void replay(const char *backend, uint64_t late_ns)
 	const char *path = path_of("load");
 	char output[160];
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = late_ns, .output = output);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	uint64_t seed;
 
 	snprintf(output, sizeof(output), "%s.again", path);
@@ -178,7 +178,7 @@ static void test_crowd(void **state)
 	HFT_OPTS(hft_replay_opts, replaying, .late_ns = LOAD_LATE_NS);
 	struct crowd crowd = { 0 };
 	HFT_OPTS(hft_worker_opts, worker_opts, .fn = run, .arg = &crowd);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_worker *worker;
 	struct counts counts = { 0 };
 	pthread_t threads[THREADS];
@@ -259,7 +259,7 @@ static void expect(uint32_t kind, uint32_t n, uint32_t word, uint64_t value, int
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = 1);
 	struct hft_recording recording;
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 
 	assert_int_equal(hft_recording_read(path_of("three"), 1, &recording), 0);
 	find(&recording, kind, n)->words[word] = value;
@@ -275,7 +275,7 @@ static void test_differences(void **state)
 {
 	const uint32_t now = HFT_RECORD_SUBMIT_NOW, taken = HFT_RECORD_IMMEDIATE;
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = 1);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 
 	(void)state;
 	record_three(path_of("three"));

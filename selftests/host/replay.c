@@ -164,7 +164,7 @@ static void replay_rule(const char *backend, uint32_t n, uint64_t late_ns,
 
 static void test_rules_sim(void **state)
 {
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	uint32_t n;
 
 	(void)state;
@@ -176,7 +176,7 @@ static void test_rules_sim(void **state)
 
 static void test_rules_soft(void **state)
 {
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	uint32_t n;
 
 	(void)state;
@@ -238,7 +238,7 @@ static void test_difference(void **state)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = LONG_NS / 2);
 	const struct hft_replay_difference *difference;
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_recording recording;
 	struct hft_record *last;
 	uint64_t ids[3];
@@ -344,7 +344,7 @@ static void test_learned(void **state)
 		 .flags = HFT_RING_REPORT | HFT_RING_LEAD);
 	HFT_OPTS(hft_replay_opts, replay, .late_ns = 1);
 	HFT_OPTS(hft_lead_state, lead);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_ring *ring;
 	struct hft *h;
 	int i;
@@ -436,7 +436,7 @@ static void read_wall_clock(struct hft_recording *recording, struct hft_record *
 static void expect_replay(struct hft_recording *recording, int err)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = 1);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 
 	assert_int_equal(hft_replay_recording(recording, &opts, &result, NULL), err);
 	if (!err)

@@ -106,7 +106,7 @@ static void machine_record(struct machine *m, const char *path, uint64_t seed, b
 static void test_offline(void **state)
 {
 	uint32_t moved = 0, ended = 0, refused = 0;
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct machine m;
 	uint64_t seed;
 
@@ -201,7 +201,7 @@ static void know(struct hft_recording *recording, bool notices, bool looks)
 static void test_who_knows(void **state)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = LATE_NS);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_recording recording;
 	int known, err;
 
@@ -224,7 +224,7 @@ static void test_who_knows(void **state)
 /* A CPU that was gone and back between two looks has told those that it has ended. */
 static void test_unseen(void **state)
 {
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct machine m = { 0 };
 
 	(void)state;
@@ -318,7 +318,7 @@ static void test_chain(void **state)
 {
 	static const uint64_t begins[] = { LATE_NS / 2, 0, LATE_NS / 2 };
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = LATE_NS);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_recording recording;
 	int i;
 
@@ -341,7 +341,7 @@ static void test_chain(void **state)
 static void test_chain_differs(void **state)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = LATE_NS);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_recording recording;
 	size_t i;
 
@@ -361,7 +361,7 @@ static void test_chain_differs(void **state)
 static void test_fallback_first(void **state)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = LATE_NS);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_recording recording;
 	struct machine m = { 0 };
 	int cpu;
@@ -391,7 +391,7 @@ static void test_fallback_first(void **state)
 /* A record of the version before, in which rings are without their fallback. */
 static void test_version(void **state)
 {
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_recording recording;
 	struct machine m = { 0 };
 	char command[256];

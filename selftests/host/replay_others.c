@@ -128,7 +128,7 @@ static void test_halts(void **state)
 {
 	static const enum hft_halt_mode modes[] = { HFT_HALT_REDUCE, HFT_HALT_CANCEL };
 	static const uint64_t before[] = { 0, 3 * USEC };
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_recording recording;
 	unsigned int m, b;
 
@@ -224,7 +224,7 @@ static void swap_last(struct hft_recording *recording)
 static void test_rule(void **state)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = HOLD_NS);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_recording recording;
 
 	(void)state;
@@ -245,7 +245,7 @@ static void test_rule(void **state)
 static void test_after_end(void **state)
 {
 	HFT_OPTS(hft_ring_opts, opts, .entries = 8);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_recording recording;
 	uint64_t *first = NULL, *last = NULL;
 	struct hft_ring *ring;

@@ -75,7 +75,7 @@ static size_t behind_spike(const struct hft_recording *recording)
 static void test_spare_later(void **state)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = LATE_NS);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_recording recording;
 	size_t i;
 
@@ -98,7 +98,7 @@ static void test_spare_later(void **state)
 static void test_spare(void **state)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = SPIKE_NS);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct hft_recording recording;
 	uint64_t *words, acted;
 	size_t i;

@@ -334,7 +334,7 @@ static inline void load_remove(const char *path)
 static inline bool load_replays(const char *path, int64_t events)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = LOAD_LATE_NS);
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	int err = hft_replay(path, &opts, &result);
 
 	printf("# %s: %" PRIu64 " records, %" PRIu64 " events, %" PRIu64 " immediate, %" PRIu64

@@ -42,7 +42,8 @@ static void usage(FILE *out)
 	      "DIR is the log that HFT_RECORD=DIR has named; after kill -9, hft-log recover first.\n"
 	      "\n"
 	      "  -n, --handle N      the Nth handle that the log has (1)\n"
-	      "  -e, --events        each dispatch, with its time and that of its task, ns\n"
+	      "  -e, --events        each dispatch, with its time and that of its task, ns, and each\n"
+	      "                      task of hft_submit_now() that its worker has taken\n"
 	      "  -l, --late NS       so late may a timer have been (10000000)\n"
 	      "  -m, --max-steps N   of the simulation, some 100 ns each (100000000)\n"
 	      "  -o, --output LOG    write what was decided to a new log, so that this finds none\n"
@@ -266,7 +267,7 @@ static int run_what_if(const struct replay_args *args)
 
 static int run(struct replay_args *args)
 {
-	struct hft_replay_result result;
+	HFT_OPTS(hft_replay_result, result);
 	struct events events = { .nr = 0 };
 	json_t *sums;
 	int err, ret = 1;

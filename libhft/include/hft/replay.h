@@ -86,6 +86,7 @@ struct hft_replay_difference {
 
 /**
  * struct hft_replay_result - what came of it
+ * @sz: of the struct
  * @records: of the handle
  * @events: dispatches that are the same, up to the first that is not
  * @late: of these, how many others should have been before, and had timers that were
@@ -99,6 +100,7 @@ struct hft_replay_difference {
  * @immediate: tasks of hft_submit_now() that workers have taken, and take again, as @events
  */
 struct hft_replay_result {
+	size_t sz;
 	uint64_t records;
 	uint64_t events;
 	uint64_t late;

@@ -553,7 +553,7 @@ int hft_replay_recording(const struct hft_recording *recording,
  * hft_replay() - do again what was recorded, on a simulated machine
  * @path: folder of the log that HFT_RECORD named
  * @user_opts: options, or NULL for the defaults
- * @result: what came of it, also after -EPROTO; or NULL
+ * @user_result: what came of it, also after -EPROTO; or NULL
  *
  * Allocates some 300 bytes a record, and blocks for as long as it takes to read the log
  * and to simulate what it has.  Any thread, in which hft_now() is the machine's meanwhile.
@@ -561,27 +561,32 @@ int hft_replay_recording(const struct hft_recording *recording,
  * Return: 0 the dispatches are the same; -EPROTO they are not, and hft_strerror() tells the
  * first that differs; -EBADMSG the log is damaged, or the record makes no sense; -ENOENT there
  * is no log, or no such handle in it; -E2BIG it takes more steps than allowed, or options of
- * a newer library; -EINVAL what it asks for is out of range; -EEXIST there is something at the
- * place of the output; -ENOMEM; or why the log can not be read, or the output be written.
+ * a newer library; -EINVAL what it asks for is out of range, or @user_result has no size;
+ * -EEXIST there is something at the place of the output; -ENOMEM; or why the log can not be
+ * read, or the output be written.
  */
 HFT_API int hft_replay(const char *path, const struct hft_replay_opts *user_opts,
-		       struct hft_replay_result *result)
+		       struct hft_replay_result *user_result)
 {
+	struct hft_replay_result result = {};
 	struct hft_recording recording;
 	struct hft_replay_opts opts;
-	int err = hft_replay_read_opts(&opts, user_opts);
+	int err = user_result ? hft_check_answer(user_result) : 0;
 
-	if (result)
-		*result = (struct hft_replay_result){};
+	if (err)
+		return err;
+	err = hft_replay_read_opts(&opts, user_opts);
 	if (!err && opts.output && !access(opts.output, F_OK))
 		err = hft_fail(EEXIST, "%s is there: what is decided goes to a log of its own",
 			       opts.output);
 	if (!err)
 		err = hft_recording_read(path, opts.handle, &recording);
-	if (err)
-		return err;
-	opts.sz = sizeof(opts);
-	err = hft_replay_recording(&recording, &opts, result, NULL);
-	hft_recording_free(&recording);
+	if (!err) {
+		opts.sz = sizeof(opts);
+		err = hft_replay_recording(&recording, &opts, &result, NULL);
+		hft_recording_free(&recording);
+	}
+	if (user_result)
+		hft_answer(user_result, &result, sizeof(result));
 	return err;
 }

@@ -401,7 +401,9 @@ static int hft_submit_now_error(const struct hft_ring *ring, int err)
  * or block.  Enters the kernel only to wake a worker that sleeps: one in hft_wait() as
  * hft_ring_stop() would; one that sleeps on hft_ring_fd() gets the task as an event of
  * the ring, by hft_submit().  hft_submit() never takes this way.  In the backend sim a
- * worker of hft_worker_start() is part of the machine, and gets it in its ring.
+ * worker of hft_worker_start() is part of the machine, and gets it in its ring.  Of a handle
+ * that is recorded (HFT_RECORD) the call takes the record's lock, and so do hft_ring_peek(),
+ * hft_wait() and hft_ring_run(): each may wait for a thread that writes, ten seconds at most.
  *
  * Return: 0, or -EAGAIN the inbox is full (hft_ring_opts.inbox), -EINVAL a field is out of
  * range, or the ring does not take the level or is for notices, -ENOENT the handle is
