@@ -161,6 +161,23 @@ static inline uint64_t hft_inbox_window(const struct hft_task *task)
 	return task->deadline;
 }
 
+/* As an event of its ring, which was released and dispatched when it was submitted. */
+static inline void hft_inbox_event(const struct hft_inbox_task *task, uint64_t place,
+				   struct hft_event *event)
+{
+	*event = (struct hft_event){
+		.cookie = task->cookie,
+		.release = task->release,
+		.deadline = task->deadline,
+		.irq_entry = task->release,
+		.published = task->release,
+		.sequence = place,
+		.type = HFT_EVENT_TASK,
+		.clock = HFT_CLOCK_MONOTONIC,
+		.level = task->level,
+	};
+}
+
 /* What may run now, by the ring's flags: none, [1] or both of the heaps. */
 static inline bool hft_inbox_allows(uint32_t flags, int i)
 {

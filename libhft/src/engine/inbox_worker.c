@@ -300,17 +300,7 @@ static void hft_inbox_take(struct hft_ring *ring, struct hft_inbox_node *node)
 	struct hft_inbox *inbox = ring->inbox;
 	const struct hft_inbox_task *task = &node->task;
 
-	inbox->event = (struct hft_event){
-		.cookie = task->cookie,
-		.release = task->release,
-		.deadline = task->deadline,
-		.irq_entry = task->release,
-		.published = task->release,
-		.sequence = node->item.seq,
-		.type = HFT_EVENT_TASK,
-		.clock = HFT_CLOCK_MONOTONIC,
-		.level = task->level,
-	};
+	hft_inbox_event(task, node->item.seq, &inbox->event);
 	if (inbox->run_nr && hft_inbox_run(inbox, 0)->item == &node->item) {
 		inbox->run_head++;
 		inbox->run_nr--;

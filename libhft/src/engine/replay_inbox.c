@@ -285,27 +285,13 @@ static const char *compare_task(const struct hft_inbox_task *task, const uint64_
 	return task->level == words[7] ? NULL : "its level is another";
 }
 
-static struct hft_event event_of(const struct hft_inbox_task *task, uint64_t place)
-{
-	return (struct hft_event){
-		.cookie = task->cookie,
-		.release = task->release,
-		.deadline = task->deadline,
-		.irq_entry = task->release,
-		.published = task->release,
-		.sequence = place,
-		.type = HFT_EVENT_TASK,
-		.clock = HFT_CLOCK_MONOTONIC,
-		.level = task->level,
-	};
-}
-
 static void take(struct replay *r, struct replay_ring *ring, struct replay_immediate *immediate,
 		 const struct hft_inbox_task *task)
 {
-	struct hft_event event = event_of(task, immediate->place);
 	struct replay_immediate **link = &ring->waiting;
+	struct hft_event event;
 
+	hft_inbox_event(task, immediate->place, &event);
 	while (*link != immediate)
 		link = &(*link)->next;
 	*link = immediate->next;
@@ -351,7 +337,7 @@ int hft_replay_choice(struct replay *r, const uint64_t *words, size_t index)
 	if (what)
 		return differs(r, index, what);
 	if (r->decisions)
-		r->decisions[index] = event_of(&task, immediate->place);
+		hft_inbox_event(&task, immediate->place, &r->decisions[index]);
 	if (taken)
 		take(r, ring, immediate, &task);
 	return 0;
