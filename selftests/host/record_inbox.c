@@ -253,15 +253,45 @@ static struct hft_record *find(const struct hft_recording *recording, uint32_t k
 	return NULL;
 }
 
+/* A ring of one place: what a worker saw there is gone when the next is dispatched. */
+static void record_narrow(const char *path)
+{
+	HFT_OPTS(hft_opts, opts, .backend = "sim");
+	HFT_OPTS(hft_ring_opts, narrow, .entries = 1);
+	struct hft_task task = { .cookie = 1, .level = HFT_LEVEL_LOW };
+	struct hft_ring *ring;
+	struct hft *h;
+
+	load_remove(path);
+	setenv("HFT_RECORD", path, 1);
+	assert_int_equal(hft_open(&h, &opts), 0);
+	unsetenv("HFT_RECORD");
+	assert_int_equal(hft_ring_open(h, &narrow, &ring), 0);
+	assert_int_equal(hft_submit_now(ring, &task), 0);
+	task.ring = hft_ring_number(ring);
+	task.level = HFT_LEVEL_HIGH;
+	for (task.cookie = 2; task.cookie < 4; task.cookie++) {
+		task.release = hft_now();
+		assert_int_equal(hft_submit(h, &task, NULL), 0);
+		hft_spin_until(hft_now() + 100 * NSEC_PER_USEC);
+		assert_int_equal(hft_ring_peek(ring)->cookie, task.cookie);
+		hft_ring_advance(ring);
+	}
+	assert_int_equal(hft_ring_peek(ring)->cookie, 1);
+	hft_ring_advance(ring);
+	hft_ring_close(ring);
+	hft_close(h);
+}
+
 /* With a word of a record another one, the replay finds that to be wrong. */
-static void expect(uint32_t kind, uint32_t n, uint32_t word, uint64_t value, int err,
-		   const char *text)
+static void expect_of(const char *path, uint32_t kind, uint32_t n, uint32_t word, uint64_t value,
+		      int err, const char *text)
 {
 	HFT_OPTS(hft_replay_opts, opts, .late_ns = 1);
 	struct hft_recording recording;
 	HFT_OPTS(hft_replay_result, result);
 
-	assert_int_equal(hft_recording_read(path_of("three"), 1, &recording), 0);
+	assert_int_equal(hft_recording_read(path, 1, &recording), 0);
 	find(&recording, kind, n)->words[word] = value;
 	assert_int_equal(hft_replay_recording(&recording, &opts, &result, NULL), err);
 	if (err && !strstr(hft_strerror(err), text))
@@ -269,6 +299,12 @@ static void expect(uint32_t kind, uint32_t n, uint32_t word, uint64_t value, int
 	if (err == -EPROTO)
 		assert_true(result.difference.time > 0);
 	hft_recording_free(&recording);
+}
+
+static void expect(uint32_t kind, uint32_t n, uint32_t word, uint64_t value, int err,
+		   const char *text)
+{
+	expect_of(path_of("three"), kind, n, word, value, err, text);
 }
 
 static void test_differences(void **state)
@@ -297,6 +333,21 @@ static void test_differences(void **state)
 	expect(taken, 1, 3, 9, -EPROTO, "its submission is not in the record");
 	expect(HFT_RECORD_SUBMIT, 0, 9, HFT_LEVEL_REALTIME, -EPROTO, "its level is another");
 	expect(HFT_RECORD_DONE, 0, 2, 0, -EBADMSG, "its worker is not at that task");
+}
+
+/* A choice is set against the event that the worker saw, where others are at its place, too. */
+static void test_overwritten(void **state)
+{
+	const uint32_t taken = HFT_RECORD_IMMEDIATE;
+	HFT_OPTS(hft_replay_opts, opts, .late_ns = 1);
+	const char *path = path_of("narrow");
+
+	(void)state;
+	record_narrow(path);
+	assert_int_equal(hft_replay(path, &opts, NULL), 0);
+	expect_of(path, taken, 0, 8, 1, -EPROTO, "an event of its ring goes before it");
+	expect_of(path, taken, 0, 8, 2, -EPROTO, "an event of its ring goes before it");
+	expect_of(path, taken, 0, 8, 3, -EPROTO, "the next event of its ring is another");
 }
 
 /* What went first is as it has to be, or not, by the levels of both. */
@@ -360,6 +411,7 @@ int main(void)
 		cmocka_unit_test(test_soft),
 		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_differences),
+		cmocka_unit_test(test_overwritten),
 		cmocka_unit_test(test_before_event),
 		cmocka_unit_test(test_hostile),
 	};

@@ -260,6 +260,7 @@ void hft_replay_end(struct replay *r, struct hft_slot *slot, const struct hft_ev
 int hft_replay_order(struct replay *r);
 
 /* replay_dispatch.c */
+struct hft_event hft_replay_event(const uint64_t *words);
 int hft_replay_dispatch(struct replay *r, const uint64_t *words, size_t index);
 
 #endif /* HFT_ENGINE_REPLAY_H */

@@ -16,7 +16,8 @@
 
 #define REPLAY_ASIDE		64
 
-static struct hft_event recorded_event(const uint64_t *words)
+/* That a record of a dispatch or a notice is of */
+struct hft_event hft_replay_event(const uint64_t *words)
 {
 	return (struct hft_event){
 		.published = words[0],
@@ -389,7 +390,7 @@ static int await_ready(struct replay *r, const struct replay_task *task,
 
 int hft_replay_dispatch(struct replay *r, const uint64_t *words, size_t index)
 {
-	struct hft_event recorded = recorded_event(words);
+	struct hft_event recorded = hft_replay_event(words);
 	struct replay_ring *ring = hft_replay_ring_at(r, words[1]);
 	struct replay_task *task = hft_replay_find_task(r, words[2]);
 	const struct hft_event *replayed;

@@ -226,24 +226,47 @@ static const char *compare_waiting(struct replay *r, const struct replay_ring *r
 	return NULL;
 }
 
+/* Event @number of the ring, which may have written others to its place since. */
+static bool was_there(struct replay *r, const struct replay_ring *ring, uint64_t number,
+		      size_t index, struct hft_event *event)
+{
+	const struct hft_ring *made = ring->ring;
+	const struct hft_event *last = &made->events[(made->head - 1) & made->mask];
+	const struct hft_record *record;
+
+	if (!last->published || last->sequence + 1 < number)
+		return false;
+	while (index-- > ring->opened) {
+		record = &r->recording.records[index];
+		r->steps++;
+		if ((record->kind != HFT_RECORD_DISPATCH && record->kind != HFT_RECORD_NOTICE) ||
+		    record->words[1] != made->number || record->words[7] + 1 != number)
+			continue;
+		*event = hft_replay_event(record->words);
+		r->result.late++;
+		return true;
+	}
+	return false;
+}
+
 /*
  * The event that the worker saw, by its number.  It may be consumed here, as the kernel looked
  * what is just after what it took for the time of the next one.
  */
-static const struct hft_event *seen_event(struct replay *r, const struct hft_ring *made,
-					  uint64_t number)
+static bool find_seen(struct replay *r, const struct replay_ring *ring, uint64_t number,
+		      size_t index, struct hft_event *event)
 {
+	const struct hft_ring *made = ring->ring;
 	uint32_t at = made->head, i;
 
 	for (i = !hft_ring_available(made); i <= made->mask; i++) {
-		const struct hft_event *event = &made->events[(at - i) & made->mask];
-
+		*event = made->events[(at - i) & made->mask];
 		if (!event->published || event->sequence + 1 != number)
 			continue;
 		r->result.late += !!i;
-		return event;
+		return true;
 	}
-	return NULL;
+	return was_there(r, ring, number, index, event);
 }
 
 /* Is it on the side of the next event of the ring that it was? */
@@ -252,23 +275,21 @@ static const char *compare_event(struct replay *r, const struct replay_ring *rin
 {
 	const struct hft_record *record = &r->recording.records[index];
 	struct hft_ring *made = ring->ring;
-	const struct hft_event *event = NULL;
+	struct hft_event event;
 	bool first;
 
-	if (record->words[8])
-		event = seen_event(r, made, record->words[8]);
-	else if (hft_ring_available(made))
-		event = &made->events[made->head & made->mask];
-	if (record->words[8] && !event)
-		return "the next event of its ring is another";
-	if (!event)
+	if (!record->words[8] && !hft_ring_available(made))
 		return NULL;
-	first = hft_inbox_before(made->policy, task, event);
+	if (!record->words[8])
+		event = made->events[made->head & made->mask];
+	else if (!find_seen(r, ring, record->words[8], index, &event))
+		return "the next event of its ring is another";
+	first = hft_inbox_before(made->policy, task, &event);
 	if (first == (record->kind == HFT_RECORD_IMMEDIATE))
 		return NULL;
 	/* The worker had not seen the event, or not that the policy was changed. */
 	if (is_late(r, record->words[0],
-		    hft_replay_later(ring->ordered, record->words[8] ? 0 : event->published)))
+		    hft_replay_later(ring->ordered, record->words[8] ? 0 : event.published)))
 		return NULL;
 	return first ? "it goes before the event of its ring" :
 		       "an event of its ring goes before it";
