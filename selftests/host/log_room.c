@@ -75,13 +75,6 @@ int __wrap_flock(int fd, int operation)
 	return fails(ENOLCK) ? -1 : __real_flock(fd, operation);
 }
 
-static struct hft_log *open_log(void)
-{
-	HFT_OPTS(hft_log_opts, opts, .policy = HFT_LOG_BLOCK, .block_ns = UINT64_MAX);
-
-	return open_with(&opts);
-}
-
 static unsigned int count_rings(struct hft_log *log)
 {
 	HFT_OPTS(hft_log_stats, stats);
@@ -123,7 +116,7 @@ static void *begin_ahead(void *arg)
 /* A thread has its rings before its first call, once, and while the log is open. */
 static void test_ahead(void **state)
 {
-	struct hft_log *log = open_log();
+	struct hft_log *log = open_lossless();
 	pthread_t thread;
 	void *failed;
 
@@ -173,7 +166,7 @@ static void check_calls(uint32_t sync, uint32_t audit_sync, uint64_t block_ns)
 static void test_own(void **state)
 {
 	HFT_OPTS(hft_log_thread_opts, opts, .policy = HFT_LOG_POLICIES);
-	struct hft_log *log = open_log();
+	struct hft_log *log = open_lossless();
 
 	(void)state;
 	assert_int_equal(hft_log_thread(log, &opts), -EINVAL);
@@ -201,7 +194,7 @@ static void test_own(void **state)
 	assert_int_equal(hft_log_close(log), 0);
 	assert_int_equal(count_records("room", NULL), 2);
 
-	log = open_log();
+	log = open_lossless();
 	assert_int_equal(hft_log_thread(log, NULL), 0);
 	check_rings(HFT_LOG_BLOCK, 64 << 10, 64 << 10);
 	check_calls(HFT_LOG_SYNC_DEFAULT, HFT_LOG_SYNC_DEFAULT, UINT64_MAX);
@@ -234,7 +227,7 @@ static void test_no_memory(void **state)
 {
 	const struct sigaction action = { .sa_handler = log_in_handler };
 	HFT_OPTS(hft_log_thread_opts, opts, .audit_bytes = 128 << 10);
-	struct hft_log *log = open_log();
+	struct hft_log *log = open_lossless();
 	unsigned int logged = 0;
 	long n, left;
 	int err = -1;
@@ -286,7 +279,7 @@ static void test_no_copy(void **state)
 static void test_inside(void **state)
 {
 	const struct sigaction action = { .sa_handler = log_in_handler };
-	struct hft_log *log = open_log();
+	struct hft_log *log = open_lossless();
 
 	(void)state;
 	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
@@ -303,7 +296,7 @@ static void test_inside(void **state)
 /* A level that can not be written alone is not, and the call says so. */
 static void test_no_lock(void **state)
 {
-	struct hft_log *log = open_log();
+	struct hft_log *log = open_lossless();
 	long n, left;
 	int err = -1;
 
@@ -326,7 +319,7 @@ static void test_no_lock(void **state)
 /* Something has written to a ring: what was in files stays there, and the thread goes on. */
 static void test_spoiled(void **state)
 {
-	struct hft_log *log = open_log();
+	struct hft_log *log = open_lossless();
 	struct hft_log_ring *ring;
 
 	(void)state;
