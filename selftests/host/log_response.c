@@ -21,6 +21,7 @@
 #define LEAVE_NS	1000000
 #define RULE		3		/* its number */
 #define MOST		256
+#define ROUNDS		20
 
 struct ruled {
 	struct hft *h;
@@ -137,14 +138,19 @@ static void expect_responses(const struct ruled *ruled)
 	tree_remove(dir);
 }
 
-/* A rule has acted, sheds what is below, and is undone. */
+/*
+ * A rule has acted, sheds what is below, and is undone.  On a host so busy that usual tasks take
+ * as long as the others, none of these is unusual: there are more then.
+ */
 static void run_backend(const char *backend)
 {
 	struct ruled ruled;
+	uint32_t i;
 
 	assert_int_equal(hft_log_set_level(the_log, "sched", HFT_LOG_DEBUG), 0);
 	open_ruled(&ruled, backend);
-	run_all(&ruled);
+	for (i = 0; i < ROUNDS && ruled.nr < 2; i++)
+		run_all(&ruled);
 	close_ruled(&ruled);
 	assert_true(ruled.nr >= 2);
 	assert_int_equal(ruled.told[0].result, HFT_RESPONSE_APPLIED);
