@@ -53,10 +53,13 @@ struct hft_admission_demand {
  * struct hft_admission - what the tasks of a CPU ask for; zero is none
  * @density: sum of the tasks'
  * @log: sum of the tasks'
+ *
+ * Less than none after a replay, which takes all that was recorded, has set it to zero: then
+ * tasks end that are not in it, and whatever comes in their place fits.
  */
 struct hft_admission {
-	u64 density;
-	u64 log;
+	s64 density;
+	s64 log;
 };
 
 /**
