@@ -218,6 +218,9 @@ static inline void hft_hist_merge(struct hft_hist *to, const struct hft_hist *fr
 		hft_add_relaxed(&to->bucket[i], nr);
 		total += nr;
 	}
+	/* The first value may have come since. */
+	if (!total)
+		return;
 	hft_hist_widen(to, hft_load_relaxed(&from->min_inverted), hft_load_relaxed(&from->max));
 	hft_add_relaxed(&to->sum, hft_hist_sum(from));
 	hft_add_relaxed(&to->count, total);

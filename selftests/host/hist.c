@@ -172,6 +172,18 @@ static void test_merge(void **state)
 	free(values);
 }
 
+/* The first value is being recorded: its bucket comes last. */
+static void test_merge_of_a_first_value(void **state)
+{
+	struct hft_hist *h = *state;
+
+	h[1].max = 5;
+	h[1].min_inverted = ~5ULL;
+	hft_hist_merge(&h[0], &h[1]);
+	assert_int_equal(hft_hist_count(&h[0]), 0);
+	assert_int_equal(hft_hist_max(&h[0]), 0);
+}
+
 /* Counts whose product with a share leaves 64 bits. */
 static void test_large_counts(void **state)
 {
@@ -245,6 +257,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_small_values_are_exact, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_random, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_merge, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_merge_of_a_first_value, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_count_ahead, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_while_written, setup, teardown),
