@@ -2,6 +2,8 @@
 /*
  * The module can not go while anything of it is in use, and when it goes nothing is left.
  */
+#include <glob.h>
+
 #include "kselftest_harness.h"
 #include "hft_test.h"
 
@@ -106,10 +108,19 @@ static long available_memory(void)
 	return meminfo("MemAvailable:") + cpu_lists();
 }
 
+/* What is given back is free: KASAN keeps it for a while, until its cache is shrunk. */
 static void settle(void)
 {
+	glob_t caches;
+	size_t i;
+
 	hft_test_write_file("/proc/sys/vm/drop_caches", "3");
 	hft_test_sleep(300 * NSEC_PER_MSEC);
+	if (glob("/sys/kernel/slab/*/shrink", 0, NULL, &caches))
+		return;
+	for (i = 0; i < caches.gl_pathc; i++)
+		hft_test_write_file(caches.gl_pathv[i], "1");
+	globfree(&caches);
 }
 
 /* Load, use each part on two of the CPUs, unload. */
