@@ -54,8 +54,8 @@ struct hft_admission_demand {
  * @density: sum of the tasks'
  * @log: sum of the tasks'
  *
- * Less than none after a replay, which takes all that was recorded, has set it to zero: then
- * tasks end that are not in it, and whatever comes in their place fits.
+ * Never below zero but in a replay, which takes all that was recorded and sets this to zero before
+ * each record: tasks that are not in it may end then, and what comes in their place fits.
  */
 struct hft_admission {
 	s64 density;

@@ -172,7 +172,7 @@ static void test_merge(void **state)
 	free(values);
 }
 
-/* The first value is being recorded: its bucket comes last. */
+/* The first value is being recorded: its bucket comes after the extremes. */
 static void test_merge_of_a_first_value(void **state)
 {
 	struct hft_hist *h = *state;

@@ -87,7 +87,7 @@ static void test_modified(void **state)
 	end_and_replay(&recorded);
 }
 
-/* It is looked for when another one is to come after a task of its ring. */
+/* That a task has ended is looked for when another is to come after one of its ring. */
 static void test_ended(void **state)
 {
 	struct recorded recorded;
@@ -105,7 +105,7 @@ static void test_ended(void **state)
 	assert_int_equal(hft_submit(recorded.h, &task, &id), 0);
 	assert_int_equal(hft_submit(recorded.h, &last, &last_id), 0);
 	take(&recorded, task.release);
-	hft_cancel(recorded.h, id);
+	assert_int_equal(hft_cancel(recorded.h, id), 0);
 	pair[0] = last;
 	pair[0].after = last_id;
 	pair[1] = periodic(&recorded, hft_now() + MSEC);

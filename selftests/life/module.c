@@ -108,7 +108,7 @@ static long available_memory(void)
 	return meminfo("MemAvailable:") + cpu_lists();
 }
 
-/* What is given back is free: KASAN keeps it for a while, until its cache is shrunk. */
+/* KASAN keeps freed objects for a while, until their cache is shrunk. */
 static void settle(void)
 {
 	glob_t caches;
